@@ -1,0 +1,49 @@
+//! One sign-in on one device; one row for its whole life.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `sessions`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+pub struct Model {
+    /// UUIDv7.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The account that signed in.
+    pub user_id: Uuid,
+    /// How often the refresh token was rotated.
+    pub generation: i64,
+    /// SHA-256 of the salt of the refresh token that counts.
+    #[sea_orm(column_type = "VarBinary(StringLen::N(32))")]
+    pub salt_hash: Vec<u8>,
+    /// When the person signed in.
+    pub created_at: ChronoUnixTimestampMillis,
+    /// The sign-in or the last rotation.
+    pub last_used_at: ChronoUnixTimestampMillis,
+    /// When the refresh token lapses; moves at each rotation.
+    pub expires_at: ChronoUnixTimestampMillis,
+    /// When the session is over however often it is refreshed.
+    pub ends_at: ChronoUnixTimestampMillis,
+    /// When it was ended before its time.
+    pub revoked_at: Option<ChronoUnixTimestampMillis>,
+    /// The User-Agent header of the last use.
+    pub user_agent: Option<String>,
+    /// The client's address at the last use.
+    pub ip_address: Option<String>,
+}
+
+/// What a session belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The account that signed in.
+    #[sea_orm(belongs_to = "super::user::Entity", from = "Column::UserId", to = "super::user::Column::Id")]
+    User,
+}
+
+impl Related<super::user::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::User.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,128 @@
+//! `#[guarded]`: one declaration gives a GraphQL field its guard and its directive in the schema.
+
+use proc_macro::TokenStream;
+use proc_macro2::{Span, TokenStream as Tokens};
+use quote::{quote, quote_spanned};
+use syn::{
+    Attribute, Error, FnArg, GenericArgument, ImplItem, ImplItemFn, ItemImpl, LitStr, Pat, PathArguments,
+    Result, ReturnType, Signature, Token, Type, parse_macro_input, parse_quote, punctuated::Punctuated,
+    spanned::Spanned,
+};
+
+/// Guards the fields of an `#[Object]` that bear `#[authenticated]` or `#[requires_scopes(…)]`.
+///
+/// Stands above `#[Object]`. Inside, `#[authenticated]` opens a field to callers with a valid access
+/// token, and `#[requires_scopes("a", "b")]` to those whose token holds all these scopes; repeated,
+/// one of the lists is enough. The field bears the directive of the same name in the exported schema,
+/// and where it returns `Result<Option<T>>` a refusal makes it null and leaves the fields beside it
+/// alone, as the GraphQL specification §6.4.4 has it. Such a field takes `ctx: &Context<'_>` first.
+/// `#[nullable]` gives a field that is open to everybody the same treatment of its errors.
+#[proc_macro_attribute]
+pub fn guarded(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    if !arguments.is_empty() {
+        let span = Tokens::from(arguments).span();
+        return Error::new(span, "guarded takes no arguments").into_compile_error().into();
+    }
+    let mut object = parse_macro_input!(item as ItemImpl);
+    for item in &mut object.items {
+        if let ImplItem::Fn(field) = item
+            && let Err(error) = guard(field)
+        {
+            return error.into_compile_error().into();
+        }
+    }
+    quote!(#object).into()
+}
+
+/// Rewrites one field when it bears one of our attributes.
+fn guard(field: &mut ImplItemFn) -> Result<()> {
+    let ours =
+        |a: &Attribute| ["authenticated", "requires_scopes", "nullable"].iter().any(|n| a.path().is_ident(n));
+    let (guards, others): (Vec<_>, Vec<_>) = field.attrs.drain(..).partition(ours);
+    field.attrs = others;
+    let Some(first) = guards.first() else { return Ok(()) };
+    let span = first.span();
+    let body = &field.block;
+    let guarded = match declaration(&guards)? {
+        None => quote!(#body),
+        Some((check, directive)) => {
+            field.attrs.push(parse_quote!(#[graphql(directive = #directive)]));
+            let context = context(&field.sig, span)?;
+            quote_spanned!(span=> { #check.check(#context)?; #body })
+        }
+    };
+    let ReturnType::Type(_, answer) = &field.sig.output else {
+        return Err(Error::new(span, "a guarded field returns a Result"));
+    };
+    match nullable(answer) {
+        Some((value, error)) => {
+            field.block = parse_quote!({
+                let answer: #answer = async move #guarded.await;
+                ::std::result::Result::transpose(answer)
+            });
+            field.sig.output = parse_quote!(-> ::std::option::Option<::std::result::Result<#value, #error>>);
+        }
+        None => field.block = parse_quote!(#guarded),
+    }
+    Ok(())
+}
+
+fn context(signature: &Signature, span: Span) -> Result<&Pat> {
+    match signature.inputs.iter().nth(1) {
+        Some(FnArg::Typed(input)) => Ok(&input.pat),
+        _ => Err(Error::new(span, "a guarded field takes `ctx: &Context<'_>` first")),
+    }
+}
+
+/// The guard and the directive that the attributes of a field ask for.
+fn declaration(guards: &[Attribute]) -> Result<Option<(Tokens, Tokens)>> {
+    let mut lists = Vec::new();
+    for guard in guards {
+        if !guard.path().is_ident("requires_scopes") {
+            if guards.len() > 1 {
+                return Err(Error::new(guard.span(), "a field has one kind of guard"));
+            }
+            guard.meta.require_path_only()?;
+            return Ok(guard.path().is_ident("authenticated").then(|| {
+                (
+                    quote!(::portcullis::graphql::Authenticated),
+                    quote!(::portcullis::graphql::authenticated::apply()),
+                )
+            }));
+        }
+        let scopes = guard.parse_args_with(Punctuated::<LitStr, Token![,]>::parse_terminated)?;
+        if scopes.is_empty() {
+            return Err(Error::new(guard.span(), "name at least one scope"));
+        }
+        lists.push(scopes);
+    }
+    let names = lists.iter().map(|list| quote!(&[#list]));
+    let strings = lists.iter().map(|list| {
+        let scopes = list.iter();
+        quote!(::std::vec![#(::std::string::String::from(#scopes)),*])
+    });
+    Ok(Some((
+        quote!(::portcullis::graphql::RequiresScopes(&[#(#names),*])),
+        quote!(::portcullis::graphql::requires_scopes::apply(::std::vec![#(#strings),*])),
+    )))
+}
+
+/// The `T` and the `E` of `Result<Option<T>, E>`; async-graphql's `Result` has its own `E`.
+fn nullable(answer: &Type) -> Option<(&Type, Type)> {
+    let mut result = arguments(answer, "Result")?.into_iter();
+    let value = arguments(result.next()?, "Option")?.into_iter().next()?;
+    let error = result.next().cloned().unwrap_or_else(|| parse_quote!(::async_graphql::Error));
+    Some((value, error))
+}
+
+/// The type arguments of a type of this name.
+fn arguments<'a>(ty: &'a Type, name: &str) -> Option<Vec<&'a Type>> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|segment| segment.ident == name)?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    Some(types.collect())
+}

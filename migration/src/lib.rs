@@ -1,0 +1,34 @@
+//! The history of the Portcullis database: one file a change, never edited once released.
+//!
+//! To add one: a file `mYYYYMMDD_NNNNNN_what.rs` with an `up` and a `down` that work on SQLite and
+//! on PostgreSQL, and a line at the end of [`Migrator::migrations`].
+
+use sea_orm_migration::prelude::*;
+
+mod column;
+mod m20261123_000001_users;
+mod m20261123_000002_sessions;
+mod m20261123_000003_signing_keys;
+mod m20261123_000004_changes;
+mod m20261123_000005_throttle;
+mod m20261123_000006_audit_events;
+
+pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
+
+/// Takes a database from one release to another.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_users::Migration),
+            Box::new(m20261123_000002_sessions::Migration),
+            Box::new(m20261123_000003_signing_keys::Migration),
+            Box::new(m20261123_000004_changes::Migration),
+            Box::new(m20261123_000005_throttle::Migration),
+            Box::new(m20261123_000006_audit_events::Migration),
+        ]
+    }
+}

@@ -1,0 +1,57 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sea_orm::DbErr;
+
+use super::Account;
+use crate::id::UserId;
+
+/// How many accounts are remembered.
+const REMEMBERED: u64 = 10_000;
+
+/// How long at most. Changes are heard of at once; this bounds what a lost race could keep alive.
+const LIFETIME: Duration = Duration::from_secs(30);
+
+/// Accounts as they were read last.
+#[derive(Clone)]
+pub(super) struct Cache {
+    accounts: moka::sync::Cache<UserId, Arc<Account>>,
+    /// Grows with each change, so that what was read before one is not kept after it.
+    changes: Arc<AtomicU64>,
+}
+
+impl Cache {
+    pub(super) fn new() -> Self {
+        let accounts = moka::sync::Cache::builder().max_capacity(REMEMBERED).time_to_live(LIFETIME).build();
+        Self { accounts, changes: Arc::default() }
+    }
+
+    pub(super) async fn get_or_read<R>(
+        &self,
+        id: UserId,
+        read: impl FnOnce() -> R,
+    ) -> Result<Option<Arc<Account>>, DbErr>
+    where
+        R: Future<Output = Result<Option<Account>, DbErr>>,
+    {
+        if let Some(account) = self.accounts.get(&id) {
+            return Ok(Some(account));
+        }
+        let before = self.changes.load(Ordering::Acquire);
+        let Some(account) = read().await?.map(Arc::new) else { return Ok(None) };
+        if self.changes.load(Ordering::Acquire) == before {
+            self.accounts.insert(id, Arc::clone(&account));
+        }
+        Ok(Some(account))
+    }
+
+    pub(super) fn forget(&self, id: UserId) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.accounts.invalidate(&id);
+    }
+}

@@ -1,0 +1,151 @@
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, store};
+use crate::{
+    audit::{Actor, AuditAction, Happening},
+    changes::Change,
+    config::ADMIN_ROLE,
+    id::UserId,
+};
+
+/// What is to change about an account; `None` leaves a thing as it is.
+#[derive(Default)]
+pub struct AccountChanges {
+    /// `Some(None)` clears it.
+    pub display_name: Option<Option<DisplayName>>,
+    /// `Some(None)` clears it. A new address is not verified.
+    pub email: Option<Option<EmailAddress>>,
+    /// Replaces all roles.
+    pub roles: Option<Vec<String>>,
+    /// Bars the account from signing in, or lets it again.
+    pub disabled: Option<bool>,
+    /// A PHC string.
+    pub password_hash: Option<String>,
+}
+
+/// An account that was changed.
+pub struct Changed {
+    /// As it is now.
+    pub account: Account,
+    /// What to apply once the transaction is committed.
+    pub change: Change,
+    /// Whether the sessions that were open may not go on: the account was disabled, or has another
+    /// password.
+    pub ends_sessions: bool,
+}
+
+impl Accounts {
+    /// Changes an account in a transaction.
+    ///
+    /// # Errors
+    /// [`AccountError::NotFound`], [`AccountError::UnknownRole`] or [`AccountError::LastAdmin`].
+    pub async fn change(
+        &self,
+        transaction: &impl ConnectionTrait,
+        id: UserId,
+        changes: AccountChanges,
+        actor: Actor<'_>,
+    ) -> Result<Changed, AccountError> {
+        let before = store::lock(transaction, id).await?.ok_or(AccountError::NotFound)?;
+        let mut after = before.clone();
+        let sets_password = changes.password_hash.is_some();
+        self.apply(&changes, &mut after)?;
+        let voids_tokens = sets_password || after.roles != before.roles || after.disabled != before.disabled;
+        after.epoch += i64::from(voids_tokens);
+        after.updated_at = self.clock.now();
+        store::update(transaction, &after, changes.password_hash).await?;
+        if after.roles != before.roles {
+            store::replace_roles(transaction, id, &after.roles).await?;
+        }
+        if can_administer(&before) && !can_administer(&after) {
+            self.keep_an_administrator(transaction).await?;
+        }
+        for action in actions(&before, &after, sets_password) {
+            let happening = Happening { action, user: Some(id), session: None, actor };
+            self.audit.record(transaction, happening).await?;
+        }
+        let change = if voids_tokens {
+            Change::TokensVoided { user: id, epoch: after.epoch }
+        } else {
+            Change::AccountUpdated(id)
+        };
+        self.feed.append(transaction, &change).await?;
+        let ends_sessions = sets_password || (after.disabled && !before.disabled);
+        Ok(Changed { account: after, change, ends_sessions })
+    }
+
+    fn apply(&self, changes: &AccountChanges, account: &mut Account) -> Result<(), AccountError> {
+        if let Some(display_name) = &changes.display_name {
+            account.display_name = display_name.as_ref().map(|name| name.as_written().to_owned());
+        }
+        if let Some(email) = &changes.email {
+            let same =
+                email.as_ref().map(EmailAddress::key) == account.email.as_ref().map(|e| e.to_lowercase());
+            account.email = email.as_ref().map(|email| email.as_written().to_owned());
+            account.email_verified &= same;
+        }
+        if let Some(roles) = &changes.roles {
+            account.roles = self.known_roles(roles.clone())?;
+        }
+        account.disabled = changes.disabled.unwrap_or(account.disabled);
+        Ok(())
+    }
+
+    /// Refuses what leaves nobody who can administer. Two who remove each other at once wait here for
+    /// one another, so that the second sees what the first has done.
+    pub(super) async fn keep_an_administrator(
+        &self,
+        transaction: &impl ConnectionTrait,
+    ) -> Result<(), AccountError> {
+        store::lock_role(transaction, ADMIN_ROLE).await?;
+        match store::count_enabled_with_role(transaction, ADMIN_ROLE).await? {
+            0 => Err(AccountError::LastAdmin),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes an account's profile, in a transaction of its own.
+    ///
+    /// # Errors
+    /// [`AccountError::NotFound`].
+    pub async fn update_profile(
+        &self,
+        id: UserId,
+        changes: AccountChanges,
+        actor: Actor<'_>,
+    ) -> Result<Account, AccountError> {
+        let transaction = self.database.begin().await?;
+        let changed = self.change(&transaction, id, changes, actor).await?;
+        transaction.commit().await?;
+        self.feed.apply(&changed.change);
+        Ok(changed.account)
+    }
+
+    /// Begins a transaction in which accounts are made or changed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin(&self) -> Result<sea_orm::DatabaseTransaction, DbErr> {
+        self.database.begin().await
+    }
+}
+
+/// Whether the account is an administrator who can sign in.
+pub(super) fn can_administer(account: &Account) -> bool {
+    !account.disabled && account.roles.iter().any(|role| role == ADMIN_ROLE)
+}
+
+/// What the audit log says of a change.
+fn actions(before: &Account, after: &Account, sets_password: bool) -> Vec<AuditAction> {
+    let profile = (&before.display_name, &before.email) != (&after.display_name, &after.email);
+    [
+        (profile, AuditAction::UserUpdated),
+        (before.roles != after.roles, AuditAction::RolesChanged),
+        (sets_password, AuditAction::PasswordChanged),
+        (!before.disabled && after.disabled, AuditAction::UserDisabled),
+        (before.disabled && !after.disabled, AuditAction::UserEnabled),
+    ]
+    .into_iter()
+    .filter_map(|(happened, action)| happened.then_some(action))
+    .collect()
+}

@@ -1,0 +1,74 @@
+use sea_orm::ConnectionTrait;
+
+use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, Username, store};
+use crate::{
+    audit::{Actor, AuditAction, Happening},
+    database::broken_constraint,
+    id::UserId,
+};
+
+/// An account to be.
+pub struct NewAccount {
+    /// Its name.
+    pub username: Username,
+    /// A PHC string.
+    pub password_hash: String,
+    /// An address that nobody has verified yet.
+    pub email: Option<EmailAddress>,
+    /// What to call the person.
+    pub display_name: Option<DisplayName>,
+    /// The roles that it holds.
+    pub roles: Vec<String>,
+}
+
+impl Accounts {
+    /// Makes an account in a transaction. That a name is taken is for the database to say, so two who
+    /// ask at once cannot both have it.
+    ///
+    /// # Errors
+    /// [`AccountError::UsernameTaken`] or [`AccountError::UnknownRole`].
+    pub async fn create(
+        &self,
+        transaction: &impl ConnectionTrait,
+        new: NewAccount,
+        actor: Actor<'_>,
+    ) -> Result<Account, AccountError> {
+        let roles = self.known_roles(new.roles)?;
+        let now = self.clock.now();
+        let account = Account {
+            id: UserId::generate(&self.clock),
+            username: new.username.as_written().to_owned(),
+            display_name: new.display_name.as_ref().map(|name| name.as_written().to_owned()),
+            email: new.email.as_ref().map(|email| email.as_written().to_owned()),
+            email_verified: false,
+            roles,
+            disabled: false,
+            epoch: 0,
+            created_at: now,
+            updated_at: now,
+            last_login_at: None,
+        };
+        let inserted = store::insert(transaction, &account, &new.username, new.password_hash).await;
+        inserted.map_err(|error| match broken_constraint(&error) {
+            Some(index) if index.contains("username_key") => AccountError::UsernameTaken,
+            _ => AccountError::Database(error),
+        })?;
+        let action = match actor.user {
+            None if actor.client.is_some() => AuditAction::UserRegistered,
+            _ => AuditAction::UserCreated,
+        };
+        let happening = Happening { action, user: Some(account.id), session: None, actor };
+        self.audit.record(transaction, happening).await?;
+        Ok(account)
+    }
+
+    /// The roles, sorted, when all of them exist.
+    pub(super) fn known_roles(&self, mut roles: Vec<String>) -> Result<Vec<String>, AccountError> {
+        roles.sort_unstable();
+        roles.dedup();
+        match roles.iter().find(|role| !self.config.roles.contains_key(*role)) {
+            Some(unknown) => Err(AccountError::UnknownRole(unknown.clone())),
+            None => Ok(roles),
+        }
+    }
+}

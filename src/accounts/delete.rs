@@ -1,0 +1,33 @@
+use sea_orm::ConnectionTrait;
+
+use super::{AccountError, Accounts, change::can_administer, store};
+use crate::{
+    audit::{Actor, AuditAction, Happening},
+    changes::Change,
+    id::UserId,
+};
+
+impl Accounts {
+    /// Deletes an account with its sessions in a transaction. Returns what to apply once that is
+    /// committed.
+    ///
+    /// # Errors
+    /// [`AccountError::NotFound`] or [`AccountError::LastAdmin`].
+    pub async fn delete(
+        &self,
+        transaction: &impl ConnectionTrait,
+        id: UserId,
+        actor: Actor<'_>,
+    ) -> Result<Change, AccountError> {
+        let account = store::lock(transaction, id).await?.ok_or(AccountError::NotFound)?;
+        store::delete(transaction, id).await?;
+        if can_administer(&account) {
+            self.keep_an_administrator(transaction).await?;
+        }
+        let happening = Happening { action: AuditAction::UserDeleted, user: Some(id), session: None, actor };
+        self.audit.record(transaction, happening).await?;
+        let change = Change::TokensVoided { user: id, epoch: i64::MAX };
+        self.feed.append(transaction, &change).await?;
+        Ok(change)
+    }
+}

@@ -1,0 +1,30 @@
+use sea_orm::DbErr;
+
+/// Why an account cannot be made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Somebody has the username.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The username is none.
+    #[error("{0}")]
+    UsernameInvalid(&'static str),
+    /// The e-mail address is none.
+    #[error("{0}")]
+    EmailInvalid(&'static str),
+    /// The display name cannot be shown.
+    #[error("{0}")]
+    DisplayNameInvalid(&'static str),
+    /// There is no such role.
+    #[error("there is no role \"{0}\"")]
+    UnknownRole(String),
+    /// It would leave no administrator who can sign in.
+    #[error("the change would leave no administrator")]
+    LastAdmin,
+    /// There is no such account.
+    #[error("there is no such account")]
+    NotFound,
+    /// The database does not answer.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}

@@ -1,0 +1,48 @@
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Admin, AdminError};
+use crate::{
+    accounts::{Account, DisplayName, EmailAddress, NewAccount, Username},
+    audit::Actor,
+    passwords::Owner,
+};
+
+/// An account that an administrator makes.
+pub struct NewUser {
+    /// Its name.
+    pub username: Username,
+    /// Its password.
+    pub password: SecretString,
+    /// An address; it is not verified.
+    pub email: Option<EmailAddress>,
+    /// What to call the person.
+    pub display_name: Option<DisplayName>,
+    /// The roles that it holds.
+    pub roles: Vec<String>,
+}
+
+impl Admin {
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// When the name is taken, a role is unknown, or the password does not do.
+    pub async fn create_user(&self, new: NewUser, actor: Actor<'_>) -> Result<Account, AdminError> {
+        let owner = Owner {
+            username: new.username.as_written(),
+            email: new.email.as_ref().map(EmailAddress::as_written),
+            display_name: new.display_name.as_ref().map(DisplayName::as_written),
+        };
+        let password = self.policy.accept(new.password.expose_secret(), &owner, &self.hasher).await?;
+        let account = NewAccount {
+            password_hash: self.hasher.hash(&password).await?,
+            username: new.username,
+            email: new.email,
+            display_name: new.display_name,
+            roles: new.roles,
+        };
+        let transaction = self.accounts.begin().await?;
+        let account = self.accounts.create(&transaction, account, actor).await?;
+        transaction.commit().await.map_err(AdminError::Database)?;
+        Ok(account)
+    }
+}

@@ -1,0 +1,16 @@
+use super::{Admin, AdminError};
+use crate::{audit::Actor, id::UserId};
+
+impl Admin {
+    /// Deletes an account with all its sessions.
+    ///
+    /// # Errors
+    /// When there is no such account, or nobody could administer any more.
+    pub async fn delete_user(&self, id: UserId, actor: Actor<'_>) -> Result<(), AdminError> {
+        let transaction = self.accounts.begin().await?;
+        let change = self.accounts.delete(&transaction, id, actor).await?;
+        transaction.commit().await?;
+        self.feed.apply(&change);
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+use sea_orm::DbErr;
+
+use crate::{
+    accounts::AccountError,
+    passwords::{HashError, PolicyViolation, Refused},
+};
+
+/// Why a privileged operation was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The account cannot be made or changed.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The new password does not do.
+    #[error(transparent)]
+    Password(#[from] PolicyViolation),
+    /// Passwords cannot be hashed now.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The database does not answer.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+impl From<Refused> for AdminError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Policy(violation) => Self::Password(violation),
+            Refused::Hasher(error) => Self::Hash(error),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Administration in the schema.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use secrecy::SecretString;
+
+use super::{Admin, AdminError, NewUser, UserChanges};
+use crate::{
+    accounts::{
+        AccountError, Username,
+        graphql::{DeletePayload, UserPayload, profile, user_error},
+    },
+    audit::Actor,
+    graphql::{Client, Failure, UserError, caller, expect_id, guarded, node_id},
+    sessions::graphql::RevokeSessionsPayload,
+    sign_in::graphql::{hash_failure, password_error},
+};
+
+/// An account to make.
+#[derive(InputObject)]
+pub struct CreateUserInput {
+    /// The name to sign in with.
+    username: String,
+    /// The password; tell the person to change it.
+    password: SecretString,
+    /// An e-mail address. It is not verified.
+    email: Option<String>,
+    /// What to call the person.
+    display_name: Option<String>,
+    /// The account's roles.
+    #[graphql(default_with = "vec![\"user\".to_owned()]")]
+    roles: Vec<String>,
+}
+
+/// What is to change about an account. What is left out stays as it is; null clears a display name or an
+/// e-mail address.
+#[derive(InputObject)]
+pub struct UpdateUserInput {
+    /// Which account.
+    id: ID,
+    /// What to call the person.
+    display_name: MaybeUndefined<String>,
+    /// An e-mail address. A new one is not verified.
+    email: MaybeUndefined<String>,
+    /// Replaces all roles. Access tokens with the old ones are void.
+    roles: Option<Vec<String>>,
+    /// Bars the account from signing in and ends its sessions, or lets it again.
+    disabled: Option<bool>,
+    /// Another password. It ends the account's sessions.
+    password: Option<SecretString>,
+}
+
+/// Which account.
+#[derive(InputObject)]
+pub struct DeleteUserInput {
+    /// The account's id.
+    id: ID,
+}
+
+/// Whose sessions.
+#[derive(InputObject)]
+pub struct RevokeUserSessionsInput {
+    /// The account's id.
+    user_id: ID,
+}
+
+/// The mutations of administration.
+#[derive(Default)]
+pub struct AdminMutation;
+
+#[guarded]
+#[Object]
+impl AdminMutation {
+    /// Makes an account for somebody.
+    #[requires_scopes("users:write")]
+    async fn create_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account.")] input: CreateUserInput,
+    ) -> Result<Option<UserPayload>, Failure> {
+        let created = match new_user(input) {
+            Ok(new) => ctx.data_unchecked::<Admin>().create_user(new, actor(ctx)).await,
+            Err(error) => Err(error.into()),
+        };
+        Ok(Some(match created {
+            Ok(account) => UserPayload::done(account, caller(ctx)),
+            Err(error) => UserPayload::failed(vec![explain(error)?]),
+        }))
+    }
+
+    /// Changes somebody's account.
+    #[requires_scopes("users:write")]
+    async fn update_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to change.")] input: UpdateUserInput,
+    ) -> Result<Option<UserPayload>, Failure> {
+        let id = expect_id(&input.id, "input.id")?;
+        let updated = match profile(input.display_name, input.email) {
+            Ok((display_name, email)) => {
+                let UpdateUserInput { roles, disabled, password, .. } = input;
+                let changes = UserChanges { display_name, email, roles, disabled, password };
+                ctx.data_unchecked::<Admin>().update_user(id, changes, actor(ctx)).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        Ok(Some(match updated {
+            Ok(account) => UserPayload::done(account, caller(ctx)),
+            Err(error) => UserPayload::failed(vec![explain(error)?]),
+        }))
+    }
+
+    /// Deletes somebody's account with everything that belongs to it.
+    #[requires_scopes("users:write")]
+    async fn delete_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: DeleteUserInput,
+    ) -> Result<Option<DeletePayload>, Failure> {
+        let id = expect_id(&input.id, "input.id")?;
+        Ok(Some(match ctx.data_unchecked::<Admin>().delete_user(id, actor(ctx)).await {
+            Ok(()) => DeletePayload { deleted_id: Some(node_id(id)), errors: Vec::new() },
+            Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error)?] },
+        }))
+    }
+
+    /// Ends all sessions of somebody's account.
+    #[requires_scopes("sessions:write")]
+    async fn revoke_user_sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose.")] input: RevokeUserSessionsInput,
+    ) -> Result<Option<RevokeSessionsPayload>, Failure> {
+        let id = expect_id(&input.user_id, "input.userId")?;
+        Ok(Some(match ctx.data_unchecked::<Admin>().revoke_user_sessions(id, actor(ctx)).await {
+            Ok(count) => RevokeSessionsPayload::done(count),
+            Err(error) => RevokeSessionsPayload { revoked_count: 0, errors: vec![explain(error)?] },
+        }))
+    }
+}
+
+fn actor<'a>(ctx: &'a Context<'_>) -> Actor<'a> {
+    Actor { user: caller(ctx).user(), client: ctx.data_opt::<Client>() }
+}
+
+fn new_user(input: CreateUserInput) -> Result<NewUser, AccountError> {
+    let text = |text: Option<String>| text.map_or(MaybeUndefined::Undefined, MaybeUndefined::Value);
+    let (display_name, email) = profile(text(input.display_name), text(input.email))?;
+    Ok(NewUser {
+        username: Username::parse(&input.username)?,
+        password: input.password,
+        email: email.flatten(),
+        display_name: display_name.flatten(),
+        roles: input.roles,
+    })
+}
+
+fn explain(error: AdminError) -> Result<UserError, Failure> {
+    match error {
+        AdminError::Account(error) => user_error(error),
+        AdminError::Password(violation) => Ok(password_error(&violation, "password")),
+        AdminError::Hash(error) => Err(hash_failure(&error)),
+        AdminError::Database(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,50 @@
+//! Every privileged operation: what administrators do through GraphQL, and operators on the command line.
+//!
+//! Invariant: nothing here asks who the caller is; the guard of the field, or the shell, has done that.
+
+mod create_user;
+mod delete_user;
+mod error;
+mod update_user;
+
+pub mod graphql;
+
+use std::sync::Arc;
+
+pub use self::{create_user::NewUser, error::AdminError, update_user::UserChanges};
+use crate::{
+    accounts::Accounts,
+    audit::Actor,
+    changes::Feed,
+    id::UserId,
+    passwords::{Hasher, Policy},
+    sessions::Sessions,
+};
+
+/// What administration takes.
+#[derive(Clone)]
+pub struct Admin {
+    /// Who exists.
+    pub accounts: Accounts,
+    /// What is open.
+    pub sessions: Sessions,
+    /// What hashes passwords.
+    pub hasher: Hasher,
+    /// What a new password must be like.
+    pub policy: Policy,
+    /// Who must hear of changes.
+    pub feed: Arc<Feed>,
+}
+
+impl Admin {
+    /// Ends all sessions of an account and says how many there were.
+    ///
+    /// # Errors
+    /// When there is no such account, or the database does not answer.
+    pub async fn revoke_user_sessions(&self, user: UserId, actor: Actor<'_>) -> Result<usize, AdminError> {
+        if self.accounts.find(user).await?.is_none() {
+            return Err(crate::accounts::AccountError::NotFound.into());
+        }
+        Ok(self.sessions.end_all_now(user, None, actor).await?)
+    }
+}

@@ -1,0 +1,74 @@
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Admin, AdminError};
+use crate::{
+    accounts::{Account, AccountChanges, AccountError, DisplayName, EmailAddress},
+    audit::Actor,
+    id::UserId,
+    passwords::Owner,
+};
+
+/// What an administrator changes about an account; `None` leaves a thing as it is.
+#[derive(Default)]
+pub struct UserChanges {
+    /// `Some(None)` clears it.
+    pub display_name: Option<Option<DisplayName>>,
+    /// `Some(None)` clears it.
+    pub email: Option<Option<EmailAddress>>,
+    /// Replaces all roles.
+    pub roles: Option<Vec<String>>,
+    /// Bars the account from signing in, or lets it again.
+    pub disabled: Option<bool>,
+    /// Another password. It ends every session.
+    pub password: Option<SecretString>,
+}
+
+impl Admin {
+    /// Changes an account. Its access tokens are void when they no longer tell the truth, and its
+    /// sessions end when it was disabled or has another password.
+    ///
+    /// # Errors
+    /// When there is no such account, a role is unknown, the password does not do, or nobody could
+    /// administer any more.
+    pub async fn update_user(
+        &self,
+        id: UserId,
+        changes: UserChanges,
+        actor: Actor<'_>,
+    ) -> Result<Account, AdminError> {
+        let password_hash = match &changes.password {
+            Some(password) => Some(self.hash_for(id, password).await?),
+            None => None,
+        };
+        let changes = AccountChanges {
+            display_name: changes.display_name,
+            email: changes.email,
+            roles: changes.roles,
+            disabled: changes.disabled,
+            password_hash,
+        };
+        let transaction = self.accounts.begin().await?;
+        let changed = self.accounts.change(&transaction, id, changes, actor).await?;
+        let ended = if changed.ends_sessions {
+            self.sessions.end_all(&transaction, id, None, actor).await?
+        } else {
+            Vec::new()
+        };
+        transaction.commit().await?;
+        for change in ended.iter().chain([&changed.change]) {
+            self.feed.apply(change);
+        }
+        Ok(changed.account)
+    }
+
+    async fn hash_for(&self, id: UserId, password: &SecretString) -> Result<String, AdminError> {
+        let account = self.accounts.find(id).await?.ok_or(AccountError::NotFound)?;
+        let owner = Owner {
+            username: &account.username,
+            email: account.email.as_deref(),
+            display_name: account.display_name.as_deref(),
+        };
+        let password = self.policy.accept(password.expose_secret(), &owner, &self.hasher).await?;
+        Ok(self.hasher.hash(&password).await?)
+    }
+}

@@ -1,0 +1,234 @@
+//! Configuration in, everything else out. The only place where things are built.
+
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
+
+use async_graphql::{
+    dataloader::DataLoader,
+    runtime::{TokioSpawner, TokioTimer},
+};
+use aws_lc_rs::rand::SystemRandom;
+use sea_orm::DbErr;
+
+use crate::{
+    accounts::{Accounts, graphql::AccountLoader},
+    admin::Admin,
+    audit::Audit,
+    changes::{Feed, FeedConfig, Revocations},
+    clock::Clock,
+    config::{Config, Introspection},
+    database::{ConnectError, Database},
+    http::Gate,
+    limits::Throttle,
+    passwords::{Cost, Hasher, InvalidCost, InvalidPolicy, Policy, StartError},
+    schema::{IdentitySchema, builder},
+    secret::{MasterSecret, Sealer, SecretError},
+    sessions::{Sessions, SessionsParts},
+    sign_in::SignIn,
+    tokens::{Expected, KeyError, Keyring, KeyringError, PublicKeys, RefreshCodec, SigningKey, Verifier},
+};
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The master secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The folder for data cannot be made.
+    #[error("cannot make the folder {path}, which data_dir names: {source}")]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There is no connection to the database.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The database does not answer as it should.
+    #[error("the database: {0}")]
+    Database(#[from] DbErr),
+    /// The file of `tokens.signing_key_file` cannot be used.
+    #[error("tokens.signing_key_file: {0}")]
+    SigningKey(#[from] KeyError),
+    /// The keyring does not open.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The cost of a hash cannot be.
+    #[error("passwords: {0}")]
+    Cost(#[from] InvalidCost),
+    /// The password policy cannot be.
+    #[error("passwords: {0}")]
+    Policy(#[from] InvalidPolicy),
+    /// The hashing threads do not start.
+    #[error("the password hasher: {0}")]
+    Hasher(#[from] StartError),
+}
+
+/// Everything that the program consists of.
+#[derive(Clone)]
+pub struct App {
+    /// What was set.
+    pub config: Arc<Config>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where the data are.
+    pub database: Database,
+    /// Who asks.
+    pub gate: Gate,
+    /// What replicas tell each other.
+    pub feed: Arc<Feed>,
+    /// What signs.
+    pub keyring: Arc<Keyring>,
+    /// How often one may try.
+    pub throttle: Throttle,
+    /// What happened.
+    pub audit: Audit,
+    /// Who exists.
+    pub accounts: Accounts,
+    /// What is open.
+    pub sessions: Sessions,
+    /// Every way in.
+    pub sign_in: SignIn,
+    /// Every privileged operation.
+    pub admin: Admin,
+}
+
+impl App {
+    /// Builds the program: opens the database and brings it up to date, opens the keyring, and reads
+    /// which tokens are revoked.
+    ///
+    /// # Errors
+    /// Whatever of it cannot be had.
+    pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
+        let master = master_secret(&config)?;
+        let database = Database::connect(&config).await?;
+        for migration in database.migrate_up().await? {
+            tracing::info!(migration, "applied a migration");
+        }
+        let gate = Gate { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
+        let feed = Arc::new(feed(&config, &database, &gate.revocations, &clock));
+        feed.catch_up().await?;
+        let from_file =
+            config.tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
+        let sealer = Sealer::new(&master, "signing keys v1");
+        let keyring =
+            Keyring::open(database.clone(), sealer, from_file, Arc::clone(&gate.verifier), clock.clone());
+        let keyring = Arc::new(keyring.await?);
+        let passwords = &config.passwords;
+        let policy = Policy::new(passwords.min_length, passwords.max_length, passwords.min_score)?;
+        let hasher = hasher(&config)?;
+        let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
+
+        let config = Arc::new(config);
+        let audit = Audit::new(database.clone(), clock.clone());
+        let accounts = Accounts::new(
+            database.clone(),
+            Arc::clone(&config),
+            Arc::clone(&feed),
+            audit.clone(),
+            clock.clone(),
+        );
+        let sessions = Sessions::new(SessionsParts {
+            database: database.clone(),
+            clock: clock.clone(),
+            config: Arc::clone(&config),
+            accounts: accounts.clone(),
+            feed: Arc::clone(&feed),
+            audit: audit.clone(),
+            keyring: Arc::clone(&keyring),
+            codec: RefreshCodec::new(&master),
+        });
+        let sign_in = SignIn {
+            accounts: accounts.clone(),
+            sessions: sessions.clone(),
+            hasher: hasher.clone(),
+            policy,
+            throttle: throttle.clone(),
+            audit: audit.clone(),
+            feed: Arc::clone(&feed),
+            config: Arc::clone(&config),
+        };
+        let admin = Admin {
+            accounts: accounts.clone(),
+            sessions: sessions.clone(),
+            hasher,
+            policy,
+            feed: Arc::clone(&feed),
+        };
+        Ok(Self {
+            config,
+            clock,
+            database,
+            gate,
+            feed,
+            keyring,
+            throttle,
+            audit,
+            accounts,
+            sessions,
+            sign_in,
+            admin,
+        })
+    }
+
+    /// The schema, with what its resolvers need.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    #[must_use]
+    pub fn schema(&self) -> IdentitySchema {
+        let loader = AccountLoader(self.accounts.clone());
+        let mut builder = builder()
+            .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
+            .data(self.accounts.clone())
+            .data(self.sessions.clone())
+            .data(self.audit.clone())
+            .data(self.sign_in.clone())
+            .data(self.admin.clone());
+        if self.config.graphql.introspection != Introspection::Everyone {
+            // A suggestion tells names that introspection would not.
+            builder = builder.disable_suggestions();
+        }
+        builder.finish()
+    }
+}
+
+/// The secret that is configured, or the one in the data folder, which is made when it is not there.
+fn master_secret(config: &Config) -> Result<MasterSecret, AppError> {
+    if let Some(secret) = &config.secret {
+        return Ok(MasterSecret::new(secret)?);
+    }
+    if let Some(path) = &config.secret_file {
+        return Ok(MasterSecret::read(path)?);
+    }
+    let path = config.data_dir.join("secret");
+    if path.exists() {
+        return Ok(MasterSecret::read(&path)?);
+    }
+    let failed = |source| AppError::DataDir { path: config.data_dir.clone(), source };
+    crate::database::make_private_folder(&config.data_dir).map_err(failed)?;
+    tracing::info!(path = %path.display(), "made the master secret; keep a copy of it with your backups");
+    Ok(MasterSecret::create(&path)?)
+}
+
+fn verifier(config: &Config, clock: &Clock) -> Verifier {
+    let expected = Expected {
+        issuer: config.issuer(),
+        audience: config.tokens.audience.clone(),
+        clock_skew: config.tokens.clock_skew,
+    };
+    Verifier::new(&expected, PublicKeys::default(), clock.clone())
+}
+
+fn feed(config: &Config, database: &Database, revocations: &Arc<Revocations>, clock: &Clock) -> Feed {
+    let longest_token = config.tokens.access_ttl + config.tokens.clock_skew;
+    Feed::new(database.clone(), Arc::clone(revocations), FeedConfig { longest_token }, clock.clone())
+}
+
+fn hasher(config: &Config) -> Result<Hasher, AppError> {
+    let passwords = &config.passwords;
+    let cost = Cost::new(passwords.memory_kib, passwords.iterations, passwords.parallelism)?;
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let queue = NonZeroUsize::new(passwords.queue).unwrap_or(NonZeroUsize::MIN);
+    Ok(Hasher::start(cost, passwords.workers.unwrap_or(cores), queue, Arc::new(SystemRandom::new()))?)
+}

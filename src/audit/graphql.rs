@@ -1,0 +1,144 @@
+//! The audit log in the schema.
+
+use async_graphql::{Context, ID, InputObject, Object};
+use chrono::{DateTime, Utc};
+
+use super::{Audit, AuditAction, Event, Filter};
+use crate::{
+    accounts::graphql::{User, load_user},
+    graphql::{Failure, List, Page, caller, expect_id, guarded, node_id},
+    id::EventId,
+    sessions::graphql::UserSession,
+    tokens::Caller,
+};
+
+/// Something that happened and matters to security.
+pub struct AuditEvent {
+    event: Event,
+    viewer: Caller,
+}
+
+impl AuditEvent {
+    /// The event of this id, when the caller may see it: with `audit:read`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn visible(ctx: &Context<'_>, id: EventId) -> Result<Option<Self>, Failure> {
+        let viewer = caller(ctx);
+        if !viewer.has_scope("audit:read") {
+            return Ok(None);
+        }
+        let event = ctx.data_unchecked::<Audit>().find(id).await?;
+        Ok(event.map(|event| Self { event, viewer }))
+    }
+}
+
+/// Something that happened and matters to security.
+#[guarded]
+#[Object]
+impl AuditEvent {
+    /// The event's id. Ids sort in the order of the events.
+    pub async fn id(&self) -> ID {
+        node_id(self.event.id)
+    }
+
+    /// What happened.
+    async fn action(&self) -> AuditAction {
+        self.event.action
+    }
+
+    /// When.
+    async fn at(&self) -> DateTime<Utc> {
+        self.event.at
+    }
+
+    /// Who did it; null where nobody was signed in, or the account is gone.
+    #[nullable]
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>, Failure> {
+        match self.event.actor {
+            Some(id) => load_user(ctx, id, &self.viewer).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whose account it concerns; null where there was none, or it is gone.
+    #[nullable]
+    async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>, Failure> {
+        match self.event.user {
+            Some(id) => load_user(ctx, id, &self.viewer).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The session that it concerns; null where there was none, it is over, or you may not see it.
+    #[nullable]
+    async fn session(&self, ctx: &Context<'_>) -> Result<Option<UserSession>, Failure> {
+        match self.event.session {
+            Some(id) => UserSession::visible(ctx, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The client's address; null for what was done on the server itself.
+    async fn ip_address(&self) -> Option<&str> {
+        self.event.ip_address.as_deref()
+    }
+
+    /// The client's User-Agent header.
+    async fn user_agent(&self) -> Option<&str> {
+        self.event.user_agent.as_deref()
+    }
+}
+
+/// A list of events.
+pub type AuditEventList = List<EventId, AuditEvent>;
+
+/// Which events. What is left out does not matter.
+#[derive(Default, InputObject)]
+pub struct AuditEventFilter {
+    /// Those of this account.
+    user: Option<ID>,
+    /// Those of these kinds.
+    actions: Option<Vec<AuditAction>>,
+    /// Those at or after this time.
+    since: Option<DateTime<Utc>>,
+    /// Those before this time.
+    until: Option<DateTime<Utc>>,
+}
+
+impl AuditEventFilter {
+    fn parse(self) -> Result<Filter, Failure> {
+        let user = self.user.map(|id| expect_id(&id, "filter.user")).transpose()?;
+        Ok(Filter { user, actions: self.actions, since: self.since, until: self.until })
+    }
+}
+
+/// The queries about the audit log.
+#[derive(Default)]
+pub struct AuditQuery;
+
+#[guarded]
+#[Object]
+impl AuditQuery {
+    /// What happened, the newest first.
+    #[requires_scopes("audit:read")]
+    #[expect(clippy::too_many_arguments, reason = "Relay's four and a filter")]
+    async fn audit_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, from the start: 0 to 100, 25 when neither first nor last is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many, from the end: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which events.")] filter: Option<AuditEventFilter>,
+    ) -> Result<Option<AuditEventList>, Failure> {
+        let page = Page::<EventId>::parse(first, after, last, before)?;
+        let filter = filter.unwrap_or_default().parse()?;
+        let events = ctx.data_unchecked::<Audit>().list(&filter, &page).await?;
+        let viewer = caller(ctx);
+        let node = |event| AuditEvent { event, viewer: viewer.clone() };
+        let extra = async_graphql::connection::EmptyFields;
+        Ok(Some(page.list(events, extra, |event| event.id, node)))
+    }
+}

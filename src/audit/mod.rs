@@ -1,0 +1,190 @@
+//! What happened: security events, written in the transaction that they describe, never changed.
+//!
+//! A new kind of event is a variant of [`AuditAction`], and a call of [`Audit::record`] where it happens.
+
+mod store;
+
+pub mod graphql;
+
+use async_graphql::{Enum, resolver_utils::EnumType};
+use sea_orm::{ConnectionTrait, DbErr};
+
+pub use self::store::Filter;
+use crate::{
+    clock::{Clock, Timestamp},
+    database::Database,
+    graphql::{Client, Page},
+    id::{EventId, SessionId, UserId},
+};
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum AuditAction {
+    /// Somebody made an account for themselves.
+    UserRegistered,
+    /// An administrator made an account.
+    UserCreated,
+    /// A display name or an e-mail address changed.
+    UserUpdated,
+    /// An account was barred from signing in.
+    UserDisabled,
+    /// An account may sign in again.
+    UserEnabled,
+    /// An account was deleted.
+    UserDeleted,
+    /// Somebody signed in.
+    LoginSucceeded,
+    /// A sign-in failed: no such account, a wrong password, or a disabled account.
+    LoginFailed,
+    /// A sign-in was refused because of too many attempts before.
+    LoginThrottled,
+    /// Somebody signed out.
+    Logout,
+    /// A password was changed by its owner or an administrator.
+    PasswordChanged,
+    /// An account was given other roles.
+    RolesChanged,
+    /// A session was ended from elsewhere.
+    SessionRevoked,
+    /// A refresh token was used a second time, so its session was ended.
+    RefreshTokenReused,
+}
+
+impl AuditAction {
+    /// The name, in the schema and in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::items().iter().find(|item| item.value == self).map_or("", |item| item.name)
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::items().iter().find(|item| item.name == name).map(|item| item.value)
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its name; events sort by it in the order in which they happened.
+    pub id: EventId,
+    /// What happened.
+    pub action: AuditAction,
+    /// When.
+    pub at: Timestamp,
+    /// Who did it, where somebody was signed in.
+    pub actor: Option<UserId>,
+    /// Whose account it concerns.
+    pub user: Option<UserId>,
+    /// The session that it concerns.
+    pub session: Option<SessionId>,
+    /// The client's address.
+    pub ip_address: Option<String>,
+    /// The client's User-Agent header.
+    pub user_agent: Option<String>,
+}
+
+/// Something that is happening.
+#[derive(Clone, Copy, Debug)]
+pub struct Happening<'a> {
+    /// What.
+    pub action: AuditAction,
+    /// Whose account it concerns.
+    pub user: Option<UserId>,
+    /// The session that it concerns.
+    pub session: Option<SessionId>,
+    /// Who does it.
+    pub actor: Actor<'a>,
+}
+
+/// Who does something.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor<'a> {
+    /// The account that is signed in.
+    pub user: Option<UserId>,
+    /// From where; `None` for the command line.
+    pub client: Option<&'a Client>,
+}
+
+impl<'a> Actor<'a> {
+    /// Nobody that is signed in, at a client.
+    #[must_use]
+    pub const fn anonymous(client: &'a Client) -> Self {
+        Self { user: None, client: Some(client) }
+    }
+
+    /// Somebody at the machine's command line.
+    pub const COMMAND_LINE: Actor<'static> = Actor { user: None, client: None };
+}
+
+/// The audit log.
+#[derive(Clone)]
+pub struct Audit {
+    database: Database,
+    clock: Clock,
+}
+
+impl Audit {
+    /// The log of this database.
+    #[must_use]
+    pub fn new(database: Database, clock: Clock) -> Self {
+        Self { database, clock }
+    }
+
+    /// Writes an event in the transaction that makes it true.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn record(
+        &self,
+        transaction: &impl ConnectionTrait,
+        happening: Happening<'_>,
+    ) -> Result<Event, DbErr> {
+        let client = happening.actor.client;
+        let event = Event {
+            id: EventId::generate(&self.clock),
+            action: happening.action,
+            at: self.clock.now(),
+            actor: happening.actor.user,
+            user: happening.user,
+            session: happening.session,
+            ip_address: client.map(|client| client.address.to_string()),
+            user_agent: client.and_then(|client| client.user_agent.clone()),
+        };
+        store::insert(transaction, &event).await?;
+        tracing::info!(
+            target: "portcullis::audit",
+            id = %event.id,
+            action = event.action.name(),
+            user = event.user.map(tracing::field::display),
+            actor = event.actor.map(tracing::field::display),
+            session = event.session.map(tracing::field::display),
+            address = event.ip_address,
+            "audit"
+        );
+        Ok(event)
+    }
+
+    /// Writes an event that no transaction belongs to, such as a failed sign-in.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn record_alone(&self, happening: Happening<'_>) -> Result<Event, DbErr> {
+        self.record(self.database.writer(), happening).await
+    }
+
+    /// The event of this id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(&self, id: EventId) -> Result<Option<Event>, DbErr> {
+        store::find(self.database.reader(), id).await
+    }
+
+    /// A page of the events, the newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list(&self, filter: &Filter, page: &Page<EventId>) -> Result<Vec<Event>, DbErr> {
+        store::list(self.database.reader(), filter, page).await
+    }
+}

@@ -1,0 +1,92 @@
+//! The rows of the audit log.
+
+use entity::audit_event::{ActiveModel, Column, Entity, Model};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder,
+    QuerySelect, prelude::ChronoUnixTimestampMillis as Millis,
+};
+
+use super::{AuditAction, Event};
+use crate::{
+    clock::Timestamp,
+    graphql::{Direction, Page},
+    id::{EventId, SessionId, UserId},
+};
+
+/// Which events.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Those of this account.
+    pub user: Option<UserId>,
+    /// Those of these kinds.
+    pub actions: Option<Vec<AuditAction>>,
+    /// Those at or after this time.
+    pub since: Option<Timestamp>,
+    /// Those before this time.
+    pub until: Option<Timestamp>,
+}
+
+pub(super) async fn insert(db: &impl ConnectionTrait, event: &Event) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: Set(event.id.uuid()),
+        action: Set(event.action.name().to_owned()),
+        at: Set(Millis(event.at)),
+        actor_id: Set(event.actor.map(UserId::uuid)),
+        user_id: Set(event.user.map(UserId::uuid)),
+        session_id: Set(event.session.map(SessionId::uuid)),
+        ip_address: Set(event.ip_address.clone()),
+        user_agent: Set(event.user_agent.clone()),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+}
+
+pub(super) async fn find(db: &impl ConnectionTrait, id: EventId) -> Result<Option<Event>, DbErr> {
+    Ok(Entity::find_by_id(id.uuid()).one(db).await?.and_then(read))
+}
+
+/// The events of a page, from its end of the list; the list has the newest first.
+pub(super) async fn list(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    page: &Page<EventId>,
+) -> Result<Vec<Event>, DbErr> {
+    let mut query = Entity::find();
+    if let Some(user) = filter.user {
+        query = query.filter(Column::UserId.eq(user.uuid()));
+    }
+    if let Some(actions) = &filter.actions {
+        query = query.filter(Column::Action.is_in(actions.iter().map(|action| action.name())));
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(Column::At.gte(Millis(since)));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(Column::At.lt(Millis(until)));
+    }
+    if let Some(after) = page.after {
+        query = query.filter(Column::Id.lt(after.uuid()));
+    }
+    if let Some(before) = page.before {
+        query = query.filter(Column::Id.gt(before.uuid()));
+    }
+    let order = match page.direction {
+        Direction::Forward => Order::Desc,
+        Direction::Backward => Order::Asc,
+    };
+    let rows = query.order_by(Column::Id, order).limit(page.limit()).all(db).await?;
+    Ok(rows.into_iter().filter_map(read).collect())
+}
+
+/// `None` for an event of a kind that a later release writes and this one does not know.
+fn read(row: Model) -> Option<Event> {
+    Some(Event {
+        id: EventId::from_uuid(row.id),
+        action: AuditAction::from_name(&row.action)?,
+        at: row.at.0,
+        actor: row.actor_id.map(UserId::from_uuid),
+        user: row.user_id.map(UserId::from_uuid),
+        session: row.session_id.map(SessionId::from_uuid),
+        ip_address: row.ip_address,
+        user_agent: row.user_agent,
+    })
+}

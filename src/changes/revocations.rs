@@ -1,0 +1,61 @@
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use super::Change;
+use crate::{
+    clock::Timestamp,
+    id::{SessionId, UserId},
+    tokens::Claims,
+};
+
+/// The sessions and accounts whose access tokens are void, each for as long as one could still live.
+#[derive(Debug, Default)]
+pub struct Revocations(RwLock<Lists>);
+
+#[derive(Debug, Default)]
+struct Lists {
+    sessions: HashMap<SessionId, Timestamp>,
+    accounts: HashMap<UserId, (i64, Timestamp)>,
+}
+
+impl Revocations {
+    /// Whether a token has been revoked.
+    #[must_use]
+    pub fn is_void(&self, claims: &Claims) -> bool {
+        let lists = self.read();
+        lists.sessions.contains_key(&claims.sid)
+            || lists.accounts.get(&claims.sub).is_some_and(|(epoch, _)| claims.epoch < *epoch)
+    }
+
+    /// Takes a change in. It is forgotten after `until`, when the last token that it voids has lapsed.
+    pub fn apply(&self, change: &Change, until: Timestamp) {
+        match *change {
+            Change::SessionEnded(session) => {
+                self.write().sessions.insert(session, until);
+            }
+            Change::TokensVoided { user, epoch } => {
+                let mut lists = self.write();
+                let entry = lists.accounts.entry(user).or_insert((epoch, until));
+                *entry = (entry.0.max(epoch), entry.1.max(until));
+            }
+            Change::AccountUpdated(_) | Change::KeysChanged => {}
+        }
+    }
+
+    /// Forgets what no living token needs.
+    pub fn sweep(&self, now: Timestamp) {
+        let mut lists = self.write();
+        lists.sessions.retain(|_, until| *until > now);
+        lists.accounts.retain(|_, (_, until)| *until > now);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Lists> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Lists> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

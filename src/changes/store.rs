@@ -1,0 +1,91 @@
+//! The rows of the change feed.
+
+use entity::change::{ActiveModel, Column, Entity, Model};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    prelude::ChronoUnixTimestampMillis as Millis,
+    sea_query::Query,
+};
+
+use super::Change;
+use crate::{
+    clock::Timestamp,
+    id::{SessionId, UserId},
+};
+
+/// A stored change.
+pub(super) struct ChangeRow {
+    pub(super) id: i64,
+    pub(super) change: Change,
+    pub(super) until: Timestamp,
+}
+
+/// Appends a change.
+pub(super) async fn insert(
+    db: &impl ConnectionTrait,
+    change: &Change,
+    at: Timestamp,
+    until: Timestamp,
+) -> Result<(), DbErr> {
+    let (kind, subject, epoch) = match change {
+        Change::SessionEnded(session) => ("session", Some(session.uuid()), None),
+        Change::TokensVoided { user, epoch } => ("account", Some(user.uuid()), Some(*epoch)),
+        Change::AccountUpdated(user) => ("account", Some(user.uuid()), None),
+        Change::KeysChanged => ("keys", None, None),
+    };
+    let row = ActiveModel {
+        id: NotSet,
+        kind: Set(kind.to_owned()),
+        subject: Set(subject),
+        epoch: Set(epoch),
+        at: Set(Millis(at)),
+        until: Set(Millis(until)),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+}
+
+/// The changes with a higher id that still matter, in the order of their ids.
+pub(super) async fn after(
+    db: &impl ConnectionTrait,
+    id: i64,
+    now: Timestamp,
+) -> Result<Vec<ChangeRow>, DbErr> {
+    let rows = Entity::find()
+        .filter(Column::Id.gt(id))
+        .filter(Column::Until.gt(Millis(now)))
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().filter_map(|row| ChangeRow::read(&row)).collect())
+}
+
+/// Deletes changes that no longer matter, at most `batch`.
+pub(super) async fn delete_until(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+    batch: u64,
+) -> Result<u64, DbErr> {
+    let old = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::Until.lte(Millis(now)))
+        .limit(batch)
+        .to_owned();
+    let deleted = Entity::delete_many().filter(Column::Id.in_subquery(old)).exec(db).await?;
+    Ok(deleted.rows_affected)
+}
+
+impl ChangeRow {
+    /// `None` for a change of a kind that a later release writes and this one does not know.
+    fn read(row: &Model) -> Option<Self> {
+        let change = match (row.kind.as_str(), row.subject, row.epoch) {
+            ("session", Some(id), _) => Change::SessionEnded(SessionId::from_uuid(id)),
+            ("account", Some(id), Some(epoch)) => Change::TokensVoided { user: UserId::from_uuid(id), epoch },
+            ("account", Some(id), None) => Change::AccountUpdated(UserId::from_uuid(id)),
+            ("keys", ..) => Change::KeysChanged,
+            _ => return None,
+        };
+        Some(Self { id: row.id, change, until: row.until.0 })
+    }
+}

@@ -1,0 +1,63 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Impossible, require};
+
+/// `[graphql]`: what a GraphQL request may ask for. Ordinary clients never meet these limits.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GraphqlConfig {
+    /// Who may ask for the schema.
+    pub introspection: Introspection,
+    /// Whether `/` serves GraphiQL.
+    pub playground: bool,
+    /// The most levels of fields in fields.
+    pub max_depth: usize,
+    /// The most aliases in a document.
+    pub max_aliases: usize,
+    /// The most fields at the root of an operation.
+    pub max_root_fields: usize,
+    /// The most directives in a document.
+    pub max_directives: usize,
+    /// The most fields of an operation, fragments counted wherever they are spread.
+    pub max_fields: usize,
+}
+
+/// Who may ask for the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Introspection {
+    /// Anybody.
+    Everyone,
+    /// A caller with a valid access token.
+    SignedIn,
+    /// Nobody.
+    Off,
+}
+
+impl Default for GraphqlConfig {
+    fn default() -> Self {
+        Self {
+            introspection: Introspection::Everyone,
+            playground: true,
+            max_depth: 20,
+            max_aliases: 30,
+            max_root_fields: 20,
+            max_directives: 50,
+            max_fields: 500,
+        }
+    }
+}
+
+impl GraphqlConfig {
+    pub(super) fn check(&self) -> Result<(), Impossible> {
+        for (limit, key) in [
+            (self.max_depth, "graphql.max_depth"),
+            (self.max_root_fields, "graphql.max_root_fields"),
+            (self.max_fields, "graphql.max_fields"),
+        ] {
+            require(limit >= 1, key, "must be at least 1")?;
+        }
+        // The executor recurses with the document; deeper ones could exhaust its stack.
+        require(self.max_depth <= 30, "graphql.max_depth", "must be at most 30")
+    }
+}

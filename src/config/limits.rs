@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Impossible, require, require_between};
+
+/// `[limits]`: the throttle on guessing passwords and on registration.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Whether there is a throttle at all. Off is for tests and trials.
+    pub enabled: bool,
+    /// Failures for one account from one address.
+    pub pair: Ladder,
+    /// Failures for one account from anywhere.
+    pub account: Ladder,
+    /// Failures from one address (IPv6: from one /64) for any account.
+    pub address: Ladder,
+    /// Registrations from one address (IPv6: from one /64).
+    pub register: Ladder,
+}
+
+/// Some tries are free; then each doubles the wait before the next, up to a longest one. What is
+/// older than `forget_after` does not count.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ladder {
+    /// How many tries cost no wait.
+    pub free: u32,
+    /// The first wait.
+    #[serde(with = "humantime_serde")]
+    pub first_delay: Duration,
+    /// The longest wait.
+    #[serde(with = "humantime_serde")]
+    pub longest_delay: Duration,
+    /// How long after the last try everything is forgotten.
+    #[serde(with = "humantime_serde")]
+    pub forget_after: Duration,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let ladder = |free, longest_minutes| Ladder {
+            free,
+            first_delay: Duration::from_secs(1),
+            longest_delay: Duration::from_mins(longest_minutes),
+            forget_after: Duration::from_hours(1),
+        };
+        Self {
+            enabled: true,
+            pair: ladder(5, 15),
+            account: ladder(50, 1),
+            address: ladder(100, 15),
+            register: ladder(20, 15),
+        }
+    }
+}
+
+impl LimitsConfig {
+    pub(super) fn check(&self) -> Result<(), Impossible> {
+        for (ladder, name) in [
+            (&self.pair, "pair"),
+            (&self.account, "account"),
+            (&self.address, "address"),
+            (&self.register, "register"),
+        ] {
+            let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
+            require(ladder.free >= 1, format!("limits.{name}.free"), "must be at least 1")?;
+            let key = format!("limits.{name}.first_delay");
+            require_between(ladder.first_delay, second, ladder.longest_delay.max(second), &key)?;
+            let key = format!("limits.{name}.longest_delay");
+            require_between(ladder.longest_delay, second, day, &key)?;
+            let key = format!("limits.{name}.forget_after");
+            require_between(ladder.forget_after, ladder.longest_delay, 30 * day, &key)?;
+        }
+        Ok(())
+    }
+}

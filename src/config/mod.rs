@@ -1,0 +1,178 @@
+//! What an operator can set: a file for each section, named like the folder that it serves.
+//!
+//! Values come from the defaults, then a TOML file, then the environment, then flags; the later wins.
+//! To add a key: a field with its default in the section's file, a line in
+//! `portcullis.example.toml` (a test compares them) and, when a value can be impossible, a check in
+//! [`Config::check`].
+
+mod accounts;
+mod database;
+mod graphql;
+mod http;
+mod limits;
+mod load;
+mod log;
+mod passwords;
+mod tokens;
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize, Serializer};
+
+pub use self::{
+    accounts::AccountsConfig,
+    database::DatabaseConfig,
+    graphql::{GraphqlConfig, Introspection},
+    http::HttpConfig,
+    limits::{Ladder, LimitsConfig},
+    load::{ConfigError, Loaded, Origin, load},
+    log::{LogConfig, LogFormat},
+    passwords::PasswordsConfig,
+    tokens::TokensConfig,
+};
+
+/// Everything that can be set. The default of each key is a server that works on one machine.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The folder for the embedded database and the master secret.
+    pub data_dir: PathBuf,
+    /// The master secret, at least 32 bytes. Better in a file: see `secret_file`.
+    #[serde(serialize_with = "masked")]
+    pub secret: Option<SecretString>,
+    /// A file that holds the master secret. Without either, one is made in `data_dir`.
+    pub secret_file: Option<PathBuf>,
+    /// Accounts and registration.
+    pub accounts: AccountsConfig,
+    /// Where the data are.
+    pub database: DatabaseConfig,
+    /// What a GraphQL request may ask for.
+    pub graphql: GraphqlConfig,
+    /// The listener and what stands before it.
+    pub http: HttpConfig,
+    /// The throttle on guessing and on registration.
+    pub limits: LimitsConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// Password policy and hashing.
+    pub passwords: PasswordsConfig,
+    /// What each role may do, by the role's name.
+    pub roles: BTreeMap<String, RoleConfig>,
+    /// Access and refresh tokens.
+    pub tokens: TokensConfig,
+}
+
+/// What a role may do.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoleConfig {
+    /// The scopes that it grants (RFC 6749 §3.3).
+    pub scopes: Vec<String>,
+}
+
+/// The role whose last holder cannot be removed.
+pub const ADMIN_ROLE: &str = "admin";
+
+impl Default for Config {
+    fn default() -> Self {
+        let admin = ["users:read", "users:write", "sessions:read", "sessions:write", "audit:read"];
+        let role = |scopes: &[&str]| RoleConfig { scopes: scopes.iter().map(ToString::to_string).collect() };
+        Self {
+            data_dir: "data".into(),
+            secret: None,
+            secret_file: None,
+            accounts: AccountsConfig::default(),
+            database: DatabaseConfig::default(),
+            graphql: GraphqlConfig::default(),
+            http: HttpConfig::default(),
+            limits: LimitsConfig::default(),
+            log: LogConfig::default(),
+            passwords: PasswordsConfig::default(),
+            roles: [(ADMIN_ROLE.to_owned(), role(&admin)), ("user".to_owned(), role(&[]))].into(),
+            tokens: TokensConfig::default(),
+        }
+    }
+}
+
+/// A value that cannot be: the key, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} {wants}")]
+pub struct Impossible {
+    /// The key, as `section.key`.
+    pub key: String,
+    /// What would be right, as the rest of a sentence that starts with the key.
+    pub wants: String,
+}
+
+/// Says that `key` must be otherwise unless `holds`.
+fn require(holds: bool, key: impl fmt::Display, wants: impl fmt::Display) -> Result<(), Impossible> {
+    let impossible = || Impossible { key: key.to_string(), wants: wants.to_string() };
+    if holds { Ok(()) } else { Err(impossible()) }
+}
+
+/// Says that `key` must be a time between `least` and `most`.
+fn require_between(time: Duration, least: Duration, most: Duration, key: &str) -> Result<(), Impossible> {
+    let human = humantime_serde::re::humantime::format_duration;
+    let wants = format!("must be between {} and {}", human(least), human(most));
+    require((least..=most).contains(&time), key, wants)
+}
+
+impl Config {
+    /// The `iss` of every token: `tokens.issuer`, else the public URL.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.tokens.issuer.clone().unwrap_or_else(|| self.http.public_url())
+    }
+
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    /// The first impossible value.
+    pub fn check(&self) -> Result<(), Impossible> {
+        self.http.check()?;
+        self.database.check()?;
+        self.tokens.check()?;
+        self.passwords.check()?;
+        self.limits.check()?;
+        self.graphql.check()?;
+        self.log.check()?;
+        require(
+            self.secret.is_none() || self.secret_file.is_none(),
+            "secret",
+            "and secret_file are both set; keep one of them",
+        )?;
+        for (name, role) in &self.roles {
+            require(is_token(name), format!("roles.{name}"), "must be named without spaces or quotes")?;
+            for scope in &role.scopes {
+                let key = format!("roles.{name}.scopes");
+                require(
+                    is_token(scope),
+                    key,
+                    "must hold scopes of printable ASCII without spaces or quotes (RFC 6749 §3.3)",
+                )?;
+            }
+        }
+        for role in &self.accounts.default_roles {
+            let wants = format!("names the role \"{role}\", which is not among [roles]");
+            require(self.roles.contains_key(role), "accounts.default_roles", wants)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name is a scope-token of RFC 6749 §3.3.
+fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && name.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
+/// Writes a secret as stars, so that no print of a configuration can show it.
+fn masked<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(_) => serializer.serialize_some("********"),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,101 @@
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Impossible, require, require_between};
+
+/// `[tokens]`: access and refresh tokens. Times are written as `3s`, `15m`, `7d`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokensConfig {
+    /// The `iss` claim. Without it, `http.public_url`.
+    pub issuer: Option<String>,
+    /// The `aud` claim.
+    pub audience: String,
+    /// How long an access token lives.
+    #[serde(with = "humantime_serde")]
+    pub access_ttl: Duration,
+    /// How long a session lives after its last refresh.
+    #[serde(with = "humantime_serde")]
+    pub refresh_ttl: Duration,
+    /// How long a session lives at most, however often it is refreshed.
+    #[serde(with = "humantime_serde")]
+    pub session_ttl: Duration,
+    /// How long after a rotation the refresh token before still gives the same successor.
+    #[serde(with = "humantime_serde")]
+    pub refresh_grace: Duration,
+    /// How far the clocks of replicas may differ. At most 30 s.
+    #[serde(with = "humantime_serde")]
+    pub clock_skew: Duration,
+    /// A PEM file with a PKCS#8 Ed25519 key that signs instead of the keys in the database.
+    pub signing_key_file: Option<PathBuf>,
+    /// Claims that every access token carries besides its own.
+    pub custom_claims: BTreeMap<String, Value>,
+}
+
+/// The claims of an access token that a custom claim may not replace.
+const RESERVED_CLAIMS: [&str; 15] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "sid",
+    "auth_time",
+    "scope",
+    "roles",
+    "username",
+    "client_id",
+    "epoch",
+    "status",
+];
+
+impl Default for TokensConfig {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            audience: "portcullis".to_owned(),
+            access_ttl: Duration::from_hours(1),
+            refresh_ttl: Duration::from_hours(7 * 24),
+            session_ttl: Duration::from_hours(90 * 24),
+            refresh_grace: Duration::from_secs(10),
+            clock_skew: Duration::from_secs(30),
+            signing_key_file: None,
+            custom_claims: BTreeMap::new(),
+        }
+    }
+}
+
+impl TokensConfig {
+    pub(super) fn check(&self) -> Result<(), Impossible> {
+        let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
+        require_between(self.access_ttl, second, day, "tokens.access_ttl")?;
+        require_between(self.refresh_ttl, second, 400 * day, "tokens.refresh_ttl")?;
+        require_between(self.session_ttl, second, 4000 * day, "tokens.session_ttl")?;
+        require_between(self.refresh_grace, Duration::ZERO, Duration::from_mins(2), "tokens.refresh_grace")?;
+        require_between(self.clock_skew, Duration::ZERO, Duration::from_secs(30), "tokens.clock_skew")?;
+        require(
+            self.refresh_ttl <= self.session_ttl,
+            "tokens.refresh_ttl",
+            "must not be longer than tokens.session_ttl",
+        )?;
+        require(!self.audience.is_empty(), "tokens.audience", "must not be empty")?;
+        require(
+            self.issuer.as_ref().is_none_or(|issuer| !issuer.is_empty()),
+            "tokens.issuer",
+            "must not be empty",
+        )?;
+        for name in self.custom_claims.keys() {
+            let key = format!("tokens.custom_claims.{name}");
+            require(
+                !RESERVED_CLAIMS.contains(&name.as_str()),
+                key,
+                "is a claim that Portcullis sets itself",
+            )?;
+        }
+        Ok(())
+    }
+}

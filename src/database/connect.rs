@@ -1,0 +1,146 @@
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sea_orm::{
+    ConnectOptions, DbErr,
+    sqlx::{
+        postgres::PgConnectOptions,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
+};
+use secrecy::ExposeSecret;
+
+use super::{Database, LONGEST_TRANSACTION_SECONDS};
+use crate::config::Config;
+
+/// How long a request waits for a connection before the database counts as away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a writer waits for another process to finish its transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The file of the database, or its folder, cannot be made.
+    #[error("cannot make {path} for the database: {source}")]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database does not answer, or the URL is wrong.
+    #[error("cannot open the database {name}: {source}")]
+    Open {
+        /// The database, without its password.
+        name: String,
+        /// What it said.
+        source: DbErr,
+    },
+}
+
+impl Database {
+    /// Connects to the database that the configuration names: the embedded one unless there is a URL.
+    ///
+    /// # Errors
+    /// When it does not answer, or its folder cannot be made.
+    pub async fn connect(config: &Config) -> Result<Self, ConnectError> {
+        let url = config.database.url.as_ref().map(|url| url.expose_secret().to_owned());
+        match url {
+            None => Self::sqlite(config.data_dir.join("portcullis.db"), config).await,
+            Some(url) => match url.strip_prefix("sqlite:") {
+                Some(path) => Self::sqlite(path.trim_start_matches("//").into(), config).await,
+                None => Self::postgres(&url, config).await,
+            },
+        }
+    }
+
+    async fn postgres(url: &str, config: &Config) -> Result<Self, ConnectError> {
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(config.database.max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire_if_idle_for(Duration::from_secs(1))
+            .sqlx_logging(false)
+            .map_sqlx_postgres_opts(|options: PgConnectOptions| {
+                let limit = format!("{LONGEST_TRANSACTION_SECONDS}s");
+                options.application_name("portcullis").options([
+                    ("statement_timeout", limit.as_str()),
+                    ("idle_in_transaction_session_timeout", limit.as_str()),
+                ])
+            });
+        let connection = sea_orm::Database::connect(options).await;
+        let writer =
+            connection.map_err(|source| ConnectError::Open { name: without_password(url), source })?;
+        Ok(Self { reader: writer.clone(), writer })
+    }
+
+    async fn sqlite(path: PathBuf, config: &Config) -> Result<Self, ConnectError> {
+        let folder = path.parent().map(ToOwned::to_owned).unwrap_or_default();
+        make_private_folder(&folder).map_err(|source| ConnectError::Folder { path: folder, source })?;
+        make_private_file(&path).map_err(|source| ConnectError::Folder { path: path.clone(), source })?;
+        let open = async |read_only: bool, connections: u32| {
+            let mut options = ConnectOptions::new(format!("sqlite:{}", path.display()));
+            let file = path.clone();
+            options
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT + BUSY_TIMEOUT)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+                .sqlx_logging(false)
+                .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
+                    let options = options.filename(&file).busy_timeout(BUSY_TIMEOUT).foreign_keys(true);
+                    if read_only {
+                        return options.read_only(true);
+                    }
+                    // What was answered survives a power cut.
+                    options
+                        .create_if_missing(true)
+                        .journal_mode(SqliteJournalMode::Wal)
+                        .synchronous(SqliteSynchronous::Full)
+                });
+            let connection = sea_orm::Database::connect(options).await;
+            connection.map_err(|source| ConnectError::Open { name: path.display().to_string(), source })
+        };
+        // SQLite has one writer at a time; a second connection would only wait, and less fairly.
+        let writer = open(false, 1).await?;
+        let reader = open(true, config.database.max_connections - 1).await?;
+        Ok(Self { writer, reader })
+    }
+}
+
+/// The URL as it may be shown.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+/// Makes a folder for password hashes and the master secret: nobody else is to look in.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.exists() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
+/// SQLite would make the file readable by all; the files beside it take its mode.
+fn make_private_file(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.create(true).append(true).open(path).map(|_| ())
+}

@@ -1,0 +1,53 @@
+use migration::{MigrationStatus, Migrator, MigratorTrait};
+use sea_orm::DbErr;
+
+use super::Database;
+
+/// Which migrations a database has seen, by name and in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Migrations {
+    /// Those that were applied.
+    pub applied: Vec<String>,
+    /// Those that this release would apply.
+    pub pending: Vec<String>,
+}
+
+impl Database {
+    /// Brings the database up to this release. Replicas that start together do it one after another.
+    ///
+    /// # Errors
+    /// When the database does not answer, or was made by a later release.
+    pub async fn migrate_up(&self) -> Result<Vec<String>, DbErr> {
+        let pending = self.migrations().await?.pending;
+        if pending.is_empty() {
+            return Ok(pending);
+        }
+        let transaction = self.begin_exclusive().await?;
+        Migrator::up(&transaction, None).await?;
+        transaction.commit().await?;
+        Ok(pending)
+    }
+
+    /// Takes back the last `steps` migrations, with the data that they brought.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
+        let transaction = self.begin_exclusive().await?;
+        Migrator::down(&transaction, Some(steps)).await?;
+        transaction.commit().await
+    }
+
+    /// Which migrations were applied, and which are pending.
+    ///
+    /// # Errors
+    /// When the database does not answer, or was made by a later release.
+    pub async fn migrations(&self) -> Result<Migrations, DbErr> {
+        let all = Migrator::get_migration_with_status_read_only(self.reader()).await?;
+        let of = |status: MigrationStatus| {
+            let same = all.iter().filter(|migration| migration.status() == status);
+            same.map(|migration| migration.name().to_owned()).collect()
+        };
+        Ok(Migrations { applied: of(MigrationStatus::Applied), pending: of(MigrationStatus::Pending) })
+    }
+}

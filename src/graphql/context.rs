@@ -1,0 +1,25 @@
+use std::net::IpAddr;
+
+use async_graphql::Context;
+use secrecy::SecretString;
+
+use crate::tokens::{Caller, Rejection};
+
+/// From where a request comes.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The client's address; that of the proxy's client where the proxy is trusted.
+    pub address: IpAddr,
+    /// The User-Agent header, cut to a length that is fit to store.
+    pub user_agent: Option<String>,
+}
+
+/// The refresh token that a browser sent as a cookie.
+#[derive(Clone, Debug, Default)]
+pub struct RefreshCookie(pub Option<SecretString>);
+
+/// Who asks. A context that nobody has put a caller into is an anonymous one's.
+#[must_use]
+pub fn caller(ctx: &Context<'_>) -> Caller {
+    ctx.data_opt::<Caller>().cloned().unwrap_or(Caller::Anonymous(Rejection::Missing))
+}

@@ -1,0 +1,146 @@
+use async_graphql::{
+    Positioned, Request,
+    parser::{
+        parse_query,
+        types::{
+            DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
+            SelectionSet,
+        },
+    },
+};
+
+use super::{Code, Failure};
+use crate::config::GraphqlConfig;
+
+/// Parses the document of a request and holds the operation that it names against the limits.
+/// Returns the kind of the operation. `password_fields` are the mutations that check a password: an
+/// operation may hold one of them, so that each guess is a request of its own.
+///
+/// # Errors
+/// `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` when there is no such operation, or
+/// `OPERATION_LIMIT_EXCEEDED`.
+pub fn prepare(
+    request: &mut Request,
+    limits: &GraphqlConfig,
+    password_fields: &[&str],
+) -> Result<OperationType, Failure> {
+    let document = parse(&request.query)?;
+    let operation = operation(&document, request.operation_name.as_deref())?;
+    let mut census = Census { document: &document, limits, aliases: 0, directives: 0, fields: 0 };
+    census.count(&operation.selection_set.node, 1)?;
+    let root = census.root_fields(&operation.selection_set.node);
+    if root.len() > limits.max_root_fields {
+        return Err(Failure::limit("graphql.max_root_fields", limits.max_root_fields));
+    }
+    if operation.ty == OperationType::Mutation {
+        let guesses = root.iter().filter(|field| password_fields.contains(&field.name.node.as_str()));
+        if guesses.count() > 1 {
+            let message = "An operation may hold only one field that checks a password.";
+            return Err(Failure::new(Code::LimitExceeded, message));
+        }
+    }
+    let kind = operation.ty;
+    request.set_parsed_query(document);
+    Ok(kind)
+}
+
+/// The parser recurses with the brackets of the document, so their depth is looked at first.
+fn parse(query: &str) -> Result<ExecutableDocument, Failure> {
+    const MAX_BRACKETS: usize = 100;
+    if bracket_depth(query) > MAX_BRACKETS {
+        return Err(Failure::limit("the depth of brackets", MAX_BRACKETS));
+    }
+    parse_query(query).map_err(|error| Failure::new(Code::ParseFailed, error.to_string()))
+}
+
+/// The deepest nesting of brackets. Those in strings and comments count too, which errs on the safe side.
+fn bracket_depth(query: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in query.bytes() {
+        match byte {
+            b'{' | b'[' | b'(' => depth += 1,
+            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// The operation that the request means (GraphQL specification §6.1).
+fn operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'a OperationDefinition, Failure> {
+    let unknown = |message| Failure::new(Code::ValidationFailed, message);
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(&operation.node),
+        (DocumentOperations::Multiple(operations), None) => match operations.values().next() {
+            Some(operation) if operations.len() == 1 => Ok(&operation.node),
+            _ => Err(unknown("The document has several operations; operationName must say which.".into())),
+        },
+        (DocumentOperations::Multiple(operations), Some(name)) if operations.contains_key(name) => {
+            Ok(&operations[name].node)
+        }
+        (_, Some(name)) => Err(unknown(format!("The document has no operation named \"{name}\"."))),
+    }
+}
+
+/// Counts what an operation asks for. Fragments count wherever they are spread; since each spread
+/// counts as well, a fragment that spreads itself runs into the limit.
+struct Census<'a> {
+    document: &'a ExecutableDocument,
+    limits: &'a GraphqlConfig,
+    aliases: usize,
+    directives: usize,
+    fields: usize,
+}
+
+impl<'a> Census<'a> {
+    fn count(&mut self, selections: &'a SelectionSet, depth: usize) -> Result<(), Failure> {
+        let limits = self.limits;
+        for selection in &selections.items {
+            self.fields += 1;
+            self.directives += selection.node.directives().len();
+            if let Selection::Field(field) = &selection.node {
+                self.aliases += usize::from(field.node.alias.is_some());
+            }
+            for (count, most, name) in [
+                (depth, limits.max_depth, "graphql.max_depth"),
+                (self.fields, limits.max_fields, "graphql.max_fields"),
+                (self.directives, limits.max_directives, "graphql.max_directives"),
+                (self.aliases, limits.max_aliases, "graphql.max_aliases"),
+            ] {
+                if count > most {
+                    return Err(Failure::limit(name, most));
+                }
+            }
+            let is_field = matches!(selection.node, Selection::Field(_));
+            if let Some(inner) = self.inside(&selection.node) {
+                self.count(inner, depth + usize::from(is_field))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The fields that the operation has at its root, whichever fragments they stand in. Called when
+    /// [`Census::count`] has shown that there is an end to them.
+    fn root_fields(&self, selections: &'a SelectionSet) -> Vec<&'a Field> {
+        let of = |selection: &'a Positioned<Selection>| match &selection.node {
+            Selection::Field(field) => vec![&field.node],
+            fragment => self.inside(fragment).map_or_else(Vec::new, |inner| self.root_fields(inner)),
+        };
+        selections.items.iter().flat_map(of).collect()
+    }
+
+    fn inside(&self, selection: &'a Selection) -> Option<&'a SelectionSet> {
+        match selection {
+            Selection::Field(field) => Some(&field.node.selection_set.node),
+            Selection::InlineFragment(fragment) => Some(&fragment.node.selection_set.node),
+            Selection::FragmentSpread(spread) => {
+                let fragment = self.document.fragments.get(&spread.node.fragment_name.node)?;
+                Some(&fragment.node.selection_set.node)
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+use std::{borrow::Cow, time::Duration};
+
+use async_graphql::{ErrorExtensionValues, ServerError, Value};
+
+use crate::tokens::Rejection;
+
+/// What kind of failure it was: the `extensions.code` of every top-level error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The field wants a valid access token; `extensions.reason` says why there is none.
+    Unauthenticated,
+    /// The token lacks a scope; `extensions.requiredScopes` lists what would do.
+    Forbidden,
+    /// A variable, an argument or the HTTP request itself has the wrong form, or is out of range.
+    BadUserInput,
+    /// The document is not GraphQL.
+    ParseFailed,
+    /// The document does not fit the schema.
+    ValidationFailed,
+    /// The request asks for more than a limit allows; the message names the limit.
+    LimitExceeded,
+    /// The server does not know a document of this hash; send it in full.
+    PersistedQueryNotFound,
+    /// The server keeps no documents.
+    PersistedQueryNotSupported,
+    /// Too many tries; `extensions.retryAfter` says how many seconds to wait.
+    RateLimited,
+    /// The database is away or too much is waiting; `extensions.retryAfter` says when to try again.
+    ServiceUnavailable,
+    /// A fault of the server; `extensions.requestId` finds it in the log.
+    Internal,
+}
+
+impl Code {
+    /// The code as clients see it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::LimitExceeded => "OPERATION_LIMIT_EXCEEDED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::ServiceUnavailable => "SERVICE_UNAVAILABLE",
+            Self::Internal => "INTERNAL_SERVER_ERROR",
+        }
+    }
+}
+
+/// A top-level error: guards, limits, malformed requests and faults of the server.
+///
+/// It has no `Display` on purpose: async-graphql would take that for an error without a code.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// What kind of failure it was.
+    pub code: Code,
+    /// What to tell a person.
+    pub message: Cow<'static, str>,
+    extensions: Vec<(&'static str, Value)>,
+}
+
+impl Failure {
+    /// A failure that needs no more than its message.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), extensions: Vec::new() }
+    }
+
+    /// The field wants a valid access token.
+    #[must_use]
+    pub fn unauthenticated(rejection: Rejection) -> Self {
+        Self::new(Code::Unauthenticated, rejection.message()).with("reason", rejection.reason())
+    }
+
+    /// The token lacks a scope.
+    #[must_use]
+    pub fn forbidden(required: &[&[&str]]) -> Self {
+        let scopes = |list: &&[&str]| list.iter().map(|scope| Value::from(*scope)).collect();
+        let required = required.iter().map(|list| Value::List(scopes(list))).collect();
+        Self::new(Code::Forbidden, "The access token does not have the scope that this takes.")
+            .with("requiredScopes", Value::List(required))
+    }
+
+    /// What was sent has the wrong form.
+    #[must_use]
+    pub fn bad_input(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::BadUserInput, message)
+    }
+
+    /// A limit of the request: which, and how much it allows.
+    #[must_use]
+    pub fn limit(name: &str, most: usize) -> Self {
+        Self::new(Code::LimitExceeded, format!("The request exceeds {name}, which is {most}."))
+    }
+
+    /// Something is away or too busy.
+    #[must_use]
+    pub fn unavailable(retry_after: Duration) -> Self {
+        Self::new(Code::ServiceUnavailable, "The service is busy or unavailable; try again soon.")
+            .with("retryAfter", retry_after.as_secs().max(1))
+    }
+
+    /// A fault of ours. Logs the cause and tells the caller nothing of it.
+    #[must_use]
+    pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes = vec![cause.to_string()];
+        let mut next = cause.source();
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        tracing::error!(causes = causes.join(": "), "internal error");
+        Self::masked()
+    }
+
+    /// All that a caller is told of a fault of ours.
+    #[must_use]
+    pub fn masked() -> Self {
+        Self::new(Code::Internal, "Internal server error.")
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.extensions.push((name, value.into()));
+        self
+    }
+
+    /// How long to wait before trying again, where waiting helps.
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.extensions.iter().find_map(|(name, value)| match value {
+            Value::Number(seconds) if *name == "retryAfter" => seconds.as_u64(),
+            _ => None,
+        })
+    }
+
+    fn extension_values(&self) -> ErrorExtensionValues {
+        let mut values = ErrorExtensionValues::default();
+        values.set("code", self.code.as_str());
+        for (name, value) in &self.extensions {
+            values.set(name, value.clone());
+        }
+        values
+    }
+}
+
+impl From<Failure> for async_graphql::Error {
+    fn from(failure: Failure) -> Self {
+        let mut error = Self::new(failure.message.clone());
+        error.extensions = Some(failure.extension_values());
+        error
+    }
+}
+
+impl From<Failure> for ServerError {
+    fn from(failure: Failure) -> Self {
+        let mut error = Self::new(failure.message.clone(), None);
+        error.extensions = Some(failure.extension_values());
+        error
+    }
+}
+
+#[cfg(feature = "server")]
+impl From<sea_orm::DbErr> for Failure {
+    fn from(error: sea_orm::DbErr) -> Self {
+        if crate::database::is_unavailable(&error) {
+            tracing::warn!(%error, "the database is unavailable");
+            Self::unavailable(Duration::from_secs(1))
+        } else {
+            Self::internal(&error)
+        }
+    }
+}
+
+/// Gives an error of the executor the shape that all errors have: a code, and the request's id.
+///
+/// Errors of our resolvers have a code. Those of the executor have none: before execution they speak of
+/// the document or of an argument in it, within it of an argument. One that a resolver of another
+/// crate made with `?` is a fault whose text may hold anything, so it is logged and masked.
+pub fn finish_error(error: &mut ServerError, request_id: &str) {
+    let has_code = error.extensions.as_ref().is_some_and(|values| values.get("code").is_some());
+    if !has_code {
+        let code = if error.source.is_some() {
+            tracing::error!(error = error.message, path = ?error.path, "internal error");
+            error.message = Failure::masked().message.into_owned();
+            Code::Internal
+        } else if error.path.is_empty() && !error.message.starts_with("Invalid value for argument") {
+            Code::ValidationFailed
+        } else {
+            Code::BadUserInput
+        };
+        error.extensions.get_or_insert_default().set("code", code.as_str());
+    }
+    error.extensions.get_or_insert_default().set("requestId", request_id);
+}

@@ -1,0 +1,32 @@
+//! What every part of the schema shares: guards, identifiers, lists, who asks, and errors.
+//!
+//! Guards and their directives come from one declaration, [`guarded`]. Every answer that is not data
+//! is a [`Failure`] with a [`Code`]; what the caller's user can act on is a [`UserError`] in the payload.
+
+mod context;
+mod error;
+mod guard;
+
+#[cfg(feature = "server")]
+mod connection;
+#[cfg(feature = "server")]
+mod document;
+#[cfg(feature = "server")]
+mod id;
+#[cfg(feature = "server")]
+mod user_error;
+
+pub use portcullis_macros::guarded;
+
+#[cfg(feature = "server")]
+pub use self::{
+    connection::{Direction, List, Page},
+    document::prepare,
+    id::{expect_id, node_id},
+    user_error::{UserError, UserErrorCode},
+};
+pub use self::{
+    context::{Client, RefreshCookie, caller},
+    error::{Code, Failure, finish_error},
+    guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
+};

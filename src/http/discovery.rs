@@ -1,0 +1,45 @@
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, header::CACHE_CONTROL},
+    response::IntoResponse,
+};
+use serde_json::{Value, json};
+
+use crate::{config::Config, tokens::Keyring};
+
+/// How long others may keep what they read here. A new key is published longer than this before it signs.
+const CACHEABLE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "public, max-age=300")];
+
+/// `/.well-known/jwks.json`: the keys that verify access tokens (RFC 7517 §5).
+pub async fn jwks(State(keyring): State<Arc<Keyring>>) -> impl IntoResponse {
+    (CACHEABLE, Json(keyring.jwks()))
+}
+
+/// `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: where things are
+/// (RFC 8414 §2). Only what the server does is listed.
+pub async fn discovery(State(config): State<Arc<Config>>) -> impl IntoResponse {
+    (CACHEABLE, Json(document(&config)))
+}
+
+fn document(config: &Config) -> Value {
+    let url = config.http.public_url();
+    let mut scopes: Vec<&String> = config.roles.values().flat_map(|role| &role.scopes).collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    json!({
+        "issuer": config.issuer(),
+        "jwks_uri": format!("{url}/.well-known/jwks.json"),
+        "graphql_endpoint": format!("{url}/graphql"),
+        "scopes_supported": scopes,
+        "response_types_supported": [],
+        "grant_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["EdDSA"],
+        "claims_supported": [
+            "iss", "aud", "sub", "sid", "jti", "iat", "exp", "auth_time", "scope", "roles", "username",
+        ],
+    })
+}

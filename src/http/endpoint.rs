@@ -1,0 +1,152 @@
+use std::{net::SocketAddr, sync::Arc};
+
+use async_graphql::{Executor, Request as Operation, parser::types::OperationType};
+use axum::{
+    Extension,
+    body::{Body, to_bytes},
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, Method, StatusCode, request::Parts},
+    response::Response,
+};
+
+use super::{
+    Gate, Proxies, RequestId, cookie,
+    media::{Media, is_json},
+    respond,
+};
+use crate::{
+    config::{GraphqlConfig, HttpConfig, Introspection},
+    graphql::{Failure, prepare},
+    tokens::Caller,
+};
+
+/// A header with which a POST that is not JSON shows that no form has sent it, as Apollo clients do.
+const PREFLIGHT_HEADERS: [&str; 3] =
+    ["x-apollo-operation-name", "apollo-require-preflight", "x-requested-with"];
+
+/// GraphQL over HTTP, before any executor.
+pub struct Endpoint<E> {
+    /// What answers.
+    pub executor: E,
+    /// Who asks.
+    pub gate: Gate,
+    /// Whose word on the client's address is taken.
+    pub proxies: Proxies,
+    /// Limits of the request.
+    pub http: HttpConfig,
+    /// Limits of the operation.
+    pub graphql: GraphqlConfig,
+    /// The mutations that check a password, of which an operation may hold one.
+    pub password_fields: &'static [&'static str],
+}
+
+/// A request that does not reach the executor, and its status.
+struct Refusal(StatusCode, Failure);
+
+/// Answers a GraphQL request.
+pub async fn graphql<E: Executor>(
+    State(endpoint): State<Arc<Endpoint<E>>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(request_id): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(media) = Media::negotiate(&parts.headers) else {
+        let message = "The response can be application/graphql-response+json or application/json.";
+        let failure = Failure::bad_input(message);
+        return respond::failure(failure, StatusCode::NOT_ACCEPTABLE, Media::Json, &request_id);
+    };
+    let mut operation = match endpoint.read(&parts, body).await {
+        Ok(operation) => operation,
+        Err(Refusal(status, failure)) => return respond::failure(failure, status, media, &request_id),
+    };
+    match prepare(&mut operation, &endpoint.graphql, endpoint.password_fields) {
+        Ok(OperationType::Query) => {}
+        Ok(_) if parts.method == Method::GET => return respond::only_post(media, &request_id),
+        Ok(_) => {}
+        Err(failure) => {
+            let status = match media {
+                Media::Json => StatusCode::OK,
+                Media::GraphqlResponse => StatusCode::BAD_REQUEST,
+            };
+            return respond::failure(failure, status, media, &request_id);
+        }
+    }
+    let caller = endpoint.gate.caller(&parts.headers);
+    let operation = endpoint.introspection(operation, &caller);
+    let operation = operation
+        .data(caller)
+        .data(endpoint.proxies.client(peer, &parts.headers))
+        .data(cookie::read_refresh_cookie(&parts.headers));
+    let execution = endpoint.executor.execute(operation);
+    match tokio::time::timeout(endpoint.http.request_timeout, execution).await {
+        Ok(answer) => respond::answer(answer, media, &request_id),
+        Err(_) => {
+            tracing::warn!("the request took longer than http.request_timeout");
+            let failure = Failure::unavailable(endpoint.http.request_timeout);
+            respond::failure(failure, StatusCode::SERVICE_UNAVAILABLE, media, &request_id)
+        }
+    }
+}
+
+impl<E> Endpoint<E> {
+    async fn read(&self, parts: &Parts, body: Body) -> Result<Operation, Refusal> {
+        let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message));
+        if parts.method == Method::GET {
+            let query = parts.uri.query().unwrap_or_default();
+            let operation = async_graphql::http::parse_query_string(query)
+                .map_err(|error| bad(format!("The query string is not a GraphQL request: {error}.")))?;
+            return required(operation);
+        }
+        refuse_forgery(&parts.headers)?;
+        let most = self.http.max_body_bytes;
+        let deadline = tokio::time::timeout(self.http.request_timeout, to_bytes(body, most)).await;
+        let body = deadline
+            .map_err(|_| {
+                Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
+            })?
+            .map_err(|error| too_large_or_broken(&error, most))?;
+        let operation = serde_json::from_slice(&body)
+            .map_err(|error| bad(format!("The body is not a GraphQL request in JSON: {error}.")))?;
+        required(operation)
+    }
+
+    fn introspection(&self, operation: Operation, caller: &Caller) -> Operation {
+        let may = match self.graphql.introspection {
+            Introspection::Everyone => true,
+            Introspection::SignedIn => caller.claims().is_some(),
+            Introspection::Off => false,
+        };
+        if may { operation } else { operation.disable_introspection() }
+    }
+}
+
+/// The parameter `query` has no default (GraphQL over HTTP §5.1).
+fn required(operation: Operation) -> Result<Operation, Refusal> {
+    if operation.query.is_empty() {
+        let failure = Failure::bad_input("The request has no query.");
+        return Err(Refusal(StatusCode::BAD_REQUEST, failure));
+    }
+    Ok(operation)
+}
+
+/// Refuses a POST that the form of another site could have sent with the user's cookies.
+fn refuse_forgery(headers: &HeaderMap) -> Result<(), Refusal> {
+    if is_json(headers) || PREFLIGHT_HEADERS.iter().any(|name| headers.contains_key(*name)) {
+        return Ok(());
+    }
+    let message = "Send the request as application/json.";
+    Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, Failure::bad_input(message)))
+}
+
+fn too_large_or_broken(error: &axum::Error, most: usize) -> Refusal {
+    use std::error::Error as _;
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return Refusal(StatusCode::PAYLOAD_TOO_LARGE, Failure::limit("http.max_body_bytes", most));
+        }
+        cause = error.source();
+    }
+    Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The body could not be read."))
+}

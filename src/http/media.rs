@@ -1,0 +1,77 @@
+use axum::http::{
+    HeaderMap, HeaderValue,
+    header::{ACCEPT, CONTENT_TYPE},
+};
+
+/// In which of its two media types a GraphQL response is written (GraphQL over HTTP §6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Media {
+    /// `application/json`: the status tells only whether the request was well-formed.
+    Json,
+    /// `application/graphql-response+json`: the status tells whether it was executed.
+    GraphqlResponse,
+}
+
+impl Media {
+    pub(super) fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Json => "application/json; charset=utf-8",
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+        })
+    }
+
+    /// The media type that the client likes best; `None` when it takes neither.
+    pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
+        let mut ranges =
+            headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
+        let mut best: Option<(f32, Self)> = None;
+        let mut is_given = false;
+        for range in ranges.by_ref().map(str::trim).filter(|range| !range.is_empty()) {
+            is_given = true;
+            let mut parts = range.split(';').map(str::trim);
+            let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                "application/graphql-response+json" => Self::GraphqlResponse,
+                "application/json" | "application/*" | "*/*" => Self::Json,
+                _ => continue,
+            };
+            let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok()).unwrap_or(1.0);
+            if quality > 0.0 && best.is_none_or(|(best, _)| quality > best) {
+                best = Some((quality, media));
+            }
+        }
+        // Who says nothing is a client from before the specification, and takes JSON.
+        if is_given { best.map(|(_, media)| media) } else { Some(Self::Json) }
+    }
+}
+
+/// Whether the body of a request says that it is JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
+    parts.next().as_deref() == Some("application/json")
+        && parts
+            .all(|part| part.strip_prefix("charset=").is_none_or(|name| name.trim_matches('"') == "utf-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_gets_the_type_that_it_likes_best() {
+        let negotiate = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().expect("a header"));
+            Media::negotiate(&headers)
+        };
+        assert_eq!(Media::negotiate(&HeaderMap::new()), Some(Media::Json));
+        assert_eq!(negotiate("*/*"), Some(Media::Json));
+        assert_eq!(
+            negotiate("application/graphql-response+json, application/json;q=0.9"),
+            Some(Media::GraphqlResponse)
+        );
+        assert_eq!(negotiate("application/graphql-response+json;q=0.5, application/json"), Some(Media::Json));
+        assert_eq!(negotiate("text/html"), None);
+        assert_eq!(negotiate("application/json;q=0"), None);
+    }
+}

@@ -1,0 +1,37 @@
+//! What the server says over HTTP: GraphQL, the published keys, its health, and the GraphiQL page.
+//!
+//! Every refusal on the way to the executor is a [`Failure`](crate::graphql::Failure) and is answered in
+//! the one shape that `respond.rs` gives.
+
+mod bearer;
+#[cfg(feature = "server")]
+mod client;
+#[cfg(feature = "server")]
+mod cookie;
+#[cfg(feature = "server")]
+mod discovery;
+#[cfg(feature = "server")]
+mod endpoint;
+#[cfg(feature = "server")]
+mod health;
+#[cfg(feature = "server")]
+mod media;
+#[cfg(feature = "server")]
+mod playground;
+#[cfg(feature = "server")]
+mod respond;
+#[cfg(feature = "server")]
+mod trace;
+
+pub use self::bearer::Gate;
+#[cfg(feature = "server")]
+pub use self::{
+    client::Proxies,
+    cookie::refresh_cookie,
+    discovery::{discovery, jwks},
+    endpoint::{Endpoint, graphql},
+    health::{alive, ready},
+    playground::{playground, playground_asset},
+    respond::{method_not_allowed, not_found, panicked},
+    trace::{RequestId, trace},
+};

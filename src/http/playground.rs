@@ -1,0 +1,48 @@
+use axum::{
+    extract::Request,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+            X_CONTENT_TYPE_OPTIONS,
+        },
+    },
+    response::{IntoResponse, Response},
+};
+
+/// The page needs nothing but its own files, and nobody may frame it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Changes with the files, so that a browser asks once a visit and downloads once a release.
+const TAG: &str = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
+
+/// `/`: the GraphiQL page.
+pub async fn playground(request: Request) -> Response {
+    asset(request.headers(), "text/html; charset=utf-8", include_bytes!("playground/index.html"))
+}
+
+/// The files that the page loads, by their path.
+pub async fn playground_asset(request: Request) -> Response {
+    let headers = request.headers();
+    match request.uri().path() {
+        "/playground.css" => {
+            asset(headers, "text/css; charset=utf-8", include_bytes!("playground/playground.css"))
+        }
+        _ => asset(headers, "text/javascript; charset=utf-8", include_bytes!("playground/playground.js")),
+    }
+}
+
+fn asset(headers: &HeaderMap, content_type: &'static str, bytes: &'static [u8]) -> Response {
+    let security: [(HeaderName, &str); 5] = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-cache"),
+        (ETAG, TAG),
+    ];
+    if headers.get(IF_NONE_MATCH) == Some(&HeaderValue::from_static(TAG)) {
+        return (StatusCode::NOT_MODIFIED, security).into_response();
+    }
+    (security, [(CONTENT_TYPE, content_type)], bytes).into_response()
+}

@@ -1,0 +1,108 @@
+use std::any::Any;
+
+use async_graphql::{Response as Answer, ServerError};
+use axum::{
+    Extension,
+    body::Body,
+    http::{
+        HeaderMap, HeaderName, Method, StatusCode,
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    },
+    response::Response,
+};
+use serde::Serialize;
+
+use super::{RequestId, media::Media};
+use crate::graphql::{Code, Failure, finish_error};
+
+/// A response of the executor on the wire: `data` is there when there was an execution
+/// (GraphQL specification §7.1).
+#[derive(Serialize)]
+struct Wire<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a async_graphql::Value>,
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    extensions: &'a std::collections::BTreeMap<String, async_graphql::Value>,
+}
+
+/// Writes what the executor answered.
+pub(super) fn answer(mut answer: Answer, media: Media, request_id: &RequestId) -> Response {
+    for error in &mut answer.errors {
+        finish_error(error, request_id.as_str());
+    }
+    let failed_before_execution = answer.data == async_graphql::Value::Null
+        && !answer.errors.is_empty()
+        && answer.errors.iter().all(|error| error.path.is_empty());
+    let status = match media {
+        Media::GraphqlResponse if failed_before_execution => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    };
+    let data = (!failed_before_execution).then_some(&answer.data);
+    let wire = Wire { errors: &answer.errors, data, extensions: &answer.extensions };
+    json(status, media, &wire, answer.http_headers)
+}
+
+/// Writes a failure on the way to the executor. Its status counts in both media types, but for those of
+/// a document that was well-formed JSON: `application/json` answers them with 200.
+pub(super) fn failure(
+    failure: Failure,
+    status: StatusCode,
+    media: Media,
+    request_id: &RequestId,
+) -> Response {
+    let mut headers = HeaderMap::new();
+    if let Some(seconds) = failure.retry_after_seconds() {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    let mut error = ServerError::from(failure);
+    finish_error(&mut error, request_id.as_str());
+    let extensions = std::collections::BTreeMap::new();
+    json(status, media, &Wire { errors: &[error], data: None, extensions: &extensions }, headers)
+}
+
+fn json(status: StatusCode, media: Media, wire: &Wire<'_>, headers: HeaderMap) -> Response {
+    let body = serde_json::to_vec(wire).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    // Answers hold tokens and what only their caller may see.
+    response.headers_mut().insert(CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CONTENT_TYPE, media.content_type());
+    let mut last: Option<HeaderName> = None;
+    for (name, value) in headers {
+        last = name.or(last);
+        if let Some(name) = &last {
+            response.headers_mut().append(name.clone(), value);
+        }
+    }
+    response
+}
+
+/// Answers for a path that does not exist.
+pub async fn not_found(Extension(id): Extension<RequestId>) -> Response {
+    let error = Failure::bad_input("There is nothing here; GraphQL is at /graphql.");
+    failure(error, StatusCode::NOT_FOUND, Media::Json, &id)
+}
+
+/// Answers for a method that a path does not know.
+pub async fn method_not_allowed(method: Method, Extension(id): Extension<RequestId>) -> Response {
+    let error = Failure::bad_input(format!("{method} is not a method of this path."));
+    failure(error, StatusCode::METHOD_NOT_ALLOWED, Media::Json, &id)
+}
+
+/// Says that only POST will do.
+pub(super) fn only_post(media: Media, request_id: &RequestId) -> Response {
+    let error = Failure::bad_input("GET is for queries; send a mutation by POST.");
+    let mut response = failure(error, StatusCode::METHOD_NOT_ALLOWED, media, request_id);
+    response.headers_mut().insert(ALLOW, axum::http::HeaderValue::from_static("POST"));
+    response
+}
+
+/// Answers for a handler that panicked. What it said may hold anything and is not repeated.
+#[must_use]
+pub fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("a request handler panicked");
+    let error = Failure::new(Code::Internal, Failure::masked().message);
+    failure(error, StatusCode::INTERNAL_SERVER_ERROR, Media::Json, &RequestId::unknown())
+}

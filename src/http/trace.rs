@@ -1,0 +1,49 @@
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+use tracing::Instrument;
+
+use crate::clock::Clock;
+
+/// Names one request: in the log, in the `x-request-id` header of its answer, and in the
+/// `extensions.requestId` of its errors. It is always ours, so that nobody can write into our log.
+#[derive(Clone, Debug)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// The id of a request whose own is lost.
+    pub(super) fn unknown() -> Self {
+        Self("unknown".into())
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Gives each request an id and a span, and logs how it ended. The query string is not logged: it may
+/// hold a document with a secret in it.
+pub async fn trace(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
+    let id = RequestId(clock.uuid().simple().to_string().into());
+    request.extensions_mut().insert(id.clone());
+    let span = tracing::info_span!("request", id = id.as_str(), method = %request.method(), path = request.uri().path());
+    let started = std::time::Instant::now();
+    async move {
+        let mut response = next.run(request).await;
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+        }
+        let milliseconds = started.elapsed().as_secs_f64() * 1e3;
+        tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}

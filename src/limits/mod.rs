@@ -1,0 +1,200 @@
+//! The throttle: how often something may be tried before one has to wait.
+//!
+//! Tries are counted in the database, so that replicas agree, and before the thing is tried, so that
+//! many requests at once cannot try more often than one after another. Nobody is ever locked out for
+//! good. A new subject is a variant of `Subject` and its [`Ladder`].
+
+mod store;
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use sea_orm::DbErr;
+
+use crate::{
+    clock::{Clock, Timestamp},
+    config::{Ladder, LimitsConfig},
+    database::Database,
+};
+
+/// Counts tries and says when the next is allowed.
+#[derive(Clone)]
+pub struct Throttle {
+    database: Database,
+    clock: Clock,
+    config: LimitsConfig,
+}
+
+/// Whether something may be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Permit {
+    /// It may, and the try has been counted.
+    Granted,
+    /// Not before this much time has passed.
+    Refused {
+        /// Whole seconds, at least one.
+        retry_after: Duration,
+    },
+}
+
+/// What is counted.
+enum Subject {
+    Account(String),
+    Pair(String, IpAddr),
+    Address(IpAddr),
+    Register(IpAddr),
+}
+
+impl Subject {
+    fn ladder<'a>(&self, config: &'a LimitsConfig) -> &'a Ladder {
+        match self {
+            Self::Account(_) => &config.account,
+            Self::Pair(..) => &config.pair,
+            Self::Address(_) => &config.address,
+            Self::Register(_) => &config.register,
+        }
+    }
+
+    /// The subject as the database knows it: a name that people typed in is not kept.
+    fn key(&self) -> String {
+        let (kind, subject) = match self {
+            Self::Account(account) => ("account", account.clone()),
+            Self::Pair(account, address) => ("pair", format!("{} {account}", network(*address))),
+            Self::Address(address) => ("address", network(*address).to_string()),
+            Self::Register(address) => ("register", network(*address).to_string()),
+        };
+        let hash = digest(&SHA256, subject.as_bytes());
+        hash.as_ref().iter().fold(format!("{kind}:"), |key, byte| format!("{key}{byte:02x}"))
+    }
+}
+
+/// One customer of a provider has at least a /64 of IPv6, so that is what is counted.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX))),
+    }
+}
+
+impl Throttle {
+    /// A throttle with these ladders.
+    #[must_use]
+    pub fn new(database: Database, config: LimitsConfig, clock: Clock) -> Self {
+        Self { database, clock, config }
+    }
+
+    /// Asks whether the password of `account`, which need not exist, may be tried from `address`,
+    /// and counts the try.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn password(&self, account: &str, address: IpAddr) -> Result<Permit, DbErr> {
+        let account = account.to_owned();
+        self.ask(&[
+            Subject::Account(account.clone()),
+            Subject::Address(address),
+            Subject::Pair(account, address),
+        ])
+        .await
+    }
+
+    /// Takes a try back that [`Throttle::password`] counted and that was right.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn password_was_right(&self, account: &str, address: IpAddr) -> Result<(), DbErr> {
+        if !self.config.enabled {
+            return Ok(());
+        }
+        let transaction = self.database.begin().await?;
+        store::take_back(&transaction, &Subject::Account(account.to_owned()).key()).await?;
+        store::take_back(&transaction, &Subject::Address(address).key()).await?;
+        store::delete(&transaction, &Subject::Pair(account.to_owned(), address).key()).await?;
+        transaction.commit().await
+    }
+
+    /// Asks whether somebody may register from `address`, and counts it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn register(&self, address: IpAddr) -> Result<Permit, DbErr> {
+        self.ask(&[Subject::Register(address)]).await
+    }
+
+    /// Deletes counts that are forgotten, at most `batch`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
+        store::delete_forgotten(self.database.writer(), self.clock.now(), batch).await
+    }
+
+    /// Counts a try of each subject, or of none when one of them has to wait. The subjects are always
+    /// given in the same order, so that two transactions cannot wait for each other.
+    async fn ask(&self, subjects: &[Subject]) -> Result<Permit, DbErr> {
+        if !self.config.enabled {
+            return Ok(Permit::Granted);
+        }
+        let now = self.clock.now();
+        let transaction = self.database.begin().await?;
+        for subject in subjects {
+            let ladder = subject.ladder(&self.config);
+            let key = subject.key();
+            let forget_at = now + ladder.forget_after;
+            match store::count(&transaction, &key, now, forget_at).await? {
+                store::Counted::Try(tries) => {
+                    let blocked_until = now + ladder.delay_after(tries);
+                    store::block(&transaction, &key, blocked_until).await?;
+                }
+                store::Counted::BlockedUntil(until) => {
+                    transaction.rollback().await?;
+                    return Ok(Permit::Refused { retry_after: whole_seconds(until, now) });
+                }
+            }
+        }
+        transaction.commit().await?;
+        Ok(Permit::Granted)
+    }
+}
+
+impl Ladder {
+    /// How long to wait after this many tries.
+    fn delay_after(&self, tries: i64) -> Duration {
+        if tries < i64::from(self.free) {
+            return Duration::ZERO;
+        }
+        let over = u32::try_from(tries - i64::from(self.free)).unwrap_or(u32::MAX);
+        let factor = 2_u32.saturating_pow(over);
+        self.first_delay.saturating_mul(factor).min(self.longest_delay)
+    }
+}
+
+fn whole_seconds(until: Timestamp, now: Timestamp) -> Duration {
+    let milliseconds = u64::try_from((until - now).num_milliseconds()).unwrap_or(0);
+    Duration::from_secs(milliseconds.div_ceil(1000).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_free_tries_cost_nothing_and_the_wait_doubles_up_to_the_longest() {
+        let ladder = Ladder { longest_delay: Duration::from_secs(30), ..LimitsConfig::default().pair };
+        let waits: Vec<u64> = (1..=12).map(|tries| ladder.delay_after(tries).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30, 30]);
+        assert_eq!(ladder.delay_after(i64::MAX).as_secs(), 30);
+    }
+
+    #[test]
+    fn neighbours_in_a_64_are_one_and_mapped_addresses_are_version_4() {
+        let key = |address: &str| Subject::Address(address.parse().expect("an address")).key();
+        assert_eq!(key("2001:db8::1"), key("2001:db8::ffff"));
+        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
+        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    }
+}

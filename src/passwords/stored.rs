@@ -1,0 +1,188 @@
+//! A stored hash: a PHC string, and the comparison with it.
+
+use argon2::password_hash::phc::{self, Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Params, Version};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::rand::SecureRandom;
+use secrecy::zeroize::Zeroizing;
+
+use super::arena::Arena;
+use super::cost::{Cost, InvalidCost, OUTPUT_BYTES};
+
+/// The length of the salts that we make, bytes (RFC 9106 §3.1 recommends 16).
+const SALT_BYTES: usize = 16;
+
+/// A hash as it is kept, ready to be compared with.
+#[derive(Clone)]
+pub(super) struct StoredHash {
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+    salt: Salt,
+    output: Output,
+}
+
+impl StoredHash {
+    /// Reads a PHC string
+    /// (<https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md>).
+    ///
+    /// # Errors
+    /// [`MalformedHash`] when it cannot be verified, or only at a cost that nobody should pay.
+    pub(super) fn parse(phc: &str) -> Result<Self, MalformedHash> {
+        let hash = PasswordHash::new(phc).map_err(MalformedHash::Syntax)?;
+        match hash.algorithm.as_str() {
+            "argon2id" | "argon2i" | "argon2d" => Self::argon2(&hash),
+            other => Err(MalformedHash::Algorithm(other.to_owned())),
+        }
+    }
+
+    fn argon2(hash: &PasswordHash) -> Result<Self, MalformedHash> {
+        let algorithm = Algorithm::new(hash.algorithm.as_str()).map_err(MalformedHash::Argon2)?;
+        // Before 1.3 the reference implementation wrote no version, so none means 1.0.
+        let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from);
+        let params = Params::try_from(hash).map_err(MalformedHash::Params)?;
+        Cost::new(params.m_cost(), params.t_cost(), params.p_cost()).map_err(MalformedHash::Cost)?;
+        let (Some(salt), Some(output)) = (hash.salt, hash.hash) else {
+            return Err(MalformedHash::Incomplete);
+        };
+        Ok(Self { algorithm, version: version.map_err(MalformedHash::Argon2)?, params, salt, output })
+    }
+
+    /// A hash of no password at all, to compare with when there is none: nothing is known that
+    /// gives this output. Costs as much to verify as a real one, and nothing to make.
+    pub(super) fn dummy(cost: &Cost, random: &dyn SecureRandom) -> Result<Self, Unspecified> {
+        let mut output = [0; OUTPUT_BYTES];
+        random.fill(&mut output)?;
+        Ok(Self::with_output(cost, new_salt(random)?, &output))
+    }
+
+    /// Hashes `password` with a new salt.
+    pub(super) fn make(password: &str, cost: &Cost, salt: Salt, arena: &mut Arena) -> argon2::Result<Self> {
+        let blank = Self::with_output(cost, salt, &[0; OUTPUT_BYTES]);
+        let output = blank.compute(password, arena)?;
+        Ok(Self::with_output(cost, salt, &output))
+    }
+
+    fn with_output(cost: &Cost, salt: Salt, output: &[u8]) -> Self {
+        Self {
+            algorithm: Algorithm::Argon2id,
+            version: Version::V0x13,
+            params: cost.params().clone(),
+            salt,
+            output: Output::new(output).expect("32 bytes are within PHC's 10 to 64"),
+        }
+    }
+
+    /// Whether `password` is the one that was hashed. Takes the same time whichever byte differs.
+    pub(super) fn matches(&self, password: &str, arena: &mut Arena) -> argon2::Result<bool> {
+        let computed = self.compute(password, arena)?;
+        Ok(verify_slices_are_equal(&computed, self.output.as_bytes()).is_ok())
+    }
+
+    fn compute(&self, password: &str, arena: &mut Arena) -> argon2::Result<Zeroizing<Vec<u8>>> {
+        let blocks = arena.blocks(self.params.block_count())?;
+        let mut output = Zeroizing::new(vec![0; self.output.len()]);
+        Argon2::new(self.algorithm, self.version, self.params.clone()).hash_password_into_with_memory(
+            password.as_bytes(),
+            &self.salt,
+            &mut output,
+            blocks,
+        )?;
+        Ok(output)
+    }
+
+    /// Whether it is as we would make it today.
+    pub(super) fn is_current(&self, cost: &Cost) -> bool {
+        self.algorithm == Algorithm::Argon2id
+            && self.version == Version::V0x13
+            && self.params == *cost.params()
+            && self.salt.len() >= SALT_BYTES
+    }
+
+    /// The PHC string to store.
+    pub(super) fn to_phc(&self) -> String {
+        PasswordHash {
+            algorithm: self.algorithm.ident(),
+            version: Some(self.version.into()),
+            params: ParamsString::try_from(&self.params).expect("three numbers fit 127 characters"),
+            salt: Some(self.salt),
+            hash: Some(self.output),
+        }
+        .to_string()
+    }
+}
+
+/// A salt of its own for every hash.
+pub(super) fn new_salt(random: &dyn SecureRandom) -> Result<Salt, Unspecified> {
+    let mut bytes = [0; SALT_BYTES];
+    random.fill(&mut bytes)?;
+    Ok(Salt::new(&bytes).expect("16 bytes are within PHC's 8 to 48"))
+}
+
+/// A stored hash that cannot be verified: the row is damaged, or was written by something else.
+/// Says what is wrong without repeating any of the hash but the name of its algorithm.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedHash {
+    /// Not a PHC string.
+    #[error("it is not a PHC string")]
+    Syntax(#[source] phc::Error),
+    /// A PHC string of an algorithm that we do not know.
+    #[error("its algorithm, {0}, is not known")]
+    Algorithm(String),
+    /// Its parameters cannot be read.
+    #[error("its parameters cannot be read")]
+    Params(#[source] argon2::password_hash::Error),
+    /// Its parameters are outside what we agree to compute.
+    #[error("its cost is out of bounds")]
+    Cost(#[source] InvalidCost),
+    /// No salt or no output.
+    #[error("its salt or its output is missing")]
+    Incomplete,
+    /// Argon2 does not accept its variant or version.
+    #[error("Argon2 does not accept it")]
+    Argon2(#[source] argon2::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verify(phc: &str, password: &str) -> bool {
+        let hash = StoredHash::parse(phc).expect("the vector is well formed");
+        assert!(!hash.is_current(&Cost::default()));
+        let mut arena = Arena::new(8);
+        hash.matches(password, &mut arena).expect("it is computed")
+    }
+
+    /// From the test suite of the reference implementation (phc-winner-argon2, src/test.c). The
+    /// vectors of RFC 9106 §5 need a secret and associated data, which we do not use.
+    #[test]
+    fn the_vectors_of_the_reference_implementation_verify() {
+        for phc in [
+            "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+            "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc",
+        ] {
+            assert!(verify(phc, "password"));
+            assert!(!verify(phc, "passwore"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_verified_says_why() {
+        let why = |phc: &str| StoredHash::parse(phc).err().expect("malformed").to_string();
+        let salt_and_output = "c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        assert_eq!(why(""), "it is not a PHC string");
+        assert_eq!(why("hunter2"), "it is not a PHC string");
+        assert_eq!(why("$scrypt$ln=1"), "its algorithm, scrypt, is not known");
+        assert_eq!(why("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ"), "its salt or its output is missing");
+        for (prefix, reason) in [
+            ("$argon2id$v=20$m=256,t=2,p=1$", "Argon2 does not accept it"),
+            ("$argon2id$v=19$m=256,t=x,p=1$", "its parameters cannot be read"),
+            ("$argon2id$v=19$m=9999999,t=2,p=1$", "its cost is out of bounds"),
+            ("$argon2id$v=19$m=8,t=4294967295,p=1$", "its cost is out of bounds"),
+        ] {
+            assert_eq!(why(&format!("{prefix}{salt_and_output}")), reason);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Every route and layer.
+
+use std::sync::Arc;
+
+use async_graphql::Executor;
+use axum::{
+    Router,
+    extract::FromRef,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    app::App,
+    changes::Feed,
+    clock::Clock,
+    config::Config,
+    database::Database,
+    http::{
+        Endpoint, Proxies, alive, discovery, graphql, jwks, method_not_allowed, not_found, panicked,
+        playground, playground_asset, ready, trace,
+    },
+    sign_in::graphql::PASSWORD_FIELDS,
+    tokens::Keyring,
+};
+
+/// What the handlers read.
+#[derive(Clone)]
+struct State {
+    config: Arc<Config>,
+    database: Database,
+    feed: Arc<Feed>,
+    keyring: Arc<Keyring>,
+}
+
+impl FromRef<State> for Arc<Config> {
+    fn from_ref(state: &State) -> Self {
+        Self::clone(&state.config)
+    }
+}
+
+impl FromRef<State> for Arc<Keyring> {
+    fn from_ref(state: &State) -> Self {
+        Self::clone(&state.keyring)
+    }
+}
+
+impl FromRef<State> for (Database, Arc<Feed>) {
+    fn from_ref(state: &State) -> Self {
+        (state.database.clone(), Arc::clone(&state.feed))
+    }
+}
+
+/// The service over HTTP. The executor is the server's own schema, or one that has it among its parts.
+pub fn router<E: Executor>(app: &App, executor: E) -> Router {
+    let endpoint = Arc::new(Endpoint {
+        executor,
+        gate: app.gate.clone(),
+        proxies: Proxies(app.config.http.trusted_proxies.clone()),
+        http: app.config.http.clone(),
+        graphql: app.config.graphql.clone(),
+        password_fields: &PASSWORD_FIELDS,
+    });
+    let state = State {
+        config: Arc::clone(&app.config),
+        database: app.database.clone(),
+        feed: Arc::clone(&app.feed),
+        keyring: Arc::clone(&app.keyring),
+    };
+    let mut routes = Router::new()
+        .route("/.well-known/jwks.json", get(jwks))
+        .route("/.well-known/openid-configuration", get(discovery))
+        .route("/.well-known/oauth-authorization-server", get(discovery))
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .with_state(state)
+        .route("/graphql", post(graphql::<E>).get(graphql::<E>).with_state(endpoint));
+    if app.config.graphql.playground {
+        routes = routes
+            .route("/", get(playground))
+            .route("/playground.js", get(playground_asset))
+            .route("/playground.css", get(playground_asset));
+    }
+    routes
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state::<_, Clock, _>(app.clock.clone(), trace))
+}

@@ -1,0 +1,113 @@
+//! The schema: every capability's part of the roots, listed once.
+
+use async_graphql::{
+    Context, EmptySubscription, ID, Interface, MergedObject, Object, SDLExportOptions, Schema, SchemaBuilder,
+};
+
+use crate::{
+    accounts::graphql::{AccountsMutation, AccountsQuery, User},
+    admin::graphql::AdminMutation,
+    audit::graphql::{AuditEvent, AuditQuery},
+    graphql::{Failure, guarded},
+    id::Id,
+    sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
+    sign_in::graphql::SignInMutation,
+};
+
+/// The queries of Portcullis, to merge with your own.
+#[derive(Default, MergedObject)]
+pub struct IdentityQuery(AccountsQuery, SessionsQuery, AuditQuery, NodeQuery);
+
+/// The mutations of Portcullis, to merge with your own.
+#[derive(Default, MergedObject)]
+pub struct IdentityMutation(SignInMutation, SessionsMutation, AccountsMutation, AdminMutation);
+
+/// Everything that can be asked.
+#[derive(Default, MergedObject)]
+pub struct Query(IdentityQuery);
+
+/// Everything that can be done.
+#[derive(Default, MergedObject)]
+pub struct Mutation(IdentityMutation);
+
+/// Something that has an id of its own (Relay's global object identification).
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "The id, the same string wherever the thing is named."))]
+enum Node {
+    /// An account.
+    User(User),
+    /// A sign-in.
+    Session(UserSession),
+    /// An entry of the audit log.
+    AuditEvent(AuditEvent),
+}
+
+/// How many ids `nodes` takes at once.
+const MAX_NODES: usize = 100;
+
+/// Nodes by their id.
+#[derive(Default)]
+struct NodeQuery;
+
+#[guarded]
+#[Object]
+impl NodeQuery {
+    /// The thing of this id. Null for what does not exist and for what you may not see, alike.
+    #[nullable]
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Any id that the server gave.")] id: ID,
+    ) -> Result<Option<Node>, Failure> {
+        find_node(ctx, &id).await
+    }
+
+    /// The things of these ids, in their order, with null as in `node`.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 100 ids.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>, Failure> {
+        if ids.len() > MAX_NODES {
+            return Err(Failure::bad_input(format!("ids may hold at most {MAX_NODES} ids.")));
+        }
+        let mut nodes = Vec::with_capacity(ids.len());
+        for id in &ids {
+            nodes.push(find_node(ctx, id).await?);
+        }
+        Ok(nodes)
+    }
+}
+
+/// Goes through the loaders of the slices, which show a caller only what the caller may see.
+async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Failure> {
+    fn parse<K: crate::id::Kind>(id: &ID) -> Option<Id<K>> {
+        id.parse().ok()
+    }
+    if let Some(id) = parse(id) {
+        return Ok(User::visible(ctx, id).await?.map(Node::User));
+    }
+    if let Some(id) = parse(id) {
+        return Ok(UserSession::visible(ctx, id).await?.map(Node::Session));
+    }
+    if let Some(id) = parse(id) {
+        return Ok(AuditEvent::visible(ctx, id).await?.map(Node::AuditEvent));
+    }
+    Ok(None)
+}
+
+/// The schema as the binary serves it.
+pub type IdentitySchema = Schema<Query, Mutation, EmptySubscription>;
+
+/// A builder of the schema as the binary serves it. It needs no database to be printed.
+#[must_use]
+pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+}
+
+/// The schema in GraphQL's schema definition language, with the directives of the guards.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().include_specified_by().use_space_ident();
+    builder().finish().sdl_with_options(options)
+}

@@ -1,0 +1,36 @@
+//! The program at work: requests in front, background tasks behind.
+
+use std::{io, net::SocketAddr};
+
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{app::App, router::router, worker};
+
+/// Answers requests until `stop` is cancelled; then finishes what is in flight, for as long as
+/// `http.shutdown_grace` allows.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+    let tasks = TaskTracker::new();
+    worker::start(&app, &tasks, &stop);
+    let service = router(&app, app.schema()).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let grace = app.config.http.shutdown_grace;
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    let served = tokio::select! {
+        served = server => served,
+        () = overdue => {
+            tracing::warn!("requests were cut off after http.shutdown_grace");
+            Ok(())
+        }
+    };
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    served
+}

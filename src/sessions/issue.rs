@@ -1,0 +1,81 @@
+use std::{sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+
+use super::{Opened, Session, Sessions};
+use crate::{
+    accounts::Account,
+    clock::Timestamp,
+    tokens::{Caller, Claims, KeyringError, RefreshToken},
+};
+
+/// What a client gets for signing in.
+#[derive(Clone)]
+pub struct Tokens {
+    /// The JWT for the Authorization header.
+    pub access: SecretString,
+    /// How long it lives.
+    pub access_lives: Duration,
+    /// The token for the next `refresh`.
+    pub refresh: SecretString,
+    /// How long it lives.
+    pub refresh_lives: Duration,
+}
+
+/// Somebody who has just signed in or refreshed.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// Who.
+    pub account: Account,
+    /// In which session.
+    pub session: Session,
+    /// The tokens.
+    pub tokens: Tokens,
+    /// Who asks from here on: the bearer of the new access token.
+    pub caller: Caller,
+}
+
+impl Sessions {
+    /// Makes the tokens of an open session. The only place that makes any, whichever way somebody
+    /// came in.
+    ///
+    /// # Errors
+    /// When no key signs.
+    pub fn issue(&self, account: Account, opened: Opened) -> Result<SignedIn, KeyringError> {
+        let Opened { session, refresh } = opened;
+        let now = self.clock.now();
+        let claims = self.claims(&account, &session);
+        let left = |until: Timestamp| (until - now).to_std().unwrap_or_default();
+        let tokens = Tokens {
+            access: self.keyring.sign(&claims)?.into(),
+            access_lives: self.config.tokens.access_ttl,
+            refresh: self.encode(&refresh),
+            refresh_lives: left(session.expires_at),
+        };
+        Ok(SignedIn { account, session, tokens, caller: Caller::Authenticated(Arc::new(claims)) })
+    }
+
+    fn encode(&self, refresh: &RefreshToken) -> SecretString {
+        self.codec.encode(refresh)
+    }
+
+    fn claims(&self, account: &Account, session: &Session) -> Claims {
+        let issued_at = self.clock.now().timestamp();
+        let lives = i64::try_from(self.config.tokens.access_ttl.as_secs()).unwrap_or(i64::MAX);
+        Claims {
+            iss: self.config.issuer(),
+            aud: self.config.tokens.audience.clone(),
+            sub: account.id,
+            sid: session.id,
+            jti: self.clock.uuid(),
+            iat: issued_at,
+            exp: issued_at.saturating_add(lives),
+            auth_time: session.created_at.timestamp(),
+            scope: self.accounts.scopes(&account.roles),
+            roles: account.roles.clone(),
+            username: account.username.clone(),
+            epoch: account.epoch,
+            custom: self.config.tokens.custom_claims.clone(),
+        }
+    }
+}

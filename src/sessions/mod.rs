@@ -1,0 +1,127 @@
+//! One sign-in on one device: opened, refreshed, listed, ended.
+//!
+//! Invariants: one row for a session's whole life; the row tells which refresh token counts, and only
+//! that one rotates it; ending a session voids its access tokens everywhere at once.
+
+mod error;
+mod issue;
+mod open;
+mod refresh;
+mod revoke;
+mod store;
+
+pub mod graphql;
+
+use std::sync::Arc;
+
+use sea_orm::DbErr;
+
+pub use self::{
+    error::RefreshError,
+    issue::{SignedIn, Tokens},
+    open::Opened,
+};
+use crate::{
+    accounts::Accounts,
+    audit::Audit,
+    changes::Feed,
+    clock::{Clock, Timestamp},
+    config::Config,
+    database::Database,
+    graphql::Page,
+    id::{SessionId, UserId},
+    tokens::{Keyring, RefreshCodec},
+};
+
+/// A sign-in that is not over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its name.
+    pub id: SessionId,
+    /// Who signed in.
+    pub user: UserId,
+    /// When.
+    pub created_at: Timestamp,
+    /// The sign-in or the last refresh.
+    pub last_used_at: Timestamp,
+    /// When it is over unless it is refreshed before.
+    pub expires_at: Timestamp,
+    /// The User-Agent header of the last use.
+    pub user_agent: Option<String>,
+    /// The client's address at the last use.
+    pub ip_address: Option<String>,
+}
+
+/// The sessions of this server.
+#[derive(Clone)]
+pub struct Sessions {
+    database: Database,
+    clock: Clock,
+    config: Arc<Config>,
+    accounts: Accounts,
+    feed: Arc<Feed>,
+    audit: Audit,
+    keyring: Arc<Keyring>,
+    codec: Arc<RefreshCodec>,
+}
+
+/// What the sessions stand on.
+pub struct SessionsParts {
+    /// Where they are kept.
+    pub database: Database,
+    /// What time it is.
+    pub clock: Clock,
+    /// How long they live.
+    pub config: Arc<Config>,
+    /// Whose they are.
+    pub accounts: Accounts,
+    /// Who must hear that one has ended.
+    pub feed: Arc<Feed>,
+    /// Where that is written down.
+    pub audit: Audit,
+    /// What signs their access tokens.
+    pub keyring: Arc<Keyring>,
+    /// What writes their refresh tokens.
+    pub codec: RefreshCodec,
+}
+
+impl Sessions {
+    /// The sessions of this database.
+    #[must_use]
+    pub fn new(parts: SessionsParts) -> Self {
+        let SessionsParts { database, clock, config, accounts, feed, audit, keyring, codec } = parts;
+        Self { database, clock, config, accounts, feed, audit, keyring, codec: Arc::new(codec) }
+    }
+
+    /// The session of this id, unless it is over.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(&self, id: SessionId) -> Result<Option<Session>, DbErr> {
+        store::find(self.database.reader(), id, self.clock.now()).await
+    }
+
+    /// A page of an account's sessions that are not over, the newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list(&self, user: UserId, page: &Page<SessionId>) -> Result<Vec<Session>, DbErr> {
+        store::list(self.database.reader(), user, self.clock.now(), page).await
+    }
+
+    /// How many sessions of an account are not over.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count(&self, user: UserId) -> Result<u64, DbErr> {
+        store::count(self.database.reader(), user, self.clock.now()).await
+    }
+
+    /// Deletes sessions that are over, at most `batch`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
+        store::delete_expired(self.database.writer(), self.clock.now(), batch).await
+    }
+}

@@ -1,0 +1,68 @@
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::{Session, Sessions, store};
+use crate::{
+    clock::Timestamp,
+    graphql::Client,
+    id::{SessionId, UserId},
+    tokens::{Generation, RefreshToken},
+};
+
+/// A session and the refresh token that counts.
+pub struct Opened {
+    /// The session.
+    pub session: Session,
+    /// Its refresh token.
+    pub refresh: RefreshToken,
+}
+
+impl Sessions {
+    /// Opens a session in a transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open(
+        &self,
+        transaction: &impl ConnectionTrait,
+        user: UserId,
+        client: &Client,
+    ) -> Result<Opened, DbErr> {
+        let now = self.clock.now();
+        let id = SessionId::generate(&self.clock);
+        let refresh = self.codec.begin(id, Generation(0));
+        let ends_at = now + self.config.tokens.session_ttl;
+        let session = Session {
+            id,
+            user,
+            created_at: now,
+            last_used_at: now,
+            expires_at: self.slide(now).min(ends_at),
+            user_agent: client.user_agent.clone(),
+            ip_address: Some(client.address.to_string()),
+        };
+        store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
+        Ok(Opened { session, refresh })
+    }
+
+    /// Begins the session's chain of refresh tokens anew: those that are out there are worth nothing.
+    /// `None` when the session is over.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn restart(
+        &self,
+        transaction: &impl ConnectionTrait,
+        id: SessionId,
+    ) -> Result<Option<Opened>, DbErr> {
+        let now = self.clock.now();
+        let Some(state) = store::state(transaction, id).await? else { return Ok(None) };
+        let refresh = self.codec.begin(id, Generation(state.generation.0.wrapping_add(1)));
+        let session = store::replace_token(transaction, &refresh, now).await?;
+        Ok(session.map(|session| Opened { session, refresh }))
+    }
+
+    /// When a session that is used now lapses.
+    pub(super) fn slide(&self, now: Timestamp) -> Timestamp {
+        now + self.config.tokens.refresh_ttl
+    }
+}

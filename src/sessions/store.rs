@@ -1,0 +1,217 @@
+//! The rows of sessions.
+
+use entity::session::{ActiveModel, Column, Entity, Model};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select, UpdateMany,
+    prelude::ChronoUnixTimestampMillis as Millis,
+    sea_query::{CaseStatement, Expr, Query, SimpleExpr},
+};
+
+use super::Session;
+use crate::{
+    clock::Timestamp,
+    graphql::{Client, Direction, Page},
+    id::{SessionId, UserId},
+    tokens::{Generation, RefreshToken},
+};
+
+/// A change of the token that counts, at a refresh.
+pub(super) struct Rotation<'a> {
+    pub(super) from: &'a RefreshToken,
+    pub(super) to: &'a RefreshToken,
+    pub(super) now: Timestamp,
+    pub(super) expires_at: Timestamp,
+    pub(super) client: &'a Client,
+}
+
+/// What a row says of its refresh token.
+pub(super) struct State {
+    pub(super) generation: Generation,
+    pub(super) salt_hash: Vec<u8>,
+    pub(super) rotated_at: Timestamp,
+    expires_at: Timestamp,
+    is_revoked: bool,
+}
+
+impl State {
+    pub(super) fn is_live(&self, now: Timestamp) -> bool {
+        !self.is_revoked && self.expires_at > now
+    }
+}
+
+pub(super) async fn insert(
+    db: &impl ConnectionTrait,
+    session: &Session,
+    ends_at: Timestamp,
+    salt_hash: Vec<u8>,
+) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: Set(session.id.uuid()),
+        user_id: Set(session.user.uuid()),
+        generation: Set(0),
+        salt_hash: Set(salt_hash),
+        created_at: Set(Millis(session.created_at)),
+        last_used_at: Set(Millis(session.last_used_at)),
+        expires_at: Set(Millis(session.expires_at)),
+        ends_at: Set(Millis(ends_at)),
+        revoked_at: Set(None),
+        user_agent: Set(session.user_agent.clone()),
+        ip_address: Set(session.ip_address.clone()),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+}
+
+/// Puts a token's successor in its place, when it is the one that counts.
+pub(super) async fn rotate(
+    db: &impl ConnectionTrait,
+    rotation: &Rotation<'_>,
+) -> Result<Option<Session>, DbErr> {
+    let from = rotation.from;
+    let update = set_token(rotation.to, rotation.now)
+        .col_expr(Column::ExpiresAt, not_after_the_end(rotation.expires_at))
+        .col_expr(Column::IpAddress, Expr::value(rotation.client.address.to_string()))
+        .col_expr(Column::UserAgent, Expr::value(rotation.client.user_agent.clone()))
+        .filter(Column::Generation.eq(i64::from(from.generation.0)))
+        .filter(Column::SaltHash.eq(from.salt_hash()));
+    update_one(db, live_only(update, rotation.now)).await
+}
+
+/// Puts another token in the place of whichever counts.
+pub(super) async fn replace_token(
+    db: &impl ConnectionTrait,
+    token: &RefreshToken,
+    now: Timestamp,
+) -> Result<Option<Session>, DbErr> {
+    update_one(db, live_only(set_token(token, now), now)).await
+}
+
+fn set_token(token: &RefreshToken, now: Timestamp) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .col_expr(Column::Generation, Expr::value(i64::from(token.generation.0)))
+        .col_expr(Column::SaltHash, Expr::value(token.salt_hash()))
+        .col_expr(Column::LastUsedAt, Expr::value(Millis(now)))
+        .filter(Column::Id.eq(token.session.uuid()))
+}
+
+fn not_after_the_end(time: Timestamp) -> SimpleExpr {
+    let is_later = Expr::col(Column::EndsAt).lt(Millis(time));
+    CaseStatement::new().case(is_later, Expr::col(Column::EndsAt)).finally(Expr::value(Millis(time))).into()
+}
+
+/// Only rows of sessions that are not over.
+fn live_only<Q: QueryFilter>(query: Q, now: Timestamp) -> Q {
+    query.filter(Column::RevokedAt.is_null()).filter(Column::ExpiresAt.gt(Millis(now)))
+}
+
+pub(super) async fn state(db: &impl ConnectionTrait, id: SessionId) -> Result<Option<State>, DbErr> {
+    let row = Entity::find_by_id(id.uuid()).one(db).await?;
+    Ok(row.map(|row| State {
+        generation: Generation(u32::try_from(row.generation).unwrap_or(u32::MAX)),
+        salt_hash: row.salt_hash,
+        rotated_at: row.last_used_at.0,
+        expires_at: row.expires_at.0,
+        is_revoked: row.revoked_at.is_some(),
+    }))
+}
+
+/// Ends a session; `None` when it was over already.
+pub(super) async fn revoke(
+    db: &impl ConnectionTrait,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<Option<Session>, DbErr> {
+    update_one(db, live_only(set_revoked(now).filter(Column::Id.eq(id.uuid())), now)).await
+}
+
+/// Ends all sessions of an account but one.
+pub(super) async fn revoke_all(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    except: Option<SessionId>,
+    now: Timestamp,
+) -> Result<Vec<Session>, DbErr> {
+    let mut update = set_revoked(now).filter(Column::UserId.eq(user.uuid()));
+    if let Some(except) = except {
+        update = update.filter(Column::Id.ne(except.uuid()));
+    }
+    let rows = live_only(update, now).exec_with_returning(db).await?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+fn set_revoked(now: Timestamp) -> UpdateMany<Entity> {
+    Entity::update_many().col_expr(Column::RevokedAt, Expr::value(Millis(now)))
+}
+
+pub(super) async fn find(
+    db: &impl ConnectionTrait,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<Option<Session>, DbErr> {
+    Ok(live_only(Entity::find_by_id(id.uuid()), now).one(db).await?.map(read))
+}
+
+/// The sessions of a page, from its end of the list; the list has the newest first.
+pub(super) async fn list(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    now: Timestamp,
+    page: &Page<SessionId>,
+) -> Result<Vec<Session>, DbErr> {
+    let mut query = live_of(user, now);
+    if let Some(after) = page.after {
+        query = query.filter(Column::Id.lt(after.uuid()));
+    }
+    if let Some(before) = page.before {
+        query = query.filter(Column::Id.gt(before.uuid()));
+    }
+    let order = match page.direction {
+        Direction::Forward => Order::Desc,
+        Direction::Backward => Order::Asc,
+    };
+    let rows = query.order_by(Column::Id, order).limit(page.limit()).all(db).await?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+pub(super) async fn count(db: &impl ConnectionTrait, user: UserId, now: Timestamp) -> Result<u64, DbErr> {
+    live_of(user, now).count(db).await
+}
+
+fn live_of(user: UserId, now: Timestamp) -> Select<Entity> {
+    live_only(Entity::find().filter(Column::UserId.eq(user.uuid())), now)
+}
+
+/// Deletes sessions that are over, at most `batch`. A revoked one stays until its time would have come,
+/// so that its refresh token is known for what it is.
+pub(super) async fn delete_expired(
+    db: &impl ConnectionTrait,
+    now: Timestamp,
+    batch: u64,
+) -> Result<u64, DbErr> {
+    let old = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::ExpiresAt.lte(Millis(now)))
+        .limit(batch)
+        .to_owned();
+    let deleted = Entity::delete_many().filter(Column::Id.in_subquery(old)).exec(db).await?;
+    Ok(deleted.rows_affected)
+}
+
+/// Runs an update that touches one row at most.
+async fn update_one(db: &impl ConnectionTrait, update: UpdateMany<Entity>) -> Result<Option<Session>, DbErr> {
+    Ok(update.exec_with_returning(db).await?.pop().map(read))
+}
+
+fn read(row: Model) -> Session {
+    Session {
+        id: SessionId::from_uuid(row.id),
+        user: UserId::from_uuid(row.user_id),
+        created_at: row.created_at.0,
+        last_used_at: row.last_used_at.0,
+        expires_at: row.expires_at.0,
+        user_agent: row.user_agent,
+        ip_address: row.ip_address,
+    }
+}

@@ -1,0 +1,53 @@
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{SignIn, SignInError};
+use crate::{
+    accounts::AccountChanges,
+    audit::Actor,
+    graphql::Client,
+    passwords::{Owner, Presented},
+    sessions::SignedIn,
+    tokens::Claims,
+};
+
+impl SignIn {
+    /// Gives an account another password and ends its other sessions. The session that asks goes on with
+    /// new tokens; those that it had are void.
+    ///
+    /// # Errors
+    /// [`SignInError::InvalidCredentials`] when the current password is wrong, [`SignInError::RateLimited`],
+    /// [`SignInError::Password`], or [`SignInError::SessionOver`].
+    pub async fn change_password(
+        &self,
+        caller: &Claims,
+        current: &Presented,
+        new: &SecretString,
+        client: &Client,
+    ) -> Result<SignedIn, SignInError> {
+        let checked = self.check_again(caller.sub, current, client).await?;
+        let account = checked.account;
+        let owner = Owner {
+            username: &account.username,
+            email: account.email.as_deref(),
+            display_name: account.display_name.as_deref(),
+        };
+        let new = self.policy.accept(new.expose_secret(), &owner, &self.hasher).await?;
+        let password_hash = Some(self.hasher.hash(&new).await?);
+
+        let actor = Actor { user: Some(account.id), client: Some(client) };
+        let changes = AccountChanges { password_hash, ..AccountChanges::default() };
+        let transaction = self.accounts.begin().await?;
+        if !self.accounts.is_unchanged(&transaction, &account).await? {
+            return Err(SignInError::InvalidCredentials);
+        }
+        let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;
+        let ended = self.sessions.end_all(&transaction, account.id, Some(caller.sid), actor).await?;
+        let opened =
+            self.sessions.restart(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
+        transaction.commit().await?;
+        for change in ended.iter().chain([&changed.change]) {
+            self.feed.apply(change);
+        }
+        Ok(self.sessions.issue(changed.account, opened)?)
+    }
+}

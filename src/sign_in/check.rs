@@ -1,0 +1,76 @@
+use super::{SignIn, SignInError};
+use crate::{
+    accounts::{Account, Credentials},
+    audit::{Actor, AuditAction, Happening},
+    graphql::Client,
+    id::UserId,
+    limits::Permit,
+    passwords::{HashError, Presented, Verdict},
+};
+
+/// An account whose password was right.
+pub(super) struct Checked {
+    pub(super) account: Account,
+    /// A hash to store in the place of the one that was compared.
+    pub(super) replacement: Option<String>,
+}
+
+impl SignIn {
+    /// Checks a password: counts the try, compares, and writes down a failure. `name` is what the
+    /// person typed, for the throttle where there is no account.
+    pub(super) async fn check(
+        &self,
+        name: &str,
+        found: Option<Credentials>,
+        password: &Presented,
+        client: &Client,
+    ) -> Result<Checked, SignInError> {
+        let user = found.as_ref().map(|found| found.account.id);
+        let subject = user.map_or_else(|| name.to_lowercase(), |user| user.to_string());
+        if let Permit::Refused { retry_after } = self.throttle.password(&subject, client.address).await? {
+            self.write_down(AuditAction::LoginThrottled, user, client).await?;
+            return Err(SignInError::RateLimited { retry_after });
+        }
+        let stored = found.as_ref().map(|found| found.password_hash.as_str());
+        let verdict = match self.hasher.verify(password, stored).await {
+            // It has cost as much as a wrong password, and to the caller it is one.
+            Err(HashError::Malformed(error)) => {
+                tracing::error!(%error, user = user.map(tracing::field::display), "a stored password hash is damaged");
+                Verdict::Mismatch
+            }
+            verdict => verdict?,
+        };
+        let (Verdict::Match { replacement }, Some(found)) = (verdict, found) else {
+            self.write_down(AuditAction::LoginFailed, user, client).await?;
+            return Err(SignInError::InvalidCredentials);
+        };
+        self.throttle.password_was_right(&subject, client.address).await?;
+        if found.account.disabled {
+            self.write_down(AuditAction::LoginFailed, user, client).await?;
+            return Err(SignInError::AccountDisabled);
+        }
+        Ok(Checked { account: found.account, replacement })
+    }
+
+    /// Checks the password of somebody who is signed in already.
+    pub(super) async fn check_again(
+        &self,
+        user: UserId,
+        password: &Presented,
+        client: &Client,
+    ) -> Result<Checked, SignInError> {
+        let found = self.accounts.credentials_of(user).await?;
+        self.check(&user.to_string(), found, password, client).await
+    }
+
+    async fn write_down(
+        &self,
+        action: AuditAction,
+        user: Option<UserId>,
+        client: &Client,
+    ) -> Result<(), SignInError> {
+        let happening = Happening { action, user, session: None, actor: Actor::anonymous(client) };
+        self.audit.record_alone(happening).await?;
+        Ok(())
+    }
+}

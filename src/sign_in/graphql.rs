@@ -1,0 +1,220 @@
+//! Signing in, in the schema.
+
+use async_graphql::{Context, InputObject, Object};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Login, Registration, SignIn, SignInError};
+use crate::{
+    accounts::{
+        AccountError, DisplayName, EmailAddress, Username,
+        graphql::{DeletePayload, user_error},
+    },
+    graphql::{Client, Failure, RefreshCookie, UserError, UserErrorCode, caller, guarded, node_id},
+    passwords::{HashError, PolicyViolation, Presented},
+    sessions::{
+        Sessions,
+        graphql::{AuthPayload, TokenDelivery},
+    },
+};
+
+/// The mutations that check or set a password. An operation may hold one of them.
+pub const PASSWORD_FIELDS: [&str; 4] = ["register", "login", "changePassword", "deleteAccount"];
+
+/// What it takes to get an account.
+#[derive(InputObject)]
+pub struct RegisterInput {
+    /// The name to sign in with: 1 to 64 letters, digits and signs. Upper and lower case are the same name.
+    username: String,
+    /// A password that is long enough and hard to guess.
+    password: SecretString,
+    /// An e-mail address. It need not be free: whose it is shows only when it is verified.
+    email: Option<String>,
+    /// What to call you.
+    display_name: Option<String>,
+    /// How the refresh token reaches you.
+    #[graphql(default_with = "TokenDelivery::Body")]
+    delivery: TokenDelivery,
+}
+
+/// What it takes to sign in.
+#[derive(InputObject)]
+pub struct LoginInput {
+    /// The username, or an e-mail address that is verified.
+    username: String,
+    /// The password.
+    password: SecretString,
+    /// How the refresh token reaches you.
+    #[graphql(default_with = "TokenDelivery::Body")]
+    delivery: TokenDelivery,
+}
+
+/// What it takes to change the password.
+#[derive(InputObject)]
+pub struct ChangePasswordInput {
+    /// The password that you sign in with now.
+    current_password: SecretString,
+    /// The one that you want.
+    new_password: SecretString,
+}
+
+/// What it takes to delete the account.
+#[derive(InputObject)]
+pub struct DeleteAccountInput {
+    /// The password, once more.
+    password: SecretString,
+}
+
+/// The mutations of signing in.
+#[derive(Default)]
+pub struct SignInMutation;
+
+#[guarded]
+#[Object]
+impl SignInMutation {
+    /// Makes an account and signs you in.
+    async fn register(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who you are.")] input: RegisterInput,
+    ) -> Result<AuthPayload, Failure> {
+        let delivery = input.delivery;
+        let form = match registration(input) {
+            Ok(form) => form,
+            Err(errors) => {
+                let errors: Result<_, Failure> = errors.into_iter().map(user_error).collect();
+                return Ok(AuthPayload::failed(errors?));
+            }
+        };
+        let registered = ctx.data_unchecked::<SignIn>().register(form, ctx.data_unchecked::<Client>()).await;
+        match registered {
+            Ok(signed_in) => Ok(AuthPayload::done(ctx, signed_in, delivery)),
+            Err(error) => Ok(AuthPayload::failed(vec![explain(error, "password")?])),
+        }
+    }
+
+    /// Signs you in. A wrong password and an unknown user get the same answer in the same time.
+    async fn login(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who you are.")] input: LoginInput,
+    ) -> Result<AuthPayload, Failure> {
+        let login =
+            Login { username: input.username, password: Presented::new(input.password.expose_secret()) };
+        match ctx.data_unchecked::<SignIn>().login(login, ctx.data_unchecked::<Client>()).await {
+            Ok(signed_in) => Ok(AuthPayload::done(ctx, signed_in, input.delivery)),
+            Err(error) => Ok(AuthPayload::failed(vec![explain(error, "password")?])),
+        }
+    }
+
+    /// Changes your password and ends every other session. Yours goes on with the new tokens in the
+    /// payload; those that you had are void.
+    #[authenticated]
+    async fn change_password(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The old password and the new one.")] input: ChangePasswordInput,
+    ) -> Result<Option<AuthPayload>, Failure> {
+        let viewer = caller(ctx);
+        let Some(claims) = viewer.claims() else { return Ok(None) };
+        // Who has this session's refresh token in a cookie gets the next one there too.
+        let cookie = ctx.data_opt::<RefreshCookie>().and_then(|cookie| cookie.0.clone());
+        let in_cookie = cookie.and_then(|token| ctx.data_unchecked::<Sessions>().session_of(&token));
+        let delivery =
+            if in_cookie == Some(claims.sid) { TokenDelivery::Cookie } else { TokenDelivery::Body };
+        let current = Presented::new(input.current_password.expose_secret());
+        let sign_in = ctx.data_unchecked::<SignIn>();
+        let client = ctx.data_unchecked::<Client>();
+        Ok(Some(match sign_in.change_password(claims, &current, &input.new_password, client).await {
+            Ok(signed_in) => AuthPayload::done(ctx, signed_in, delivery),
+            Err(error) => {
+                let field = match error {
+                    SignInError::Password(_) => "newPassword",
+                    _ => "currentPassword",
+                };
+                AuthPayload::failed(vec![explain(error, field)?])
+            }
+        }))
+    }
+
+    /// Deletes your account with everything that belongs to it, at once and for good.
+    #[authenticated]
+    async fn delete_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The password, once more.")] input: DeleteAccountInput,
+    ) -> Result<Option<DeletePayload>, Failure> {
+        let Some(user) = caller(ctx).user() else { return Ok(None) };
+        let password = Presented::new(input.password.expose_secret());
+        let sign_in = ctx.data_unchecked::<SignIn>();
+        let closed = sign_in.close_account(user, &password, ctx.data_unchecked::<Client>()).await;
+        Ok(Some(match closed {
+            Ok(()) => DeletePayload { deleted_id: Some(node_id(user)), errors: Vec::new() },
+            Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error, "password")?] },
+        }))
+    }
+}
+
+/// Reads a registration form; tells all that is wrong with it at once.
+fn registration(input: RegisterInput) -> Result<Registration, Vec<AccountError>> {
+    let username = Username::parse(&input.username);
+    let email = input.email.as_deref().map(EmailAddress::parse).transpose();
+    let display_name = input.display_name.as_deref().map(DisplayName::parse).transpose();
+    match (username, email, display_name) {
+        (Ok(username), Ok(email), Ok(display_name)) => Ok(Registration {
+            username,
+            email,
+            display_name: display_name.flatten(),
+            password: input.password,
+        }),
+        (username, email, display_name) => {
+            Err([username.err(), email.err(), display_name.err()].into_iter().flatten().collect())
+        }
+    }
+}
+
+/// What to tell of an error about a password, which stands in `field` of the input.
+fn explain(error: SignInError, field: &str) -> Result<UserError, Failure> {
+    Ok(match error {
+        SignInError::InvalidCredentials => {
+            let message = "The username or the password is not right.";
+            UserError::of_field(UserErrorCode::InvalidCredentials, field, message)
+        }
+        SignInError::AccountDisabled => {
+            UserError::new(UserErrorCode::AccountDisabled, "An administrator has disabled this account.")
+        }
+        SignInError::RateLimited { retry_after } => UserError::rate_limited(retry_after),
+        SignInError::RegistrationClosed => {
+            let message = "Accounts are made by administrators only.";
+            UserError::new(UserErrorCode::RegistrationClosed, message)
+        }
+        SignInError::SessionOver => {
+            let message = "The session is over. Sign in again.";
+            UserError::new(UserErrorCode::InvalidCredentials, message)
+        }
+        SignInError::Password(violation) => password_error(&violation, field),
+        SignInError::Account(error) => user_error(error)?,
+        SignInError::Hash(error) => return Err(hash_failure(&error)),
+        SignInError::Keyring(error) => return Err(Failure::internal(&error)),
+        SignInError::Database(error) => return Err(error.into()),
+    })
+}
+
+/// What to tell of a new password that does not do.
+#[must_use]
+pub fn password_error(violation: &PolicyViolation, field: &str) -> UserError {
+    let code = match violation {
+        PolicyViolation::TooShort { .. } => UserErrorCode::PasswordTooShort,
+        PolicyViolation::TooLong { .. } => UserErrorCode::PasswordTooLong,
+        PolicyViolation::TooWeak { .. } => UserErrorCode::PasswordTooWeak,
+    };
+    UserError::of_field(code, field, violation.to_string())
+}
+
+/// Why a password could not be hashed.
+#[must_use]
+pub fn hash_failure(error: &HashError) -> Failure {
+    match error {
+        HashError::QueueFull { retry_after } => Failure::unavailable(*retry_after),
+        error => Failure::internal(error),
+    }
+}

@@ -1,0 +1,48 @@
+//! Every way in, and whatever asks for the password again.
+//!
+//! Invariants: each try of a password is counted before it is checked; whether an account exists can be
+//! read neither from the answer nor from its time. A further way in is a file here that ends in
+//! [`Sessions::open`] and [`Sessions::issue`].
+
+mod change_password;
+mod check;
+mod close_account;
+mod error;
+mod password;
+mod register;
+
+pub mod graphql;
+
+use std::sync::Arc;
+
+pub use self::{error::SignInError, password::Login, register::Registration};
+use crate::{
+    accounts::Accounts,
+    audit::Audit,
+    changes::Feed,
+    config::Config,
+    limits::Throttle,
+    passwords::{Hasher, Policy},
+    sessions::Sessions,
+};
+
+/// What signing in takes.
+#[derive(Clone)]
+pub struct SignIn {
+    /// Who exists.
+    pub accounts: Accounts,
+    /// What is opened.
+    pub sessions: Sessions,
+    /// What compares passwords.
+    pub hasher: Hasher,
+    /// What a new password must be like.
+    pub policy: Policy,
+    /// How often one may try.
+    pub throttle: Throttle,
+    /// Where it is written down.
+    pub audit: Audit,
+    /// Who must hear of changes.
+    pub feed: Arc<Feed>,
+    /// Whether anybody may register.
+    pub config: Arc<Config>,
+}

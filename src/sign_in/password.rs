@@ -1,0 +1,48 @@
+use super::{SignIn, SignInError};
+use crate::{
+    accounts::Account,
+    audit::{Actor, AuditAction, Happening},
+    graphql::Client,
+    passwords::Presented,
+    sessions::SignedIn,
+};
+
+/// What somebody types to sign in.
+pub struct Login {
+    /// A username, or an e-mail address that is verified.
+    pub username: String,
+    /// The password.
+    pub password: Presented,
+}
+
+impl SignIn {
+    /// Signs somebody in by name and password.
+    ///
+    /// # Errors
+    /// [`SignInError::InvalidCredentials`], [`SignInError::AccountDisabled`], [`SignInError::RateLimited`],
+    /// or [`SignInError::Hash`] when too many wait already.
+    pub async fn login(&self, login: Login, client: &Client) -> Result<SignedIn, SignInError> {
+        let found = self.accounts.credentials(&login.username).await?;
+        let checked = self.check(&login.username, found, &login.password, client).await?;
+        let account = checked.account;
+
+        let transaction = self.accounts.begin().await?;
+        // The account may have changed while the password was compared: it must not get in on what
+        // was true before.
+        if !self.accounts.note_login(&transaction, &account, checked.replacement).await? {
+            transaction.rollback().await?;
+            return Err(SignInError::InvalidCredentials);
+        }
+        let opened = self.sessions.open(&transaction, account.id, client).await?;
+        let happening = Happening {
+            action: AuditAction::LoginSucceeded,
+            user: Some(account.id),
+            session: Some(opened.session.id),
+            actor: Actor { user: Some(account.id), client: Some(client) },
+        };
+        let event = self.audit.record(&transaction, happening).await?;
+        transaction.commit().await?;
+        let account = Account { last_login_at: Some(event.at), ..account };
+        Ok(self.sessions.issue(account, opened)?)
+    }
+}

@@ -1,0 +1,67 @@
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{SignIn, SignInError};
+use crate::{
+    accounts::{Account, DisplayName, EmailAddress, NewAccount, Username},
+    audit::{Actor, AuditAction, Happening},
+    graphql::Client,
+    limits::Permit,
+    passwords::Owner,
+    sessions::SignedIn,
+};
+
+/// What somebody fills in to get an account.
+pub struct Registration {
+    /// The name that they want.
+    pub username: Username,
+    /// The password that they want.
+    pub password: SecretString,
+    /// An address; it is not verified.
+    pub email: Option<EmailAddress>,
+    /// What to call them.
+    pub display_name: Option<DisplayName>,
+}
+
+impl SignIn {
+    /// Makes an account for whoever asks, and signs them in.
+    ///
+    /// # Errors
+    /// [`SignInError::RegistrationClosed`], [`SignInError::RateLimited`], [`SignInError::Password`], or
+    /// [`SignInError::Account`] when the name is taken.
+    pub async fn register(&self, form: Registration, client: &Client) -> Result<SignedIn, SignInError> {
+        if !self.config.accounts.registration_open {
+            return Err(SignInError::RegistrationClosed);
+        }
+        if let Permit::Refused { retry_after } = self.throttle.register(client.address).await? {
+            return Err(SignInError::RateLimited { retry_after });
+        }
+        let owner = Owner {
+            username: form.username.as_written(),
+            email: form.email.as_ref().map(EmailAddress::as_written),
+            display_name: form.display_name.as_ref().map(DisplayName::as_written),
+        };
+        let password = self.policy.accept(form.password.expose_secret(), &owner, &self.hasher).await?;
+        let new = NewAccount {
+            password_hash: self.hasher.hash(&password).await?,
+            username: form.username,
+            email: form.email,
+            display_name: form.display_name,
+            roles: self.config.accounts.default_roles.clone(),
+        };
+
+        let transaction = self.accounts.begin().await?;
+        let account = self.accounts.create(&transaction, new, Actor::anonymous(client)).await?;
+        self.accounts.note_login(&transaction, &account, None).await?;
+        let opened = self.sessions.open(&transaction, account.id, client).await?;
+        let happening = Happening {
+            action: AuditAction::LoginSucceeded,
+            user: Some(account.id),
+            session: Some(opened.session.id),
+            actor: Actor { user: Some(account.id), client: Some(client) },
+        };
+        let event = self.audit.record(&transaction, happening).await?;
+        transaction.commit().await?;
+        let account = Account { last_login_at: Some(event.at), ..account };
+        Ok(self.sessions.issue(account, opened)?)
+    }
+}

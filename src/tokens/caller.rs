@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use super::Claims;
+use crate::id::{SessionId, UserId};
+
+/// Who asks. Always there: a request without a token is an anonymous caller, not an error.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Caller {
+    /// Nobody is signed in, and why the token, if there was one, does not count.
+    Anonymous(Rejection),
+    /// The bearer of a valid access token.
+    Authenticated(Arc<Claims>),
+}
+
+/// Why a caller counts as anonymous. The names are the `extensions.reason` of `UNAUTHENTICATED`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// There is no Authorization header.
+    Missing,
+    /// The header is not one bearer token (RFC 6750 §2.1), or what it bears is no JWT.
+    Malformed,
+    /// The token's time is over.
+    Expired,
+    /// The signature, the issuer, the audience or another claim is wrong.
+    Invalid,
+    /// The session was ended, or the account changed, after the token was issued.
+    Revoked,
+}
+
+impl Rejection {
+    /// The code that clients see.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => "TOKEN_MISSING",
+            Self::Malformed => "TOKEN_MALFORMED",
+            Self::Expired => "TOKEN_EXPIRED",
+            Self::Invalid => "TOKEN_INVALID",
+            Self::Revoked => "TOKEN_REVOKED",
+        }
+    }
+
+    /// What to tell a person.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Missing => "Sign in first: the request has no access token.",
+            Self::Malformed => "The Authorization header must be `Bearer` and one access token.",
+            Self::Expired => "The access token has expired; refresh it.",
+            Self::Invalid => "The access token is not valid here.",
+            Self::Revoked => "The access token has been revoked; sign in again or refresh it.",
+        }
+    }
+}
+
+impl Caller {
+    /// The claims of a valid token.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Claims> {
+        match self {
+            Self::Authenticated(claims) => Some(claims),
+            Self::Anonymous(_) => None,
+        }
+    }
+
+    /// The account that asks.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        self.claims().map(|claims| claims.sub)
+    }
+
+    /// The session that asks.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionId> {
+        self.claims().map(|claims| claims.sid)
+    }
+
+    /// Whether the caller's token holds a scope.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.claims().is_some_and(|claims| claims.scope.contains(scope))
+    }
+}

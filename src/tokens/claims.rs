@@ -1,0 +1,78 @@
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::id::{SessionId, UserId};
+
+/// What an access token says (RFC 9068 §2.2, and claims of our own).
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Claims {
+    /// Who issued the token (RFC 7519 §4.1.1).
+    pub iss: String,
+    /// For whom it is (RFC 7519 §4.1.3).
+    pub aud: String,
+    /// Whose token it is (RFC 7519 §4.1.2).
+    pub sub: UserId,
+    /// The session that it belongs to.
+    pub sid: SessionId,
+    /// The token's own identifier, a `UUIDv7` (RFC 7519 §4.1.7).
+    pub jti: uuid::Uuid,
+    /// Issued at, seconds since the Unix epoch (RFC 7519 §4.1.6).
+    pub iat: i64,
+    /// Expiry, seconds since the Unix epoch (RFC 7519 §4.1.4).
+    pub exp: i64,
+    /// When the person signed in, seconds since the Unix epoch (RFC 9068 §2.2.1).
+    pub auth_time: i64,
+    /// What the token may do (RFC 8693 §4.2).
+    pub scope: Scopes,
+    /// The roles from which the scope comes (RFC 9068 §2.2.3.1).
+    pub roles: Vec<String>,
+    /// The account's username when the token was issued.
+    pub username: String,
+    /// The account's epoch when the token was issued; the token is void once the account has a later one.
+    pub epoch: i64,
+    /// Claims that the operator adds.
+    #[serde(flatten)]
+    pub custom: BTreeMap<String, Value>,
+}
+
+/// A set of scopes; in a token one string with spaces between them (RFC 6749 §3.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(from = "String", into = "String")]
+pub struct Scopes(Vec<String>);
+
+impl Scopes {
+    /// Whether the scope is among them.
+    #[must_use]
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.iter().any(|own| own == scope)
+    }
+}
+
+impl From<String> for Scopes {
+    fn from(scope: String) -> Self {
+        scope.split(' ').filter(|scope| !scope.is_empty()).collect()
+    }
+}
+
+impl<S: Into<String>> FromIterator<S> for Scopes {
+    fn from_iter<I: IntoIterator<Item = S>>(scopes: I) -> Self {
+        let mut scopes: Vec<String> = scopes.into_iter().map(Into::into).collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Self(scopes)
+    }
+}
+
+impl From<Scopes> for String {
+    fn from(scopes: Scopes) -> Self {
+        scopes.to_string()
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}

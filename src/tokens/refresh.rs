@@ -1,0 +1,156 @@
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    hmac::{self, HMAC_SHA256},
+    rand,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use crate::{id::SessionId, secret::MasterSecret};
+
+/// What a refresh token starts with, so that people and secret scanners know one.
+const PREFIX: &str = "prt_";
+
+const ID_BYTES: usize = 16;
+const GENERATION_BYTES: usize = 4;
+const SALT_BYTES: usize = 16;
+const TAG_BYTES: usize = 32;
+const BODY_BYTES: usize = ID_BYTES + GENERATION_BYTES + SALT_BYTES;
+
+/// How often the refresh token of a session was rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Generation(pub u32);
+
+/// What a refresh token says. Only [`RefreshCodec`] makes one, so its signature was ours.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// The session that it prolongs.
+    pub session: SessionId,
+    /// How often the session's token was rotated before.
+    pub generation: Generation,
+    salt: [u8; SALT_BYTES],
+}
+
+impl RefreshToken {
+    /// What the database knows of the token: SHA-256 of its salt.
+    #[must_use]
+    pub fn salt_hash(&self) -> Vec<u8> {
+        digest(&SHA256, &self.salt).as_ref().to_vec()
+    }
+}
+
+/// Writes and reads refresh tokens: `prt_` and base64url of session id, generation, salt, and
+/// HMAC-SHA256 over the three. Forging one takes the key and the salt; the database has neither.
+pub struct RefreshCodec {
+    signing: hmac::Key,
+    chaining: hmac::Key,
+}
+
+impl RefreshCodec {
+    /// A codec with keys of its own from the master secret.
+    #[must_use]
+    pub fn new(master: &MasterSecret) -> Self {
+        let key = |usage| hmac::Key::new(HMAC_SHA256, master.derive(usage).as_ref());
+        Self { signing: key("refresh token signature v1"), chaining: key("refresh token chain v1") }
+    }
+
+    /// The token with which a chain begins, at this generation, with a random salt.
+    ///
+    /// # Panics
+    /// When the system gives no randomness, for then no secret can be made at all.
+    #[must_use]
+    pub fn begin(&self, session: SessionId, generation: Generation) -> RefreshToken {
+        let mut salt = [0; SALT_BYTES];
+        rand::fill(&mut salt).expect("the system gives randomness");
+        RefreshToken { session, generation, salt }
+    }
+
+    /// The token that follows, the same each time: whoever lost the answer can be given it again.
+    #[must_use]
+    pub fn successor(&self, token: &RefreshToken) -> RefreshToken {
+        let mut salt = [0; SALT_BYTES];
+        let tag = hmac::sign(&self.chaining, &body(token));
+        salt.copy_from_slice(&tag.as_ref()[..SALT_BYTES]);
+        let generation = Generation(token.generation.0.wrapping_add(1));
+        RefreshToken { session: token.session, generation, salt }
+    }
+
+    /// The token as the client keeps it.
+    #[must_use]
+    pub fn encode(&self, token: &RefreshToken) -> SecretString {
+        let body = body(token);
+        let tag = hmac::sign(&self.signing, &body);
+        let bytes = [body.as_slice(), tag.as_ref()].concat();
+        format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)).into()
+    }
+
+    /// Reads a token that [`RefreshCodec::encode`] wrote; anything else gives `None`.
+    #[must_use]
+    pub fn decode(&self, token: &SecretString) -> Option<RefreshToken> {
+        const ENCODED_CHARS: usize = ((BODY_BYTES + TAG_BYTES) * 4).div_ceil(3);
+        let text = token.expose_secret().strip_prefix(PREFIX)?;
+        // Nothing is decoded that is not as long as a token.
+        let text = (text.len() == ENCODED_CHARS).then_some(text)?;
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (body, tag) = bytes.split_at_checked(BODY_BYTES)?;
+        hmac::verify(&self.signing, body, tag).ok()?;
+        let (session, rest) = body.split_first_chunk::<ID_BYTES>()?;
+        let (generation, salt) = rest.split_first_chunk::<GENERATION_BYTES>()?;
+        Some(RefreshToken {
+            session: SessionId::from_uuid(Uuid::from_bytes(*session)),
+            generation: Generation(u32::from_be_bytes(*generation)),
+            salt: salt.try_into().ok()?,
+        })
+    }
+}
+
+fn body(token: &RefreshToken) -> Vec<u8> {
+    let generation = token.generation.0.to_be_bytes();
+    [token.session.uuid().as_bytes().as_slice(), &generation, &token.salt].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn codec() -> RefreshCodec {
+        RefreshCodec::new(&MasterSecret::new(&"0123456789".repeat(4).into()).expect("long enough"))
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_survives_its_string(id: u128, generation: u32) {
+            let token = codec().begin(SessionId::from_uuid(Uuid::from_u128(id)), Generation(generation));
+            let text = codec().encode(&token);
+            prop_assert!(codec().decode(&text) == Some(token));
+        }
+
+        #[test]
+        fn an_altered_token_is_no_token(at in 0_usize..95, to in "[A-Za-z0-9_-]") {
+            let token = codec().begin(SessionId::from_uuid(Uuid::from_u128(7)), Generation(1));
+            let text = codec().encode(&token).expose_secret().to_owned();
+            let mut altered = text.clone();
+            altered.replace_range(at..=at, &to);
+            prop_assert!(altered == text || codec().decode(&altered.into()).is_none());
+        }
+
+        #[test]
+        fn no_other_string_is_a_token(text in ".{0,200}") {
+            prop_assert!(codec().decode(&text.into()).is_none());
+        }
+    }
+
+    #[test]
+    fn a_token_has_one_successor_and_a_chain_does_not_repeat_its_salts() {
+        let codec = codec();
+        let first = codec.begin(SessionId::from_uuid(Uuid::from_u128(7)), Generation(0));
+        let second = codec.successor(&first);
+        assert!(second == codec.successor(&first));
+        assert_eq!(second.generation, Generation(1));
+        assert_ne!(second.salt_hash(), first.salt_hash());
+        assert_ne!(codec.successor(&second).salt_hash(), second.salt_hash());
+    }
+}

@@ -1,0 +1,169 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Header, Validation, decode, decode_header,
+    jwk::{Jwk, JwkSet},
+};
+use moka::sync::Cache;
+
+use super::{Claims, Rejection};
+use crate::clock::Clock;
+
+/// The longest token that is looked at, in bytes.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// How many verified tokens are remembered. Verifying an Ed25519 signature costs 70 µs, a look-up one.
+const REMEMBERED_TOKENS: u64 = 50_000;
+
+/// What a token must say to be meant for us.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// The `iss` claim.
+    pub issuer: String,
+    /// The `aud` claim.
+    pub audience: String,
+    /// How far ahead of ours the clock of another replica may be. It never prolongs a token's life.
+    pub clock_skew: Duration,
+}
+
+/// Tells whether an access token is to be believed. It reads no database; whether the token has been
+/// revoked since is the revocation list's to say.
+pub struct Verifier {
+    issuer_and_audience: Validation,
+    clock_skew_seconds: i64,
+    clock: Clock,
+    keys: RwLock<Arc<PublicKeys>>,
+    verified: Cache<[u8; 32], Arc<Claims>>,
+}
+
+/// The keys that sign, by their `kid`.
+#[derive(Clone, Default)]
+pub struct PublicKeys(HashMap<String, (Algorithm, DecodingKey)>);
+
+/// A published key that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifierError {
+    /// The key has no `kid`.
+    #[error("a published key has no kid")]
+    NoKid,
+    /// The key has no `alg`, or one that we do not verify.
+    #[error("the published key {0} has no algorithm that we know")]
+    NoAlgorithm(String),
+    /// The key itself is wrong.
+    #[error("the published key is not valid: {0}")]
+    Key(#[from] jsonwebtoken::errors::Error),
+}
+
+impl PublicKeys {
+    /// Reads a published key set (RFC 7517 §5).
+    ///
+    /// # Errors
+    /// When a key has no `kid`, no `alg`, or is not valid.
+    pub fn from_jwks(set: &JwkSet) -> Result<Self, VerifierError> {
+        set.keys.iter().map(public_key).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn public_key(jwk: &Jwk) -> Result<(String, (Algorithm, DecodingKey)), VerifierError> {
+    let kid = jwk.common.key_id.clone().ok_or(VerifierError::NoKid)?;
+    let algorithm = jwk.common.key_algorithm.and_then(|algorithm| algorithm.to_string().parse().ok());
+    let algorithm = algorithm.ok_or_else(|| VerifierError::NoAlgorithm(kid.clone()))?;
+    Ok((kid, (algorithm, DecodingKey::from_jwk(jwk)?)))
+}
+
+impl Verifier {
+    /// A verifier that knows these keys.
+    #[must_use]
+    pub fn new(expected: &Expected, keys: PublicKeys, clock: Clock) -> Self {
+        let mut validation = Validation::default();
+        validation.set_issuer(&[&expected.issuer]);
+        validation.set_audience(&[&expected.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // Times are compared below, by our clock.
+        validation.validate_exp = false;
+        Self {
+            issuer_and_audience: validation,
+            clock_skew_seconds: i64::try_from(expected.clock_skew.as_secs()).unwrap_or(0),
+            clock,
+            keys: RwLock::new(Arc::new(keys)),
+            verified: Cache::new(REMEMBERED_TOKENS),
+        }
+    }
+
+    /// Puts other keys in place. What the former ones have signed is verified anew.
+    pub fn replace_keys(&self, keys: PublicKeys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        self.verified.invalidate_all();
+    }
+
+    /// The claims of an access token.
+    ///
+    /// # Errors
+    /// [`Rejection::Malformed`], [`Rejection::Expired`] or [`Rejection::Invalid`].
+    pub fn verify(&self, token: &str) -> Result<Arc<Claims>, Rejection> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Rejection::Malformed);
+        }
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        let claims = match self.verified.get(&fingerprint) {
+            Some(claims) => claims,
+            None => {
+                let claims = Arc::new(self.verify_signature(token)?);
+                self.check_times(&claims)?;
+                self.verified.insert(fingerprint, Arc::clone(&claims));
+                claims
+            }
+        };
+        self.check_times(&claims).map(|()| claims)
+    }
+
+    fn verify_signature(&self, token: &str) -> Result<Claims, Rejection> {
+        if !is_compact_jws(token) {
+            return Err(Rejection::Malformed);
+        }
+        let header = decode_header(token).map_err(|_| Rejection::Invalid)?;
+        if !is_plain_access_token(&header) {
+            return Err(Rejection::Invalid);
+        }
+        let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
+        let key = header.kid.as_ref().and_then(|kid| keys.0.get(kid));
+        let (algorithm, key) = key.ok_or(Rejection::Invalid)?;
+        let validation = Validation { algorithms: vec![*algorithm], ..self.issuer_and_audience.clone() };
+        decode(token, key, &validation).map(|token| token.claims).map_err(|_| Rejection::Invalid)
+    }
+
+    fn check_times(&self, claims: &Claims) -> Result<(), Rejection> {
+        let now = self.clock.now().timestamp();
+        if claims.exp <= now {
+            return Err(Rejection::Expired);
+        }
+        let latest = now + self.clock_skew_seconds;
+        let not_before = claims.custom.get("nbf").map_or(Some(claims.iat), serde_json::Value::as_i64);
+        let begun = not_before.is_some_and(|nbf| nbf <= latest);
+        if claims.iat <= latest && begun { Ok(()) } else { Err(Rejection::Invalid) }
+    }
+}
+
+/// Three parts in the alphabet of base64url (RFC 7515 §7.1).
+fn is_compact_jws(token: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    token.split('.').count() == 3 && token.split('.').all(is_part)
+}
+
+/// An access token of ours says so, and carries neither a key nor anything that we must understand.
+fn is_plain_access_token(header: &Header) -> bool {
+    let is_access_token = header.typ.as_deref().is_some_and(|typ| {
+        typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
+    });
+    let brings_a_key =
+        header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some() || header.x5c.is_some();
+    is_access_token && !brings_a_key && header.crit.is_none()
+}

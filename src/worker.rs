@@ -1,0 +1,103 @@
+//! What runs besides the requests, and how often.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::Notify, time::MissedTickBehavior};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{app::App, changes::Change};
+
+/// How often the change feed is read, whether or not anybody tells of something new.
+const FEED_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the keys are looked at, for their times come without anybody telling.
+const KEYS_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How often what is over is deleted.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How many rows a statement of a sweep deletes, so that nobody waits long for it.
+const SWEEP_BATCH: u64 = 500;
+
+/// How long after a fault a task waits before it tries again.
+const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(1);
+
+/// Starts the background tasks. They end when `stop` is cancelled.
+pub fn start(app: &App, tasks: &TaskTracker, stop: &CancellationToken) {
+    let spawn = |task| tasks.spawn(stop.clone().run_until_cancelled_owned(task));
+    let boxed: Vec<futures_util::future::BoxFuture<'static, ()>> = vec![
+        Box::pin(read_feed(app.clone())),
+        Box::pin(listen(app.clone())),
+        Box::pin(reload_keys(app.clone())),
+        Box::pin(sweep(app.clone())),
+    ];
+    for task in boxed {
+        spawn(task);
+    }
+}
+
+async fn read_feed(app: App) {
+    let mut interval = tokio::time::interval(FEED_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        if let Err(error) = app.feed.catch_up().await {
+            tracing::warn!(%error, "cannot read the change feed");
+        }
+    }
+}
+
+/// Reads the feed as soon as the database says that it has grown.
+async fn listen(app: App) {
+    loop {
+        match app.database.listen().await {
+            Ok(Some(mut listener)) => loop {
+                if let Err(error) = listener.heard().await {
+                    tracing::warn!(%error, "lost the connection that tells of changes");
+                    break;
+                }
+                if let Err(error) = app.feed.catch_up().await {
+                    tracing::warn!(%error, "cannot read the change feed");
+                }
+            },
+            Ok(None) => return,
+            Err(error) => tracing::warn!(%error, "cannot listen for changes"),
+        }
+        tokio::time::sleep(PAUSE_AFTER_FAULT).await;
+    }
+}
+
+async fn reload_keys(app: App) {
+    let changed = Arc::new(Notify::new());
+    let observer = Arc::clone(&changed);
+    app.feed.observe(move |change| {
+        if *change == Change::KeysChanged {
+            observer.notify_one();
+        }
+    });
+    loop {
+        let _ = tokio::time::timeout(KEYS_INTERVAL, changed.notified()).await;
+        if let Err(error) = app.keyring.reload().await {
+            tracing::warn!(%error, "cannot read the signing keys");
+        }
+    }
+}
+
+async fn sweep(app: App) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        while matches!(sweep_batch(&app).await, Ok(deleted) if deleted >= SWEEP_BATCH) {}
+    }
+}
+
+/// Deletes a batch of everything that is over, and says how large the largest was.
+async fn sweep_batch(app: &App) -> Result<u64, sea_orm::DbErr> {
+    let deleted = async {
+        let sessions = app.sessions.sweep(SWEEP_BATCH).await?;
+        let throttle = app.throttle.sweep(SWEEP_BATCH).await?;
+        let changes = app.feed.sweep(SWEEP_BATCH).await?;
+        Ok(sessions.max(throttle).max(changes))
+    };
+    let deleted: Result<u64, sea_orm::DbErr> = deleted.await;
+    deleted.inspect_err(|error| tracing::warn!(%error, "cannot delete what is over"))
+}
