@@ -1,0 +1,192 @@
+use serde_json::{Value, json};
+
+/// What a sign-in asks for.
+pub(crate) const AUTH: &str = "accessToken refreshToken expiresIn user { id username } session { id } \
+    errors { code message field retryAfter }";
+
+/// Somebody who sends requests.
+#[derive(Clone)]
+pub(crate) struct Client {
+    url: String,
+    http: reqwest::Client,
+    /// The access token that it sends.
+    pub(crate) token: Option<String>,
+    /// The refresh token that it keeps.
+    pub(crate) refresh_token: Option<String>,
+    /// The account that it signed in to.
+    pub(crate) user_id: String,
+    /// The session that it has.
+    pub(crate) session_id: String,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Client {
+    pub(super) fn new(url: String) -> Self {
+        Self {
+            url,
+            http: reqwest::Client::new(),
+            token: None,
+            refresh_token: None,
+            user_id: String::new(),
+            session_id: String::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// The same client behind another address.
+    pub(crate) fn from_address(mut self, address: &str) -> Self {
+        self.headers.push(("x-forwarded-for", address.to_owned()));
+        self
+    }
+
+    /// The same client with a header more.
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    /// The same client with another access token.
+    pub(crate) fn bearing(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    /// The same client at another server.
+    pub(crate) fn at(mut self, url: String) -> Self {
+        self.url = url;
+        self
+    }
+
+    /// A POST to the GraphQL endpoint with this client's headers and no body yet.
+    pub(crate) fn post(&self) -> reqwest::RequestBuilder {
+        let mut request = self.http.post(&self.url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value))
+    }
+
+    /// Sends an operation.
+    pub(crate) async fn ask(&self, query: &str) -> Answer {
+        self.ask_with(query, json!({})).await
+    }
+
+    /// Sends an operation with variables.
+    pub(crate) async fn ask_with(&self, query: &str, variables: Value) -> Answer {
+        self.send(&json!({ "query": query, "variables": variables })).await
+    }
+
+    /// Sends a request body.
+    pub(crate) async fn send(&self, body: &Value) -> Answer {
+        let response = self.post().json(body).send().await.expect("the server answers");
+        Answer::read(response).await
+    }
+
+    /// Runs a mutation `name(input: Type!)` and asks for `selection`.
+    pub(crate) async fn mutate(&self, name: &str, input: Value, selection: &str) -> Answer {
+        let ty = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let query = format!("mutation($input: {ty}!) {{ it: {name}(input: $input) {{ {selection} }} }}");
+        self.ask_with(&query, json!({ "input": input })).await
+    }
+
+    /// Registers and keeps the tokens.
+    pub(crate) async fn register(&mut self, username: &str, password: &str) -> Answer {
+        let input = json!({ "username": username, "password": password });
+        let answer = self.mutate("register", input, AUTH).await;
+        self.keep(answer)
+    }
+
+    /// Logs in and keeps the tokens.
+    pub(crate) async fn log_in(&mut self, username: &str, password: &str) -> Answer {
+        let input = json!({ "username": username, "password": password });
+        let answer = self.mutate("login", input, AUTH).await;
+        self.keep(answer)
+    }
+
+    /// Refreshes with the token that it keeps, and keeps the new ones.
+    pub(crate) async fn refresh(&mut self) -> Answer {
+        let answer = self.refresh_with(&self.refresh_token.clone().unwrap_or_default()).await;
+        self.keep(answer)
+    }
+
+    /// Refreshes with another token, and keeps nothing.
+    pub(crate) async fn refresh_with(&self, token: &str) -> Answer {
+        self.mutate("refresh", json!({ "refreshToken": token }), AUTH).await
+    }
+
+    /// Keeps the tokens of an answer.
+    pub(crate) fn keep(&mut self, answer: Answer) -> Answer {
+        let text = |path: &str| answer.at(path).as_str().map(ToOwned::to_owned);
+        if let Some(token) = text("/it/accessToken") {
+            self.token = Some(token);
+            self.refresh_token = text("/it/refreshToken");
+            self.user_id = text("/it/user/id").unwrap_or_default();
+            self.session_id = text("/it/session/id").unwrap_or_default();
+        }
+        answer
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) async fn read(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.expect("a body");
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Self { status, headers, body }
+    }
+
+    /// A value of the data, by its JSON pointer.
+    pub(crate) fn at(&self, path: &str) -> &Value {
+        self.body.pointer(&format!("/data{path}")).unwrap_or(&Value::Null)
+    }
+
+    /// The codes of the user errors of the mutation.
+    pub(crate) fn codes(&self) -> Vec<&str> {
+        let errors = self.at("/it/errors").as_array().map(Vec::as_slice).unwrap_or_default();
+        errors.iter().filter_map(|error| error["code"].as_str()).collect()
+    }
+
+    /// The extensions of the only top-level error.
+    pub(crate) fn error(&self) -> &Value {
+        match self.body["errors"].as_array().map(Vec::as_slice) {
+            Some([error]) => &error["extensions"],
+            _ => panic!("one error was expected: {}", self.body),
+        }
+    }
+
+    /// The code of the only top-level error.
+    pub(crate) fn code(&self) -> &str {
+        self.error()["code"].as_str().unwrap_or_default()
+    }
+
+    /// Says that the mutation, or the query, did what was asked.
+    #[track_caller]
+    pub(crate) fn assert_done(&self) -> &Self {
+        assert!(self.body.get("errors").is_none() && self.codes().is_empty(), "{}", self.body);
+        assert!(self.body.get("data").is_some(), "{}", self.body);
+        self
+    }
+
+    /// Says that the mutation told the user of this one error.
+    #[track_caller]
+    pub(crate) fn assert_refused(&self, code: &str) -> &Self {
+        assert!(self.body.get("errors").is_none(), "{}", self.body);
+        assert_eq!(self.codes(), [code], "{}", self.body);
+        self
+    }
+
+    /// Says that there was this one top-level error.
+    #[track_caller]
+    pub(crate) fn assert_failed(&self, code: &str) -> &Self {
+        assert_eq!(self.code(), code, "{}", self.body);
+        self
+    }
+}

@@ -1,0 +1,75 @@
+use std::{path::PathBuf, sync::Arc};
+
+use sea_orm::{ConnectionTrait, Database};
+use secrecy::SecretString;
+use tempfile::TempDir;
+
+/// A database of a test's own: a file, or a schema where `TEST_DATABASE_URL` names a PostgreSQL server. It
+/// goes with the last server that uses it.
+#[derive(Clone)]
+pub(crate) struct TestDatabase(Arc<Inner>);
+
+struct Inner {
+    folder: TempDir,
+    schema: Option<Schema>,
+}
+
+struct Schema {
+    server: String,
+    name: String,
+}
+
+impl TestDatabase {
+    pub(super) async fn create() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let schema = match postgres() {
+            Some(server) => {
+                let name = format!("portcullis_{}", uuid::Uuid::new_v4().simple());
+                execute(&server, &format!("CREATE SCHEMA {name}")).await;
+                Some(Schema { server, name })
+            }
+            None => None,
+        };
+        Self(Arc::new(Inner { folder, schema }))
+    }
+
+    /// Where the servers keep what is not in the database.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.0.folder.path().to_owned()
+    }
+
+    pub(super) fn url(&self) -> SecretString {
+        match &self.0.schema {
+            None => format!("sqlite:{}", self.0.folder.path().join("test.db").display()),
+            Some(Schema { server, name }) => {
+                let join = if server.contains('?') { '&' } else { '?' };
+                format!("{server}{join}options=-csearch_path%3D{name}")
+            }
+        }
+        .into()
+    }
+}
+
+/// The PostgreSQL server to test on.
+#[expect(clippy::disallowed_methods, reason = "tests have no configuration file")]
+pub(crate) fn postgres() -> Option<String> {
+    std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
+}
+
+async fn execute(server: &str, sql: &str) {
+    let connection = Database::connect(server).await.expect("TEST_DATABASE_URL names a server that answers");
+    connection.execute_unprepared(sql).await.expect("the server lets us make schemas");
+    connection.close().await.expect("the connection closes");
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        let sql = format!("DROP SCHEMA {} CASCADE", self.name);
+        let server = self.server.clone();
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(execute(&server, &sql));
+        });
+        dropped.join().ok();
+    }
+}

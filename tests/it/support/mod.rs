@@ -1,0 +1,128 @@
+//! The test app: a server of its own for each test, on a database of its own, whose clock moves when the
+//! test says so.
+
+mod client;
+mod database;
+
+use std::{net::SocketAddr, time::Duration};
+
+use portcullis::{
+    accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Clock, config::Config, serve::serve,
+};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub(crate) use self::client::{AUTH, Answer, Client};
+use self::database::TestDatabase;
+
+/// A password that meets the policy, and another one.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const OTHER_PASSWORD: &str = "quiet violet lantern orbit";
+
+/// A running server.
+pub(crate) struct TestApp {
+    /// What it consists of, for what no client can do.
+    pub(crate) app: App,
+    address: SocketAddr,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    database: TestDatabase,
+}
+
+impl TestApp {
+    /// A server with the defaults, but for quick hashing and no throttle.
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// A server with a configuration of the test's own.
+    pub(crate) async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+        let database = TestDatabase::create().await;
+        let mut config = Config { data_dir: database.folder(), ..Config::default() };
+        config.database.url = Some(database.url());
+        config.database.max_connections = 8;
+        config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.http.public_url = Some("https://id.example.com".to_owned());
+        config.http.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
+        config.passwords.memory_kib = 8;
+        config.passwords.iterations = 1;
+        config.limits.enabled = false;
+        configure(&mut config);
+        config.check().expect("the test's configuration is possible");
+        Self::run(config, Clock::system(), database).await
+    }
+
+    /// A second server on the same database, with the same clock.
+    pub(crate) async fn replica(&self) -> Self {
+        Self::run(Config::clone(&self.app.config), self.clock(), self.database.clone()).await
+    }
+
+    async fn run(config: Config, clock: Clock, database: TestDatabase) -> Self {
+        let listener = TcpListener::bind(config.http.listen).await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let app = App::open(config, clock).await.expect("the server starts");
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(serve(app.clone(), listener, stop.clone()));
+        Self { app, address, stop, tasks, database }
+    }
+
+    /// The server's clock.
+    pub(crate) fn clock(&self) -> Clock {
+        self.app.clock.clone()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, time: Duration) {
+        self.app.clock.advance(time);
+    }
+
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A client without a token.
+    pub(crate) fn anonymous(&self) -> Client {
+        Client::new(self.url("/graphql"))
+    }
+
+    /// A new account, signed in.
+    pub(crate) async fn signed_in(&self, username: &str) -> Client {
+        let mut client = self.anonymous();
+        client.register(username, PASSWORD).await.assert_done();
+        client
+    }
+
+    /// A new administrator, signed in.
+    pub(crate) async fn admin(&self) -> Client {
+        self.with_roles("root", &["admin"]).await
+    }
+
+    /// A new account that holds these roles, signed in.
+    pub(crate) async fn with_roles(&self, username: &str, roles: &[&str]) -> Client {
+        let new = NewUser {
+            username: Username::parse(username).expect("a username"),
+            password: PASSWORD.into(),
+            email: None,
+            display_name: None,
+            roles: roles.iter().map(ToString::to_string).collect(),
+        };
+        self.app.admin.create_user(new, Actor::COMMAND_LINE).await.expect("the account is made");
+        let mut client = self.anonymous();
+        client.log_in(username, PASSWORD).await.assert_done();
+        client
+    }
+
+    /// Stops the server and waits until it has ended.
+    pub(crate) async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
