@@ -2,7 +2,6 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use axum::http::header::SET_COOKIE;
-use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{RefreshError, Session, Sessions, SignedIn};
@@ -10,7 +9,8 @@ use crate::{
     accounts::graphql::{User, load_user},
     audit::{Actor, AuditAction},
     graphql::{
-        Client, Failure, List, RefreshCookie, UserError, UserErrorCode, caller, expect_id, guarded, node_id,
+        Client, DateTime, Failure, List, RefreshCookie, UserError, UserErrorCode, caller, expect_id, guarded,
+        node_id,
     },
     http::refresh_cookie,
     id::{SessionId, UserId},
@@ -63,18 +63,18 @@ impl UserSession {
     }
 
     /// When.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.session.created_at
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.session.created_at)
     }
 
     /// The sign-in or the last refresh.
-    async fn last_used_at(&self) -> DateTime<Utc> {
-        self.session.last_used_at
+    async fn last_used_at(&self) -> DateTime {
+        DateTime(self.session.last_used_at)
     }
 
     /// When the session is over unless it is refreshed before.
-    async fn expires_at(&self) -> DateTime<Utc> {
-        self.session.expires_at
+    async fn expires_at(&self) -> DateTime {
+        DateTime(self.session.expires_at)
     }
 
     /// The User-Agent header of the last use.
@@ -94,7 +94,7 @@ impl UserSession {
 }
 
 /// A list of sessions.
-pub type SessionList = List<SessionId, UserSession, SessionCount>;
+pub type SessionList = List<UserSession, SessionCount>;
 
 /// What a list of sessions has besides its page.
 pub struct SessionCount(pub UserId);
