@@ -108,15 +108,8 @@ impl App {
         let gate = Gate { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
         let feed = Arc::new(feed(&config, &database, &gate.revocations, &clock));
         feed.catch_up().await?;
-        let from_file =
-            config.tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
-        let sealer = Sealer::new(&master, "signing keys v1");
-        let keyring =
-            Keyring::open(database.clone(), sealer, from_file, Arc::clone(&gate.verifier), clock.clone());
-        let keyring = Arc::new(keyring.await?);
-        let passwords = &config.passwords;
-        let policy = Policy::new(passwords.min_length, passwords.max_length, passwords.min_score)?;
-        let hasher = hasher(&config)?;
+        let keyring = Arc::new(keyring(&config, &database, &master, &gate.verifier, &clock).await?);
+        let (policy, hasher) = passwords(&config)?;
         let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
 
         let config = Arc::new(config);
@@ -225,10 +218,25 @@ fn feed(config: &Config, database: &Database, revocations: &Arc<Revocations>, cl
     Feed::new(database.clone(), Arc::clone(revocations), FeedConfig { longest_token }, clock.clone())
 }
 
-fn hasher(config: &Config) -> Result<Hasher, AppError> {
+async fn keyring(
+    config: &Config,
+    database: &Database,
+    master: &MasterSecret,
+    verifier: &Arc<Verifier>,
+    clock: &Clock,
+) -> Result<Keyring, AppError> {
+    let from_file = config.tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
+    let sealer = Sealer::new(master, "signing keys v1");
+    Ok(Keyring::open(database.clone(), sealer, from_file, Arc::clone(verifier), clock.clone()).await?)
+}
+
+fn passwords(config: &Config) -> Result<(Policy, Hasher), AppError> {
     let passwords = &config.passwords;
+    let policy = Policy::new(passwords.min_length, passwords.max_length, passwords.min_score)?;
     let cost = Cost::new(passwords.memory_kib, passwords.iterations, passwords.parallelism)?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let queue = NonZeroUsize::new(passwords.queue).unwrap_or(NonZeroUsize::MIN);
-    Ok(Hasher::start(cost, passwords.workers.unwrap_or(cores), queue, Arc::new(SystemRandom::new()))?)
+    let hasher =
+        Hasher::start(cost, passwords.workers.unwrap_or(cores), queue, Arc::new(SystemRandom::new()))?;
+    Ok((policy, hasher))
 }
