@@ -22,7 +22,7 @@ use crate::{
     passwords::{Cost, Hasher, InvalidCost, InvalidPolicy, Policy, StartError},
     schema::{IdentitySchema, builder},
     secret::{MasterSecret, Sealer, SecretError},
-    sessions::{Sessions, SessionsParts},
+    sessions::Sessions,
     sign_in::SignIn,
     tokens::{Expected, KeyError, Keyring, KeyringError, PublicKeys, RefreshCodec, SigningKey, Verifier},
 };
@@ -110,58 +110,9 @@ impl App {
         feed.catch_up().await?;
         let keyring = Arc::new(keyring(&config, &database, &master, &gate.verifier, &clock).await?);
         let (policy, hasher) = passwords(&config)?;
-        let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
-
         let config = Arc::new(config);
-        let audit = Audit::new(database.clone(), clock.clone());
-        let accounts = Accounts::new(
-            database.clone(),
-            Arc::clone(&config),
-            Arc::clone(&feed),
-            audit.clone(),
-            clock.clone(),
-        );
-        let sessions = Sessions::new(SessionsParts {
-            database: database.clone(),
-            clock: clock.clone(),
-            config: Arc::clone(&config),
-            accounts: accounts.clone(),
-            feed: Arc::clone(&feed),
-            audit: audit.clone(),
-            keyring: Arc::clone(&keyring),
-            codec: RefreshCodec::new(&master),
-        });
-        let sign_in = SignIn {
-            accounts: accounts.clone(),
-            sessions: sessions.clone(),
-            hasher: hasher.clone(),
-            policy,
-            throttle: throttle.clone(),
-            audit: audit.clone(),
-            feed: Arc::clone(&feed),
-            config: Arc::clone(&config),
-        };
-        let admin = Admin {
-            accounts: accounts.clone(),
-            sessions: sessions.clone(),
-            hasher,
-            policy,
-            feed: Arc::clone(&feed),
-        };
-        Ok(Self {
-            config,
-            clock,
-            database,
-            gate,
-            feed,
-            keyring,
-            throttle,
-            audit,
-            accounts,
-            sessions,
-            sign_in,
-            admin,
-        })
+        let codec = Arc::new(RefreshCodec::new(&master));
+        Ok(Ground { config, clock, database, gate, feed, keyring, codec, policy, hasher }.build())
     }
 
     /// The schema, with what its resolvers need.
@@ -183,6 +134,70 @@ impl App {
             builder = builder.disable_suggestions();
         }
         builder.finish()
+    }
+}
+
+/// What the capabilities stand on.
+struct Ground {
+    config: Arc<Config>,
+    clock: Clock,
+    database: Database,
+    gate: Gate,
+    feed: Arc<Feed>,
+    keyring: Arc<Keyring>,
+    codec: Arc<RefreshCodec>,
+    policy: Policy,
+    hasher: Hasher,
+}
+
+impl Ground {
+    fn build(self) -> App {
+        let Self { config, clock, database, gate, feed, keyring, codec, policy, hasher } = self;
+        let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
+        let audit = Audit::new(database.clone(), clock.clone());
+        let accounts =
+            Accounts::new(database.clone(), config.clone(), feed.clone(), audit.clone(), clock.clone());
+        let sessions = Sessions {
+            database: database.clone(),
+            clock: clock.clone(),
+            config: config.clone(),
+            accounts: accounts.clone(),
+            feed: feed.clone(),
+            audit: audit.clone(),
+            keyring: keyring.clone(),
+            codec,
+        };
+        let sign_in = SignIn {
+            accounts: accounts.clone(),
+            sessions: sessions.clone(),
+            hasher: hasher.clone(),
+            policy,
+            throttle: throttle.clone(),
+            audit: audit.clone(),
+            feed: feed.clone(),
+            config: config.clone(),
+        };
+        let admin = Admin {
+            accounts: accounts.clone(),
+            sessions: sessions.clone(),
+            hasher,
+            policy,
+            feed: feed.clone(),
+        };
+        App {
+            config,
+            clock,
+            database,
+            gate,
+            feed,
+            keyring,
+            throttle,
+            audit,
+            accounts,
+            sessions,
+            sign_in,
+            admin,
+        }
     }
 }
 

@@ -55,18 +55,6 @@ pub struct Session {
 /// The sessions of this server.
 #[derive(Clone)]
 pub struct Sessions {
-    database: Database,
-    clock: Clock,
-    config: Arc<Config>,
-    accounts: Accounts,
-    feed: Arc<Feed>,
-    audit: Audit,
-    keyring: Arc<Keyring>,
-    codec: Arc<RefreshCodec>,
-}
-
-/// What the sessions stand on.
-pub struct SessionsParts {
     /// Where they are kept.
     pub database: Database,
     /// What time it is.
@@ -82,17 +70,10 @@ pub struct SessionsParts {
     /// What signs their access tokens.
     pub keyring: Arc<Keyring>,
     /// What writes their refresh tokens.
-    pub codec: RefreshCodec,
+    pub codec: Arc<RefreshCodec>,
 }
 
 impl Sessions {
-    /// The sessions of this database.
-    #[must_use]
-    pub fn new(parts: SessionsParts) -> Self {
-        let SessionsParts { database, clock, config, accounts, feed, audit, keyring, codec } = parts;
-        Self { database, clock, config, accounts, feed, audit, keyring, codec: Arc::new(codec) }
-    }
-
     /// The session of this id, unless it is over.
     ///
     /// # Errors
