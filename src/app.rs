@@ -8,6 +8,7 @@ use async_graphql::{
 };
 use aws_lc_rs::rand::SystemRandom;
 use sea_orm::DbErr;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     accounts::{Accounts, graphql::AccountLoader},
@@ -91,6 +92,8 @@ pub struct App {
     pub sign_in: SignIn,
     /// Every privileged operation.
     pub admin: Admin,
+    /// What runs beside the requests, and must end before the program does.
+    pub tasks: TaskTracker,
 }
 
 impl App {
@@ -123,6 +126,7 @@ impl App {
     pub fn schema(&self) -> IdentitySchema {
         let loader = AccountLoader(self.accounts.clone());
         let mut builder = builder()
+            .limit_complexity(self.config.graphql.max_complexity)
             .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
             .data(self.accounts.clone())
             .data(self.sessions.clone())
@@ -197,6 +201,7 @@ impl Ground {
             sessions,
             sign_in,
             admin,
+            tasks: TaskTracker::new(),
         }
     }
 }
@@ -224,6 +229,7 @@ fn verifier(config: &Config, clock: &Clock) -> Verifier {
         issuer: config.issuer(),
         audience: config.tokens.audience.clone(),
         clock_skew: config.tokens.clock_skew,
+        longest_life: config.tokens.access_ttl,
     };
     Verifier::new(&expected, PublicKeys::default(), clock.clone())
 }

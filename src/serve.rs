@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{app::App, router::router, worker};
 
@@ -13,8 +13,7 @@ use crate::{app::App, router::router, worker};
 /// # Errors
 /// When the listener fails.
 pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
-    let tasks = TaskTracker::new();
-    worker::start(&app, &tasks, &stop);
+    worker::start(&app, &stop);
     let service = router(&app, app.schema()).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let grace = app.config.http.shutdown_grace;
@@ -30,7 +29,7 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
         }
     };
     stop.cancel();
-    tasks.close();
-    tasks.wait().await;
+    app.tasks.close();
+    app.tasks.wait().await;
     served
 }

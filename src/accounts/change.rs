@@ -27,7 +27,7 @@ pub struct AccountChanges {
 pub struct Changed {
     /// As it is now.
     pub account: Account,
-    /// What to apply once the transaction is committed.
+    /// What to commit the transaction with.
     pub change: Change,
     /// Whether the sessions that were open may not go on: the account was disabled, or has another
     /// password.
@@ -47,6 +47,9 @@ impl Accounts {
         actor: Actor<'_>,
     ) -> Result<Changed, AccountError> {
         let before = store::lock(transaction, id).await?.ok_or(AccountError::NotFound)?;
+        if can_administer(&before) && (changes.roles.is_some() || changes.disabled.is_some()) {
+            store::lock_role(transaction, ADMIN_ROLE).await?;
+        }
         let mut after = before.clone();
         let sets_password = changes.password_hash.is_some();
         self.apply(&changes, &mut after)?;
@@ -69,7 +72,6 @@ impl Accounts {
         } else {
             Change::AccountUpdated(id)
         };
-        self.feed.append(transaction, &change).await?;
         let ends_sessions = sets_password || (after.disabled && !before.disabled);
         Ok(Changed { account: after, change, ends_sessions })
     }
@@ -91,13 +93,12 @@ impl Accounts {
         Ok(())
     }
 
-    /// Refuses what leaves nobody who can administer. Two who remove each other at once wait here for
-    /// one another, so that the second sees what the first has done.
+    /// Refuses what leaves nobody who can administer. Whoever might do that has locked the role before it
+    /// changed anything, so that of two who remove each other the second sees what the first has done.
     pub(super) async fn keep_an_administrator(
         &self,
         transaction: &impl ConnectionTrait,
     ) -> Result<(), AccountError> {
-        store::lock_role(transaction, ADMIN_ROLE).await?;
         match store::count_enabled_with_role(transaction, ADMIN_ROLE).await? {
             0 => Err(AccountError::LastAdmin),
             _ => Ok(()),
@@ -116,8 +117,7 @@ impl Accounts {
     ) -> Result<Account, AccountError> {
         let transaction = self.database.begin().await?;
         let changed = self.change(&transaction, id, changes, actor).await?;
-        transaction.commit().await?;
-        self.feed.apply(&changed.change);
+        self.feed.commit(transaction, &[changed.change]).await?;
         Ok(changed.account)
     }
 

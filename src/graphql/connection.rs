@@ -91,6 +91,13 @@ impl<Node: OutputType> TypeName for Edge<Node> {
     }
 }
 
+/// What a page costs when each of its items costs `item`: for the `complexity` of a field.
+#[must_use]
+pub fn page_cost(first: Option<i32>, last: Option<i32>, item: usize) -> usize {
+    let count = first.or(last).unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
+    usize::try_from(count).unwrap_or(1).saturating_mul(item.saturating_add(1))
+}
+
 /// From which end of the range a page is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {

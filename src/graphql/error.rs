@@ -187,6 +187,9 @@ pub fn finish_error(error: &mut ServerError, request_id: &str) {
             tracing::error!(error = error.message, path = ?error.path, "internal error");
             error.message = Failure::masked().message.into_owned();
             Code::Internal
+        } else if error.message == "Query is too complex." {
+            error.message = String::from("The request exceeds graphql.max_complexity; ask for fewer items.");
+            Code::LimitExceeded
         } else if error.path.is_empty() && !error.message.starts_with("Invalid value for argument") {
             Code::ValidationFailed
         } else {

@@ -22,7 +22,7 @@ pub use portcullis_macros::guarded;
 
 #[cfg(feature = "server")]
 pub use self::{
-    connection::{Direction, List, Page, PageInfo},
+    connection::{Direction, List, Page, PageInfo, page_cost},
     date_time::DateTime,
     document::prepare,
     id::{expect_id, node_id},

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_graphql::{Executor, Request as Operation, parser::types::OperationType};
 use axum::{
@@ -8,6 +8,8 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, request::Parts},
     response::Response,
 };
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::{
     Gate, Proxies, RequestId, cookie,
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     config::{GraphqlConfig, HttpConfig, Introspection},
-    graphql::{Failure, prepare},
+    graphql::{Code, Failure, prepare},
     tokens::Caller,
 };
 
@@ -38,6 +40,8 @@ pub struct Endpoint<E> {
     pub graphql: GraphqlConfig,
     /// The mutations that check a password, of which an operation may hold one.
     pub password_fields: &'static [&'static str],
+    /// Where operations run, so that one that has begun goes on when its client hangs up.
+    pub tasks: TaskTracker,
 }
 
 /// A request that does not reach the executor, and its status.
@@ -62,7 +66,7 @@ pub async fn graphql<E: Executor>(
     };
     match prepare(&mut operation, &endpoint.graphql, endpoint.password_fields) {
         Ok(OperationType::Query) => {}
-        Ok(_) if parts.method == Method::GET => return respond::only_post(media, &request_id),
+        Ok(_) if is_safe(&parts.method) => return respond::only_post(media, &request_id),
         Ok(_) => {}
         Err(failure) => {
             let status = match media {
@@ -78,21 +82,31 @@ pub async fn graphql<E: Executor>(
         .data(caller)
         .data(endpoint.proxies.client(peer, &parts.headers))
         .data(cookie::read_refresh_cookie(&parts.headers));
-    let execution = endpoint.executor.execute(operation);
-    match tokio::time::timeout(endpoint.http.request_timeout, execution).await {
-        Ok(answer) => respond::answer(answer, media, &request_id),
+    let executor = endpoint.executor.clone();
+    let execution = async move { executor.execute(operation).await }.in_current_span();
+    match tokio::time::timeout(endpoint.http.request_timeout, endpoint.tasks.spawn(execution)).await {
+        Ok(Ok(answer)) => respond::answer(answer, media, &request_id),
+        Ok(Err(_)) => {
+            tracing::error!("an operation panicked");
+            respond::failure(Failure::masked(), StatusCode::INTERNAL_SERVER_ERROR, media, &request_id)
+        }
         Err(_) => {
             tracing::warn!("the request took longer than http.request_timeout");
-            let failure = Failure::unavailable(endpoint.http.request_timeout);
+            let failure = Failure::unavailable(Duration::from_secs(1));
             respond::failure(failure, StatusCode::SERVICE_UNAVAILABLE, media, &request_id)
         }
     }
 }
 
+/// GET and HEAD change nothing (RFC 9110 §9.2.1).
+fn is_safe(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
 impl<E> Endpoint<E> {
     async fn read(&self, parts: &Parts, body: Body) -> Result<Operation, Refusal> {
         let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message));
-        if parts.method == Method::GET {
+        if is_safe(&parts.method) {
             let query = parts.uri.query().unwrap_or_default();
             let operation = async_graphql::http::parse_query_string(query)
                 .map_err(|error| bad(format!("The query string is not a GraphQL request: {error}.")))?;
@@ -123,11 +137,15 @@ impl<E> Endpoint<E> {
 
 /// The parameter `query` has no default (GraphQL over HTTP §5.1).
 fn required(operation: Operation) -> Result<Operation, Refusal> {
-    if operation.query.is_empty() {
-        let failure = Failure::bad_input("The request has no query.");
-        return Err(Refusal(StatusCode::BAD_REQUEST, failure));
+    if !operation.query.is_empty() {
+        return Ok(operation);
     }
-    Ok(operation)
+    if operation.extensions.contains_key("persistedQuery") {
+        // Apollo clients then send the document in full, at once and from then on.
+        let failure = Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported");
+        return Err(Refusal(StatusCode::OK, failure));
+    }
+    Err(Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The request has no query.")))
 }
 
 /// Refuses a POST that the form of another site could have sent with the user's cookies.

@@ -1,5 +1,7 @@
 //! Sessions in the schema.
 
+use std::collections::HashSet;
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use axum::http::header::SET_COOKIE;
 use secrecy::{ExposeSecret, SecretString};
@@ -284,15 +286,13 @@ impl SessionsMutation {
             ctx.append_http_header(SET_COOKIE, refresh_cookie(None));
         }
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
-        let by_token = match (&token, viewer.session()) {
-            (Some(token), None) => match sessions.session_of(token) {
-                Some(session) => Some(session),
-                None => return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] }),
-            },
-            _ => None,
-        };
-        if let Some(session) = viewer.session().or(by_token) {
-            let actor = Actor { user: viewer.user(), client: ctx.data_opt::<Client>() };
+        let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
+        if token.is_some() && by_token.is_none() && viewer.session().is_none() {
+            return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] });
+        }
+        let actor = Actor { user: viewer.user(), client: ctx.data_opt::<Client>() };
+        // They are one, but for who has mixed up two sign-ins and means to end both.
+        for session in HashSet::from([viewer.session(), by_token]).into_iter().flatten() {
             sessions.end(session, AuditAction::Logout, actor).await?;
         }
         Ok(LogoutPayload { errors: Vec::new() })

@@ -9,6 +9,7 @@ use std::{net::SocketAddr, time::Duration};
 use portcullis::{
     accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Clock, config::Config, serve::serve,
 };
+use sea_orm::ConnectionTrait;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -111,6 +112,12 @@ impl TestApp {
         let mut client = self.anonymous();
         client.log_in(username, PASSWORD).await.assert_done();
         client
+    }
+
+    /// Makes the e-mail address of an account verified, for which there is no way yet.
+    pub(crate) async fn verify_email(&self, username: &str) {
+        let sql = format!("UPDATE users SET email_verified = TRUE WHERE username = '{username}'");
+        self.app.database.writer().execute_unprepared(&sql).await.expect("the row is there");
     }
 
     /// Stops the server and waits until it has ended.
