@@ -3,6 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use async_graphql::{
+    ObjectType, SchemaBuilder, SubscriptionType,
     dataloader::DataLoader,
     runtime::{TokioSpawner, TokioTimer},
 };
@@ -118,14 +119,29 @@ impl App {
         Ok(Ground { config, clock, database, gate, feed, keyring, codec, policy, hasher }.build())
     }
 
-    /// The schema, with what its resolvers need.
+    /// The schema as the binary serves it.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn schema(&self) -> IdentitySchema {
+        self.provide(builder()).finish()
+    }
+
+    /// Gives a schema that has [`IdentityQuery`](crate::schema::IdentityQuery) or
+    /// [`IdentityMutation`](crate::schema::IdentityMutation) among its parts what their resolvers need, and
+    /// the limits of the configuration.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub fn provide<Q, M, S>(&self, builder: SchemaBuilder<Q, M, S>) -> SchemaBuilder<Q, M, S>
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
         let loader = AccountLoader(self.accounts.clone());
-        let mut builder = builder()
+        let builder = builder
             .limit_complexity(self.config.graphql.max_complexity)
             .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
             .data(self.accounts.clone())
@@ -133,11 +149,11 @@ impl App {
             .data(self.audit.clone())
             .data(self.sign_in.clone())
             .data(self.admin.clone());
-        if self.config.graphql.introspection != Introspection::Everyone {
+        match self.config.graphql.introspection {
+            Introspection::Everyone => builder,
             // A suggestion tells names that introspection would not.
-            builder = builder.disable_suggestions();
+            Introspection::SignedIn | Introspection::Off => builder.disable_suggestions(),
         }
-        builder.finish()
     }
 }
 

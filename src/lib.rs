@@ -73,3 +73,8 @@ pub mod sessions;
 pub mod sign_in;
 #[cfg(feature = "server")]
 pub mod worker;
+
+/// The README's Rust compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

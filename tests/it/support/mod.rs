@@ -7,7 +7,8 @@ mod database;
 use std::{net::SocketAddr, time::Duration};
 
 use portcullis::{
-    accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Clock, config::Config, serve::serve,
+    accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Clock, config::Config, router::router,
+    serve::serve,
 };
 use sea_orm::ConnectionTrait;
 use tokio::net::TcpListener;
@@ -63,7 +64,8 @@ impl TestApp {
         let address = listener.local_addr().expect("an address");
         let app = App::open(config, clock).await.expect("the server starts");
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(serve(app.clone(), listener, stop.clone()));
+        let (served, stopped) = (app.clone(), stop.clone());
+        tasks.spawn(async move { serve(&served, router(&served, served.schema()), listener, stopped).await });
         Self { app, address, stop, tasks, database }
     }
 
