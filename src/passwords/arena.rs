@@ -3,7 +3,7 @@
 use argon2::Block;
 use secrecy::zeroize::Zeroize as _;
 
-/// Argon2 blocks of 1 KiB, allocated at the first hash and used again by every later one: fresh
+/// Argon2 blocks of 1 KiB, allocated at the first hash and used again by every later one until a long pause: fresh
 /// pages from the kernel would cost as much time as a third of the hash.
 ///
 /// What a hash leaves here tells more than its output does: the first blocks are one `BLAKE2b` away
@@ -53,7 +53,8 @@ impl Arena {
         self.soiled = 0;
     }
 
-    fn discard(&mut self) {
+    /// Gives all memory back, wiped.
+    pub(super) fn discard(&mut self) {
         self.wipe();
         self.blocks = Vec::new();
     }

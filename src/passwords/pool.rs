@@ -3,13 +3,17 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::arena::Arena;
+
+/// How long a worker that has nothing to do keeps its memory.
+const IDLE: Duration = Duration::from_secs(30);
 
 type Job = Box<dyn FnOnce(&mut Arena) + Send>;
 
@@ -89,8 +93,16 @@ fn next(jobs: &Mutex<Receiver<Job>>, arena: &mut Arena) -> Option<Job> {
     }
     // The next hash overwrites the traces of the last, so only a pause makes wiping worth its time.
     arena.wipe();
-    let jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
-    jobs.recv().ok()
+    loop {
+        let soon = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(IDLE);
+        match soon {
+            Ok(job) => return Some(job),
+            Err(RecvTimeoutError::Timeout) => arena.discard(),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+        // The next one to wait may have memory to give back as well.
+        thread::yield_now();
+    }
 }
 
 #[cfg(test)]
