@@ -16,8 +16,8 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self, config: Option<&Path>) -> Result<(), Box<dyn Error>> {
-        let flags: Vec<_> =
-            self.listen.map(|listen| ("http.listen", listen.to_string())).into_iter().collect();
+        let flag = |value| config::Flag { name: "--listen", key: "http.listen", value };
+        let flags: Vec<_> = self.listen.map(|listen| flag(listen.to_string())).into_iter().collect();
         let config = config::load(config, &flags)?.config;
         tracing_subscriber::fmt().with_env_filter(&config.log.filter).with_writer(std::io::stderr).init();
         tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {

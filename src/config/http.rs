@@ -19,10 +19,10 @@ pub struct HttpConfig {
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// How long a request may take.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     pub request_timeout: Duration,
     /// How long requests in flight may go on when the server stops.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     pub shutdown_grace: Duration,
 }
 

@@ -30,13 +30,13 @@ pub struct Ladder {
     /// How many tries cost no wait.
     pub free: u32,
     /// The first wait.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     pub first_delay: Duration,
     /// The longest wait.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     pub longest_delay: Duration,
     /// How long after the last try everything is forgotten.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     pub forget_after: Duration,
 }
 

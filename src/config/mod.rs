@@ -7,30 +7,36 @@
 
 mod accounts;
 mod database;
+mod duration;
+mod error;
 mod graphql;
 mod http;
 mod limits;
 mod load;
 mod log;
 mod passwords;
+mod source;
 mod tokens;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
     accounts::AccountsConfig,
     database::DatabaseConfig,
+    error::ConfigError,
     graphql::{GraphqlConfig, Introspection},
     http::HttpConfig,
     limits::{Ladder, LimitsConfig},
-    load::{ConfigError, Loaded, Origin, load},
+    load::{Flag, Loaded, Origin, load},
     log::{LogConfig, LogFormat},
     passwords::PasswordsConfig,
+    source::Source,
     tokens::TokensConfig,
 };
+use crate::secret::MIN_SECRET_BYTES;
 
 /// Everything that can be set. The default of each key is a server that works on one machine.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -113,8 +119,7 @@ fn require(holds: bool, key: impl fmt::Display, wants: impl fmt::Display) -> Res
 
 /// Says that `key` must be a time between `least` and `most`.
 fn require_between(time: Duration, least: Duration, most: Duration, key: &str) -> Result<(), Impossible> {
-    let human = humantime_serde::re::humantime::format_duration;
-    let wants = format!("must be between {} and {}", human(least), human(most));
+    let wants = format!("must be between {} and {}", duration::spell(least), duration::spell(most));
     require((least..=most).contains(&time), key, wants)
 }
 
@@ -142,6 +147,10 @@ impl Config {
             "secret",
             "and secret_file are both set; keep one of them",
         )?;
+        let is_long = |secret: &SecretString| secret.expose_secret().trim().len() >= MIN_SECRET_BYTES;
+        let wants =
+            format!("must have at least {MIN_SECRET_BYTES} bytes; `openssl rand -base64 32` makes one");
+        require(self.secret.as_ref().is_none_or(is_long), "secret", wants)?;
         for (name, role) in &self.roles {
             require(is_token(name), format!("roles.{name}"), "must be named without spaces or quotes")?;
             for scope in &role.scopes {
@@ -168,11 +177,14 @@ fn is_token(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
+/// What is shown in place of a secret.
+const MASK: &str = "********";
+
 #[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
 /// Writes a secret as stars, so that no print of a configuration can show it.
 fn masked<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     match secret {
-        Some(_) => serializer.serialize_some("********"),
+        Some(_) => serializer.serialize_some(MASK),
         None => serializer.serialize_none(),
     }
 }

@@ -14,19 +14,19 @@ pub struct TokensConfig {
     /// The `aud` claim.
     pub audience: String,
     /// How long an access token lives.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     pub access_ttl: Duration,
     /// How long a session lives after its last refresh.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     pub refresh_ttl: Duration,
     /// How long a session lives at most, however often it is refreshed.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     pub session_ttl: Duration,
     /// How long after a rotation the refresh token before still gives the same successor.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     pub refresh_grace: Duration,
     /// How far the clocks of replicas may differ. At most 30 s.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     pub clock_skew: Duration,
     /// A PEM file with a PKCS#8 Ed25519 key that signs instead of the keys in the database.
     pub signing_key_file: Option<PathBuf>,

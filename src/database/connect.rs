@@ -49,13 +49,9 @@ impl Database {
     /// # Errors
     /// When it does not answer, or its folder cannot be made.
     pub async fn connect(config: &Config) -> Result<Self, ConnectError> {
-        let url = config.database.url.as_ref().map(|url| url.expose_secret().to_owned());
-        match url {
-            None => Self::sqlite(config.data_dir.join("portcullis.db"), config).await,
-            Some(url) => match url.strip_prefix("sqlite:") {
-                Some(path) => Self::sqlite(path.trim_start_matches("//").into(), config).await,
-                None => Self::postgres(&url, config).await,
-            },
+        match (config.sqlite_file(), &config.database.url) {
+            (None, Some(url)) => Self::postgres(url.expose_secret(), config).await,
+            (file, _) => Self::sqlite(file.unwrap_or_default(), config).await,
         }
     }
 
@@ -75,8 +71,8 @@ impl Database {
                 ])
             });
         let connection = sea_orm::Database::connect(options).await;
-        let writer =
-            connection.map_err(|source| ConnectError::Open { name: without_password(url), source })?;
+        let failed = |source| ConnectError::Open { name: config.shown_database(), source };
+        let writer = connection.map_err(failed)?;
         Ok(Self { reader: writer.clone(), writer })
     }
 
@@ -112,15 +108,6 @@ impl Database {
         let writer = open(false, 1).await?;
         let reader = open(true, config.database.max_connections - 1).await?;
         Ok(Self { writer, reader })
-    }
-}
-
-/// The URL as it may be shown: without its user, its password and its parameters.
-fn without_password(url: &str) -> String {
-    let url = url.split('?').next().unwrap_or_default();
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-        _ => url.to_owned(),
     }
 }
 
