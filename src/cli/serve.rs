@@ -1,39 +1,120 @@
-use std::{error::Error, net::SocketAddr, path::Path};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
 
-use clap::Args;
-use tokio::{net::TcpListener, signal};
+use tokio::{net::TcpListener, runtime::Builder};
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, clock::Clock, config, router::router, serve};
+use super::{error::CliError, log, open::runtime, settings::Settings};
+use crate::{
+    app::App,
+    clock::Clock,
+    config::{Config, Loaded},
+    router::router,
+    serve::serve,
+};
 
-/// Runs the server.
-#[derive(Args, Default)]
-pub(super) struct Serve {
-    /// The address and port to listen on.
-    #[arg(long)]
-    listen: Option<SocketAddr>,
+/// Runs the server until it is told to stop.
+pub(super) fn run(settings: &Settings) -> Result<(), CliError> {
+    let loaded = settings.load()?;
+    log::start_for_server(&loaded)?;
+    let runtime = runtime(&mut Builder::new_multi_thread())?;
+    let served = runtime.block_on(serve_until_stopped(loaded));
+    // What is still at work here was told to stop, and did not.
+    runtime.shutdown_background();
+    served
 }
 
-impl Serve {
-    pub(super) fn run(self, config: Option<&Path>) -> Result<(), Box<dyn Error>> {
-        let flag = |value| config::Flag { name: "--listen", key: "http.listen", value };
-        let flags: Vec<_> = self.listen.map(|listen| flag(listen.to_string())).into_iter().collect();
-        let config = config::load(config, &flags)?.config;
-        tracing_subscriber::fmt().with_env_filter(&config.log.filter).with_writer(std::io::stderr).init();
-        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
-            let listener = TcpListener::bind(config.http.listen).await?;
-            let address = listener.local_addr()?;
-            let app = App::open(config, Clock::system()).await?;
-            tracing::info!("GraphQL is at http://{address}/graphql, GraphiQL at http://{address}/");
-            let stop = CancellationToken::new();
-            let stopper = stop.clone();
-            let signalled = async move {
-                signal::ctrl_c().await.ok();
-                stopper.cancel();
-            };
-            let (served, ()) =
-                tokio::join!(serve::serve(&app, router(&app, app.schema()), listener, stop), signalled);
-            Ok(served?)
-        })
+async fn serve_until_stopped(loaded: Loaded) -> Result<(), CliError> {
+    // Before the database: a server that cannot listen shall not have touched anything.
+    let listener = listen(&loaded.config).await?;
+    let address = listener.local_addr().map_err(CliError::Server)?;
+    let mut signals = Signals::new().map_err(CliError::Server)?;
+    let banner = banner(&loaded, address);
+    let stop = CancellationToken::new();
+    let work = async {
+        let app = App::open(loaded.config, Clock::system()).await?;
+        tracing::info!("{banner}");
+        serve(&app, router(&app, app.schema()), listener, stop.clone()).await.map_err(CliError::Server)
+    };
+    let insist = async {
+        let signal = signals.next().await;
+        tracing::info!("{signal}: finishing what is in flight; once more to stop at once");
+        stop.cancel();
+        signals.next().await
+    };
+    tokio::select! {
+        served = work => served.inspect(|()| tracing::info!("stopped")),
+        signal = insist => {
+            Err(CliError::refused(format!("{signal} a second time: stopped with requests in flight")))
+        }
+    }
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, CliError> {
+    let address = config.http.listen;
+    TcpListener::bind(address).await.map_err(|error| {
+        let cure = match error.kind() {
+            io::ErrorKind::AddrInUse => "Another program listens there; stop it, or choose another port",
+            io::ErrorKind::PermissionDenied => "Choose a port from 1024 on",
+            _ => "Choose an address of this machine",
+        };
+        CliError::refused(format!("cannot listen on {address}: {error}\n{cure}: http.listen, or --listen."))
+    })
+}
+
+/// Where everything is, in one line.
+fn banner(loaded: &Loaded, mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    let config = &loaded.config;
+    let playground =
+        if config.graphql.playground { format!(", GraphiQL at http://{address}/") } else { String::new() };
+    let secret = match (&config.secret, &config.secret_file) {
+        (Some(_), _) => loaded.source("secret").to_string(),
+        (None, Some(path)) => path.display().to_string(),
+        (None, None) => config.data_dir.join("secret").display().to_string(),
+    };
+    let database = config.shown_database();
+    format!(
+        "GraphQL is at http://{address}/graphql{playground}; the data are in {database}, the master secret in {secret}"
+    )
+}
+
+/// What tells a program to stop: Ctrl-C, and the signal that service managers send.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) -> &'static str {
+        let _ = tokio::signal::ctrl_c().await;
+        "Ctrl-C"
     }
 }

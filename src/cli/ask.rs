@@ -1,0 +1,89 @@
+//! What a command asks the person at the terminal.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use secrecy::{SecretString, zeroize::Zeroizing};
+
+use super::error::CliError;
+
+/// The longest line that is read for a password, in bytes; longer ones are refused by the policy anyway.
+const MAX_LINE_BYTES: u64 = 16 * 1024;
+
+/// Says yes in advance.
+#[derive(clap::Args)]
+pub(super) struct Consent {
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl Consent {
+    /// Asks whether to go on with what cannot be undone.
+    pub(super) fn ask(&self, question: &str) -> Result<(), CliError> {
+        if self.yes {
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() {
+            return Err(CliError::refused(format!(
+                "{question} Nobody can answer here; pass --yes when you are sure."
+            )));
+        }
+        write!(io::stderr(), "{question} Type yes to go on: ")?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(CliError::Input)?;
+        match answer.trim() {
+            "yes" => Ok(()),
+            _ => Err(CliError::refused("nothing was changed")),
+        }
+    }
+}
+
+/// A new password: typed twice on a terminal, else the first line of standard input.
+pub(super) fn new_password() -> Result<SecretString, CliError> {
+    if !io::stdin().is_terminal() {
+        return read_line(&mut io::stdin().lock());
+    }
+    let ask = |prompt| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(CliError::Input);
+    let (first, second) = (ask("New password: ")?, ask("The same again: ")?);
+    if *first != *second {
+        return Err(CliError::refused("the passwords differ; nothing was changed"));
+    }
+    Ok(SecretString::from(first.as_str()))
+}
+
+/// Takes nothing away but the line's end: a space may belong to a password.
+fn read_line(input: &mut impl BufRead) -> Result<SecretString, CliError> {
+    let mut line = Zeroizing::new(Vec::with_capacity(512));
+    input.take(MAX_LINE_BYTES).read_until(b'\n', &mut line).map_err(CliError::Input)?;
+    let text = line.strip_suffix(b"\n").unwrap_or(&line);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    if text.is_empty() {
+        return Err(CliError::refused(
+            "there is no password on standard input; pipe in one line, or run this on a terminal",
+        ));
+    }
+    let text = str::from_utf8(text).map_err(|_| CliError::refused("the password is not UTF-8"))?;
+    Ok(SecretString::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_password_is_the_first_line_without_its_end() {
+        for (input, password) in [
+            ("open sesame\n", "open sesame"),
+            (" spaces stay \nnext", " spaces stay "),
+            ("no end", "no end"),
+            ("windows\r\n", "windows"),
+        ] {
+            let read = read_line(&mut input.as_bytes()).expect("a password");
+            assert_eq!(read.expose_secret(), password);
+        }
+        assert!(read_line(&mut "\n".as_bytes()).is_err());
+        assert!(read_line(&mut [0xff, b'\n'].as_slice()).is_err());
+    }
+}

@@ -1,0 +1,31 @@
+use std::io::Write;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{error::CliError, output::Format, settings::Settings};
+use crate::config::Origin;
+
+#[derive(Args)]
+pub(super) struct Config {
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Config {
+    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+        let origins = settings.load()?.origins();
+        self.format.write(out, ["KEY", "VALUE", "SET IN"], &origins, |Origin { key, value, source }| {
+            [key.clone(), shown(value), source.to_string()]
+        })
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        // On one line, and no control character gets to the terminal.
+        Value::String(text) if !text.contains(char::is_control) => text.clone(),
+        value => value.to_string(),
+    }
+}

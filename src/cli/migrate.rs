@@ -1,0 +1,93 @@
+use std::io::Write;
+
+use clap::{Args, Subcommand, value_parser};
+use serde::Serialize;
+
+use super::{
+    ask::Consent,
+    error::CliError,
+    log,
+    open::{Absent, block_on, find_database},
+    output::Format,
+    settings::Settings,
+};
+use crate::database::Database;
+
+#[derive(Subcommand)]
+pub(super) enum Migrate {
+    /// Apply what is pending; the server does it when it starts, too
+    Up,
+    /// Take back the last migrations, with the data that they brought
+    Down(Down),
+    /// List the migrations
+    Status(Format),
+}
+
+#[derive(Args)]
+pub(super) struct Down {
+    /// How many
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
+    steps: u32,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+/// A migration as it is printed.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    state: &'static str,
+}
+
+impl Migrate {
+    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+        let loaded = settings.load()?;
+        log::start_for_command(&loaded)?;
+        let absent = if matches!(self, Self::Up) { Absent::Make } else { Absent::Refuse };
+        find_database(&loaded.config, absent)?;
+        block_on(async {
+            let database = Database::connect(&loaded.config).await?;
+            match self {
+                Self::Up => up(&database, out).await,
+                Self::Down(down) => down.run(&database, &loaded.config.shown_database(), out).await,
+                Self::Status(format) => status(&database, &format, out).await,
+            }
+        })
+    }
+}
+
+async fn up(database: &Database, out: &mut dyn Write) -> Result<(), CliError> {
+    let applied = database.migrate_up().await?;
+    for name in &applied {
+        writeln!(out, "applied {name}")?;
+    }
+    if applied.is_empty() {
+        writeln!(out, "nothing to do: the database is up to date")?;
+    }
+    Ok(())
+}
+
+impl Down {
+    async fn run(&self, database: &Database, name: &str, out: &mut dyn Write) -> Result<(), CliError> {
+        let applied = database.migrations().await?.applied;
+        let last: Vec<String> = applied.into_iter().rev().take(self.steps as usize).collect();
+        let (Some(first), steps) = (last.last(), u32::try_from(last.len()).unwrap_or(self.steps)) else {
+            return Ok(writeln!(out, "nothing to do: no migration is applied")?);
+        };
+        let question = format!("This destroys all data of {name} that came with {first} or later.");
+        self.consent.ask(&question)?;
+        database.migrate_down(steps).await?;
+        for name in last {
+            writeln!(out, "took back {name}")?;
+        }
+        Ok(())
+    }
+}
+
+async fn status(database: &Database, format: &Format, out: &mut dyn Write) -> Result<(), CliError> {
+    let migrations = database.migrations().await?;
+    let rows = |names: Vec<String>, state| names.into_iter().map(move |name| Row { name, state });
+    let rows: Vec<Row> =
+        rows(migrations.applied, "applied").chain(rows(migrations.pending, "pending")).collect();
+    format.write(out, ["MIGRATION", "STATE"], &rows, |row| [row.name.clone(), row.state.to_owned()])
+}

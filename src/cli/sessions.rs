@@ -1,0 +1,123 @@
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{
+    error::CliError,
+    open::{Absent, with_app},
+    output::{Format, or_dash, time},
+    settings::Settings,
+    users::{explain, find},
+};
+use crate::{
+    app::App,
+    audit::{Actor, AuditAction},
+    clock::Timestamp,
+    graphql::{Direction, Page},
+    id::{SessionId, UserId},
+    sessions::Session,
+};
+
+/// How many sessions are read at once.
+const PAGE: usize = 100;
+
+#[derive(Subcommand)]
+pub(super) enum Sessions {
+    /// List the open sessions of an account, the newest first
+    List(List),
+    /// End a session, or all of an account
+    Revoke(Revoke),
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    /// The account: its username or its id (`user_…`)
+    user: String,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Revoke {
+    /// The session's id (`session_…`)
+    session: Option<SessionId>,
+    /// End all sessions of this account: its username or its id (`user_…`)
+    #[arg(long)]
+    user: Option<String>,
+}
+
+/// A session as it is printed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    id: SessionId,
+    user_id: UserId,
+    created_at: Timestamp,
+    last_used_at: Timestamp,
+    expires_at: Timestamp,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl Sessions {
+    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+        with_app(settings, Absent::Refuse, async |app| match self {
+            Self::List(list) => list.run(&app, out).await,
+            Self::Revoke(revoke) => revoke.run(&app, out).await,
+        })
+    }
+}
+
+impl List {
+    async fn run(&self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+        let user = find(app, &self.user).await?.id;
+        let mut rows: Vec<Row> = Vec::new();
+        let mut page = Page { direction: Direction::Forward, count: PAGE, after: None, before: None };
+        loop {
+            let sessions = app.sessions.list(user, &page).await?;
+            let is_last = sessions.len() <= PAGE;
+            rows.extend(sessions.into_iter().take(PAGE).map(row));
+            page.after = rows.last().map(|row| row.id);
+            if is_last {
+                break;
+            }
+        }
+        let head = ["SESSION", "SIGNED IN", "LAST USED", "EXPIRES", "ADDRESS", "CLIENT"];
+        self.format.write(out, head, &rows, |row| {
+            let [created, used, expires] = [row.created_at, row.last_used_at, row.expires_at].map(time);
+            let client = [row.ip_address.clone(), row.user_agent.clone()];
+            let [address, agent] = client.map(or_dash);
+            [row.id.to_string(), created, used, expires, address, agent]
+        })
+    }
+}
+
+impl Revoke {
+    async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+        if let Some(id) = self.session {
+            let ended = app.sessions.end(id, AuditAction::SessionRevoked, Actor::COMMAND_LINE).await?;
+            return match ended {
+                Some(session) => Ok(writeln!(out, "ended {} of {}", session.id, session.user)?),
+                None => Err(CliError::refused(format!("there is no open session {id}"))),
+            };
+        }
+        let user = find(app, &self.user.unwrap_or_default()).await?;
+        let ended = app.admin.revoke_user_sessions(user.id, Actor::COMMAND_LINE).await;
+        let count = ended.map_err(|error| explain(error, app, &user.username))?;
+        Ok(writeln!(out, "ended {count} session{} of {}", if count == 1 { "" } else { "s" }, user.username)?)
+    }
+}
+
+fn row(session: Session) -> Row {
+    Row {
+        id: session.id,
+        user_id: session.user,
+        created_at: session.created_at,
+        last_used_at: session.last_used_at,
+        expires_at: session.expires_at,
+        ip_address: session.ip_address,
+        user_agent: session.user_agent,
+    }
+}

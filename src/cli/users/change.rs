@@ -1,0 +1,75 @@
+use std::io::Write;
+
+use clap::Args;
+
+use super::{explain, find, roles};
+use crate::{
+    accounts::Account,
+    admin::UserChanges,
+    app::App,
+    audit::Actor,
+    cli::{ask, error::CliError},
+};
+
+/// Which account.
+#[derive(Args)]
+pub(crate) struct Named {
+    /// The account: its username or its id (`user_…`)
+    user: String,
+}
+
+#[derive(Args)]
+pub(crate) struct SetRoles {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    roles: Roles,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Roles {
+    /// A role; may be given several times
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// No role at all
+    #[arg(long)]
+    none: bool,
+}
+
+pub(super) async fn disable(app: &App, named: &Named, out: &mut dyn Write) -> Result<(), CliError> {
+    let changes = UserChanges { disabled: Some(true), ..UserChanges::default() };
+    let account = change(app, named, || Ok(changes)).await?;
+    Ok(writeln!(out, "disabled {} and ended its sessions", account.username)?)
+}
+
+pub(super) async fn enable(app: &App, named: &Named, out: &mut dyn Write) -> Result<(), CliError> {
+    let changes = UserChanges { disabled: Some(false), ..UserChanges::default() };
+    let account = change(app, named, || Ok(changes)).await?;
+    Ok(writeln!(out, "enabled {}", account.username)?)
+}
+
+pub(super) async fn set_password(app: &App, named: &Named, out: &mut dyn Write) -> Result<(), CliError> {
+    let ask = || Ok(UserChanges { password: Some(ask::new_password()?), ..UserChanges::default() });
+    let account = change(app, named, ask).await?;
+    Ok(writeln!(out, "changed the password of {} and ended its sessions", account.username)?)
+}
+
+impl SetRoles {
+    pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+        let changes = UserChanges { roles: Some(self.roles.roles), ..UserChanges::default() };
+        let account = change(app, &self.named, || Ok(changes)).await?;
+        Ok(writeln!(out, "{} has {}", account.username, roles(&account))?)
+    }
+}
+
+/// Changes an account that is known to exist before anybody is asked anything.
+async fn change(
+    app: &App,
+    named: &Named,
+    changes: impl FnOnce() -> Result<UserChanges, CliError>,
+) -> Result<Account, CliError> {
+    let account = find(app, &named.user).await?;
+    let changed = app.admin.update_user(account.id, changes()?, Actor::COMMAND_LINE).await;
+    changed.map_err(|error| explain(error, app, &account.username))
+}

@@ -1,0 +1,50 @@
+use std::io::Write;
+
+use clap::Args;
+
+use super::{explain, explain_account, roles};
+use crate::{
+    accounts::{DisplayName, EmailAddress, Username},
+    admin::NewUser,
+    app::App,
+    audit::Actor,
+    cli::{ask, error::CliError},
+};
+
+#[derive(Args)]
+pub(crate) struct Create {
+    /// The name to sign in with
+    username: String,
+    /// An e-mail address; it is not verified
+    #[arg(long)]
+    email: Option<String>,
+    /// What to call the person
+    #[arg(long)]
+    display_name: Option<String>,
+    /// A role; may be given several times. Without one: `accounts.default_roles`
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+}
+
+impl Create {
+    pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+        let name = self.username.clone();
+        let new = self.read(app)?;
+        let created = app.admin.create_user(new, Actor::COMMAND_LINE).await;
+        let account = created.map_err(|error| explain(error, app, &name))?;
+        Ok(writeln!(out, "created {} ({}) with {}", account.username, account.id, roles(&account))?)
+    }
+
+    /// Asks for the password last, when nothing else can be wrong any more.
+    fn read(self, app: &App) -> Result<NewUser, CliError> {
+        let invalid = |error| explain_account(error, app, &self.username);
+        let username = Username::parse(&self.username).map_err(invalid)?;
+        let email = self.email.as_deref().map(EmailAddress::parse).transpose().map_err(invalid)?;
+        let display_name =
+            self.display_name.as_deref().map(DisplayName::parse).transpose().map_err(invalid)?;
+        let roles =
+            if self.roles.is_empty() { app.config.accounts.default_roles.clone() } else { self.roles };
+        let password = ask::new_password()?;
+        Ok(NewUser { username, password, email, display_name: display_name.flatten(), roles })
+    }
+}

@@ -1,0 +1,29 @@
+use std::io::Write;
+
+use clap::Args;
+
+use super::{explain, find};
+use crate::{
+    app::App,
+    audit::Actor,
+    cli::{ask::Consent, error::CliError},
+};
+
+#[derive(Args)]
+pub(crate) struct Delete {
+    /// The account: its username or its id (`user_…`)
+    user: String,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+impl Delete {
+    pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+        let account = find(app, &self.user).await?;
+        let (name, id) = (&account.username, account.id);
+        self.consent.ask(&format!("This deletes {name} ({id}) for good."))?;
+        let deleted = app.admin.delete_user(id, Actor::COMMAND_LINE).await;
+        deleted.map_err(|error| explain(error, app, name))?;
+        Ok(writeln!(out, "deleted {name} ({id})")?)
+    }
+}

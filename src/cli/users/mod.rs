@@ -1,0 +1,106 @@
+//! Accounts on the command line.
+
+mod change;
+mod create;
+mod delete;
+mod list;
+
+use std::io::Write;
+
+use clap::Subcommand;
+
+use super::{
+    error::CliError,
+    open::{Absent, with_app},
+    settings::Settings,
+};
+use crate::{
+    accounts::{Account, AccountError},
+    admin::AdminError,
+    app::App,
+    id::UserId,
+};
+
+#[derive(Subcommand)]
+pub(super) enum Users {
+    /// Make an account; the password is typed, or piped in as one line
+    #[command(after_help = "The first administrator: portcullis users create NAME --role admin")]
+    Create(create::Create),
+    /// List accounts by username
+    List(list::List),
+    /// Bar an account from signing in, and end its sessions
+    Disable(change::Named),
+    /// Let an account sign in again
+    Enable(change::Named),
+    /// Give an account another password, and end its sessions; it is typed, or piped in as one line
+    SetPassword(change::Named),
+    /// Replace an account's roles
+    SetRoles(change::SetRoles),
+    /// Delete an account with all that belongs to it
+    Delete(delete::Delete),
+}
+
+impl Users {
+    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+        let absent = if matches!(self, Self::Create(_)) { Absent::Make } else { Absent::Refuse };
+        with_app(settings, absent, async |app| match self {
+            Self::Create(create) => create.run(&app, out).await,
+            Self::List(list) => list.run(&app, out).await,
+            Self::Disable(named) => change::disable(&app, &named, out).await,
+            Self::Enable(named) => change::enable(&app, &named, out).await,
+            Self::SetPassword(named) => change::set_password(&app, &named, out).await,
+            Self::SetRoles(set) => set.run(&app, out).await,
+            Self::Delete(delete) => delete.run(&app, out).await,
+        })
+    }
+}
+
+/// The account that somebody means: a `user_…` id is an id, anything else a username.
+pub(super) async fn find(app: &App, user: &str) -> Result<Account, CliError> {
+    let found = match user.parse::<UserId>() {
+        Ok(id) => app.accounts.find(id).await?.map(|account| Account::clone(&account)),
+        Err(_) => app.accounts.find_by_username(user).await?,
+    };
+    found.ok_or_else(|| not_found(user))
+}
+
+fn not_found(user: &str) -> CliError {
+    CliError::refused(format!("there is no user {user:?}; `portcullis users list` shows who there is"))
+}
+
+/// Says why an account was not made or changed, and what to do.
+pub(super) fn explain(error: AdminError, app: &App, user: &str) -> CliError {
+    match error {
+        AdminError::Account(error) => explain_account(error, app, user),
+        AdminError::Database(error) => error.into(),
+        AdminError::Password(_) | AdminError::Hash(_) => CliError::refused(error.to_string()),
+    }
+}
+
+fn explain_account(error: AccountError, app: &App, user: &str) -> CliError {
+    CliError::refused(match error {
+        AccountError::UsernameTaken => format!("the username {user:?} is taken; choose another"),
+        AccountError::NotFound => return not_found(user),
+        AccountError::UnknownRole(role) => {
+            let known: Vec<&str> = app.config.roles.keys().map(String::as_str).collect();
+            format!("there is no role {role:?}; [roles] of the configuration has {}", known.join(", "))
+        }
+        AccountError::LastAdmin => format!(
+            "{user} is the last administrator who can sign in\nMake another one first: \
+             `portcullis users set-roles NAME --role admin`."
+        ),
+        AccountError::Database(error) => return error.into(),
+        AccountError::UsernameInvalid(why)
+        | AccountError::EmailInvalid(why)
+        | AccountError::DisplayNameInvalid(why) => why.to_owned(),
+    })
+}
+
+/// Roles in a sentence.
+fn roles(account: &Account) -> String {
+    match account.roles.as_slice() {
+        [] => "no role".to_owned(),
+        [role] => format!("the role {role}"),
+        roles => format!("the roles {}", roles.join(", ")),
+    }
+}
