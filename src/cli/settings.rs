@@ -1,6 +1,10 @@
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use clap::Args;
+use clap::{Args, builder::OsStringValueParser};
 
 use crate::config::{self, ConfigError, Flag, Loaded};
 
@@ -9,8 +13,8 @@ use crate::config::{self, ConfigError, Flag, Loaded};
 #[command(next_help_heading = "Configuration")]
 pub(super) struct Settings {
     /// The configuration file; without it, portcullis.toml where it exists
-    #[arg(long, global = true, env = "PORTCULLIS_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[arg(long, global = true, env = "PORTCULLIS_CONFIG", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    config: Option<OsString>,
     /// The address and port to listen on (http.listen)
     #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
@@ -27,6 +31,8 @@ impl Settings {
         let flags = [("--listen", "http.listen", listen), ("--data-dir", "data_dir", data_dir)];
         let given = |(name, key, value): (_, _, Option<String>)| Some(Flag { name, key, value: value? });
         let flags: Vec<Flag> = flags.into_iter().filter_map(given).collect();
-        config::load(self.config.as_deref(), &flags)
+        // As with every other variable, an empty one is none.
+        let file = self.config.as_ref().filter(|file| !file.is_empty()).map(Path::new);
+        config::load(file, &flags)
     }
 }
