@@ -1,8 +1,10 @@
-//! Portcullis as its clients see it: over HTTP, on SQLite, and on PostgreSQL where `TEST_DATABASE_URL`
-//! names one.
+//! Portcullis as its clients see it, over HTTP, and as its operators do, on the command line: on SQLite,
+//! and on PostgreSQL where `TEST_DATABASE_URL` names one.
 
 mod support;
 
 mod accounts;
 mod attacks;
+mod cli;
+mod config;
 mod schema;

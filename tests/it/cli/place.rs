@@ -1,0 +1,164 @@
+use std::{
+    ffi::OsStr,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use portcullis::clock::Clock;
+use sea_orm::{ConnectionTrait, Database};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A password that meets the policy.
+pub(crate) const PASSWORD: &str = "correct horse battery staple\n";
+
+/// A folder to run the binary in, and the environment that it gets.
+pub(crate) struct Place {
+    folder: TempDir,
+    environment: Vec<(String, String)>,
+    #[expect(dead_code, reason = "it goes with the test")]
+    schema: Option<Schema>,
+}
+
+/// A schema of PostgreSQL that goes with the test.
+struct Schema {
+    server: String,
+    name: String,
+}
+
+/// What the binary did.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Place {
+    /// An empty folder and an empty environment.
+    pub(crate) fn bare() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder"), environment: Vec::new(), schema: None }
+    }
+
+    /// An empty folder, where hashes are quick and the database is embedded.
+    pub(crate) fn new() -> Self {
+        Self::bare()
+            .with("PORTCULLIS_PASSWORDS__MEMORY_KIB", "8")
+            .with("PORTCULLIS_PASSWORDS__ITERATIONS", "1")
+    }
+
+    /// One for each database that there is to test on.
+    pub(crate) fn on_each_database() -> Vec<Self> {
+        [Some(Self::new()), Schema::create().map(|schema| Self::new().on(schema))]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn on(self, schema: Schema) -> Self {
+        let join = if schema.server.contains('?') { '&' } else { '?' };
+        let url = format!("{}{join}options=-csearch_path%3D{}", schema.server, schema.name);
+        Self { schema: Some(schema), ..self.with("DATABASE_URL", url) }
+    }
+
+    /// Sets an environment variable.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Writes a file.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("the folder is ours");
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The binary with these arguments, not yet started.
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.args(arguments).current_dir(self.folder.path()).env_clear();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the binary with a line of arguments and nothing to read.
+    pub(crate) fn run(&self, line: &str) -> Answer {
+        self.run_with(line, "")
+    }
+
+    /// Runs the binary with a line of arguments and this on its standard input.
+    pub(crate) fn run_with(&self, line: &str, input: &str) -> Answer {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let mut child = self.command(&arguments).spawn().expect("the binary runs");
+        // Who does not read closes the pipe, which is its right.
+        let _ = child.stdin.take().expect("is piped").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("the binary ends");
+        let text = |bytes| String::from_utf8(bytes).expect("is UTF-8");
+        Answer { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Answer {
+    /// What it printed; it must have succeeded, and quietly.
+    #[track_caller]
+    pub(crate) fn done(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    /// The document that it printed.
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        serde_json::from_str(&self.done()).expect("one JSON document")
+    }
+
+    /// What it said on standard error; it must have failed.
+    #[track_caller]
+    pub(crate) fn failed(self) -> String {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        assert!(self.err.lines().any(|line| line.starts_with("error: ")), "{self:?}");
+        self.err
+    }
+}
+
+impl Schema {
+    fn create() -> Option<Self> {
+        let server = postgres()?;
+        let name = format!("portcullis_{}", Clock::system().uuid().simple());
+        execute(&server, &format!("CREATE SCHEMA {name}"));
+        Some(Self { server, name })
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        execute(&self.server, &format!("DROP SCHEMA {} CASCADE", self.name));
+    }
+}
+
+/// The PostgreSQL server to test on.
+#[expect(clippy::disallowed_methods, reason = "tests have no configuration")]
+fn postgres() -> Option<String> {
+    std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
+}
+
+fn execute(server: &str, sql: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let connection = Database::connect(server).await.expect("TEST_DATABASE_URL names a running server");
+        connection.execute_unprepared(sql).await.expect("we may make schemas");
+    });
+}
+
+/// The permission bits of a file.
+#[cfg(unix)]
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).expect("is there").permissions().mode() & 0o777
+}

@@ -1,0 +1,250 @@
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Child, Command},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::place::{PASSWORD, Place, mode};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server at work. It is killed when the test ends.
+struct Server {
+    child: Child,
+    lines: Receiver<String>,
+    /// What it has said so far.
+    log: Vec<String>,
+    url: String,
+}
+
+impl Server {
+    fn start(place: &Place, arguments: &[&str]) -> Self {
+        let mut child = place.command(arguments).spawn().expect("the binary runs");
+        let stderr = BufReader::new(child.stderr.take().expect("is piped"));
+        let (sender, lines) = channel();
+        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut server = Self { child, lines, log: Vec::new(), url: String::new() };
+        let banner = server.says("GraphQL is at ");
+        let url = banner.split("GraphQL is at ").nth(1).and_then(|rest| rest.split(',').next());
+        url.expect("a URL").clone_into(&mut server.url);
+        server
+    }
+
+    /// Waits for a line of the log.
+    #[track_caller]
+    fn says(&mut self, part: &str) -> String {
+        let said = self.listen(|line| line.contains(part));
+        said.unwrap_or_else(|error| panic!("the server did not say {part:?} ({error}), but {:#?}", self.log))
+    }
+
+    /// Reads the log up to a line.
+    fn listen(&mut self, is_last: impl Fn(&str) -> bool) -> Result<String, RecvTimeoutError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))?;
+            self.log.push(line.clone());
+            if is_last(&line) {
+                return Ok(line);
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh runs").success());
+    }
+
+    /// Waits until it has ended.
+    fn exit_code(&mut self) -> Option<i32> {
+        let end = self.listen(|_| false);
+        assert_eq!(end, Err(RecvTimeoutError::Disconnected), "the server did not stop: {:#?}", self.log);
+        self.child.wait().expect("is our child").code()
+    }
+
+    /// Asks a GraphQL question.
+    fn ask(&self, query: &str, variables: &Value, token: Option<&str>) -> Value {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let body = json!({ "query": query, "variables": variables });
+            let mut request = reqwest::Client::new().post(&self.url).json(&body);
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
+            request.send().await.expect("an answer").json().await.expect("JSON")
+        })
+    }
+
+    fn login(&self, username: &str) -> String {
+        let query = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
+        let input = json!({ "input": { "username": username, "password": PASSWORD.trim() } });
+        let answer = self.ask(query, &input, None);
+        answer["data"]["login"]["accessToken"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_first_start_makes_what_it_needs_for_its_owner_alone() {
+    for arguments in [&["--listen", "127.0.0.1:0"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let place = Place::new();
+        let server = Server::start(&place, arguments);
+        assert_eq!(mode(&place.path("data")), 0o700);
+        assert_eq!(mode(&place.path("data/secret")), 0o600);
+        assert_eq!(mode(&place.path("data/portcullis.db")), 0o600);
+        let answer = server.ask("{ __typename }", &json!({}), None);
+        assert_eq!(answer["data"]["__typename"], "Query", "{answer}");
+    }
+}
+
+#[test]
+fn the_banner_says_where_everything_is() {
+    let place = Place::new().with("PORTCULLIS_LOG__FORMAT", "json");
+    let mut server = Server::start(&place, &["--listen", "127.0.0.1:0", "--data-dir", "here"]);
+    server.signal("TERM");
+    assert_eq!(server.exit_code(), Some(0));
+    for line in &server.log {
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
+        assert_eq!(line["level"], "INFO");
+    }
+    let log = server.log.join("\n");
+    assert!(log.contains("the data are in here/portcullis.db, the master secret in here/secret"), "{log}");
+    assert!(!log.contains("sea_orm_migration"), "we tell ourselves what was applied");
+}
+
+#[test]
+fn nothing_secret_is_logged_however_much_is() {
+    for place in Place::on_each_database() {
+        let secret = "0123456789012345678901234567890123456789";
+        let place = place.with("PORTCULLIS_SECRET", secret).with("PORTCULLIS_LOG__FILTER", "trace");
+        let made = place.run_with("users create ada --role admin", PASSWORD);
+        let mut server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
+        let token = server.login("ada");
+        server.ask("{ me { id } }", &json!({}), Some(&token));
+        server.signal("TERM");
+        assert_eq!(server.exit_code(), Some(0));
+        assert!(!place.path("data/secret").exists(), "the secret is in the environment");
+        let log = made.err + &server.log.join("\n");
+        for secret in [secret, PASSWORD.trim(), &token, "$argon2id$"] {
+            assert!(!log.contains(secret), "{secret} is in the log");
+        }
+    }
+}
+
+#[test]
+fn a_server_stops_at_both_signals() {
+    for signal in ["TERM", "INT"] {
+        let place = Place::new();
+        let mut server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
+        server.signal(signal);
+        server.says(&format!("SIG{signal}"));
+        assert_eq!(server.exit_code(), Some(0));
+    }
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let place = Place::new();
+    let mut server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
+    // A request whose body never comes keeps the server waiting.
+    let address = server.url.trim_start_matches("http://").trim_end_matches("/graphql");
+    let mut unfinished = std::net::TcpStream::connect(address).expect("the server listens");
+    let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\
+                expect: 100-continue\r\n\r\n";
+    std::io::Write::write_all(&mut unfinished, head.as_bytes()).expect("is sent");
+    let mut answer = [0; 12];
+    std::io::Read::read_exact(&mut unfinished, &mut answer).expect("the server asks for the body");
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    server.signal("TERM");
+    server.says("SIGTERM");
+    server.signal("INT");
+    server.says("a second time");
+    assert_eq!(server.exit_code(), Some(1));
+}
+
+#[test]
+fn a_taken_address_is_named_before_anything_is_made() {
+    let place = Place::new();
+    let other = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = other.local_addr().expect("an address");
+    let error = place.run(&format!("--listen {address}")).failed();
+    assert!(error.contains(&format!("cannot listen on {address}")), "{error}");
+    assert!(error.contains("http.listen"), "{error}");
+    assert!(!place.path("data").exists());
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_refused() {
+    let place = Place::new().with("PORTCULLIS_SECRET_FILE", "secret");
+    place.write("secret", "0123456789012345678901234567890123456789");
+    fs::set_permissions(place.path("secret"), std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .expect("is ours");
+    let error = place.run("--listen 127.0.0.1:0").failed();
+    assert!(error.contains("chmod 600") && !error.contains("0123"), "{error}");
+}
+
+#[test]
+fn a_database_that_is_away_is_named_without_its_password() {
+    let place = Place::new().with("DATABASE_URL", "postgres://ada:hush@127.0.0.1:1/portcullis?password=hush");
+    for line in ["--listen 127.0.0.1:0", "users list"] {
+        let error = place.run(line).failed();
+        assert!(error.contains("postgres://ada:********@127.0.0.1:1/portcullis"), "{error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+}
+
+#[test]
+fn a_running_server_hears_of_what_the_command_line_does() {
+    for place in Place::on_each_database() {
+        place.run_with("users create ada --role admin", PASSWORD).done();
+        let server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
+        let me = |token: &str| server.ask("{ me { username } }", &json!({}), Some(token));
+        let (first, second) = (server.login("ada"), server.login("ada"));
+        assert_eq!(me(&first)["data"]["me"]["username"], "ada");
+
+        let sessions = place.run("sessions list ada --json").json();
+        assert_eq!(sessions.as_array().expect("a list").len(), 2);
+        let fields: Vec<&String> = sessions[0].as_object().expect("an object").keys().collect();
+        let expected = ["createdAt", "expiresAt", "id", "ipAddress", "lastUsedAt", "userAgent", "userId"];
+        assert_eq!(fields, expected);
+        let newest = sessions[0]["id"].as_str().expect("an id");
+        assert!(place.run("sessions list ada").done().contains(newest));
+
+        let ended = place.run(&format!("sessions revoke {newest}")).done();
+        assert!(ended.starts_with(&format!("ended {newest} of user_")), "{ended}");
+        is_refused_soon(|| me(&second));
+        assert_eq!(me(&first)["data"]["me"]["username"], "ada", "the other session goes on");
+        let error = place.run(&format!("sessions revoke {newest}")).failed();
+        assert!(error.contains("no open session"), "{error}");
+
+        assert_eq!(place.run("sessions revoke --user ada").done(), "ended 1 session of ada\n");
+        is_refused_soon(|| me(&first));
+        let audit = "{ auditEvents(first: 3) { nodes { action ipAddress } } }";
+        let events = server.ask(audit, &json!({}), Some(&server.login("ada")));
+        let actions = &events["data"]["auditEvents"]["nodes"];
+        assert_eq!(actions[1], json!({ "action": "SESSION_REVOKED", "ipAddress": null }), "{events}");
+    }
+}
+
+/// The feed is read once a second.
+fn is_refused_soon(ask: impl Fn() -> Value) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        if ask()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED" {
+            return;
+        }
+    }
+    panic!("the server did not hear of it: {}", ask());
+}
