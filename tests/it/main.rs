@@ -7,4 +7,8 @@ mod accounts;
 mod attacks;
 mod cli;
 mod config;
+mod cookies;
+mod refresh;
 mod schema;
+mod sessions;
+mod voided;

@@ -82,6 +82,24 @@ impl Client {
         Answer::read(response).await
     }
 
+    /// A GET of a path of the server.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let url = self.url.replace("/graphql", path);
+        Answer::read(self.http.get(url).send().await.expect("the server answers")).await
+    }
+
+    /// Refreshes and keeps the new tokens, unless the server goes away before it has answered.
+    pub(crate) async fn try_refresh(&mut self) -> Option<Answer> {
+        let query = format!(
+            "mutation($token: String!) {{ it: refresh(input: {{ refreshToken: $token }}) {{ {AUTH} }} }}"
+        );
+        let body = json!({ "query": query, "variables": { "token": self.kept() } });
+        let response = self.post().json(&body).send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.json().await.ok()?;
+        Some(self.keep(Answer { status, headers, body }))
+    }
+
     /// Runs a mutation `name(input: Type!)` and asks for `selection`.
     pub(crate) async fn mutate(&self, name: &str, input: Value, selection: &str) -> Answer {
         let ty = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
@@ -112,6 +130,16 @@ impl Client {
     /// Refreshes with another token, and keeps nothing.
     pub(crate) async fn refresh_with(&self, token: &str) -> Answer {
         self.mutate("refresh", json!({ "refreshToken": token }), AUTH).await
+    }
+
+    /// Asks who it is.
+    pub(crate) async fn me(&self) -> Answer {
+        self.ask("{ me { id } }").await
+    }
+
+    /// The refresh token that it keeps.
+    pub(crate) fn kept(&self) -> &str {
+        self.refresh_token.as_deref().expect("the client has signed in")
     }
 
     /// Keeps the tokens of an answer.
@@ -181,6 +209,22 @@ impl Answer {
         assert!(self.body.get("errors").is_none(), "{}", self.body);
         assert_eq!(self.codes(), [code], "{}", self.body);
         self
+    }
+
+    /// Says that a guard kept the caller out, and why.
+    #[track_caller]
+    pub(crate) fn assert_unauthenticated(&self, reason: &str) -> &Self {
+        assert!(self.status < 500, "{self:?}");
+        assert_eq!((self.code(), self.error()["reason"].as_str()), ("UNAUTHENTICATED", Some(reason)));
+        self
+    }
+
+    /// The cookie that the answer sets: its name, its value, and its attributes.
+    pub(crate) fn cookie(&self) -> Option<(&str, &str, Vec<&str>)> {
+        let cookie = self.headers.get("set-cookie")?.to_str().expect("ASCII");
+        let mut parts = cookie.split("; ");
+        let (name, value) = parts.next()?.split_once('=')?;
+        Some((name, value, parts.collect()))
     }
 
     /// Says that there was this one top-level error.

@@ -20,7 +20,7 @@ struct Schema {
 }
 
 impl TestDatabase {
-    pub(super) async fn create() -> Self {
+    pub(crate) async fn create() -> Self {
         let folder = TempDir::new().expect("a folder");
         let schema = match postgres() {
             Some(server) => {
@@ -34,11 +34,11 @@ impl TestDatabase {
     }
 
     /// Where the servers keep what is not in the database.
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.0.folder.path().to_owned()
     }
 
-    pub(super) fn url(&self) -> SecretString {
+    pub(crate) fn url(&self) -> SecretString {
         match &self.0.schema {
             None => format!("sqlite:{}", self.0.folder.path().join("test.db").display()),
             Some(Schema { server, name }) => {

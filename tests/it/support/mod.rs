@@ -3,6 +3,9 @@
 
 mod client;
 mod database;
+mod process;
+mod proxy;
+mod token;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,11 +14,16 @@ use portcullis::{
     serve::serve,
 };
 use sea_orm::ConnectionTrait;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::client::{AUTH, Answer, Client};
-use self::database::TestDatabase;
+pub(crate) use self::{
+    client::{AUTH, Answer, Client},
+    database::{TestDatabase, postgres},
+    process::Process,
+    proxy::Proxy,
+    token::{Forge, base64url, decode, unsigned, write_pem},
+};
 
 /// A password that meets the policy, and another one.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -40,6 +48,26 @@ impl TestApp {
     /// A server with a configuration of the test's own.
     pub(crate) async fn with(configure: impl FnOnce(&mut Config)) -> Self {
         let database = TestDatabase::create().await;
+        let config = Self::config(&database, configure);
+        Self::run(config, Clock::system(), database).await
+    }
+
+    /// Two servers that start at the same time on an empty database.
+    pub(crate) async fn two() -> [Self; 2] {
+        let database = TestDatabase::create().await;
+        let clock = Clock::system();
+        let start = |_| Self::run(Self::config(&database, |_| ()), clock.clone(), database.clone());
+        at_once((0..2).map(start)).await.try_into().ok().expect("two servers")
+    }
+
+    /// Why a server with this configuration does not start.
+    pub(crate) async fn refused(configure: impl FnOnce(&mut Config)) -> String {
+        let database = TestDatabase::create().await;
+        let opened = Box::pin(App::open(Self::config(&database, configure), Clock::system())).await;
+        opened.err().expect("the server does not start").to_string()
+    }
+
+    fn config(database: &TestDatabase, configure: impl FnOnce(&mut Config)) -> Config {
         let mut config = Config { data_dir: database.folder(), ..Config::default() };
         config.database.url = Some(database.url());
         config.database.max_connections = 8;
@@ -51,18 +79,25 @@ impl TestApp {
         config.limits.enabled = false;
         configure(&mut config);
         config.check().expect("the test's configuration is possible");
-        Self::run(config, Clock::system(), database).await
+        config
     }
 
     /// A second server on the same database, with the same clock.
     pub(crate) async fn replica(&self) -> Self {
-        Self::run(Config::clone(&self.app.config), self.clock(), self.database.clone()).await
+        self.replica_with(|_| ()).await
+    }
+
+    /// A second server on the same database with a configuration of its own.
+    pub(crate) async fn replica_with(&self, configure: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::clone(&self.app.config);
+        configure(&mut config);
+        Self::run(config, self.clock(), self.database.clone()).await
     }
 
     async fn run(config: Config, clock: Clock, database: TestDatabase) -> Self {
         let listener = TcpListener::bind(config.http.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let app = App::open(config, clock).await.expect("the server starts");
+        let app = Box::pin(App::open(config, clock)).await.expect("the server starts");
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (served, stopped) = (app.clone(), stop.clone());
         tasks.spawn(async move { serve(&served, router(&served, served.schema()), listener, stopped).await });
@@ -128,6 +163,13 @@ impl TestApp {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// Runs all of them at once. What they give comes in no order.
+pub(crate) async fn at_once<T: Send + 'static>(
+    futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    futures.into_iter().collect::<JoinSet<T>>().join_all().await
 }
 
 impl Drop for TestApp {
