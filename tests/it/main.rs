@@ -4,6 +4,7 @@
 mod support;
 
 mod accounts;
+mod at_rest;
 mod attacks;
 mod cli;
 mod config;
@@ -11,4 +12,6 @@ mod cookies;
 mod refresh;
 mod schema;
 mod sessions;
+mod tampering;
+mod tokens;
 mod voided;
