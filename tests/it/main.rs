@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod cookies;
 mod refresh;
+mod replicas;
 mod schema;
 mod sessions;
 mod tampering;
