@@ -76,7 +76,10 @@ impl MasterSecret {
         rand::fill(bytes.as_mut()).map_err(|_| failed(io::Error::other("no randomness")))?;
         let text = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_ref()) + "\n");
         // Written aside and linked when it is whole, for somebody may read it at any moment.
-        let draft = path.with_extension(format!("draft-{}", std::process::id()));
+        // Its name is random: in containers, every process that shares the folder may be number 1.
+        let mut name = [0; 12];
+        rand::fill(&mut name).map_err(|_| failed(io::Error::other("no randomness")))?;
+        let draft = path.with_extension(format!("draft-{}", BASE64_URL_SAFE_NO_PAD.encode(name)));
         let written = create_private(&draft).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
