@@ -9,6 +9,8 @@ mod attacks;
 mod cli;
 mod config;
 mod cookies;
+mod faults;
+mod outage;
 mod refresh;
 mod replicas;
 mod schema;
