@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod cookies;
 mod faults;
+mod library;
 mod outage;
 mod refresh;
 mod replicas;

@@ -104,6 +104,15 @@ impl TestApp {
         Self { app, address, stop, tasks, database }
     }
 
+    /// Serves another router beside this server's; gives a client of it.
+    pub(crate) async fn also_serve(&self, router: axum::Router) -> Client {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (served, stopped) = (self.app.clone(), self.stop.clone());
+        self.tasks.spawn(async move { serve(&served, router, listener, stopped).await });
+        Client::new(format!("http://{address}/graphql"))
+    }
+
     /// The server's clock.
     pub(crate) fn clock(&self) -> Clock {
         self.app.clock.clone()

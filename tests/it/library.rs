@@ -1,0 +1,116 @@
+//! The crate as a stranger uses it: resolvers of their own, in the same schema, behind the same guards.
+
+use async_graphql::{Context, EmptySubscription, MergedObject, Object, Result, Schema};
+use portcullis::{
+    graphql::{caller, guarded},
+    router::router,
+    schema::{IdentityMutation, IdentityQuery},
+};
+use serde_json::json;
+
+use crate::support::{Client, TestApp};
+
+#[derive(Default)]
+struct Notes;
+
+#[guarded]
+#[Object]
+impl Notes {
+    #[authenticated]
+    async fn note(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        Ok(caller(ctx).claims().map(|claims| format!("of {}", claims.username)))
+    }
+
+    #[requires_scopes("notes:read", "notes:all")]
+    #[requires_scopes("notes:admin")]
+    async fn notes(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
+        Ok(caller(ctx).user().map(|_| 7))
+    }
+
+    #[authenticated]
+    async fn certain(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(caller(ctx).claims().is_some())
+    }
+
+    #[nullable]
+    async fn broken(&self) -> Result<Option<i32>> {
+        let number = "the secret of the house".parse::<i32>()?;
+        Ok(Some(number))
+    }
+}
+
+#[derive(Default, MergedObject)]
+struct Query(IdentityQuery, Notes);
+
+/// A client of a server with these notes.
+async fn notes(app: &TestApp) -> Client {
+    let schema = Schema::build(Query::default(), IdentityMutation::default(), EmptySubscription);
+    let schema = app.app.provide(schema).finish();
+    app.also_serve(router(&app.app, schema)).await
+}
+
+#[tokio::test]
+async fn a_stranger_s_field_opens_to_a_caller_who_signed_in_through_the_same_schema() {
+    let app = TestApp::start().await;
+    let mut ada = notes(&app).await;
+    let anonymous = ada.ask("{ note server { registrationOpen } }").await;
+    assert_eq!(anonymous.error()["reason"], "TOKEN_MISSING");
+    assert_eq!(anonymous.body["data"], json!({ "note": null, "server": { "registrationOpen": true } }));
+    ada.register("ada", crate::support::PASSWORD).await.assert_done();
+    assert_eq!(ada.ask("{ note me { username } }").await.at("/note"), "of ada");
+}
+
+#[tokio::test]
+async fn one_whole_list_of_scopes_is_enough_and_parts_of_several_are_not() {
+    let scopes = [
+        ("half", vec!["notes:read"]),
+        ("whole", vec!["notes:read", "notes:all"]),
+        ("admin", vec!["notes:admin"]),
+    ];
+    let app = TestApp::with(|config| {
+        for (role, scopes) in &scopes {
+            let scopes = scopes.iter().map(ToString::to_string).collect();
+            config.roles.insert((*role).to_owned(), portcullis::config::RoleConfig { scopes });
+        }
+    })
+    .await;
+    let url = notes(&app).await;
+    for (role, opens) in [("half", false), ("whole", true), ("admin", true)] {
+        let token = app.with_roles(role, &[role]).await.token.expect("a token");
+        let answer = url.clone().bearing(&token).ask("{ notes }").await;
+        if opens {
+            assert_eq!(answer.at("/notes"), 7);
+        } else {
+            answer.assert_failed("FORBIDDEN");
+            let lists = json!([["notes:read", "notes:all"], ["notes:admin"]]);
+            assert_eq!(answer.error()["requiredScopes"], lists);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_cannot_be_null_takes_its_parent_with_it() {
+    let app = TestApp::start().await;
+    let answer = notes(&app).await.ask("{ certain }").await;
+    answer.assert_failed("UNAUTHENTICATED");
+    assert!(answer.body["data"].is_null());
+}
+
+#[tokio::test]
+async fn a_fault_in_a_stranger_s_resolver_is_masked() {
+    let app = TestApp::start().await;
+    let answer = notes(&app).await.ask("{ broken server { registrationOpen } }").await;
+    answer.assert_failed("INTERNAL_SERVER_ERROR");
+    assert_eq!(answer.body["errors"][0]["message"], "Internal server error.");
+    assert_eq!(answer.at("/server/registrationOpen"), true);
+}
+
+#[test]
+fn the_schema_shows_the_guards_of_a_stranger() {
+    let schema = Schema::build(Query::default(), IdentityMutation::default(), EmptySubscription);
+    let sdl = schema.finish().sdl();
+    assert!(sdl.contains("note: String @authenticated"), "{sdl}");
+    let scopes = r#"notes: Int @requiresScopes(scopes: [["notes:read", "notes:all"], ["notes:admin"]])"#;
+    assert!(sdl.contains(scopes), "{sdl}");
+    assert!(sdl.contains("certain: Boolean! @authenticated"), "{sdl}");
+}
