@@ -1,6 +1,6 @@
 //! Access tokens and the keys that sign them, as another service sees them.
 
-use std::time::Duration;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -183,6 +183,12 @@ async fn another_master_secret_than_the_one_of_the_database_stops_the_start() {
 
 #[tokio::test]
 async fn a_short_master_secret_stops_the_start() {
-    let refusal = TestApp::refused(|config| config.secret = Some("short".into())).await;
+    let refusal = TestApp::refused(|config| {
+        let path = config.data_dir.join("short");
+        std::fs::write(&path, "short").expect("a file");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("it is ours");
+        config.secret_file = Some(path);
+    })
+    .await;
     assert_eq!(refusal, "the master secret has 5 bytes; it needs at least 32");
 }
