@@ -4,3 +4,9 @@
 mod support;
 
 mod accounts;
+mod bearer;
+mod guards;
+mod last_admin;
+mod privileges;
+mod profile;
+mod user_errors;

@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 pub(crate) const AUTH: &str = "accessToken refreshToken expiresIn user { id username } session { id } \
     errors { code message field retryAfter }";
 
+/// What a mutation of an account asks for.
+pub(crate) const USER: &str = "user { id username displayName email emailVerified roles disabled } \
+    errors { code message field retryAfter }";
+
 /// Somebody who sends requests.
 #[derive(Clone)]
 pub(crate) struct Client {

@@ -12,7 +12,7 @@ use portcullis::{
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::client::{AUTH, Answer, Client};
+pub(crate) use self::client::{AUTH, Answer, Client, USER};
 use self::database::TestDatabase;
 
 /// A password that meets the policy, and another one.
