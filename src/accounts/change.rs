@@ -53,11 +53,15 @@ impl Accounts {
         let voids_tokens = sets_password || after.roles != before.roles || after.disabled != before.disabled;
         after.epoch += i64::from(voids_tokens);
         after.updated_at = self.clock.now();
+        let ceases_to_administer = can_administer(&before) && !can_administer(&after);
+        if ceases_to_administer {
+            store::lock_role(transaction, ADMIN_ROLE).await?;
+        }
         store::update(transaction, &after, changes.password_hash).await?;
         if after.roles != before.roles {
             store::replace_roles(transaction, id, &after.roles).await?;
         }
-        if can_administer(&before) && !can_administer(&after) {
+        if ceases_to_administer {
             self.keep_an_administrator(transaction).await?;
         }
         for action in actions(&before, &after, sets_password) {
@@ -91,13 +95,13 @@ impl Accounts {
         Ok(())
     }
 
-    /// Refuses what leaves nobody who can administer. Two who remove each other at once wait here for
-    /// one another, so that the second sees what the first has done.
+    /// Refuses what has left nobody who can administer. The caller has locked the role before it changed
+    /// anything: of two who remove each other at once, the second waits there and sees here what the
+    /// first has done, and neither waits with something in hand that the other needs.
     pub(super) async fn keep_an_administrator(
         &self,
         transaction: &impl ConnectionTrait,
     ) -> Result<(), AccountError> {
-        store::lock_role(transaction, ADMIN_ROLE).await?;
         match store::count_enabled_with_role(transaction, ADMIN_ROLE).await? {
             0 => Err(AccountError::LastAdmin),
             _ => Ok(()),

@@ -4,6 +4,7 @@ use super::{AccountError, Accounts, change::can_administer, store};
 use crate::{
     audit::{Actor, AuditAction, Happening},
     changes::Change,
+    config::ADMIN_ROLE,
     id::UserId,
 };
 
@@ -20,8 +21,12 @@ impl Accounts {
         actor: Actor<'_>,
     ) -> Result<Change, AccountError> {
         let account = store::lock(transaction, id).await?.ok_or(AccountError::NotFound)?;
+        let administers = can_administer(&account);
+        if administers {
+            store::lock_role(transaction, ADMIN_ROLE).await?;
+        }
         store::delete(transaction, id).await?;
-        if can_administer(&account) {
+        if administers {
             self.keep_an_administrator(transaction).await?;
         }
         let happening = Happening { action: AuditAction::UserDeleted, user: Some(id), session: None, actor };
