@@ -40,6 +40,13 @@ pub fn prepare(
         }
     }
     let kind = operation.ty;
+    // The executor reads @skip and @include from the variables alone (GraphQL specification §6.1.2).
+    for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
+        if let Some(default) = &definition.default_value {
+            let variable = request.variables.entry(definition.name.node.clone());
+            variable.or_insert_with(|| default.node.clone());
+        }
+    }
     request.set_parsed_query(document);
     Ok(kind)
 }
