@@ -7,6 +7,8 @@ mod accounts;
 mod bearer;
 mod guards;
 mod last_admin;
+mod list_filters;
+mod lists;
 mod privileges;
 mod profile;
 mod user_errors;
