@@ -6,6 +6,8 @@ mod support;
 mod accounts;
 mod bearer;
 mod guards;
+mod hostile;
+mod http;
 mod last_admin;
 mod list_filters;
 mod lists;

@@ -81,6 +81,14 @@ impl TestApp {
         format!("http://{}{path}", self.address)
     }
 
+    /// Sends a request that is not GraphQL by POST.
+    pub(crate) async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let method = method.parse().expect("a method");
+        let request = reqwest::Client::new().request(method, self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        Answer::read(request.send().await.expect("the server answers")).await
+    }
+
     /// A client without a token.
     pub(crate) fn anonymous(&self) -> Client {
         Client::new(self.url("/graphql"))
