@@ -1,5 +1,5 @@
 use async_graphql::{
-    Positioned, Request,
+    Positioned, Request, Value as ConstValue, Variables,
     parser::{
         parse_query,
         types::{
@@ -40,15 +40,26 @@ pub fn prepare(
         }
     }
     let kind = operation.ty;
-    // The executor reads @skip and @include from the variables alone (GraphQL specification §6.1.2).
-    for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
-        if let Some(default) = &definition.default_value {
-            let variable = request.variables.entry(definition.name.node.clone());
-            variable.or_insert_with(|| default.node.clone());
-        }
-    }
+    coerce_variables(operation, &mut request.variables)?;
     request.set_parsed_query(document);
     Ok(kind)
+}
+
+/// Fills in the defaults, for the executor reads @skip and @include from the variables alone; and asks for
+/// what must be there before anything is executed (GraphQL specification §6.1.2).
+fn coerce_variables(operation: &OperationDefinition, variables: &mut Variables) -> Result<(), Failure> {
+    for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
+        let name = &definition.name.node;
+        if let Some(default) = &definition.default_value {
+            variables.entry(name.clone()).or_insert_with(|| default.node.clone());
+        }
+        let value = variables.get(name).unwrap_or(&ConstValue::Null);
+        if *value == ConstValue::Null && !definition.var_type.node.nullable {
+            let message = format!("The variable ${name} of type {} must be given.", definition.var_type.node);
+            return Err(Failure::bad_input(message));
+        }
+    }
+    Ok(())
 }
 
 /// The parser recurses with the brackets of the document, so their depth is looked at first.
@@ -57,7 +68,13 @@ fn parse(query: &str) -> Result<ExecutableDocument, Failure> {
     if bracket_depth(query) > MAX_BRACKETS {
         return Err(Failure::limit("the depth of brackets", MAX_BRACKETS));
     }
-    parse_query(query).map_err(|error| Failure::new(Code::ParseFailed, error.to_string()))
+    parse_query(query).map_err(|error| {
+        let message = error.to_string();
+        // The parser shows the line that it did not understand, and a line may hold a password.
+        let fault = message.rsplit_once(" = ").map_or(&*message, |(_, fault)| fault);
+        let position = error.positions().next().map(|at| format!(" at {}:{}", at.line, at.column));
+        Failure::new(Code::ParseFailed, format!("Syntax error{}: {fault}.", position.unwrap_or_default()))
+    })
 }
 
 /// The deepest nesting of brackets. Those in strings and comments count too, which errs on the safe side.

@@ -190,9 +190,20 @@ pub fn finish_error(error: &mut ServerError, request_id: &str) {
         } else if error.path.is_empty() && !error.message.starts_with("Invalid value for argument") {
             Code::ValidationFailed
         } else {
+            withhold_value(&mut error.message);
             Code::BadUserInput
         };
         error.extensions.get_or_insert_default().set("code", code.as_str());
     }
     error.extensions.get_or_insert_default().set("requestId", request_id);
+}
+
+/// Cuts out of the executor's message what was sent in the place of something else: it may be a password.
+fn withhold_value(message: &mut String) {
+    if message.starts_with("Expected input type")
+        && let Some(end) = message.find(", found ")
+    {
+        message.truncate(end);
+        message.push('.');
+    }
 }

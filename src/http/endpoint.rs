@@ -4,10 +4,11 @@ use async_graphql::{Executor, Request as Operation, parser::types::OperationType
 use axum::{
     Extension,
     body::{Body, to_bytes},
-    extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, Method, StatusCode, request::Parts},
+    extract::{ConnectInfo, Query, Request, State},
+    http::{HeaderMap, Method, StatusCode, Uri, request::Parts},
     response::Response,
 };
+use serde::Deserialize;
 
 use super::{
     Gate, Proxies, RequestId, cookie,
@@ -93,10 +94,7 @@ impl<E> Endpoint<E> {
     async fn read(&self, parts: &Parts, body: Body) -> Result<Operation, Refusal> {
         let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message));
         if parts.method == Method::GET {
-            let query = parts.uri.query().unwrap_or_default();
-            let operation = async_graphql::http::parse_query_string(query)
-                .map_err(|error| bad(format!("The query string is not a GraphQL request: {error}.")))?;
-            return required(operation);
+            return required(from_query_string(&parts.uri).map_err(bad)?);
         }
         refuse_forgery(&parts.headers)?;
         let most = self.http.max_body_bytes;
@@ -106,8 +104,11 @@ impl<E> Endpoint<E> {
                 Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
             })?
             .map_err(|error| too_large_or_broken(&error, most))?;
-        let operation = serde_json::from_slice(&body)
-            .map_err(|error| bad(format!("The body is not a GraphQL request in JSON: {error}.")))?;
+        // Serde would take a list of the members' values as well.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(bad("The body is not a GraphQL request: it must be a JSON object.".to_owned()));
+        }
+        let operation = serde_json::from_slice(&body).map_err(|error| bad(json_fault("The body", &error)))?;
         required(operation)
     }
 
@@ -118,6 +119,43 @@ impl<E> Endpoint<E> {
             Introspection::Off => false,
         };
         if may { operation } else { operation.disable_introspection() }
+    }
+}
+
+/// Reads a request from the parameters of a URL (GraphQL over HTTP §6.2).
+fn from_query_string(uri: &Uri) -> Result<Operation, String> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Parameters {
+        query: String,
+        operation_name: Option<String>,
+        variables: Option<String>,
+        extensions: Option<String>,
+    }
+    let Query(parameters) = Query::<Parameters>::try_from_uri(uri)
+        .map_err(|_| "The query string is not a GraphQL request: a parameter is there twice.".to_owned())?;
+    let mut operation = Operation::new(parameters.query);
+    operation.operation_name = parameters.operation_name.filter(|name| !name.is_empty());
+    if let Some(text) = parameters.variables {
+        operation.variables =
+            serde_json::from_str(&text).map_err(|error| json_fault("The parameter variables", &error))?;
+    }
+    if let Some(text) = parameters.extensions {
+        operation.extensions =
+            serde_json::from_str(&text).map_err(|error| json_fault("The parameter extensions", &error))?;
+    }
+    Ok(operation)
+}
+
+/// What is wrong with a piece of JSON. It never repeats what stands there, for that may be a password.
+fn json_fault(what: &str, error: &serde_json::Error) -> String {
+    if error.classify() == serde_json::error::Category::Data {
+        let place = format!("line {} column {}", error.line(), error.column());
+        format!(
+            "{what} is not of a GraphQL request: the value at {place} has the wrong type, or is there twice."
+        )
+    } else {
+        format!("{what} is not JSON: {error}.")
     }
 }
 
