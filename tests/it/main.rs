@@ -5,6 +5,7 @@ mod support;
 
 mod accounts;
 mod bearer;
+mod documents;
 mod guards;
 mod hostile;
 mod http;
