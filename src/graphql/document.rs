@@ -12,7 +12,7 @@ use async_graphql::{
 use super::{Code, Failure};
 use crate::config::GraphqlConfig;
 
-/// Parses the document of a request and holds the operation that it names against the limits.
+/// Parses the document of a request and holds its operations against the limits.
 /// Returns the kind of the operation. `password_fields` are the mutations that check a password: an
 /// operation may hold one of them, so that each guess is a request of its own.
 ///
@@ -26,8 +26,8 @@ pub fn prepare(
 ) -> Result<OperationType, Failure> {
     let document = parse(&request.query)?;
     let operation = operation(&document, request.operation_name.as_deref())?;
-    let mut census = Census { document: &document, limits, aliases: 0, directives: 0, fields: 0 };
-    census.count(&operation.selection_set.node, 1)?;
+    let census = Census { document: &document, limits, aliases: 0, directives: 0, fields: 0 };
+    count_all(&census)?;
     let root = census.root_fields(&operation.selection_set.node);
     if root.len() > limits.max_root_fields {
         return Err(Failure::limit("graphql.max_root_fields", limits.max_root_fields));
@@ -43,6 +43,18 @@ pub fn prepare(
     coerce_variables(operation, &mut request.variables)?;
     request.set_parsed_query(document);
     Ok(kind)
+}
+
+/// Holds every operation against the limits: the executor validates those that it does not run as well.
+fn count_all(census: &Census<'_>) -> Result<(), Failure> {
+    const MAX_OPERATIONS: usize = 50;
+    let operations = &census.document.operations;
+    if operations.iter().count() > MAX_OPERATIONS {
+        return Err(Failure::limit("the number of operations in a document", MAX_OPERATIONS));
+    }
+    operations
+        .iter()
+        .try_for_each(|(_, operation)| census.clone().count(&operation.node.selection_set.node, 1))
 }
 
 /// Fills in the defaults, for the executor reads @skip and @include from the variables alone; and asks for
@@ -112,6 +124,7 @@ fn operation<'a>(
 
 /// Counts what an operation asks for. Fragments count wherever they are spread; since each spread
 /// counts as well, a fragment that spreads itself runs into the limit.
+#[derive(Clone)]
 struct Census<'a> {
     document: &'a ExecutableDocument,
     limits: &'a GraphqlConfig,
