@@ -12,8 +12,17 @@ use async_graphql::{
 use super::{Code, Failure};
 use crate::config::GraphqlConfig;
 
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// The kind of the operation.
+    pub kind: OperationType,
+    /// Whether it asks for the schema.
+    pub introspects: bool,
+}
+
 /// Parses the document of a request and holds its operations against the limits.
-/// Returns the kind of the operation. `password_fields` are the mutations that check a password: an
+/// `password_fields` are the mutations that check a password: an
 /// operation may hold one of them, so that each guess is a request of its own.
 ///
 /// # Errors
@@ -23,7 +32,7 @@ pub fn prepare(
     request: &mut Request,
     limits: &GraphqlConfig,
     password_fields: &[&str],
-) -> Result<OperationType, Failure> {
+) -> Result<Prepared, Failure> {
     let document = parse(&request.query)?;
     let operation = operation(&document, request.operation_name.as_deref())?;
     let census = Census { document: &document, limits, aliases: 0, directives: 0, fields: 0 };
@@ -39,10 +48,11 @@ pub fn prepare(
             return Err(Failure::new(Code::LimitExceeded, message));
         }
     }
-    let kind = operation.ty;
+    let introspects = root.iter().any(|field| ["__schema", "__type"].contains(&field.name.node.as_str()));
+    let prepared = Prepared { kind: operation.ty, introspects };
     coerce_variables(operation, &mut request.variables)?;
     request.set_parsed_query(document);
-    Ok(kind)
+    Ok(prepared)
 }
 
 /// Holds every operation against the limits: the executor validates those that it does not run as well.

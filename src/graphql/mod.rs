@@ -21,7 +21,7 @@ pub use portcullis_macros::guarded;
 #[cfg(feature = "server")]
 pub use self::{
     connection::{Direction, List, Page},
-    document::prepare,
+    document::{Prepared, prepare},
     id::{expect_id, node_id},
     user_error::{UserError, UserErrorCode},
 };

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{GraphqlConfig, HttpConfig, Introspection},
-    graphql::{Failure, prepare},
+    graphql::{Code, Failure, prepare},
     tokens::Caller,
 };
 
@@ -61,20 +61,26 @@ pub async fn graphql<E: Executor>(
         Ok(operation) => operation,
         Err(Refusal(status, failure)) => return respond::failure(failure, status, media, &request_id),
     };
-    match prepare(&mut operation, &endpoint.graphql, endpoint.password_fields) {
-        Ok(OperationType::Query) => {}
-        Ok(_) if parts.method == Method::GET => return respond::only_post(media, &request_id),
-        Ok(_) => {}
-        Err(failure) => {
-            let status = match media {
-                Media::Json => StatusCode::OK,
-                Media::GraphqlResponse => StatusCode::BAD_REQUEST,
-            };
-            return respond::failure(failure, status, media, &request_id);
-        }
+    let refuse = |failure| {
+        let status = match media {
+            Media::Json => StatusCode::OK,
+            Media::GraphqlResponse => StatusCode::BAD_REQUEST,
+        };
+        respond::failure(failure, status, media, &request_id)
+    };
+    let prepared = match prepare(&mut operation, &endpoint.graphql, endpoint.password_fields) {
+        Ok(prepared) => prepared,
+        Err(failure) => return refuse(failure),
+    };
+    if parts.method == Method::GET && prepared.kind != OperationType::Query {
+        return respond::only_post(media, &request_id);
     }
     let caller = endpoint.gate.caller(&parts.headers);
-    let operation = endpoint.introspection(operation, &caller);
+    if prepared.introspects
+        && let Err(failure) = endpoint.allow_introspection(&caller)
+    {
+        return refuse(failure);
+    }
     let operation = operation
         .data(caller)
         .data(endpoint.proxies.client(peer, &parts.headers))
@@ -112,13 +118,14 @@ impl<E> Endpoint<E> {
         required(operation)
     }
 
-    fn introspection(&self, operation: Operation, caller: &Caller) -> Operation {
-        let may = match self.graphql.introspection {
-            Introspection::Everyone => true,
-            Introspection::SignedIn => caller.claims().is_some(),
-            Introspection::Off => false,
-        };
-        if may { operation } else { operation.disable_introspection() }
+    fn allow_introspection(&self, caller: &Caller) -> Result<(), Failure> {
+        match (self.graphql.introspection, caller) {
+            (Introspection::Everyone, _) | (Introspection::SignedIn, Caller::Authenticated(_)) => Ok(()),
+            (Introspection::SignedIn, Caller::Anonymous(why)) => Err(Failure::unauthenticated(*why)),
+            (Introspection::Off, _) => {
+                Err(Failure::new(Code::ValidationFailed, "This server does not tell its schema."))
+            }
+        }
     }
 }
 

@@ -92,7 +92,8 @@ async fn all_that_a_person_can_name_has_a_description() {
     let schema = answer.at("/__schema");
     let lists = [&schema["types"], &schema["directives"]];
     let named = lists.into_iter().filter_map(|list| list.as_array()).flatten();
-    let ours = named.filter(|ty| !ty["name"].as_str().unwrap_or_default().starts_with("__"));
+    let is_ours = |name: &str| !name.starts_with("__") && !["ID", "String", "Int", "Boolean"].contains(&name);
+    let ours = named.filter(|ty| is_ours(ty["name"].as_str().unwrap_or_default()));
     let mut missing = Vec::new();
     for ty in ours {
         let mut things = vec![ty];
@@ -122,8 +123,7 @@ async fn nothing_tells_the_schema_where_introspection_is_off() {
             "{ server { version } __schema { queryType { name } } }",
         ] {
             let answer = client.ask(query).await;
-            assert!(!answer.body["errors"].is_null(), "{}", answer.body);
-            assert!(!answer.body.to_string().contains("\"name\":\""), "{}", answer.body);
+            answer.assert_not_executed(200, "GRAPHQL_VALIDATION_FAILED");
         }
         let guess = client.ask("{ serve { version } }").await;
         guess.assert_not_executed(200, "GRAPHQL_VALIDATION_FAILED");
@@ -143,7 +143,7 @@ async fn the_schema_may_be_for_the_signed_in_only() {
     let query = "{ __schema { queryType { name } } }";
     assert_eq!(ada.ask(query).await.at("/__schema/queryType/name"), "Query");
     let refused = app.anonymous().ask(query).await;
-    assert!(!refused.body["errors"].is_null() && refused.at("/__schema").is_null(), "{}", refused.body);
+    refused.assert_not_executed(200, "UNAUTHENTICATED");
 }
 
 #[tokio::test]
