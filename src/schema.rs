@@ -5,12 +5,12 @@ use async_graphql::{
 };
 
 use crate::{
-    accounts::graphql::{AccountsMutation, AccountsQuery, User},
+    accounts::graphql::{AccountsMutation, AccountsQuery, User, UserList},
     admin::graphql::AdminMutation,
-    audit::graphql::{AuditEvent, AuditQuery},
+    audit::graphql::{AuditEvent, AuditEventList, AuditQuery},
     graphql::{Failure, guarded},
     id::Id,
-    sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
+    sessions::graphql::{SessionList, SessionsMutation, SessionsQuery, UserSession},
     sign_in::graphql::SignInMutation,
 };
 
@@ -103,6 +103,9 @@ pub type IdentitySchema = Schema<Query, Mutation, EmptySubscription>;
 #[must_use]
 pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .override_output_type_description::<UserList>("A page of accounts.")
+        .override_output_type_description::<SessionList>("A page of sessions.")
+        .override_output_type_description::<AuditEventList>("A page of the audit log.")
 }
 
 /// The schema in GraphQL's schema definition language, with the directives of the guards.

@@ -59,4 +59,7 @@ pub fn authenticated() {}
 /// The field answers only a caller whose token holds every scope of at least one of the lists.
 /// Otherwise: null here, and UNAUTHENTICATED without a valid token, FORBIDDEN with one.
 #[TypeDirective(name = "requiresScopes", location = "FieldDefinition", location = "Object")]
-pub fn requires_scopes(scopes: Vec<Vec<String>>) {}
+pub fn requires_scopes(
+    #[graphql(desc = "Lists of scopes, of which the token holds one in full.")] scopes: Vec<Vec<String>>,
+) {
+}
