@@ -18,7 +18,7 @@ async fn app_with_ada() -> (TestApp, Client, String) {
     let ada = app.signed_in("ada").await;
     ada.mutate("updateProfile", json!({ "email": "ada@example.com" }), USER).await.assert_done();
     let auditor = app.with_roles("auditor", &["audit:read"]).await;
-    let events = r#"query($user: ID) { auditEvents(first: 1, filter: { user: $user }) { nodes { id } } }"#;
+    let events = "query($user: ID) { auditEvents(first: 1, filter: { user: $user }) { nodes { id } } }";
     let answer = auditor.ask_with(events, json!({ "user": ada.user_id })).await;
     let event = answer.at("/auditEvents/nodes/0/id").as_str().expect("an event").to_owned();
     (app, ada, event)
@@ -108,7 +108,7 @@ async fn an_address_is_its_owners_and_that_of_users_read() {
         assert_eq!(answer.at("/node/user"), &json!({ "username": "ada", "email": email }), "{role}");
     }
     let by_event =
-        r#"{ auditEvents(filter: { actions: [USER_UPDATED] }) { nodes { user { email } session { id } } } }"#;
+        "{ auditEvents(filter: { actions: [USER_UPDATED] }) { nodes { user { email } session { id } } } }";
     let auditor = app.with_roles("another-auditor", &["audit:read"]).await;
     let answer = auditor.ask(by_event).await;
     assert_eq!(answer.at("/auditEvents/nodes"), &json!([{ "user": { "email": null }, "session": null }]));
