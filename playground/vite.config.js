@@ -35,7 +35,7 @@ export default defineConfig({
     alias: { "react-style-singleton": fileURLToPath(new URL("src/style-singleton.ts", import.meta.url)) },
   },
   css: { postcss: { plugins: [dropWebFonts] } },
-  server: { proxy: { "/graphql": "http://127.0.0.1:8080" } },
+  server: { proxy: { "/graphql": "http://127.0.0.1:4000" } },
   build: {
     outDir: "../src/http/playground",
     emptyOutDir: true,

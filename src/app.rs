@@ -3,11 +3,13 @@
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use async_graphql::{
+    ObjectType, SchemaBuilder, SubscriptionType,
     dataloader::DataLoader,
     runtime::{TokioSpawner, TokioTimer},
 };
 use aws_lc_rs::rand::SystemRandom;
 use sea_orm::DbErr;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     accounts::{Accounts, graphql::AccountLoader},
@@ -22,7 +24,7 @@ use crate::{
     passwords::{Cost, Hasher, InvalidCost, InvalidPolicy, Policy, StartError},
     schema::{IdentitySchema, builder},
     secret::{MasterSecret, Sealer, SecretError},
-    sessions::{Sessions, SessionsParts},
+    sessions::Sessions,
     sign_in::SignIn,
     tokens::{Expected, KeyError, Keyring, KeyringError, PublicKeys, RefreshCodec, SigningKey, Verifier},
 };
@@ -91,6 +93,8 @@ pub struct App {
     pub sign_in: SignIn,
     /// Every privileged operation.
     pub admin: Admin,
+    /// What runs beside the requests, and must end before the program does.
+    pub tasks: TaskTracker,
 }
 
 impl App {
@@ -108,36 +112,81 @@ impl App {
         let gate = Gate { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
         let feed = Arc::new(feed(&config, &database, &gate.revocations, &clock));
         feed.catch_up().await?;
-        let from_file =
-            config.tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
-        let sealer = Sealer::new(&master, "signing keys v1");
-        let keyring =
-            Keyring::open(database.clone(), sealer, from_file, Arc::clone(&gate.verifier), clock.clone());
-        let keyring = Arc::new(keyring.await?);
-        let passwords = &config.passwords;
-        let policy = Policy::new(passwords.min_length, passwords.max_length, passwords.min_score)?;
-        let hasher = hasher(&config)?;
-        let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
-
+        let keyring = Arc::new(keyring(&config, &database, &master, &gate.verifier, &clock).await?);
+        let (policy, hasher) = passwords(&config)?;
         let config = Arc::new(config);
+        let codec = Arc::new(RefreshCodec::new(&master));
+        Ok(Ground { config, clock, database, gate, feed, keyring, codec, policy, hasher }.build())
+    }
+
+    /// The schema as the binary serves it.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    #[must_use]
+    pub fn schema(&self) -> IdentitySchema {
+        self.provide(builder()).finish()
+    }
+
+    /// Gives a schema that has [`IdentityQuery`](crate::schema::IdentityQuery) or
+    /// [`IdentityMutation`](crate::schema::IdentityMutation) among its parts what their resolvers need, and
+    /// the limits of the configuration.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub fn provide<Q, M, S>(&self, builder: SchemaBuilder<Q, M, S>) -> SchemaBuilder<Q, M, S>
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
+        let loader = AccountLoader(self.accounts.clone());
+        let builder = builder
+            .limit_complexity(self.config.graphql.max_complexity)
+            .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
+            .data(self.accounts.clone())
+            .data(self.sessions.clone())
+            .data(self.audit.clone())
+            .data(self.sign_in.clone())
+            .data(self.admin.clone());
+        match self.config.graphql.introspection {
+            Introspection::Everyone => builder,
+            // A suggestion tells names that introspection would not.
+            Introspection::SignedIn | Introspection::Off => builder.disable_suggestions(),
+        }
+    }
+}
+
+/// What the capabilities stand on.
+struct Ground {
+    config: Arc<Config>,
+    clock: Clock,
+    database: Database,
+    gate: Gate,
+    feed: Arc<Feed>,
+    keyring: Arc<Keyring>,
+    codec: Arc<RefreshCodec>,
+    policy: Policy,
+    hasher: Hasher,
+}
+
+impl Ground {
+    fn build(self) -> App {
+        let Self { config, clock, database, gate, feed, keyring, codec, policy, hasher } = self;
+        let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
         let audit = Audit::new(database.clone(), clock.clone());
-        let accounts = Accounts::new(
-            database.clone(),
-            Arc::clone(&config),
-            Arc::clone(&feed),
-            audit.clone(),
-            clock.clone(),
-        );
-        let sessions = Sessions::new(SessionsParts {
+        let accounts =
+            Accounts::new(database.clone(), config.clone(), feed.clone(), audit.clone(), clock.clone());
+        let sessions = Sessions {
             database: database.clone(),
             clock: clock.clone(),
-            config: Arc::clone(&config),
+            config: config.clone(),
             accounts: accounts.clone(),
-            feed: Arc::clone(&feed),
+            feed: feed.clone(),
             audit: audit.clone(),
-            keyring: Arc::clone(&keyring),
-            codec: RefreshCodec::new(&master),
-        });
+            keyring: keyring.clone(),
+            codec,
+        };
         let sign_in = SignIn {
             accounts: accounts.clone(),
             sessions: sessions.clone(),
@@ -145,17 +194,17 @@ impl App {
             policy,
             throttle: throttle.clone(),
             audit: audit.clone(),
-            feed: Arc::clone(&feed),
-            config: Arc::clone(&config),
+            feed: feed.clone(),
+            config: config.clone(),
         };
         let admin = Admin {
             accounts: accounts.clone(),
             sessions: sessions.clone(),
             hasher,
             policy,
-            feed: Arc::clone(&feed),
+            feed: feed.clone(),
         };
-        Ok(Self {
+        App {
             config,
             clock,
             database,
@@ -168,28 +217,8 @@ impl App {
             sessions,
             sign_in,
             admin,
-        })
-    }
-
-    /// The schema, with what its resolvers need.
-    ///
-    /// # Panics
-    /// Outside of a Tokio runtime.
-    #[must_use]
-    pub fn schema(&self) -> IdentitySchema {
-        let loader = AccountLoader(self.accounts.clone());
-        let mut builder = builder()
-            .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
-            .data(self.accounts.clone())
-            .data(self.sessions.clone())
-            .data(self.audit.clone())
-            .data(self.sign_in.clone())
-            .data(self.admin.clone());
-        if self.config.graphql.introspection != Introspection::Everyone {
-            // A suggestion tells names that introspection would not.
-            builder = builder.disable_suggestions();
+            tasks: TaskTracker::new(),
         }
-        builder.finish()
     }
 }
 
@@ -216,6 +245,7 @@ fn verifier(config: &Config, clock: &Clock) -> Verifier {
         issuer: config.issuer(),
         audience: config.tokens.audience.clone(),
         clock_skew: config.tokens.clock_skew,
+        longest_life: config.tokens.access_ttl,
     };
     Verifier::new(&expected, PublicKeys::default(), clock.clone())
 }
@@ -225,10 +255,25 @@ fn feed(config: &Config, database: &Database, revocations: &Arc<Revocations>, cl
     Feed::new(database.clone(), Arc::clone(revocations), FeedConfig { longest_token }, clock.clone())
 }
 
-fn hasher(config: &Config) -> Result<Hasher, AppError> {
+async fn keyring(
+    config: &Config,
+    database: &Database,
+    master: &MasterSecret,
+    verifier: &Arc<Verifier>,
+    clock: &Clock,
+) -> Result<Keyring, AppError> {
+    let from_file = config.tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
+    let sealer = Sealer::new(master, "signing keys v1");
+    Ok(Keyring::open(database.clone(), sealer, from_file, Arc::clone(verifier), clock.clone()).await?)
+}
+
+fn passwords(config: &Config) -> Result<(Policy, Hasher), AppError> {
     let passwords = &config.passwords;
+    let policy = Policy::new(passwords.min_length, passwords.max_length, passwords.min_score)?;
     let cost = Cost::new(passwords.memory_kib, passwords.iterations, passwords.parallelism)?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let queue = NonZeroUsize::new(passwords.queue).unwrap_or(NonZeroUsize::MIN);
-    Ok(Hasher::start(cost, passwords.workers.unwrap_or(cores), queue, Arc::new(SystemRandom::new()))?)
+    let hasher =
+        Hasher::start(cost, passwords.workers.unwrap_or(cores), queue, Arc::new(SystemRandom::new()))?;
+    Ok((policy, hasher))
 }

@@ -1,4 +1,35 @@
-//! Portcullis: a GraphQL identity server and library.
+//! Portcullis: a GraphQL identity server, and the library that it is made of.
+//!
+//! # The map of the house
+//!
+//! One folder for each capability, ranked, over a thin base of shared vocabulary; a module imports lower
+//! ranks only, and `tests/architecture.rs` sees to it.
+//!
+//! | rank | module | what it is |
+//! |---|---|---|
+//! | 14 | [`cli`] | a file a command |
+//! | 13 | [`serve`] | requests in front, background tasks behind |
+//! | 12 | [`router`], [`worker`] | every route; every task and how often it runs |
+//! | 11 | [`app`] | configuration in, everything else out |
+//! | 10 | [`schema`] | the merged roots |
+//! | 9 | [`sign_in`], [`admin`] | every way in; every privileged operation |
+//! | 8 | [`sessions`] | one sign-in on one device |
+//! | 7 | [`accounts`] | who exists |
+//! | 6 | [`audit`], [`http`] | what happened; bearer, GraphQL over HTTP, health, the page |
+//! | 5 | [`graphql`] | guards, ids, lists, errors |
+//! | 4 | [`changes`] | what replicas tell each other, and the tokens that are void |
+//! | 3 | [`tokens`], [`passwords`], [`limits`] | what a token says; what a password is; the throttle |
+//! | 2 | [`database`] | connections, and what differs between SQLite and PostgreSQL |
+//! | 1 | [`config`], [`id`] | what can be set; what things are called |
+//! | 0 | [`clock`], [`secret`] | what time it is; keys from the master secret |
+//!
+//! Without the feature `server` there remain the claims, the verifier, the revocation list, the bearer
+//! extractor and the guards: what a service needs that only reads tokens.
+//!
+//! # In your own schema
+//!
+//! Merge [`schema::IdentityQuery`] and [`schema::IdentityMutation`] with your roots, guard your fields with
+//! [`graphql::guarded`], and hand the schema to [`router::router`].
 
 // The macro `guarded` names our guards by their path from outside.
 extern crate self as portcullis;
@@ -42,3 +73,8 @@ pub mod sessions;
 pub mod sign_in;
 #[cfg(feature = "server")]
 pub mod worker;
+
+/// The README's Rust compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

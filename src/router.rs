@@ -61,6 +61,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         http: app.config.http.clone(),
         graphql: app.config.graphql.clone(),
         password_fields: &PASSWORD_FIELDS,
+        tasks: app.tasks.clone(),
     });
     let state = State {
         config: Arc::clone(&app.config),

@@ -5,12 +5,12 @@ use async_graphql::{
 };
 
 use crate::{
-    accounts::graphql::{AccountsMutation, AccountsQuery, User, UserList},
+    accounts::graphql::{AccountsMutation, AccountsQuery, User},
     admin::graphql::AdminMutation,
-    audit::graphql::{AuditEvent, AuditEventList, AuditQuery},
+    audit::graphql::{AuditEvent, AuditQuery},
     graphql::{Failure, guarded},
     id::Id,
-    sessions::graphql::{SessionList, SessionsMutation, SessionsQuery, UserSession},
+    sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
     sign_in::graphql::SignInMutation,
 };
 
@@ -63,6 +63,7 @@ impl NodeQuery {
     }
 
     /// The things of these ids, in their order, with null as in `node`.
+    #[graphql(complexity = "ids.len().saturating_mul(child_complexity.saturating_add(1))")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
@@ -103,9 +104,6 @@ pub type IdentitySchema = Schema<Query, Mutation, EmptySubscription>;
 #[must_use]
 pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-        .override_output_type_description::<UserList>("A page of accounts.")
-        .override_output_type_description::<SessionList>("A page of sessions.")
-        .override_output_type_description::<AuditEventList>("A page of the audit log.")
 }
 
 /// The schema in GraphQL's schema definition language, with the directives of the guards.

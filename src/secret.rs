@@ -75,13 +75,17 @@ impl MasterSecret {
         let mut bytes = Zeroizing::new([0; 32]);
         rand::fill(bytes.as_mut()).map_err(|_| failed(io::Error::other("no randomness")))?;
         let text = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_ref()) + "\n");
-        match create_private(path).and_then(|mut file| {
+        // Written aside and linked when it is whole, for somebody may read it at any moment.
+        let draft = path.with_extension(format!("draft-{}", std::process::id()));
+        let written = create_private(&draft).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
-            file.sync_all()
-        }) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(error)),
+            file.sync_all()?;
+            fs::hard_link(&draft, path)
+        });
+        fs::remove_file(&draft).ok();
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+            _ => {}
         }
         Self::read(path)
     }

@@ -2,20 +2,25 @@
 
 use std::{io, net::SocketAddr};
 
+use axum::Router;
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, router::router, worker};
+use crate::{app::App, worker};
 
-/// Answers requests until `stop` is cancelled; then finishes what is in flight, for as long as
+/// Answers requests with a [`router`](crate::router::router) until `stop` is cancelled; then finishes what is in flight, for as long as
 /// `http.shutdown_grace` allows.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
-    let tasks = TaskTracker::new();
-    worker::start(&app, &tasks, &stop);
-    let service = router(&app, app.schema()).into_make_service_with_connect_info::<SocketAddr>();
+pub async fn serve(
+    app: &App,
+    router: Router,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    worker::start(app, &stop);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let grace = app.config.http.shutdown_grace;
     let overdue = async {
@@ -30,7 +35,7 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
         }
     };
     stop.cancel();
-    tasks.close();
-    tasks.wait().await;
+    app.tasks.close();
+    app.tasks.wait().await;
     served
 }

@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use tokio::{sync::Notify, time::MissedTickBehavior};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{app::App, changes::Change};
 
@@ -23,16 +24,15 @@ const SWEEP_BATCH: u64 = 500;
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(1);
 
 /// Starts the background tasks. They end when `stop` is cancelled.
-pub fn start(app: &App, tasks: &TaskTracker, stop: &CancellationToken) {
-    let spawn = |task| tasks.spawn(stop.clone().run_until_cancelled_owned(task));
-    let boxed: Vec<futures_util::future::BoxFuture<'static, ()>> = vec![
+pub fn start(app: &App, stop: &CancellationToken) {
+    let tasks: [BoxFuture<'static, ()>; 4] = [
         Box::pin(read_feed(app.clone())),
         Box::pin(listen(app.clone())),
         Box::pin(reload_keys(app.clone())),
         Box::pin(sweep(app.clone())),
     ];
-    for task in boxed {
-        spawn(task);
+    for task in tasks {
+        app.tasks.spawn(stop.clone().run_until_cancelled_owned(task));
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Model {
     pub user_id: Uuid,
     /// How often the refresh token was rotated.
     pub generation: i64,
+    /// The generation with which the present chain of refresh tokens began.
+    pub chain_began: i64,
     /// SHA-256 of the salt of the refresh token that counts.
     #[sea_orm(column_type = "VarBinary(StringLen::N(32))")]
     pub salt_hash: Vec<u8>,

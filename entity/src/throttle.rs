@@ -13,6 +13,8 @@ pub struct Model {
     pub tries: i64,
     /// No further try is allowed before.
     pub blocked_until: ChronoUnixTimestampMillis,
+    /// Whether it was written down that a try was refused since.
+    pub told: bool,
     /// When everything is forgotten.
     pub forget_at: ChronoUnixTimestampMillis,
 }

@@ -42,11 +42,11 @@ fn guard(field: &mut ImplItemFn) -> Result<()> {
     field.attrs = others;
     let Some(first) = guards.first() else { return Ok(()) };
     let span = first.span();
-    let body = &field.block;
+    let body = field.block.clone();
     let guarded = match declaration(&guards)? {
         None => quote!(#body),
         Some((check, directive)) => {
-            field.attrs.push(parse_quote!(#[graphql(directive = #directive)]));
+            add_directive(field, &directive)?;
             let context = context(&field.sig, span)?;
             quote_spanned!(span=> { #check.check(#context)?; #body })
         }
@@ -64,6 +64,19 @@ fn guard(field: &mut ImplItemFn) -> Result<()> {
         }
         None => field.block = parse_quote!(#guarded),
     }
+    Ok(())
+}
+
+/// Adds the directive to the field's `#[graphql(…)]`, of which there may be one.
+fn add_directive(field: &mut ImplItemFn, directive: &Tokens) -> Result<()> {
+    let before = match field.attrs.iter().position(|attribute| attribute.path().is_ident("graphql")) {
+        Some(at) => {
+            let arguments = &field.attrs.remove(at).meta.require_list()?.tokens.clone();
+            quote!(#arguments,)
+        }
+        None => quote!(),
+    };
+    field.attrs.push(parse_quote!(#[graphql(#before directive = #directive)]));
     Ok(())
 }
 

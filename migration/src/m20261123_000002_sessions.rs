@@ -18,6 +18,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new("id").uuid().primary_key())
             .col(ColumnDef::new("user_id").uuid().not_null())
             .col(ColumnDef::new("generation").big_integer().not_null())
+            .col(ColumnDef::new("chain_began").big_integer().not_null())
             .col(ColumnDef::new("salt_hash").var_binary(32).not_null())
             .col(time("created_at").not_null())
             .col(time("last_used_at").not_null())

@@ -13,6 +13,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new("subject").string_len(96).primary_key())
             .col(ColumnDef::new("tries").big_integer().not_null())
             .col(time("blocked_until").not_null())
+            .col(ColumnDef::new("told").boolean().not_null())
             .col(time("forget_at").not_null())
             .to_owned();
         manager.create_table(table).await?;

@@ -44,8 +44,12 @@ impl Cache {
         }
         let before = self.changes.load(Ordering::Acquire);
         let Some(account) = read().await?.map(Arc::new) else { return Ok(None) };
-        if self.changes.load(Ordering::Acquire) == before {
+        let is_unchanged = || self.changes.load(Ordering::Acquire) == before;
+        if is_unchanged() {
             self.accounts.insert(id, Arc::clone(&account));
+            if !is_unchanged() {
+                self.accounts.invalidate(&id);
+            }
         }
         Ok(Some(account))
     }

@@ -27,7 +27,7 @@ pub struct AccountChanges {
 pub struct Changed {
     /// As it is now.
     pub account: Account,
-    /// What to apply once the transaction is committed.
+    /// What to commit the transaction with.
     pub change: Change,
     /// Whether the sessions that were open may not go on: the account was disabled, or has another
     /// password.
@@ -47,21 +47,20 @@ impl Accounts {
         actor: Actor<'_>,
     ) -> Result<Changed, AccountError> {
         let before = store::lock(transaction, id).await?.ok_or(AccountError::NotFound)?;
+        if can_administer(&before) && (changes.roles.is_some() || changes.disabled.is_some()) {
+            store::lock_role(transaction, ADMIN_ROLE).await?;
+        }
         let mut after = before.clone();
         let sets_password = changes.password_hash.is_some();
         self.apply(&changes, &mut after)?;
         let voids_tokens = sets_password || after.roles != before.roles || after.disabled != before.disabled;
         after.epoch += i64::from(voids_tokens);
         after.updated_at = self.clock.now();
-        let ceases_to_administer = can_administer(&before) && !can_administer(&after);
-        if ceases_to_administer {
-            store::lock_role(transaction, ADMIN_ROLE).await?;
-        }
         store::update(transaction, &after, changes.password_hash).await?;
         if after.roles != before.roles {
             store::replace_roles(transaction, id, &after.roles).await?;
         }
-        if ceases_to_administer {
+        if can_administer(&before) && !can_administer(&after) {
             self.keep_an_administrator(transaction).await?;
         }
         for action in actions(&before, &after, sets_password) {
@@ -73,7 +72,6 @@ impl Accounts {
         } else {
             Change::AccountUpdated(id)
         };
-        self.feed.append(transaction, &change).await?;
         let ends_sessions = sets_password || (after.disabled && !before.disabled);
         Ok(Changed { account: after, change, ends_sessions })
     }
@@ -95,9 +93,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Refuses what has left nobody who can administer. The caller has locked the role before it changed
-    /// anything: of two who remove each other at once, the second waits there and sees here what the
-    /// first has done, and neither waits with something in hand that the other needs.
+    /// Refuses what leaves nobody who can administer. Whoever might do that has locked the role before it
+    /// changed anything, so that of two who remove each other the second sees what the first has done.
     pub(super) async fn keep_an_administrator(
         &self,
         transaction: &impl ConnectionTrait,
@@ -120,8 +117,7 @@ impl Accounts {
     ) -> Result<Account, AccountError> {
         let transaction = self.database.begin().await?;
         let changed = self.change(&transaction, id, changes, actor).await?;
-        transaction.commit().await?;
-        self.feed.apply(&changed.change);
+        self.feed.commit(transaction, &[changed.change]).await?;
         Ok(changed.account)
     }
 

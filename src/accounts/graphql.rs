@@ -6,7 +6,6 @@ use async_graphql::{
     Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject,
     dataloader::{DataLoader, Loader},
 };
-use chrono::{DateTime, Utc};
 
 use super::{
     Account, AccountChanges, AccountError, Accounts, DisplayName, EmailAddress, Filter, Order, OrderBy,
@@ -14,7 +13,9 @@ use super::{
 };
 use crate::{
     audit::Actor,
-    graphql::{Client, Failure, List, Page, UserError, UserErrorCode, caller, guarded, node_id},
+    graphql::{
+        Client, DateTime, Failure, List, Page, UserError, UserErrorCode, caller, guarded, node_id, page_cost,
+    },
     id::{SessionId, UserId},
     sessions::{
         Sessions,
@@ -96,23 +97,24 @@ impl User {
     }
 
     /// When the account was made.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.account.created_at
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.account.created_at)
     }
 
     /// When the account was last changed by its owner or an administrator.
-    async fn updated_at(&self) -> DateTime<Utc> {
-        self.account.updated_at
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.account.updated_at)
     }
 
     /// The last sign-in; null when there was none.
-    async fn last_login_at(&self) -> Option<DateTime<Utc>> {
-        self.account.last_login_at
+    async fn last_login_at(&self) -> Option<DateTime> {
+        self.account.last_login_at.map(DateTime)
     }
 
     /// The account's open sessions, the newest first. Null unless the account is your own or your token
     /// has the scope sessions:read.
     #[nullable]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn sessions(
         &self,
         ctx: &Context<'_>,
@@ -156,7 +158,7 @@ pub async fn load_user(ctx: &Context<'_>, id: UserId, viewer: &Caller) -> Result
 }
 
 /// A list of accounts.
-pub type UserList = List<PageKey, User, UserCount>;
+pub type UserList = List<User, UserCount>;
 
 /// What a list of accounts has besides its page.
 pub struct UserCount {
@@ -269,6 +271,7 @@ impl AccountsQuery {
     /// All accounts.
     #[requires_scopes("users:read")]
     #[expect(clippy::too_many_arguments, reason = "Relay's four, a filter and an order")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn users(
         &self,
         ctx: &Context<'_>,

@@ -121,15 +121,18 @@ impl Accounts {
     /// # Errors
     /// When the database does not answer.
     pub async fn credentials(&self, login: &str) -> Result<Option<Credentials>, DbErr> {
-        if let Ok(username) = Username::parse(login)
-            && let Some(found) = store::credentials_by_username(self.database.reader(), &username).await?
-        {
-            return Ok(Some(found));
-        }
-        match EmailAddress::parse(login) {
-            Ok(email) => store::credentials_by_email(self.database.reader(), &email).await,
-            Err(_) => Ok(None),
-        }
+        let db = self.database.reader();
+        // An address comes first, or somebody could take another's address for a username and shut its
+        // owner out. Both are looked up always, so that neither shows in the time.
+        let by_email = match EmailAddress::parse(login) {
+            Ok(email) => store::credentials_by_email(db, &email).await?,
+            Err(_) => None,
+        };
+        let by_username = match Username::parse(login) {
+            Ok(username) => store::credentials_by_username(db, &username).await?,
+            Err(_) => None,
+        };
+        Ok(by_email.or(by_username))
     }
 
     /// The account as it is in the database, and the hash of its password.
@@ -172,9 +175,12 @@ impl Accounts {
         account: &Account,
         replacement: Option<String>,
     ) -> Result<bool, DbErr> {
-        let noted = store::note_login(transaction, account, self.clock.now(), replacement).await?;
-        self.cache.forget(account.id);
-        Ok(noted)
+        store::note_login(transaction, account, self.clock.now(), replacement).await
+    }
+
+    /// Reads an account anew when it is asked for next, after a sign-in that was committed.
+    pub fn forget(&self, id: UserId) {
+        self.cache.forget(id);
     }
 
     /// Whether the account, which nobody else can change from here to the end of the transaction, is

@@ -42,7 +42,7 @@ impl Admin {
         };
         let transaction = self.accounts.begin().await?;
         let account = self.accounts.create(&transaction, account, actor).await?;
-        transaction.commit().await.map_err(AdminError::Database)?;
+        self.feed.commit(transaction, &[]).await?;
         Ok(account)
     }
 }

@@ -9,8 +9,6 @@ impl Admin {
     pub async fn delete_user(&self, id: UserId, actor: Actor<'_>) -> Result<(), AdminError> {
         let transaction = self.accounts.begin().await?;
         let change = self.accounts.delete(&transaction, id, actor).await?;
-        transaction.commit().await?;
-        self.feed.apply(&change);
-        Ok(())
+        Ok(self.feed.commit(transaction, &[change]).await?)
     }
 }

@@ -49,15 +49,13 @@ impl Admin {
         };
         let transaction = self.accounts.begin().await?;
         let changed = self.accounts.change(&transaction, id, changes, actor).await?;
-        let ended = if changed.ends_sessions {
+        let mut changes = if changed.ends_sessions {
             self.sessions.end_all(&transaction, id, None, actor).await?
         } else {
             Vec::new()
         };
-        transaction.commit().await?;
-        for change in ended.iter().chain([&changed.change]) {
-            self.feed.apply(change);
-        }
+        changes.push(changed.change);
+        self.feed.commit(transaction, &changes).await?;
         Ok(changed.account)
     }
 

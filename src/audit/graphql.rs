@@ -1,12 +1,11 @@
 //! The audit log in the schema.
 
 use async_graphql::{Context, ID, InputObject, Object};
-use chrono::{DateTime, Utc};
 
 use super::{Audit, AuditAction, Event, Filter};
 use crate::{
     accounts::graphql::{User, load_user},
-    graphql::{Failure, List, Page, caller, expect_id, guarded, node_id},
+    graphql::{DateTime, Failure, List, Page, caller, expect_id, guarded, node_id, page_cost},
     id::EventId,
     sessions::graphql::UserSession,
     tokens::Caller,
@@ -48,8 +47,8 @@ impl AuditEvent {
     }
 
     /// When.
-    async fn at(&self) -> DateTime<Utc> {
-        self.event.at
+    async fn at(&self) -> DateTime {
+        DateTime(self.event.at)
     }
 
     /// Who did it; null where nobody was signed in, or the account is gone.
@@ -91,7 +90,7 @@ impl AuditEvent {
 }
 
 /// A list of events.
-pub type AuditEventList = List<EventId, AuditEvent>;
+pub type AuditEventList = List<AuditEvent>;
 
 /// Which events. What is left out does not matter.
 #[derive(Default, InputObject)]
@@ -101,15 +100,20 @@ pub struct AuditEventFilter {
     /// Those of these kinds.
     actions: Option<Vec<AuditAction>>,
     /// Those at or after this time.
-    since: Option<DateTime<Utc>>,
+    since: Option<DateTime>,
     /// Those before this time.
-    until: Option<DateTime<Utc>>,
+    until: Option<DateTime>,
 }
 
 impl AuditEventFilter {
     fn parse(self) -> Result<Filter, Failure> {
         let user = self.user.map(|id| expect_id(&id, "filter.user")).transpose()?;
-        Ok(Filter { user, actions: self.actions, since: self.since, until: self.until })
+        Ok(Filter {
+            user,
+            actions: self.actions,
+            since: self.since.map(|time| time.0),
+            until: self.until.map(|time| time.0),
+        })
     }
 }
 
@@ -123,6 +127,7 @@ impl AuditQuery {
     /// What happened, the newest first.
     #[requires_scopes("audit:read")]
     #[expect(clippy::too_many_arguments, reason = "Relay's four and a filter")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn audit_events(
         &self,
         ctx: &Context<'_>,

@@ -1,10 +1,14 @@
 //! The rows of the audit log.
 
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
 use entity::audit_event::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder,
     QuerySelect, prelude::ChronoUnixTimestampMillis as Millis,
 };
+use uuid::Uuid;
 
 use super::{AuditAction, Event};
 use crate::{
@@ -24,6 +28,15 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Those before this time.
     pub until: Option<Timestamp>,
+}
+
+/// How far the time of an event and the time in its id may lie apart.
+const MARGIN: TimeDelta = TimeDelta::seconds(1);
+
+/// The least id that carries this time, so that a range of times is a range of the primary key.
+fn first_id_at(time: Timestamp) -> Uuid {
+    let milliseconds = u64::try_from(time.timestamp_millis()).unwrap_or(0);
+    Uuid::from_u128(u128::from(milliseconds & 0xffff_ffff_ffff) << 80)
 }
 
 pub(super) async fn insert(db: &impl ConnectionTrait, event: &Event) -> Result<(), DbErr> {
@@ -55,13 +68,15 @@ pub(super) async fn list(
         query = query.filter(Column::UserId.eq(user.uuid()));
     }
     if let Some(actions) = &filter.actions {
-        query = query.filter(Column::Action.is_in(actions.iter().map(|action| action.name())));
+        let names: BTreeSet<_> = actions.iter().map(|action| action.name()).collect();
+        query = query.filter(Column::Action.is_in(names));
     }
     if let Some(since) = filter.since {
-        query = query.filter(Column::At.gte(Millis(since)));
+        query =
+            query.filter(Column::At.gte(Millis(since))).filter(Column::Id.gte(first_id_at(since - MARGIN)));
     }
     if let Some(until) = filter.until {
-        query = query.filter(Column::At.lt(Millis(until)));
+        query = query.filter(Column::At.lt(Millis(until))).filter(Column::Id.lt(first_id_at(until + MARGIN)));
     }
     if let Some(after) = page.after {
         query = query.filter(Column::Id.lt(after.uuid()));

@@ -4,16 +4,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{DatabaseTransaction, DbErr};
 
 use super::{Change, Revocations, store};
 use crate::{
     clock::{Clock, Timestamp},
-    database::{Database, LONGEST_TRANSACTION_SECONDS},
+    database::{Database, LONGEST_STATEMENT_SECONDS},
 };
 
-/// How far back the tail is read again, for rows do not commit in the order of their ids.
-const OVERLAP: Duration = Duration::from_secs(LONGEST_TRANSACTION_SECONDS + 2);
+/// How far back the tail is read again, for rows do not commit in the order of their ids. From its id to
+/// its commit a row lies in a statement, a pause and a COMMIT, each of which the database bounds.
+const OVERLAP: Duration = Duration::from_secs(3 * LONGEST_STATEMENT_SECONDS + 2);
 
 /// How long the feed may be unreadable before this replica says that it is not ready.
 const STALE_AFTER: Duration = Duration::from_secs(10);
@@ -69,19 +70,22 @@ impl Feed {
         self.observers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(observer));
     }
 
-    /// Writes a change in the transaction that makes it. When that is committed: [`Feed::apply`].
+    /// Commits a transaction with the changes that it makes, and lets them take effect on this replica
+    /// without waiting for the feed. They are written last, so that little time passes between an id and
+    /// its row's being seen: see [`OVERLAP`].
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn append(&self, transaction: &impl ConnectionTrait, change: &Change) -> Result<(), DbErr> {
+    /// When the database does not answer; then nothing was changed.
+    pub async fn commit(&self, transaction: DatabaseTransaction, changes: &[Change]) -> Result<(), DbErr> {
         let now = self.clock.now();
-        store::insert(transaction, change, now, self.until(now)).await?;
-        Database::notify(transaction).await
-    }
-
-    /// Lets a committed change take effect on this replica without waiting for the feed.
-    pub fn apply(&self, change: &Change) {
-        self.apply_until(change, self.until(self.clock.now()));
+        let until = now + self.config.longest_token;
+        Database::notify(&transaction).await?;
+        store::insert(&transaction, changes, now, until).await?;
+        transaction.commit().await?;
+        for change in changes {
+            self.apply(change, until);
+        }
+        Ok(())
     }
 
     /// Reads what is new and applies it.
@@ -96,7 +100,7 @@ impl Feed {
         let newest = rows.last().map_or(behind, |row| row.id);
         for row in rows {
             if self.tail().applied.insert(row.id) {
-                self.apply_until(&row.change, row.until);
+                self.apply(&row.change, row.until);
             }
         }
         self.tail().advance(started, newest);
@@ -119,11 +123,7 @@ impl Feed {
         store::delete_until(self.database.writer(), now, batch).await
     }
 
-    fn until(&self, now: Timestamp) -> Timestamp {
-        now + self.config.longest_token
-    }
-
-    fn apply_until(&self, change: &Change, until: Timestamp) {
+    fn apply(&self, change: &Change, until: Timestamp) {
         self.revocations.apply(change, until);
         for observer in self.observers.read().unwrap_or_else(PoisonError::into_inner).iter() {
             observer(change);

@@ -1,9 +1,8 @@
 //! The change feed: what one replica does and every replica must know, and the list of void tokens
 //! that it fills.
 //!
-//! Whoever ends a session or changes what an access token says appends a [`Change`] in the transaction
-//! that does it, and applies it when that is committed. All replicas read the feed; applying a change
-//! twice does nothing. To tell of something new: a variant, its row in `store.rs`, and an observer.
+//! Whoever ends a session or changes what an access token says hands the [`Change`] to [`Feed::commit`]
+//! with the transaction that does it. All replicas read the feed; applying a change twice does nothing. To tell of something new: a variant, its row in `store.rs`, and an observer.
 
 #[cfg(feature = "server")]
 mod feed;

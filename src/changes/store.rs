@@ -21,28 +21,33 @@ pub(super) struct ChangeRow {
     pub(super) until: Timestamp,
 }
 
-/// Appends a change.
+/// Appends changes.
 pub(super) async fn insert(
     db: &impl ConnectionTrait,
-    change: &Change,
+    changes: &[Change],
     at: Timestamp,
     until: Timestamp,
 ) -> Result<(), DbErr> {
-    let (kind, subject, epoch) = match change {
-        Change::SessionEnded(session) => ("session", Some(session.uuid()), None),
-        Change::TokensVoided { user, epoch } => ("account", Some(user.uuid()), Some(*epoch)),
-        Change::AccountUpdated(user) => ("account", Some(user.uuid()), None),
-        Change::KeysChanged => ("keys", None, None),
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let row = |change: &Change| {
+        let (kind, subject, epoch) = match change {
+            Change::SessionEnded(session) => ("session", Some(session.uuid()), None),
+            Change::TokensVoided { user, epoch } => ("account", Some(user.uuid()), Some(*epoch)),
+            Change::AccountUpdated(user) => ("account", Some(user.uuid()), None),
+            Change::KeysChanged => ("keys", None, None),
+        };
+        ActiveModel {
+            id: NotSet,
+            kind: Set(kind.to_owned()),
+            subject: Set(subject),
+            epoch: Set(epoch),
+            at: Set(Millis(at)),
+            until: Set(Millis(until)),
+        }
     };
-    let row = ActiveModel {
-        id: NotSet,
-        kind: Set(kind.to_owned()),
-        subject: Set(subject),
-        epoch: Set(epoch),
-        at: Set(Millis(at)),
-        until: Set(Millis(until)),
-    };
-    Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+    Entity::insert_many(changes.iter().map(row)).exec_without_returning(db).await.map(|_| ())
 }
 
 /// The changes with a higher id that still matter, in the order of their ids.

@@ -4,7 +4,7 @@ use clap::Args;
 use tokio::{net::TcpListener, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, clock::Clock, config, serve};
+use crate::{app::App, clock::Clock, config, router::router, serve};
 
 /// Runs the server.
 #[derive(Args, Default)]
@@ -31,7 +31,8 @@ impl Serve {
                 signal::ctrl_c().await.ok();
                 stopper.cancel();
             };
-            let (served, ()) = tokio::join!(serve::serve(app, listener, stop), signalled);
+            let (served, ()) =
+                tokio::join!(serve::serve(&app, router(&app, app.schema()), listener, stop), signalled);
             Ok(served?)
         })
     }

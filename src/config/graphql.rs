@@ -18,8 +18,10 @@ pub struct GraphqlConfig {
     pub max_root_fields: usize,
     /// The most directives in a document.
     pub max_directives: usize,
-    /// The most fields of an operation, fragments counted wherever they are spread.
+    /// The most fields in a document, fragments counted wherever they are spread.
     pub max_fields: usize,
+    /// The most fields that an operation may answer with, a list counted by the size of its page.
+    pub max_complexity: usize,
 }
 
 /// Who may ask for the schema.
@@ -44,6 +46,7 @@ impl Default for GraphqlConfig {
             max_root_fields: 20,
             max_directives: 50,
             max_fields: 500,
+            max_complexity: 10_000,
         }
     }
 }
@@ -54,6 +57,7 @@ impl GraphqlConfig {
             (self.max_depth, "graphql.max_depth"),
             (self.max_root_fields, "graphql.max_root_fields"),
             (self.max_fields, "graphql.max_fields"),
+            (self.max_complexity, "graphql.max_complexity"),
         ] {
             require(limit >= 1, key, "must be at least 1")?;
         }

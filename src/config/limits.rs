@@ -18,6 +18,8 @@ pub struct LimitsConfig {
     pub address: Ladder,
     /// Registrations from one address (IPv6: from one /64).
     pub register: Ladder,
+    /// How many sessions an account may have; the next ends the oldest. Counts also when `enabled` is false.
+    pub sessions_per_account: u64,
 }
 
 /// Some tries are free; then each doubles the wait before the next, up to a longest one. What is
@@ -52,6 +54,7 @@ impl Default for LimitsConfig {
             account: ladder(50, 1),
             address: ladder(100, 15),
             register: ladder(20, 15),
+            sessions_per_account: 100,
         }
     }
 }
@@ -73,6 +76,7 @@ impl LimitsConfig {
             let key = format!("limits.{name}.forget_after");
             require_between(ladder.forget_after, ladder.longest_delay, 30 * day, &key)?;
         }
-        Ok(())
+        let most = self.sessions_per_account;
+        require((1..=1000).contains(&most), "limits.sessions_per_account", "must be between 1 and 1000")
     }
 }

@@ -88,6 +88,12 @@ impl TokensConfig {
             "tokens.issuer",
             "must not be empty",
         )?;
+        let size = serde_json::to_vec(&self.custom_claims).map_or(usize::MAX, |claims| claims.len());
+        require(
+            size <= 2048,
+            "tokens.custom_claims",
+            "must have at most 2048 bytes as JSON, or no header holds the token",
+        )?;
         for name in self.custom_claims.keys() {
             let key = format!("tokens.custom_claims.{name}");
             require(

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use secrecy::ExposeSecret;
 
-use super::{Database, LONGEST_TRANSACTION_SECONDS};
+use super::{Database, LONGEST_STATEMENT_SECONDS};
 use crate::config::Config;
 
 /// How long a request waits for a connection before the database counts as away.
@@ -68,7 +68,7 @@ impl Database {
             .test_before_acquire_if_idle_for(Duration::from_secs(1))
             .sqlx_logging(false)
             .map_sqlx_postgres_opts(|options: PgConnectOptions| {
-                let limit = format!("{LONGEST_TRANSACTION_SECONDS}s");
+                let limit = format!("{LONGEST_STATEMENT_SECONDS}s");
                 options.application_name("portcullis").options([
                     ("statement_timeout", limit.as_str()),
                     ("idle_in_transaction_session_timeout", limit.as_str()),
@@ -115,8 +115,9 @@ impl Database {
     }
 }
 
-/// The URL as it may be shown.
+/// The URL as it may be shown: without its user, its password and its parameters.
 fn without_password(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
         _ => url.to_owned(),

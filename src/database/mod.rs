@@ -20,9 +20,9 @@ pub use self::{
     migrate::Migrations,
 };
 
-/// The longest that a transaction may take, in seconds. PostgreSQL enforces it statement by statement;
-/// whoever reads the change feed looks back further than this.
-pub const LONGEST_TRANSACTION_SECONDS: u64 = 10;
+/// The longest that a statement may take, and that a transaction may pause between two, in seconds.
+/// PostgreSQL sees to it; whoever reads the change feed relies on it.
+pub const LONGEST_STATEMENT_SECONDS: u64 = 10;
 
 /// A handle on the database. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -64,6 +64,8 @@ impl Database {
     pub async fn begin_exclusive(&self) -> Result<DatabaseTransaction, DbErr> {
         let transaction = self.begin().await?;
         if self.backend() == DbBackend::Postgres {
+            // What is exclusive may take its time: a migration, or waiting for another replica's.
+            transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
             transaction.execute_unprepared("SELECT pg_advisory_xact_lock(7237123)").await?;
         }
         Ok(transaction)

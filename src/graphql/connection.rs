@@ -1,9 +1,8 @@
+use std::borrow::Cow;
+
 use async_graphql::{
-    ObjectType, OutputType,
-    connection::{
-        Connection, CursorType, DefaultConnectionName, DefaultEdgeName, Edge, EmptyFields, EnableNodesField,
-        OpaqueCursor,
-    },
+    Object, ObjectType, OutputType, SimpleObject, TypeName,
+    connection::{CursorType, EmptyFields, OpaqueCursor},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -15,16 +14,89 @@ const MAX_PAGE: i32 = 100;
 /// The items of a page when nobody says how many.
 const DEFAULT_PAGE: i32 = 25;
 
-/// A list that is paged by key (Relay's connection specification), over keys of type `K`.
-pub type List<K, Node, Extra = EmptyFields> = Connection<
-    OpaqueCursor<K>,
-    Node,
-    Extra,
-    EmptyFields,
-    DefaultConnectionName,
-    DefaultEdgeName,
-    EnableNodesField,
->;
+/// A page of a list of `Node`, which is paged by key (Relay's connection specification). `Extra` are
+/// fields of the list besides.
+pub struct List<Node, Extra = EmptyFields> {
+    edges: Vec<Edge<Node>>,
+    page_info: PageInfo,
+    extra: Extra,
+}
+
+/// An item of a list and its place.
+struct Edge<Node> {
+    cursor: String,
+    node: Node,
+}
+
+/// Where a page stands in its list.
+#[derive(Clone, SimpleObject)]
+pub struct PageInfo {
+    /// Whether the list goes on behind this page.
+    has_next_page: bool,
+    /// Whether there is something before this page.
+    has_previous_page: bool,
+    /// The cursor of the page's first item; null when it has none.
+    start_cursor: Option<String>,
+    /// The cursor of the page's last item; null when it has none.
+    end_cursor: Option<String>,
+}
+
+/// A page of a list.
+#[Object(name_type)]
+impl<Node: OutputType, Extra: ObjectType> List<Node, Extra> {
+    /// The items of the page, each with its place in the list.
+    async fn edges(&self) -> &[Edge<Node>] {
+        &self.edges
+    }
+
+    /// The items of the page.
+    async fn nodes(&self) -> Vec<&Node> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where the page stands in the list.
+    async fn page_info(&self) -> &PageInfo {
+        &self.page_info
+    }
+
+    #[graphql(flatten)]
+    async fn extra(&self) -> &Extra {
+        &self.extra
+    }
+}
+
+impl<Node: OutputType, Extra: ObjectType> TypeName for List<Node, Extra> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", Node::type_name()).into()
+    }
+}
+
+/// An item of a list and its place.
+#[Object(name_type)]
+impl<Node: OutputType> Edge<Node> {
+    /// The place of the item in the list, for `after` and `before`.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The item.
+    async fn node(&self) -> &Node {
+        &self.node
+    }
+}
+
+impl<Node: OutputType> TypeName for Edge<Node> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", Node::type_name()).into()
+    }
+}
+
+/// What a page costs when each of its items costs `item`: for the `complexity` of a field.
+#[must_use]
+pub fn page_cost(first: Option<i32>, last: Option<i32>, item: usize) -> usize {
+    let count = first.or(last).unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
+    usize::try_from(count).unwrap_or(1).saturating_mul(item.saturating_add(1))
+}
 
 /// From which end of the range a page is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,24 +154,31 @@ impl<K: Serialize + DeserializeOwned + Send + Sync> Page<K> {
 
     /// Makes the list from the rows that were read from the page's end of the range, nearest first, at
     /// most [`Page::limit`] of them.
-    pub fn list<Row, Node: OutputType, Extra: ObjectType>(
+    pub fn list<Row, Node, Extra>(
         self,
         mut rows: Vec<Row>,
         extra: Extra,
         key: impl Fn(&Row) -> K,
         node: impl Fn(Row) -> Node,
-    ) -> List<K, Node, Extra> {
+    ) -> List<Node, Extra> {
         let has_more = rows.len() > self.count;
         rows.truncate(self.count);
-        let (has_previous, has_next) = match self.direction {
+        let (has_previous_page, has_next_page) = match self.direction {
             Direction::Forward => (self.after.is_some(), has_more),
             Direction::Backward => (has_more, self.before.is_some()),
         };
         if self.direction == Direction::Backward {
             rows.reverse();
         }
-        let mut list = Connection::with_additional_fields(has_previous, has_next, extra);
-        list.edges.extend(rows.into_iter().map(|row| Edge::new(OpaqueCursor(key(&row)), node(row))));
-        list
+        let edge = |row| Edge { cursor: OpaqueCursor(key(&row)).encode_cursor(), node: node(row) };
+        let edges: Vec<_> = rows.into_iter().map(edge).collect();
+        let cursor = |edge: Option<&Edge<Node>>| edge.map(|edge| edge.cursor.clone());
+        let page_info = PageInfo {
+            has_next_page,
+            has_previous_page,
+            start_cursor: cursor(edges.first()),
+            end_cursor: cursor(edges.last()),
+        };
+        List { edges, page_info, extra }
     }
 }

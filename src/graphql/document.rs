@@ -21,9 +21,10 @@ pub struct Prepared {
     pub introspects: bool,
 }
 
-/// Parses the document of a request and holds its operations against the limits.
-/// `password_fields` are the mutations that check a password: an
-/// operation may hold one of them, so that each guess is a request of its own.
+/// Parses the document of a request and holds it against the limits. `password_fields` are the mutations that check a password: an operation may
+/// hold one of them, so that each guess is a request of its own.
+///
+/// All operations of the document count, for all of them are validated.
 ///
 /// # Errors
 /// `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` when there is no such operation, or
@@ -34,9 +35,14 @@ pub fn prepare(
     password_fields: &[&str],
 ) -> Result<Prepared, Failure> {
     let document = parse(&request.query)?;
+    let mut census = Census { document: &document, limits, aliases: 0, directives: 0, fields: 0 };
+    for fragment in document.fragments.values() {
+        census.count_definition(&fragment.node.selection_set.node)?;
+    }
+    for (_, operation) in document.operations.iter() {
+        census.count(&operation.node.selection_set.node, 1, 0)?;
+    }
     let operation = operation(&document, request.operation_name.as_deref())?;
-    let census = Census { document: &document, limits, aliases: 0, directives: 0, fields: 0 };
-    count_all(&census)?;
     let root = census.root_fields(&operation.selection_set.node);
     if root.len() > limits.max_root_fields {
         return Err(Failure::limit("graphql.max_root_fields", limits.max_root_fields));
@@ -53,18 +59,6 @@ pub fn prepare(
     coerce_variables(operation, &mut request.variables)?;
     request.set_parsed_query(document);
     Ok(prepared)
-}
-
-/// Holds every operation against the limits: the executor validates those that it does not run as well.
-fn count_all(census: &Census<'_>) -> Result<(), Failure> {
-    const MAX_OPERATIONS: usize = 50;
-    let operations = &census.document.operations;
-    if operations.iter().count() > MAX_OPERATIONS {
-        return Err(Failure::limit("the number of operations in a document", MAX_OPERATIONS));
-    }
-    operations
-        .iter()
-        .try_for_each(|(_, operation)| census.clone().count(&operation.node.selection_set.node, 1))
 }
 
 /// Fills in the defaults, for the executor reads @skip and @include from the variables alone; and asks for
@@ -86,7 +80,7 @@ fn coerce_variables(operation: &OperationDefinition, variables: &mut Variables) 
 
 /// The parser recurses with the brackets of the document, so their depth is looked at first.
 fn parse(query: &str) -> Result<ExecutableDocument, Failure> {
-    const MAX_BRACKETS: usize = 100;
+    const MAX_BRACKETS: usize = 64;
     if bracket_depth(query) > MAX_BRACKETS {
         return Err(Failure::limit("the depth of brackets", MAX_BRACKETS));
     }
@@ -99,18 +93,35 @@ fn parse(query: &str) -> Result<ExecutableDocument, Failure> {
     })
 }
 
-/// The deepest nesting of brackets. Those in strings and comments count too, which errs on the safe side.
+/// The deepest nesting of brackets outside of strings and comments (GraphQL specification §2.1).
 fn bracket_depth(query: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
-    for byte in query.bytes() {
+    let mut rest = query.as_bytes();
+    while let Some((byte, mut after)) = rest.split_first() {
         match byte {
             b'{' | b'[' | b'(' => depth += 1,
             b'}' | b']' | b')' => depth = depth.saturating_sub(1),
+            b'#' => after = behind(after, |text| text.starts_with(b"\n") || text.starts_with(b"\r")),
+            b'"' if after.starts_with(b"\"\"") => {
+                after = behind(&after[2..], |text| text.starts_with(b"\"\"\""));
+                after = after.get(2..).unwrap_or_default();
+            }
+            b'"' => after = behind(after, |text| text.starts_with(b"\"") || text.starts_with(b"\n")),
             _ => {}
         }
         deepest = deepest.max(depth);
+        rest = after;
     }
     deepest
+}
+
+/// The text behind the first place where it ends; what a backslash stands before ends nothing.
+fn behind(text: &[u8], ends: impl Fn(&[u8]) -> bool) -> &[u8] {
+    let mut at = 0;
+    while at < text.len() && !ends(&text[at..]) {
+        at += if text[at] == b'\\' { 2 } else { 1 };
+    }
+    text.get(at + 1..).unwrap_or_default()
 }
 
 /// The operation that the request means (GraphQL specification §6.1).
@@ -132,9 +143,14 @@ fn operation<'a>(
     }
 }
 
-/// Counts what an operation asks for. Fragments count wherever they are spread; since each spread
-/// counts as well, a fragment that spreads itself runs into the limit.
-#[derive(Clone)]
+/// The fields of introspection that list what has such fields in turn. Nested, they multiply.
+const INTROSPECTION_LISTS: [&str; 4] = ["fields", "inputFields", "interfaces", "possibleTypes"];
+
+/// How deep these may be nested. The query of every tool nests them once.
+const MAX_INTROSPECTION_LISTS: usize = 2;
+
+/// Counts what a document asks for. Fragments count wherever they are spread; since each spread counts as
+/// well, a fragment that spreads itself runs into the limit.
 struct Census<'a> {
     document: &'a ExecutableDocument,
     limits: &'a GraphqlConfig,
@@ -144,27 +160,47 @@ struct Census<'a> {
 }
 
 impl<'a> Census<'a> {
-    fn count(&mut self, selections: &'a SelectionSet, depth: usize) -> Result<(), Failure> {
+    /// Counts the selections of a fragment where it is defined, whether or not anything spreads it, for
+    /// validation looks at each.
+    fn count_definition(&mut self, selections: &'a SelectionSet) -> Result<(), Failure> {
+        for selection in &selections.items {
+            self.fields += 1;
+            if self.fields > self.limits.max_fields {
+                return Err(Failure::limit("graphql.max_fields", self.limits.max_fields));
+            }
+            if !matches!(selection.node, Selection::FragmentSpread(_))
+                && let Some(inner) = self.inside(&selection.node)
+            {
+                self.count_definition(inner)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, selections: &'a SelectionSet, depth: usize, lists: usize) -> Result<(), Failure> {
         let limits = self.limits;
         for selection in &selections.items {
             self.fields += 1;
             self.directives += selection.node.directives().len();
+            let (mut inner_depth, mut inner_lists) = (depth, lists);
             if let Selection::Field(field) = &selection.node {
                 self.aliases += usize::from(field.node.alias.is_some());
+                inner_depth += 1;
+                inner_lists += usize::from(INTROSPECTION_LISTS.contains(&field.node.name.node.as_str()));
             }
             for (count, most, name) in [
                 (depth, limits.max_depth, "graphql.max_depth"),
                 (self.fields, limits.max_fields, "graphql.max_fields"),
                 (self.directives, limits.max_directives, "graphql.max_directives"),
                 (self.aliases, limits.max_aliases, "graphql.max_aliases"),
+                (inner_lists, MAX_INTROSPECTION_LISTS, "the depth of lists in introspection"),
             ] {
                 if count > most {
                     return Err(Failure::limit(name, most));
                 }
             }
-            let is_field = matches!(selection.node, Selection::Field(_));
             if let Some(inner) = self.inside(&selection.node) {
-                self.count(inner, depth + usize::from(is_field))?;
+                self.count(inner, inner_depth, inner_lists)?;
             }
         }
         Ok(())
@@ -189,5 +225,22 @@ impl<'a> Census<'a> {
                 Some(&fragment.node.selection_set.node)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bracket_depth;
+
+    #[test]
+    fn brackets_in_strings_and_comments_do_not_count() {
+        assert_eq!(bracket_depth("{ a(b: [1, {c: 2}]) { d } }"), 4);
+        assert_eq!(bracket_depth(&"[#]\n".repeat(50)), 50);
+        assert_eq!(bracket_depth(&"[\"]\"".repeat(50)), 50);
+        assert_eq!(bracket_depth(&"[\"\"\"]\"\"\"".repeat(50)), 50);
+        assert_eq!(bracket_depth(&"[\"\\\"]\"".repeat(50)), 50);
+        assert_eq!(bracket_depth("\"[[[[\" # {{{{\n{ a }"), 1);
+        assert_eq!(bracket_depth("\"\"\" \" [[[ \\\"\"\" [ \"\"\" { a }"), 1);
+        assert_eq!(bracket_depth("\"unterminated ]\n[[[ \\"), 3);
     }
 }

@@ -60,6 +60,6 @@ pub fn authenticated() {}
 /// Otherwise: null here, and UNAUTHENTICATED without a valid token, FORBIDDEN with one.
 #[TypeDirective(name = "requiresScopes", location = "FieldDefinition", location = "Object")]
 pub fn requires_scopes(
-    #[graphql(desc = "Lists of scopes, of which the token holds one in full.")] scopes: Vec<Vec<String>>,
+    #[graphql(desc = "Lists of scopes, one of which the token must hold in full.")] scopes: Vec<Vec<String>>,
 ) {
 }

@@ -10,6 +10,8 @@ mod guard;
 #[cfg(feature = "server")]
 mod connection;
 #[cfg(feature = "server")]
+mod date_time;
+#[cfg(feature = "server")]
 mod document;
 #[cfg(feature = "server")]
 mod id;
@@ -20,7 +22,8 @@ pub use portcullis_macros::guarded;
 
 #[cfg(feature = "server")]
 pub use self::{
-    connection::{Direction, List, Page},
+    connection::{Direction, List, Page, PageInfo, page_cost},
+    date_time::DateTime,
     document::{Prepared, prepare},
     id::{expect_id, node_id},
     user_error::{UserError, UserErrorCode},

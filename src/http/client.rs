@@ -32,9 +32,9 @@ impl Proxies {
             if !self.trusts(address) {
                 break;
             }
-            match hop.trim().parse::<IpAddr>() {
-                Ok(hop) => address = hop.to_canonical(),
-                Err(_) => break,
+            match read_hop(hop.trim()) {
+                Some(hop) => address = hop,
+                None => break,
             }
         }
         address
@@ -43,6 +43,13 @@ impl Proxies {
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
+}
+
+/// An address as proxies write it: bare, with a port, or in brackets.
+fn read_hop(hop: &str) -> Option<IpAddr> {
+    let bare = hop.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse().or_else(|_| hop.parse().map(|socket: SocketAddr| socket.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
 #[cfg(test)]
@@ -65,6 +72,9 @@ mod tests {
         assert_eq!(address(&["192.0.2.0/24"], "192.0.2.9", "10.0.0.1, 203.0.113.7"), "203.0.113.7");
         assert_eq!(address(&["192.0.2.0/24"], "192.0.2.9", "203.0.113.7, 192.0.2.8"), "203.0.113.7");
         assert_eq!(address(&["192.0.2.0/24"], "192.0.2.9", "nonsense"), "192.0.2.9");
+        assert_eq!(address(&["192.0.2.0/24"], "192.0.2.9", "203.0.113.7:4711"), "203.0.113.7");
+        assert_eq!(address(&["192.0.2.0/24"], "192.0.2.9", "[2001:db8::1]"), "2001:db8::1");
+        assert_eq!(address(&["192.0.2.0/24"], "192.0.2.9", "[2001:db8::1]:4711"), "2001:db8::1");
         assert_eq!(address(&["127.0.0.0/8"], "::ffff:127.0.0.1", "2001:db8::1"), "2001:db8::1");
     }
 }

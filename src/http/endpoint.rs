@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_graphql::{Executor, Request as Operation, parser::types::OperationType};
 use axum::{
@@ -9,6 +9,8 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::{
     Gate, Proxies, RequestId, cookie,
@@ -39,6 +41,8 @@ pub struct Endpoint<E> {
     pub graphql: GraphqlConfig,
     /// The mutations that check a password, of which an operation may hold one.
     pub password_fields: &'static [&'static str],
+    /// Where operations run, so that one that has begun goes on when its client hangs up.
+    pub tasks: TaskTracker,
 }
 
 /// A request that does not reach the executor, and its status.
@@ -72,7 +76,7 @@ pub async fn graphql<E: Executor>(
         Ok(prepared) => prepared,
         Err(failure) => return refuse(failure),
     };
-    if parts.method == Method::GET && prepared.kind != OperationType::Query {
+    if is_safe(&parts.method) && prepared.kind != OperationType::Query {
         return respond::only_post(media, &request_id);
     }
     let caller = endpoint.gate.caller(&parts.headers);
@@ -85,21 +89,31 @@ pub async fn graphql<E: Executor>(
         .data(caller)
         .data(endpoint.proxies.client(peer, &parts.headers))
         .data(cookie::read_refresh_cookie(&parts.headers));
-    let execution = endpoint.executor.execute(operation);
-    match tokio::time::timeout(endpoint.http.request_timeout, execution).await {
-        Ok(answer) => respond::answer(answer, media, &request_id),
+    let executor = endpoint.executor.clone();
+    let execution = async move { executor.execute(operation).await }.in_current_span();
+    match tokio::time::timeout(endpoint.http.request_timeout, endpoint.tasks.spawn(execution)).await {
+        Ok(Ok(answer)) => respond::answer(answer, media, &request_id),
+        Ok(Err(_)) => {
+            tracing::error!("an operation panicked");
+            respond::failure(Failure::masked(), StatusCode::INTERNAL_SERVER_ERROR, media, &request_id)
+        }
         Err(_) => {
             tracing::warn!("the request took longer than http.request_timeout");
-            let failure = Failure::unavailable(endpoint.http.request_timeout);
+            let failure = Failure::unavailable(Duration::from_secs(1));
             respond::failure(failure, StatusCode::SERVICE_UNAVAILABLE, media, &request_id)
         }
     }
 }
 
+/// GET and HEAD change nothing (RFC 9110 §9.2.1).
+fn is_safe(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
 impl<E> Endpoint<E> {
     async fn read(&self, parts: &Parts, body: Body) -> Result<Operation, Refusal> {
         let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message));
-        if parts.method == Method::GET {
+        if is_safe(&parts.method) {
             return required(from_query_string(&parts.uri).map_err(bad)?);
         }
         refuse_forgery(&parts.headers)?;
@@ -168,11 +182,15 @@ fn json_fault(what: &str, error: &serde_json::Error) -> String {
 
 /// The parameter `query` has no default (GraphQL over HTTP §5.1).
 fn required(operation: Operation) -> Result<Operation, Refusal> {
-    if operation.query.is_empty() {
-        let failure = Failure::bad_input("The request has no query.");
-        return Err(Refusal(StatusCode::BAD_REQUEST, failure));
+    if !operation.query.is_empty() {
+        return Ok(operation);
     }
-    Ok(operation)
+    if operation.extensions.contains_key("persistedQuery") {
+        // Apollo clients then send the document in full, at once and from then on.
+        let failure = Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported");
+        return Err(Refusal(StatusCode::OK, failure));
+    }
+    Err(Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The request has no query.")))
 }
 
 /// Refuses a POST that the form of another site could have sent with the user's cookies.

@@ -38,6 +38,8 @@ pub enum Permit {
     Refused {
         /// Whole seconds, at least one.
         retry_after: Duration,
+        /// Whether it is the first refusal since the wait began; the others need not be written down.
+        is_new: bool,
     },
 }
 
@@ -93,16 +95,11 @@ impl Throttle {
     /// # Errors
     /// When the database does not answer.
     pub async fn password(&self, account: &str, address: IpAddr) -> Result<Permit, DbErr> {
-        let account = account.to_owned();
-        self.ask(&[
-            Subject::Account(account.clone()),
-            Subject::Address(address),
-            Subject::Pair(account, address),
-        ])
-        .await
+        self.ask(&password_subjects(account, address)).await
     }
 
-    /// Takes a try back that [`Throttle::password`] counted and that was right.
+    /// Takes a try back that [`Throttle::password`] counted and that was right; the account's failures from
+    /// there are forgiven.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -114,6 +111,21 @@ impl Throttle {
         store::take_back(&transaction, &Subject::Account(account.to_owned()).key()).await?;
         store::take_back(&transaction, &Subject::Address(address).key()).await?;
         store::delete(&transaction, &Subject::Pair(account.to_owned(), address).key()).await?;
+        transaction.commit().await
+    }
+
+    /// Takes a try back that [`Throttle::password`] counted and that did not take place.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn take_back(&self, account: &str, address: IpAddr) -> Result<(), DbErr> {
+        if !self.config.enabled {
+            return Ok(());
+        }
+        let transaction = self.database.begin().await?;
+        for subject in password_subjects(account, address) {
+            store::take_back(&transaction, &subject.key()).await?;
+        }
         transaction.commit().await
     }
 
@@ -133,32 +145,48 @@ impl Throttle {
         store::delete_forgotten(self.database.writer(), self.clock.now(), batch).await
     }
 
-    /// Counts a try of each subject, or of none when one of them has to wait. The subjects are always
-    /// given in the same order, so that two transactions cannot wait for each other.
+    /// Counts a try of each subject, or of none when one of them has to wait.
     async fn ask(&self, subjects: &[Subject]) -> Result<Permit, DbErr> {
         if !self.config.enabled {
             return Ok(Permit::Granted);
         }
         let now = self.clock.now();
+        // Who has to wait anyway costs the writer nothing, however often they ask.
+        if let Some(permit) = self.refuse(subjects, now).await? {
+            return Ok(permit);
+        }
         let transaction = self.database.begin().await?;
         for subject in subjects {
             let ladder = subject.ladder(&self.config);
             let key = subject.key();
-            let forget_at = now + ladder.forget_after;
-            match store::count(&transaction, &key, now, forget_at).await? {
-                store::Counted::Try(tries) => {
-                    let blocked_until = now + ladder.delay_after(tries);
-                    store::block(&transaction, &key, blocked_until).await?;
-                }
-                store::Counted::BlockedUntil(until) => {
+            match store::count(&transaction, &key, now, now + ladder.forget_after).await? {
+                Some(tries) => store::block(&transaction, &key, now + ladder.delay_after(tries)).await?,
+                None => {
                     transaction.rollback().await?;
-                    return Ok(Permit::Refused { retry_after: whole_seconds(until, now) });
+                    let second = Permit::Refused { retry_after: Duration::from_secs(1), is_new: false };
+                    return Ok(self.refuse(subjects, now).await?.unwrap_or(second));
                 }
             }
         }
         transaction.commit().await?;
         Ok(Permit::Granted)
     }
+
+    /// The refusal, when one of the subjects has to wait.
+    async fn refuse(&self, subjects: &[Subject], now: Timestamp) -> Result<Option<Permit>, DbErr> {
+        let keys: Vec<_> = subjects.iter().map(Subject::key).collect();
+        let blocked = store::blocked(self.database.reader(), &keys, now).await?;
+        let Some(longest) = blocked.iter().max_by_key(|block| block.until) else { return Ok(None) };
+        let is_new = !longest.is_told && store::tell(self.database.writer(), &longest.subject).await?;
+        Ok(Some(Permit::Refused { retry_after: whole_seconds(longest.until, now), is_new }))
+    }
+}
+
+/// What a try of a password counts for. Always in this order, so that two transactions cannot wait for
+/// each other.
+fn password_subjects(account: &str, address: IpAddr) -> [Subject; 3] {
+    let account = account.to_owned();
+    [Subject::Account(account.clone()), Subject::Address(address), Subject::Pair(account, address)]
 }
 
 impl Ladder {

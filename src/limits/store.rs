@@ -1,6 +1,6 @@
 //! The rows of the throttle.
 
-use entity::throttle::{Column, Entity};
+use entity::throttle::{Column, Entity, Model};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, Statement,
     prelude::ChronoUnixTimestampMillis as Millis,
@@ -9,32 +9,54 @@ use sea_orm::{
 
 use crate::clock::Timestamp;
 
-/// What came of counting a try.
-pub(super) enum Counted {
-    /// It was this one since the last pause.
-    Try(i64),
-    /// It was not counted, for it comes too early.
-    BlockedUntil(Timestamp),
+/// A subject that has to wait.
+pub(super) struct Block {
+    pub(super) subject: String,
+    pub(super) until: Timestamp,
+    /// Whether a refusal was written down since the wait began.
+    pub(super) is_told: bool,
 }
 
-/// Counts a try unless the subject has to wait. The row stays locked until the transaction ends.
+/// Those of the subjects that have to wait.
+pub(super) async fn blocked(
+    db: &impl ConnectionTrait,
+    subjects: &[String],
+    now: Timestamp,
+) -> Result<Vec<Block>, DbErr> {
+    let waiting = Entity::find()
+        .filter(Column::Subject.is_in(subjects))
+        .filter(Column::BlockedUntil.gt(Millis(now)))
+        .all(db)
+        .await?;
+    let block = |row: Model| Block { subject: row.subject, until: row.blocked_until.0, is_told: row.told };
+    Ok(waiting.into_iter().map(block).collect())
+}
+
+/// Notes that a refusal is written down; false when one was before.
+pub(super) async fn tell(db: &impl ConnectionTrait, subject: &str) -> Result<bool, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::Told, Expr::value(true))
+        .filter(Column::Subject.eq(subject))
+        .filter(Column::Told.eq(false));
+    Ok(update.exec(db).await?.rows_affected == 1)
+}
+
+/// Counts a try and says which it is since the last pause; `None` when it comes too early. The row stays
+/// locked until the transaction ends.
 pub(super) async fn count(
     db: &impl ConnectionTrait,
     subject: &str,
     now: Timestamp,
     forget_at: Timestamp,
-) -> Result<Counted, DbErr> {
-    let sql = "INSERT INTO throttle (subject, tries, blocked_until, forget_at) VALUES ($1, 1, 0, $3) \
-        ON CONFLICT (subject) DO UPDATE SET forget_at = excluded.forget_at, \
+) -> Result<Option<i64>, DbErr> {
+    let sql = "INSERT INTO throttle (subject, tries, blocked_until, forget_at, told) \
+        VALUES ($1, 1, 0, $3, FALSE) \
+        ON CONFLICT (subject) DO UPDATE SET forget_at = excluded.forget_at, told = FALSE, \
         tries = CASE WHEN throttle.forget_at <= $2 THEN 1 ELSE throttle.tries + 1 END \
         WHERE throttle.blocked_until <= $2 RETURNING tries";
     let values = [subject.into(), now.timestamp_millis().into(), forget_at.timestamp_millis().into()];
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
-    if let Some(row) = db.query_one_raw(statement).await? {
-        return Ok(Counted::Try(row.try_get("", "tries")?));
-    }
-    let row = Entity::find_by_id(subject).one(db).await?;
-    Ok(Counted::BlockedUntil(row.map_or(now, |row| row.blocked_until.0)))
+    db.query_one_raw(statement).await?.map(|row| row.try_get("", "tries")).transpose()
 }
 
 /// Lets the subject wait.

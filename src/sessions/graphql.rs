@@ -1,8 +1,9 @@
 //! Sessions in the schema.
 
+use std::collections::HashSet;
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use axum::http::header::SET_COOKIE;
-use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{RefreshError, Session, Sessions, SignedIn};
@@ -10,7 +11,8 @@ use crate::{
     accounts::graphql::{User, load_user},
     audit::{Actor, AuditAction},
     graphql::{
-        Client, Failure, List, RefreshCookie, UserError, UserErrorCode, caller, expect_id, guarded, node_id,
+        Client, DateTime, Failure, List, RefreshCookie, UserError, UserErrorCode, caller, expect_id, guarded,
+        node_id,
     },
     http::refresh_cookie,
     id::{SessionId, UserId},
@@ -63,18 +65,18 @@ impl UserSession {
     }
 
     /// When.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.session.created_at
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.session.created_at)
     }
 
     /// The sign-in or the last refresh.
-    async fn last_used_at(&self) -> DateTime<Utc> {
-        self.session.last_used_at
+    async fn last_used_at(&self) -> DateTime {
+        DateTime(self.session.last_used_at)
     }
 
     /// When the session is over unless it is refreshed before.
-    async fn expires_at(&self) -> DateTime<Utc> {
-        self.session.expires_at
+    async fn expires_at(&self) -> DateTime {
+        DateTime(self.session.expires_at)
     }
 
     /// The User-Agent header of the last use.
@@ -94,7 +96,7 @@ impl UserSession {
 }
 
 /// A list of sessions.
-pub type SessionList = List<SessionId, UserSession, SessionCount>;
+pub type SessionList = List<UserSession, SessionCount>;
 
 /// What a list of sessions has besides its page.
 pub struct SessionCount(pub UserId);
@@ -284,15 +286,13 @@ impl SessionsMutation {
             ctx.append_http_header(SET_COOKIE, refresh_cookie(None));
         }
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
-        let by_token = match (&token, viewer.session()) {
-            (Some(token), None) => match sessions.session_of(token) {
-                Some(session) => Some(session),
-                None => return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] }),
-            },
-            _ => None,
-        };
-        if let Some(session) = viewer.session().or(by_token) {
-            let actor = Actor { user: viewer.user(), client: ctx.data_opt::<Client>() };
+        let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
+        if token.is_some() && by_token.is_none() && viewer.session().is_none() {
+            return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] });
+        }
+        let actor = Actor { user: viewer.user(), client: ctx.data_opt::<Client>() };
+        // They are one, but for who has mixed up two sign-ins and means to end both.
+        for session in HashSet::from([viewer.session(), by_token]).into_iter().flatten() {
             sessions.end(session, AuditAction::Logout, actor).await?;
         }
         Ok(LogoutPayload { errors: Vec::new() })

@@ -14,7 +14,7 @@ pub mod graphql;
 
 use std::sync::Arc;
 
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr};
 
 pub use self::{
     error::RefreshError,
@@ -55,18 +55,6 @@ pub struct Session {
 /// The sessions of this server.
 #[derive(Clone)]
 pub struct Sessions {
-    database: Database,
-    clock: Clock,
-    config: Arc<Config>,
-    accounts: Accounts,
-    feed: Arc<Feed>,
-    audit: Audit,
-    keyring: Arc<Keyring>,
-    codec: Arc<RefreshCodec>,
-}
-
-/// What the sessions stand on.
-pub struct SessionsParts {
     /// Where they are kept.
     pub database: Database,
     /// What time it is.
@@ -82,23 +70,24 @@ pub struct SessionsParts {
     /// What signs their access tokens.
     pub keyring: Arc<Keyring>,
     /// What writes their refresh tokens.
-    pub codec: RefreshCodec,
+    pub codec: Arc<RefreshCodec>,
 }
 
 impl Sessions {
-    /// The sessions of this database.
-    #[must_use]
-    pub fn new(parts: SessionsParts) -> Self {
-        let SessionsParts { database, clock, config, accounts, feed, audit, keyring, codec } = parts;
-        Self { database, clock, config, accounts, feed, audit, keyring, codec: Arc::new(codec) }
-    }
-
     /// The session of this id, unless it is over.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn find(&self, id: SessionId) -> Result<Option<Session>, DbErr> {
         store::find(self.database.reader(), id, self.clock.now()).await
+    }
+
+    /// Whether a session is not over, as a transaction sees it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_open(&self, transaction: &impl ConnectionTrait, id: SessionId) -> Result<bool, DbErr> {
+        Ok(store::find(transaction, id, self.clock.now()).await?.is_some())
     }
 
     /// A page of an account's sessions that are not over, the newest first.

@@ -2,6 +2,8 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{Session, Sessions, store};
 use crate::{
+    audit::{Actor, AuditAction},
+    changes::Change,
     clock::Timestamp,
     graphql::Client,
     id::{SessionId, UserId},
@@ -14,6 +16,8 @@ pub struct Opened {
     pub session: Session,
     /// Its refresh token.
     pub refresh: RefreshToken,
+    /// What to commit the transaction with: the account had too many sessions, and the oldest have ended.
+    pub changes: Vec<Change>,
 }
 
 impl Sessions {
@@ -41,7 +45,11 @@ impl Sessions {
             ip_address: Some(client.address.to_string()),
         };
         store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
-        Ok(Opened { session, refresh })
+        let most = self.config.limits.sessions_per_account;
+        let ended = store::revoke_oldest(transaction, user, now, most).await?;
+        let actor = Actor { user: Some(user), client: Some(client) };
+        let changes = self.write_down(transaction, &ended, AuditAction::SessionRevoked, actor).await?;
+        Ok(Opened { session, refresh, changes })
     }
 
     /// Begins the session's chain of refresh tokens anew: those that are out there are worth nothing.
@@ -57,8 +65,8 @@ impl Sessions {
         let now = self.clock.now();
         let Some(state) = store::state(transaction, id).await? else { return Ok(None) };
         let refresh = self.codec.begin(id, Generation(state.generation.0.wrapping_add(1)));
-        let session = store::replace_token(transaction, &refresh, now).await?;
-        Ok(session.map(|session| Opened { session, refresh }))
+        let session = store::begin_chain(transaction, &refresh, now).await?;
+        Ok(session.map(|session| Opened { session, refresh, changes: Vec::new() }))
     }
 
     /// When a session that is used now lapses.

@@ -37,7 +37,7 @@ impl Sessions {
         let found = self.accounts.credentials_of(session.user).await?;
         let account = found.map(|found| found.account).filter(|account| !account.disabled);
         let account = account.ok_or(RefreshError::Invalid)?;
-        Ok(self.issue(account, Opened { session, refresh: successor })?)
+        Ok(self.issue(account, Opened { session, refresh: successor, changes: Vec::new() })?)
     }
 
     /// Decides about a token that did not rotate its session: `Ok` when its successor counts.
@@ -69,7 +69,7 @@ impl Sessions {
 enum Reuse {
     /// Its successor counts and is new: the client asked twice, or lost the answer.
     Race,
-    /// The chain was begun anew a moment ago, or the token is not of this chain.
+    /// It is not of this chain: that was begun anew when the password changed.
     Harmless,
     /// It was used before: somebody has a copy.
     Theft,
@@ -79,9 +79,9 @@ impl Reuse {
     fn judge(presented: &RefreshToken, successor: &RefreshToken, state: &State, within_grace: bool) -> Self {
         let is_successor =
             state.generation == successor.generation && state.salt_hash == successor.salt_hash();
-        match (presented.generation < state.generation, within_grace) {
+        let is_of_this_chain = (state.chain_began..state.generation).contains(&presented.generation);
+        match (is_of_this_chain, within_grace) {
             (true, true) if is_successor => Self::Race,
-            (true, true) if state.generation == successor.generation => Self::Harmless,
             (true, _) => Self::Theft,
             (false, _) => Self::Harmless,
         }

@@ -20,18 +20,13 @@ impl Sessions {
         actor: Actor<'_>,
     ) -> Result<Option<Session>, DbErr> {
         let transaction = self.database.begin().await?;
-        let Some(session) = store::revoke(&transaction, id, self.clock.now()).await? else {
-            transaction.rollback().await?;
-            return Ok(None);
-        };
-        let change = self.tell(&transaction, &session, action, actor).await?;
-        transaction.commit().await?;
-        self.feed.apply(&change);
-        Ok(Some(session))
+        let ended = store::revoke(&transaction, id, self.clock.now()).await?;
+        let changes = self.write_down(&transaction, ended.as_slice(), action, actor).await?;
+        self.feed.commit(transaction, &changes).await?;
+        Ok(ended)
     }
 
-    /// Ends all sessions of an account but one, in a transaction. Returns what to apply once that is
-    /// committed, one change for each session.
+    /// Ends all sessions of an account but one, in a transaction. Returns what to commit that with.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -43,11 +38,7 @@ impl Sessions {
         actor: Actor<'_>,
     ) -> Result<Vec<Change>, DbErr> {
         let ended = store::revoke_all(transaction, user, except, self.clock.now()).await?;
-        let mut changes = Vec::with_capacity(ended.len());
-        for session in &ended {
-            changes.push(self.tell(transaction, session, AuditAction::SessionRevoked, actor).await?);
-        }
-        Ok(changes)
+        self.write_down(transaction, &ended, AuditAction::SessionRevoked, actor).await
     }
 
     /// Ends all sessions of an account but one, and says how many there were.
@@ -62,10 +53,7 @@ impl Sessions {
     ) -> Result<usize, DbErr> {
         let transaction = self.database.begin().await?;
         let changes = self.end_all(&transaction, user, except, actor).await?;
-        transaction.commit().await?;
-        for change in &changes {
-            self.feed.apply(change);
-        }
+        self.feed.commit(transaction, &changes).await?;
         Ok(changes.len())
     }
 
@@ -75,17 +63,18 @@ impl Sessions {
         self.codec.decode(token).map(|token| token.session)
     }
 
-    async fn tell(
+    /// Writes down that sessions have ended. Returns what every replica must hear.
+    pub(super) async fn write_down(
         &self,
         transaction: &impl ConnectionTrait,
-        session: &Session,
+        ended: &[Session],
         action: AuditAction,
         actor: Actor<'_>,
-    ) -> Result<Change, DbErr> {
-        let happening = Happening { action, user: Some(session.user), session: Some(session.id), actor };
-        self.audit.record(transaction, happening).await?;
-        let change = Change::SessionEnded(session.id);
-        self.feed.append(transaction, &change).await?;
-        Ok(change)
+    ) -> Result<Vec<Change>, DbErr> {
+        for session in ended {
+            let happening = Happening { action, user: Some(session.user), session: Some(session.id), actor };
+            self.audit.record(transaction, happening).await?;
+        }
+        Ok(ended.iter().map(|session| Change::SessionEnded(session.id)).collect())
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Rotation<'a> {
 /// What a row says of its refresh token.
 pub(super) struct State {
     pub(super) generation: Generation,
+    /// The generation with which the chain of tokens began.
+    pub(super) chain_began: Generation,
     pub(super) salt_hash: Vec<u8>,
     pub(super) rotated_at: Timestamp,
     expires_at: Timestamp,
@@ -51,6 +53,7 @@ pub(super) async fn insert(
         id: Set(session.id.uuid()),
         user_id: Set(session.user.uuid()),
         generation: Set(0),
+        chain_began: Set(0),
         salt_hash: Set(salt_hash),
         created_at: Set(Millis(session.created_at)),
         last_used_at: Set(Millis(session.last_used_at)),
@@ -78,13 +81,14 @@ pub(super) async fn rotate(
     update_one(db, live_only(update, rotation.now)).await
 }
 
-/// Puts another token in the place of whichever counts.
-pub(super) async fn replace_token(
+/// Puts another token in the place of whichever counts; no earlier one is of its chain.
+pub(super) async fn begin_chain(
     db: &impl ConnectionTrait,
     token: &RefreshToken,
     now: Timestamp,
 ) -> Result<Option<Session>, DbErr> {
-    update_one(db, live_only(set_token(token, now), now)).await
+    let began = Expr::value(i64::from(token.generation.0));
+    update_one(db, live_only(set_token(token, now).col_expr(Column::ChainBegan, began), now)).await
 }
 
 fn set_token(token: &RefreshToken, now: Timestamp) -> UpdateMany<Entity> {
@@ -107,8 +111,10 @@ fn live_only<Q: QueryFilter>(query: Q, now: Timestamp) -> Q {
 
 pub(super) async fn state(db: &impl ConnectionTrait, id: SessionId) -> Result<Option<State>, DbErr> {
     let row = Entity::find_by_id(id.uuid()).one(db).await?;
+    let generation = |number| Generation(u32::try_from(number).unwrap_or(u32::MAX));
     Ok(row.map(|row| State {
-        generation: Generation(u32::try_from(row.generation).unwrap_or(u32::MAX)),
+        generation: generation(row.generation),
+        chain_began: generation(row.chain_began),
         salt_hash: row.salt_hash,
         rotated_at: row.last_used_at.0,
         expires_at: row.expires_at.0,
@@ -136,6 +142,21 @@ pub(super) async fn revoke_all(
     if let Some(except) = except {
         update = update.filter(Column::Id.ne(except.uuid()));
     }
+    let rows = live_only(update, now).exec_with_returning(db).await?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// Ends the oldest sessions of an account that has more than `most`.
+pub(super) async fn revoke_oldest(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    now: Timestamp,
+    most: u64,
+) -> Result<Vec<Session>, DbErr> {
+    let newest = live_of(user, now).order_by_desc(Column::Id).offset(most).limit(1);
+    let Some(first_too_many) = newest.one(db).await? else { return Ok(Vec::new()) };
+    let update =
+        set_revoked(now).filter(Column::UserId.eq(user.uuid())).filter(Column::Id.lte(first_too_many.id));
     let rows = live_only(update, now).exec_with_returning(db).await?;
     Ok(rows.into_iter().map(read).collect())
 }

@@ -41,13 +41,11 @@ impl SignIn {
             return Err(SignInError::InvalidCredentials);
         }
         let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;
-        let ended = self.sessions.end_all(&transaction, account.id, Some(caller.sid), actor).await?;
+        let mut changes = self.sessions.end_all(&transaction, account.id, Some(caller.sid), actor).await?;
         let opened =
             self.sessions.restart(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
-        transaction.commit().await?;
-        for change in ended.iter().chain([&changed.change]) {
-            self.feed.apply(change);
-        }
+        changes.push(changed.change);
+        self.feed.commit(transaction, &changes).await?;
         Ok(self.sessions.issue(changed.account, opened)?)
     }
 }

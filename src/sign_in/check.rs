@@ -1,6 +1,6 @@
 use super::{SignIn, SignInError};
 use crate::{
-    accounts::{Account, Credentials},
+    accounts::{Account, Credentials, EmailAddress, Username},
     audit::{Actor, AuditAction, Happening},
     graphql::Client,
     id::UserId,
@@ -15,6 +15,17 @@ pub(super) struct Checked {
     pub(super) replacement: Option<String>,
 }
 
+/// What the throttle counts a try for. All spellings of a name are one subject, whether or not anybody has
+/// the name, or the spellings would tell; and no name is taken for an id.
+fn subject(name: &str, user: Option<UserId>) -> String {
+    match (user, Username::parse(name), EmailAddress::parse(name)) {
+        (Some(user), ..) => format!("id {user}"),
+        (None, Ok(username), _) => format!("name {}", username.key()),
+        (None, Err(_), Ok(email)) => format!("name {}", email.key()),
+        (None, Err(_), Err(_)) => format!("name {name}"),
+    }
+}
+
 impl SignIn {
     /// Checks a password: counts the try, compares, and writes down a failure. `name` is what the
     /// person typed, for the throttle where there is no account.
@@ -26,9 +37,13 @@ impl SignIn {
         client: &Client,
     ) -> Result<Checked, SignInError> {
         let user = found.as_ref().map(|found| found.account.id);
-        let subject = user.map_or_else(|| name.to_lowercase(), |user| user.to_string());
-        if let Permit::Refused { retry_after } = self.throttle.password(&subject, client.address).await? {
-            self.write_down(AuditAction::LoginThrottled, user, client).await?;
+        let subject = subject(name, user);
+        if let Permit::Refused { retry_after, is_new } =
+            self.throttle.password(&subject, client.address).await?
+        {
+            if is_new {
+                self.write_down(AuditAction::LoginThrottled, user, client).await?;
+            }
             return Err(SignInError::RateLimited { retry_after });
         }
         let stored = found.as_ref().map(|found| found.password_hash.as_str());
@@ -37,6 +52,11 @@ impl SignIn {
             Err(HashError::Malformed(error)) => {
                 tracing::error!(%error, user = user.map(tracing::field::display), "a stored password hash is damaged");
                 Verdict::Mismatch
+            }
+            // Nothing was compared, so nothing was tried.
+            Err(error @ HashError::QueueFull { .. }) => {
+                self.throttle.take_back(&subject, client.address).await?;
+                return Err(error.into());
             }
             verdict => verdict?,
         };

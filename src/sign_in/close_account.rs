@@ -1,24 +1,29 @@
 use super::{SignIn, SignInError};
-use crate::{audit::Actor, graphql::Client, id::UserId, passwords::Presented};
+use crate::{audit::Actor, graphql::Client, passwords::Presented, tokens::Claims};
 
 impl SignIn {
     /// Deletes the account of whoever asks, with all its sessions.
     ///
     /// # Errors
-    /// [`SignInError::InvalidCredentials`] when the password is wrong, [`SignInError::RateLimited`], or
-    /// [`SignInError::Account`] when it is the last administrator's.
+    /// [`SignInError::InvalidCredentials`] when the password is wrong, [`SignInError::RateLimited`],
+    /// [`SignInError::SessionOver`], or [`SignInError::Account`] when it is the last administrator's.
     pub async fn close_account(
         &self,
-        user: UserId,
+        caller: &Claims,
         password: &Presented,
         client: &Client,
     ) -> Result<(), SignInError> {
-        self.check_again(user, password, client).await?;
-        let actor = Actor { user: Some(user), client: Some(client) };
+        let checked = self.check_again(caller.sub, password, client).await?;
+        let actor = Actor { user: Some(caller.sub), client: Some(client) };
         let transaction = self.accounts.begin().await?;
-        let change = self.accounts.delete(&transaction, user, actor).await?;
-        transaction.commit().await?;
-        self.feed.apply(&change);
-        Ok(())
+        // What was right while the password was compared may not be so now.
+        if !self.accounts.is_unchanged(&transaction, &checked.account).await? {
+            return Err(SignInError::InvalidCredentials);
+        }
+        if !self.sessions.is_open(&transaction, caller.sid).await? {
+            return Err(SignInError::SessionOver);
+        }
+        let change = self.accounts.delete(&transaction, caller.sub, actor).await?;
+        Ok(self.feed.commit(transaction, &[change]).await?)
     }
 }

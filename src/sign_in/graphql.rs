@@ -143,12 +143,13 @@ impl SignInMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The password, once more.")] input: DeleteAccountInput,
     ) -> Result<Option<DeletePayload>, Failure> {
-        let Some(user) = caller(ctx).user() else { return Ok(None) };
+        let viewer = caller(ctx);
+        let Some(claims) = viewer.claims() else { return Ok(None) };
         let password = Presented::new(input.password.expose_secret());
         let sign_in = ctx.data_unchecked::<SignIn>();
-        let closed = sign_in.close_account(user, &password, ctx.data_unchecked::<Client>()).await;
+        let closed = sign_in.close_account(claims, &password, ctx.data_unchecked::<Client>()).await;
         Ok(Some(match closed {
-            Ok(()) => DeletePayload { deleted_id: Some(node_id(user)), errors: Vec::new() },
+            Ok(()) => DeletePayload { deleted_id: Some(node_id(claims.sub)), errors: Vec::new() },
             Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error, "password")?] },
         }))
     }

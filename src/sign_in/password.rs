@@ -41,7 +41,8 @@ impl SignIn {
             actor: Actor { user: Some(account.id), client: Some(client) },
         };
         let event = self.audit.record(&transaction, happening).await?;
-        transaction.commit().await?;
+        self.feed.commit(transaction, &opened.changes).await?;
+        self.accounts.forget(account.id);
         let account = Account { last_login_at: Some(event.at), ..account };
         Ok(self.sessions.issue(account, opened)?)
     }

@@ -32,7 +32,7 @@ impl SignIn {
         if !self.config.accounts.registration_open {
             return Err(SignInError::RegistrationClosed);
         }
-        if let Permit::Refused { retry_after } = self.throttle.register(client.address).await? {
+        if let Permit::Refused { retry_after, .. } = self.throttle.register(client.address).await? {
             return Err(SignInError::RateLimited { retry_after });
         }
         let owner = Owner {
@@ -60,7 +60,8 @@ impl SignIn {
             actor: Actor { user: Some(account.id), client: Some(client) },
         };
         let event = self.audit.record(&transaction, happening).await?;
-        transaction.commit().await?;
+        self.feed.commit(transaction, &opened.changes).await?;
+        self.accounts.forget(account.id);
         let account = Account { last_login_at: Some(event.at), ..account };
         Ok(self.sessions.issue(account, opened)?)
     }

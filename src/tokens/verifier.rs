@@ -29,6 +29,9 @@ pub struct Expected {
     pub audience: String,
     /// How far ahead of ours the clock of another replica may be. It never prolongs a token's life.
     pub clock_skew: Duration,
+    /// The longest that a token may live, whatever it says itself: who forgets revocations after this time
+    /// must not believe an older token.
+    pub longest_life: Duration,
 }
 
 /// Tells whether an access token is to be believed. It reads no database; whether the token has been
@@ -36,6 +39,7 @@ pub struct Expected {
 pub struct Verifier {
     issuer_and_audience: Validation,
     clock_skew_seconds: i64,
+    longest_life_seconds: i64,
     clock: Clock,
     keys: RwLock<Arc<PublicKeys>>,
     verified: Cache<[u8; 32], Arc<Claims>>,
@@ -86,12 +90,17 @@ impl Verifier {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // Times are compared below, by our clock.
         validation.validate_exp = false;
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         Self {
             issuer_and_audience: validation,
-            clock_skew_seconds: i64::try_from(expected.clock_skew.as_secs()).unwrap_or(0),
+            clock_skew_seconds: seconds(expected.clock_skew),
+            longest_life_seconds: seconds(expected.longest_life),
             clock,
             keys: RwLock::new(Arc::new(keys)),
-            verified: Cache::new(REMEMBERED_TOKENS),
+            verified: Cache::builder()
+                .max_capacity(REMEMBERED_TOKENS)
+                .time_to_live(expected.longest_life)
+                .build(),
         }
     }
 
@@ -114,16 +123,25 @@ impl Verifier {
         let claims = match self.verified.get(&fingerprint) {
             Some(claims) => claims,
             None => {
-                let claims = Arc::new(self.verify_signature(token)?);
+                let keys = self.keys();
+                let claims = Arc::new(self.verify_signature(token, &keys)?);
                 self.check_times(&claims)?;
                 self.verified.insert(fingerprint, Arc::clone(&claims));
+                if !Arc::ptr_eq(&keys, &self.keys()) {
+                    // The keys were replaced meanwhile, and what they had signed was forgotten before this.
+                    self.verified.invalidate(&fingerprint);
+                }
                 claims
             }
         };
         self.check_times(&claims).map(|()| claims)
     }
 
-    fn verify_signature(&self, token: &str) -> Result<Claims, Rejection> {
+    fn keys(&self) -> Arc<PublicKeys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn verify_signature(&self, token: &str, keys: &PublicKeys) -> Result<Claims, Rejection> {
         if !is_compact_jws(token) {
             return Err(Rejection::Malformed);
         }
@@ -131,7 +149,6 @@ impl Verifier {
         if !is_plain_access_token(&header) {
             return Err(Rejection::Invalid);
         }
-        let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
         let key = header.kid.as_ref().and_then(|kid| keys.0.get(kid));
         let (algorithm, key) = key.ok_or(Rejection::Invalid)?;
         let validation = Validation { algorithms: vec![*algorithm], ..self.issuer_and_audience.clone() };
@@ -140,7 +157,7 @@ impl Verifier {
 
     fn check_times(&self, claims: &Claims) -> Result<(), Rejection> {
         let now = self.clock.now().timestamp();
-        if claims.exp <= now {
+        if claims.exp <= now || claims.iat.saturating_add(self.longest_life_seconds) < now {
             return Err(Rejection::Expired);
         }
         let latest = now + self.clock_skew_seconds;

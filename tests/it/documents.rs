@@ -88,14 +88,14 @@ async fn a_document_without_end_or_sense_is_refused_within_a_moment() {
         (INVALID, format!("{{ __typename }} {cycle}")),
         (INVALID, format!("{{ __typename }} {self_cycle}")),
         (INVALID, format!("{{ __typename }} {}", exponential(20))),
-        ("BAD_USER_INPUT", format!("{{ user(username: {}) {{ id }} }}", nested("[", "1", "]", 90))),
+        ("BAD_USER_INPUT", format!("{{ user(username: {}) {{ id }} }}", nested("[", "1", "]", 55))),
         (INVALID, format!("{{ {} }}", "a".repeat(200_000))),
         (INVALID, format!("query({}) {{ __typename }}", numbered(5_000, |n| format!("$v{n}: Int")))),
-        (SYNTAX, "{a(b:".repeat(40)),
-        (SYNTAX, format!("{{ a(b: {}", "[".repeat(90))),
-        (SYNTAX, format!("{{ a(b: {}", "{a:".repeat(90))),
-        (SYNTAX, format!("query($a: {}", "[".repeat(90))),
-        (SYNTAX, "{a".repeat(90)),
+        (SYNTAX, "{a(b:".repeat(20)),
+        (SYNTAX, format!("{{ a(b: {}", "[".repeat(60))),
+        (SYNTAX, format!("{{ a(b: {}", "{a:".repeat(60))),
+        (SYNTAX, format!("query($a: {}", "[".repeat(60))),
+        (SYNTAX, "{a".repeat(60)),
         (SYNTAX, "#".repeat(200_000)),
         (SYNTAX, ",".repeat(200_000)),
         (SYNTAX, "\"".repeat(100_000)),
@@ -143,15 +143,15 @@ async fn huge_arguments_and_variables_are_refused_within_a_moment() {
         deep = json!([deep]);
     }
     let login = "mutation($input: LoginInput!) { login(input: $input) { errors { code } } }";
-    for (query, variables) in [
-        (nodes, json!({ "ids": list })),
-        (nodes, json!({ "ids": deep })),
-        (login, json!({ "input": object })),
+    for (query, variables, code) in [
+        (nodes, json!({ "ids": list }), LIMIT),
+        (nodes, json!({ "ids": deep }), "BAD_USER_INPUT"),
+        (login, json!({ "input": object }), "BAD_USER_INPUT"),
     ] {
         let started = Instant::now();
         let answer = app.anonymous().ask_with(query, variables).await;
         assert!(started.elapsed() < A_MOMENT, "{query} took {:?}", started.elapsed());
-        answer.assert_failed("BAD_USER_INPUT");
+        answer.assert_not_executed(200, code);
         app.anonymous().ask("{ server { version } }").await.assert_done();
     }
 }

@@ -233,3 +233,21 @@ async fn a_cursor_belongs_to_one_list_in_one_order() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_variable_that_is_left_out_is_an_argument_that_is_left_out() {
+    let app = TestApp::start().await;
+    let root = app.admin().await;
+    let query = "query A($first: Int, $last: Int, $after: String, $filter: UserFilter) {
+        users(first: $first, last: $last, after: $after, filter: $filter) { totalCount }
+    }";
+    for variables in [json!({}), json!({ "first": 5 }), json!({ "last": 5 }), json!({ "filter": {} })] {
+        let answer = root.ask_with(query, variables.clone()).await;
+        assert_eq!(answer.at("/users/totalCount"), 1, "{variables}: {}", answer.body);
+    }
+    let other =
+        "query B($ids: [ID!]!, $first: Int!) { nodes(ids: $ids) { id } users(first: $first) { totalCount } }";
+    let body = json!({ "query": format!("{query} {other}"), "operationName": "A" });
+    let answer = root.send(&body).await;
+    assert_eq!(answer.at("/users/totalCount"), 1, "{}", answer.body);
+}

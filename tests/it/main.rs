@@ -4,6 +4,7 @@
 mod support;
 
 mod accounts;
+mod attacks;
 mod bearer;
 mod documents;
 mod guards;
@@ -16,4 +17,5 @@ mod lists;
 mod pages;
 mod privileges;
 mod profile;
+mod schema;
 mod user_errors;

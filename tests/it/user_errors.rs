@@ -149,7 +149,7 @@ async fn who_guesses_too_often_has_to_wait() {
         let seconds = limited.at("/it/errors/0/retryAfter").as_i64().expect("a number");
         assert!((30..=60).contains(&seconds), "{seconds}");
     }
-    app.anonymous().from_address("198.51.100.7").log_in("ada", PASSWORD).await.assert_done();
+    app.anonymous().behind("198.51.100.7").log_in("ada", PASSWORD).await.assert_done();
     app.wait(Duration::from_secs(61));
     ada.log_in("ada", PASSWORD).await.assert_done();
 }
@@ -164,7 +164,7 @@ async fn who_registers_too_often_has_to_wait() {
     let mut ada = app.signed_in("ada").await;
     let limited = ada.register("bob", PASSWORD).await;
     limited.assert_refused_at("RATE_LIMITED", "");
-    app.anonymous().from_address("198.51.100.7").register("bob", PASSWORD).await.assert_done();
+    app.anonymous().behind("198.51.100.7").register("bob", PASSWORD).await.assert_done();
     app.wait(Duration::from_secs(61));
     ada.register("eve", PASSWORD).await.assert_done();
 }

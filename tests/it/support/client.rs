@@ -53,7 +53,7 @@ impl Client {
     }
 
     /// The same client behind another address.
-    pub(crate) fn from_address(mut self, address: &str) -> Self {
+    pub(crate) fn behind(mut self, address: &str) -> Self {
         self.headers.push(("x-forwarded-for", address.to_owned()));
         self
     }

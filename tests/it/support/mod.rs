@@ -7,8 +7,10 @@ mod database;
 use std::{net::SocketAddr, time::Duration};
 
 use portcullis::{
-    accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Clock, config::Config, serve::serve,
+    accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Clock, config::Config, router::router,
+    serve::serve,
 };
+use sea_orm::ConnectionTrait;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -62,7 +64,8 @@ impl TestApp {
         let address = listener.local_addr().expect("an address");
         let app = App::open(config, clock).await.expect("the server starts");
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(serve(app.clone(), listener, stop.clone()));
+        let (served, stopped) = (app.clone(), stop.clone());
+        tasks.spawn(async move { serve(&served, router(&served, served.schema()), listener, stopped).await });
         Self { app, address, stop, tasks, database }
     }
 
@@ -119,6 +122,12 @@ impl TestApp {
         let mut client = self.anonymous();
         client.log_in(username, PASSWORD).await.assert_done();
         client
+    }
+
+    /// Makes the e-mail address of an account verified, for which there is no way yet.
+    pub(crate) async fn verify_email(&self, username: &str) {
+        let sql = format!("UPDATE users SET email_verified = TRUE WHERE username = '{username}'");
+        self.app.database.writer().execute_unprepared(&sql).await.expect("the row is there");
     }
 
     /// Stops the server and waits until it has ended.
