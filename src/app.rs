@@ -129,8 +129,7 @@ impl App {
     }
 
     /// Gives a schema that has [`IdentityQuery`](crate::schema::IdentityQuery) or
-    /// [`IdentityMutation`](crate::schema::IdentityMutation) among its parts what their resolvers need, and
-    /// the limits of the configuration.
+    /// [`IdentityMutation`](crate::schema::IdentityMutation) among its parts what their resolvers need.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
@@ -142,7 +141,6 @@ impl App {
     {
         let loader = AccountLoader(self.accounts.clone());
         let builder = builder
-            .limit_complexity(self.config.graphql.max_complexity)
             .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
             .data(self.accounts.clone())
             .data(self.sessions.clone())

@@ -63,7 +63,6 @@ impl NodeQuery {
     }
 
     /// The things of these ids, in their order, with null as in `node`.
-    #[graphql(complexity = "ids.len().saturating_mul(child_complexity.saturating_add(1))")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,

@@ -13,9 +13,7 @@ use super::{
 };
 use crate::{
     audit::Actor,
-    graphql::{
-        Client, DateTime, Failure, List, Page, UserError, UserErrorCode, caller, guarded, node_id, page_cost,
-    },
+    graphql::{Client, DateTime, Failure, List, Page, UserError, UserErrorCode, caller, guarded, node_id},
     id::{SessionId, UserId},
     sessions::{
         Sessions,
@@ -114,7 +112,6 @@ impl User {
     /// The account's open sessions, the newest first. Null unless the account is your own or your token
     /// has the scope sessions:read.
     #[nullable]
-    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn sessions(
         &self,
         ctx: &Context<'_>,
@@ -271,7 +268,6 @@ impl AccountsQuery {
     /// All accounts.
     #[requires_scopes("users:read")]
     #[expect(clippy::too_many_arguments, reason = "Relay's four, a filter and an order")]
-    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn users(
         &self,
         ctx: &Context<'_>,

@@ -59,11 +59,15 @@ pub struct OrderBy {
 
 /// The place of an account in a sorted list.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged)]
 pub enum PageKey {
-    /// Sorted by a time: milliseconds since the Unix epoch, and the id.
-    Time(i64, Uuid),
+    /// Sorted by creation: milliseconds since the Unix epoch, and the id.
+    #[serde(rename = "c")]
+    CreatedAt(i64, Uuid),
+    /// Sorted by the last sign-in: milliseconds since the Unix epoch, and the id.
+    #[serde(rename = "l")]
+    LastLoginAt(i64, Uuid),
     /// Sorted by username.
+    #[serde(rename = "u")]
     Username(String),
 }
 
@@ -71,12 +75,12 @@ impl PageKey {
     /// Where an account stands in a list of this order.
     #[must_use]
     pub fn of(account: &Account, order: Order) -> Self {
-        let time = |time: Option<Timestamp>| {
-            Self::Time(time.map_or(0, |time| time.timestamp_millis()), account.id.uuid())
-        };
+        let id = account.id.uuid();
         match order {
-            Order::CreatedAt => time(Some(account.created_at)),
-            Order::LastLoginAt => time(account.last_login_at),
+            Order::CreatedAt => Self::CreatedAt(account.created_at.timestamp_millis(), id),
+            Order::LastLoginAt => {
+                Self::LastLoginAt(account.last_login_at.map_or(0, |time| time.timestamp_millis()), id)
+            }
             Order::Username => Self::Username(account.username.clone()),
         }
     }
@@ -84,7 +88,12 @@ impl PageKey {
     /// Whether it is a place in a list of this order.
     #[must_use]
     pub fn is_of(&self, order: Order) -> bool {
-        matches!(self, Self::Username(_)) == (order == Order::Username)
+        let own = match self {
+            Self::CreatedAt(..) => Order::CreatedAt,
+            Self::LastLoginAt(..) => Order::LastLoginAt,
+            Self::Username(_) => Order::Username,
+        };
+        own == order
     }
 }
 
@@ -276,11 +285,11 @@ pub(super) async fn list(
 /// What lies on one side of a place in the list.
 fn beyond(order: Order, place: &PageKey, greater: bool) -> Result<SimpleExpr, DbErr> {
     let (left, right) = match (order, place) {
-        (Order::CreatedAt, PageKey::Time(time, id)) => (
+        (Order::CreatedAt, PageKey::CreatedAt(time, id)) => (
             Expr::tuple([Expr::col(user::Column::CreatedAt), Expr::col(user::Column::Id)]),
             Expr::tuple([Expr::val(*time), Expr::val(*id)]),
         ),
-        (Order::LastLoginAt, PageKey::Time(time, id)) => (
+        (Order::LastLoginAt, PageKey::LastLoginAt(time, id)) => (
             Expr::tuple([last_login(), Expr::col(user::Column::Id)]),
             Expr::tuple([Expr::val(*time), Expr::val(*id)]),
         ),

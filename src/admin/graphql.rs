@@ -10,7 +10,7 @@ use crate::{
         graphql::{DeletePayload, UserPayload, profile, user_error},
     },
     audit::Actor,
-    graphql::{Client, Failure, UserError, caller, expect_id, guarded, node_id},
+    graphql::{Client, Failure, UserError, UserErrorCode, caller, expect_id, guarded, node_id},
     sessions::graphql::RevokeSessionsPayload,
     sign_in::graphql::{hash_failure, password_error},
 };
@@ -83,7 +83,7 @@ impl AdminMutation {
         };
         Ok(Some(match created {
             Ok(account) => UserPayload::done(account, caller(ctx)),
-            Err(error) => UserPayload::failed(vec![explain(error)?]),
+            Err(error) => UserPayload::failed(vec![explain(error, "id")?]),
         }))
     }
 
@@ -105,7 +105,7 @@ impl AdminMutation {
         };
         Ok(Some(match updated {
             Ok(account) => UserPayload::done(account, caller(ctx)),
-            Err(error) => UserPayload::failed(vec![explain(error)?]),
+            Err(error) => UserPayload::failed(vec![explain(error, "id")?]),
         }))
     }
 
@@ -119,7 +119,7 @@ impl AdminMutation {
         let id = expect_id(&input.id, "input.id")?;
         Ok(Some(match ctx.data_unchecked::<Admin>().delete_user(id, actor(ctx)).await {
             Ok(()) => DeletePayload { deleted_id: Some(node_id(id)), errors: Vec::new() },
-            Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error)?] },
+            Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error, "id")?] },
         }))
     }
 
@@ -133,7 +133,7 @@ impl AdminMutation {
         let id = expect_id(&input.user_id, "input.userId")?;
         Ok(Some(match ctx.data_unchecked::<Admin>().revoke_user_sessions(id, actor(ctx)).await {
             Ok(count) => RevokeSessionsPayload::done(count),
-            Err(error) => RevokeSessionsPayload { revoked_count: 0, errors: vec![explain(error)?] },
+            Err(error) => RevokeSessionsPayload { revoked_count: 0, errors: vec![explain(error, "userId")?] },
         }))
     }
 }
@@ -154,8 +154,12 @@ fn new_user(input: CreateUserInput) -> Result<NewUser, AccountError> {
     })
 }
 
-fn explain(error: AdminError) -> Result<UserError, Failure> {
+/// What to tell of an error; `id` is the field of the input that says which account is meant.
+fn explain(error: AdminError, id: &str) -> Result<UserError, Failure> {
     match error {
+        AdminError::Account(AccountError::NotFound) => {
+            Ok(UserError::of_field(UserErrorCode::NotFound, id, "There is no such account."))
+        }
         AdminError::Account(error) => user_error(error),
         AdminError::Password(violation) => Ok(password_error(&violation, "password")),
         AdminError::Hash(error) => Err(hash_failure(&error)),

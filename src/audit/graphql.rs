@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object};
 use super::{Audit, AuditAction, Event, Filter};
 use crate::{
     accounts::graphql::{User, load_user},
-    graphql::{DateTime, Failure, List, Page, caller, expect_id, guarded, node_id, page_cost},
+    graphql::{DateTime, Failure, List, Page, caller, expect_id, guarded, node_id},
     id::EventId,
     sessions::graphql::UserSession,
     tokens::Caller,
@@ -127,7 +127,6 @@ impl AuditQuery {
     /// What happened, the newest first.
     #[requires_scopes("audit:read")]
     #[expect(clippy::too_many_arguments, reason = "Relay's four and a filter")]
-    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn audit_events(
         &self,
         ctx: &Context<'_>,

@@ -9,10 +9,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::Failure;
 
 /// The most items of a page.
-const MAX_PAGE: i32 = 100;
+pub(super) const MAX_PAGE: usize = 100;
 
 /// The items of a page when nobody says how many.
-const DEFAULT_PAGE: i32 = 25;
+pub(super) const DEFAULT_PAGE: usize = 25;
 
 /// A page of a list of `Node`, which is paged by key (Relay's connection specification). `Extra` are
 /// fields of the list besides.
@@ -91,13 +91,6 @@ impl<Node: OutputType> TypeName for Edge<Node> {
     }
 }
 
-/// What a page costs when each of its items costs `item`: for the `complexity` of a field.
-#[must_use]
-pub fn page_cost(first: Option<i32>, last: Option<i32>, item: usize) -> usize {
-    let count = first.or(last).unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
-    usize::try_from(count).unwrap_or(1).saturating_mul(item.saturating_add(1))
-}
-
 /// From which end of the range a page is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -133,11 +126,12 @@ impl<K: Serialize + DeserializeOwned + Send + Sync> Page<K> {
     ) -> Result<Self, Failure> {
         let (direction, name, count) = match (first, last) {
             (Some(_), Some(_)) => return Err(Failure::bad_input("Give first or last, not both.")),
-            (first, None) => (Direction::Forward, "first", first.unwrap_or(DEFAULT_PAGE)),
-            (None, Some(last)) => (Direction::Backward, "last", last),
+            (first, None) => (Direction::Forward, "first", first.map(usize::try_from)),
+            (None, Some(last)) => (Direction::Backward, "last", Some(usize::try_from(last))),
         };
         let out_of_range = || Failure::bad_input(format!("{name} must be between 0 and {MAX_PAGE}."));
-        let count = usize::try_from(count).ok().filter(|_| count <= MAX_PAGE).ok_or_else(out_of_range)?;
+        let count = count.unwrap_or(Ok(DEFAULT_PAGE)).ok().filter(|count| *count <= MAX_PAGE);
+        let count = count.ok_or_else(out_of_range)?;
         let key = |cursor: Option<String>, name| {
             let invalid = |_| Failure::bad_input(format!("{name} is not a cursor of this list."));
             cursor.map(|cursor| OpaqueCursor::<K>::decode_cursor(&cursor).map_err(invalid)).transpose()

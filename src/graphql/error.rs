@@ -187,15 +187,30 @@ pub fn finish_error(error: &mut ServerError, request_id: &str) {
             tracing::error!(error = error.message, path = ?error.path, "internal error");
             error.message = Failure::masked().message.into_owned();
             Code::Internal
-        } else if error.message == "Query is too complex." {
-            error.message = String::from("The request exceeds graphql.max_complexity; ask for fewer items.");
-            Code::LimitExceeded
-        } else if error.path.is_empty() && !error.message.starts_with("Invalid value for argument") {
+        } else if error.path.is_empty() && !speaks_of_input(&error.message) {
             Code::ValidationFailed
         } else {
+            withhold_value(&mut error.message);
             Code::BadUserInput
         };
         error.extensions.get_or_insert_default().set("code", code.as_str());
     }
     error.extensions.get_or_insert_default().set("requestId", request_id);
+}
+
+/// Whether a message of the executor's, from before the execution, speaks of an argument or a variable.
+fn speaks_of_input(message: &str) -> bool {
+    ["Invalid value for argument", "Failed to parse", "Expected input type"]
+        .iter()
+        .any(|start| message.starts_with(start))
+}
+
+/// Cuts out of the executor's message what was sent in the place of something else: it may be a password.
+fn withhold_value(message: &mut String) {
+    if message.starts_with("Expected input type")
+        && let Some(end) = message.find(", found ")
+    {
+        message.truncate(end);
+        message.push('.');
+    }
 }

@@ -8,6 +8,8 @@ mod error;
 mod guard;
 
 #[cfg(feature = "server")]
+mod census;
+#[cfg(feature = "server")]
 mod connection;
 #[cfg(feature = "server")]
 mod date_time;
@@ -22,9 +24,9 @@ pub use portcullis_macros::guarded;
 
 #[cfg(feature = "server")]
 pub use self::{
-    connection::{Direction, List, Page, PageInfo, page_cost},
+    connection::{Direction, List, Page, PageInfo},
     date_time::DateTime,
-    document::prepare,
+    document::{Prepared, prepare},
     id::{expect_id, node_id},
     user_error::{UserError, UserErrorCode},
 };

@@ -4,10 +4,11 @@ use async_graphql::{Executor, Request as Operation, parser::types::OperationType
 use axum::{
     Extension,
     body::{Body, to_bytes},
-    extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, Method, StatusCode, request::Parts},
+    extract::{ConnectInfo, Query, Request, State},
+    http::{HeaderMap, Method, StatusCode, Uri, request::Parts},
     response::Response,
 };
+use serde::Deserialize;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -64,20 +65,26 @@ pub async fn graphql<E: Executor>(
         Ok(operation) => operation,
         Err(Refusal(status, failure)) => return respond::failure(failure, status, media, &request_id),
     };
-    match prepare(&mut operation, &endpoint.graphql, endpoint.password_fields) {
-        Ok(OperationType::Query) => {}
-        Ok(_) if is_safe(&parts.method) => return respond::only_post(media, &request_id),
-        Ok(_) => {}
-        Err(failure) => {
-            let status = match media {
-                Media::Json => StatusCode::OK,
-                Media::GraphqlResponse => StatusCode::BAD_REQUEST,
-            };
-            return respond::failure(failure, status, media, &request_id);
-        }
+    let refuse = |failure| {
+        let status = match media {
+            Media::Json => StatusCode::OK,
+            Media::GraphqlResponse => StatusCode::BAD_REQUEST,
+        };
+        respond::failure(failure, status, media, &request_id)
+    };
+    let prepared = match prepare(&mut operation, &endpoint.graphql, endpoint.password_fields) {
+        Ok(prepared) => prepared,
+        Err(failure) => return refuse(failure),
+    };
+    if is_safe(&parts.method) && prepared.kind != OperationType::Query {
+        return respond::only_post(media, &request_id);
     }
     let caller = endpoint.gate.caller(&parts.headers);
-    let operation = endpoint.introspection(operation, &caller);
+    if prepared.introspects
+        && let Err(failure) = endpoint.allow_introspection(&caller)
+    {
+        return refuse(failure);
+    }
     let operation = operation
         .data(caller)
         .data(endpoint.proxies.client(peer, &parts.headers))
@@ -107,10 +114,7 @@ impl<E> Endpoint<E> {
     async fn read(&self, parts: &Parts, body: Body) -> Result<Operation, Refusal> {
         let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message));
         if is_safe(&parts.method) {
-            let query = parts.uri.query().unwrap_or_default();
-            let operation = async_graphql::http::parse_query_string(query)
-                .map_err(|error| bad(format!("The query string is not a GraphQL request: {error}.")))?;
-            return required(operation);
+            return required(from_query_string(&parts.uri).map_err(bad)?);
         }
         refuse_forgery(&parts.headers)?;
         let most = self.http.max_body_bytes;
@@ -120,18 +124,59 @@ impl<E> Endpoint<E> {
                 Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
             })?
             .map_err(|error| too_large_or_broken(&error, most))?;
-        let operation = serde_json::from_slice(&body)
-            .map_err(|error| bad(format!("The body is not a GraphQL request in JSON: {error}.")))?;
+        // Serde would take a list of the members' values as well.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(bad("The body is not a GraphQL request: it must be a JSON object.".to_owned()));
+        }
+        let operation = serde_json::from_slice(&body).map_err(|error| bad(json_fault("The body", &error)))?;
         required(operation)
     }
 
-    fn introspection(&self, operation: Operation, caller: &Caller) -> Operation {
-        let may = match self.graphql.introspection {
-            Introspection::Everyone => true,
-            Introspection::SignedIn => caller.claims().is_some(),
-            Introspection::Off => false,
-        };
-        if may { operation } else { operation.disable_introspection() }
+    fn allow_introspection(&self, caller: &Caller) -> Result<(), Failure> {
+        match (self.graphql.introspection, caller) {
+            (Introspection::Everyone, _) | (Introspection::SignedIn, Caller::Authenticated(_)) => Ok(()),
+            (Introspection::SignedIn, Caller::Anonymous(why)) => Err(Failure::unauthenticated(*why)),
+            (Introspection::Off, _) => {
+                Err(Failure::new(Code::ValidationFailed, "This server does not tell its schema."))
+            }
+        }
+    }
+}
+
+/// Reads a request from the parameters of a URL (GraphQL over HTTP §6.2).
+fn from_query_string(uri: &Uri) -> Result<Operation, String> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Parameters {
+        query: String,
+        operation_name: Option<String>,
+        variables: Option<String>,
+        extensions: Option<String>,
+    }
+    let Query(parameters) = Query::<Parameters>::try_from_uri(uri)
+        .map_err(|_| "The query string is not a GraphQL request: a parameter is there twice.".to_owned())?;
+    let mut operation = Operation::new(parameters.query);
+    operation.operation_name = parameters.operation_name.filter(|name| !name.is_empty());
+    if let Some(text) = parameters.variables {
+        operation.variables =
+            serde_json::from_str(&text).map_err(|error| json_fault("The parameter variables", &error))?;
+    }
+    if let Some(text) = parameters.extensions {
+        operation.extensions =
+            serde_json::from_str(&text).map_err(|error| json_fault("The parameter extensions", &error))?;
+    }
+    Ok(operation)
+}
+
+/// What is wrong with a piece of JSON. It never repeats what stands there, for that may be a password.
+fn json_fault(what: &str, error: &serde_json::Error) -> String {
+    if error.classify() == serde_json::error::Category::Data {
+        let place = format!("line {} column {}", error.line(), error.column());
+        format!(
+            "{what} is not of a GraphQL request: the value at {place} has the wrong type, or is there twice."
+        )
+    } else {
+        format!("{what} is not JSON: {error}.")
     }
 }
 

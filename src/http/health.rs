@@ -1,6 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
-use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header::CACHE_CONTROL},
+    response::IntoResponse,
+};
 use serde_json::json;
 
 use crate::{changes::Feed, database::Database};
@@ -8,9 +13,12 @@ use crate::{changes::Feed, database::Database};
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// How it was a moment ago helps nobody.
+const FRESH: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+
 /// `/healthz`: the process runs and answers. Restarting it would help nothing that this does not tell.
 pub async fn alive() -> impl IntoResponse {
-    Json(json!({ "status": "ok" }))
+    (FRESH, Json(json!({ "status": "ok" })))
 }
 
 /// `/readyz`: the replica can serve. It needs the database, and to know which tokens are revoked.
@@ -21,5 +29,5 @@ pub async fn ready(State((database, feed)): State<(Database, Arc<Feed>)>) -> imp
     let word = |well| if well { "ok" } else { "unavailable" };
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "status": word(is_ready), "database": word(database), "changes": word(changes) });
-    (status, Json(body))
+    (status, FRESH, Json(body))
 }

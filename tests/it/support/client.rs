@@ -4,6 +4,25 @@ use serde_json::{Value, json};
 pub(crate) const AUTH: &str = "accessToken refreshToken expiresIn user { id username } session { id } \
     errors { code message field retryAfter }";
 
+/// What a mutation of an account asks for.
+pub(crate) const USER: &str = "user { id username displayName email emailVerified roles disabled } \
+    errors { code message field retryAfter }";
+
+/// The codes that a top-level error may have, as the contract lists them.
+const CODES: [&str; 11] = [
+    "UNAUTHENTICATED",
+    "FORBIDDEN",
+    "BAD_USER_INPUT",
+    "GRAPHQL_PARSE_FAILED",
+    "GRAPHQL_VALIDATION_FAILED",
+    "OPERATION_LIMIT_EXCEEDED",
+    "PERSISTED_QUERY_NOT_FOUND",
+    "PERSISTED_QUERY_NOT_SUPPORTED",
+    "RATE_LIMITED",
+    "SERVICE_UNAVAILABLE",
+    "INTERNAL_SERVER_ERROR",
+];
+
 /// Somebody who sends requests.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -98,6 +117,12 @@ impl Client {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.json().await.ok()?;
         Some(self.keep(Answer { status, headers, body }))
+    }
+
+    /// Sends a body as it is, and says that it is JSON.
+    pub(crate) async fn send_raw(&self, body: impl Into<reqwest::Body>) -> Answer {
+        let request = self.post().header("content-type", "application/json").body(body);
+        Answer::read(request.send().await.expect("the server answers")).await
     }
 
     /// Runs a mutation `name(input: Type!)` and asks for `selection`.
@@ -231,6 +256,28 @@ impl Answer {
     #[track_caller]
     pub(crate) fn assert_failed(&self, code: &str) -> &Self {
         assert_eq!(self.code(), code, "{}", self.body);
+        self
+    }
+
+    /// A header, as text.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Says that nothing was executed: the status, no data, and errors of this code in the shape that all
+    /// errors have.
+    #[track_caller]
+    pub(crate) fn assert_not_executed(&self, status: u16, code: &str) -> &Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert!(self.body.get("data").is_none(), "{}", self.body);
+        assert!(CODES.contains(&code), "{code}");
+        let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert!(!errors.is_empty(), "{}", self.body);
+        for error in errors {
+            assert!(error["message"].as_str().is_some_and(|message| message.len() > 5), "{error}");
+            assert_eq!(error["extensions"]["code"], code, "{error}");
+            assert_eq!(error["extensions"]["requestId"], self.header("x-request-id"), "{error}");
+        }
         self
     }
 }

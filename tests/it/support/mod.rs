@@ -18,7 +18,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::{
-    client::{AUTH, Answer, Client},
+    client::{AUTH, Answer, Client, USER},
     database::{TestDatabase, postgres},
     process::Process,
     proxy::Proxy,
@@ -126,6 +126,14 @@ impl TestApp {
     /// The URL of a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Sends a request that is not GraphQL by POST.
+    pub(crate) async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let method = method.parse().expect("a method");
+        let request = reqwest::Client::new().request(method, self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        Answer::read(request.send().await.expect("the server answers")).await
     }
 
     /// A client without a token.

@@ -1,0 +1,169 @@
+use async_graphql::{
+    Positioned, Value, Variables,
+    parser::types::{ExecutableDocument, Field, Selection, SelectionSet},
+};
+
+use super::{
+    Failure,
+    connection::{DEFAULT_PAGE, MAX_PAGE},
+};
+use crate::config::GraphqlConfig;
+
+/// The fields of introspection that list what has such fields in turn. Nested, they multiply.
+const INTROSPECTION_LISTS: [&str; 4] = ["fields", "inputFields", "interfaces", "possibleTypes"];
+
+/// How deep these may be nested. The query of every tool nests them once.
+const MAX_INTROSPECTION_LISTS: usize = 2;
+
+/// Counts what a document asks for. Fragments count wherever they are spread; since each spread counts as
+/// well, a fragment that spreads itself runs into the limit.
+pub(super) struct Census<'a> {
+    document: &'a ExecutableDocument,
+    limits: &'a GraphqlConfig,
+    aliases: usize,
+    directives: usize,
+    fields: usize,
+}
+
+impl<'a> Census<'a> {
+    /// Counts a document. All its operations count, and the fragments that nothing spreads, for all of them
+    /// are validated.
+    ///
+    /// # Errors
+    /// When it exceeds one of the limits.
+    pub(super) fn take(document: &'a ExecutableDocument, limits: &'a GraphqlConfig) -> Result<Self, Failure> {
+        let mut census = Self { document, limits, aliases: 0, directives: 0, fields: 0 };
+        for fragment in document.fragments.values() {
+            census.count_definition(&fragment.node.selection_set.node)?;
+        }
+        for (_, operation) in document.operations.iter() {
+            census.count(&operation.node.selection_set.node, 1, 0)?;
+        }
+        Ok(census)
+    }
+
+    /// Holds what an operation could answer with against the limit.
+    ///
+    /// # Errors
+    /// When it exceeds `graphql.max_complexity`.
+    pub(super) fn limit_cost(&self, selections: &SelectionSet, variables: &Variables) -> Result<(), Failure> {
+        let most = self.limits.max_complexity;
+        if self.cost(selections, variables) > most {
+            return Err(Failure::limit("graphql.max_complexity", most));
+        }
+        Ok(())
+    }
+
+    /// How many fields the answer can have. The items of a list count as often as the page is long.
+    fn cost(&self, selections: &SelectionSet, variables: &Variables) -> usize {
+        let of = |selection: &Positioned<Selection>| {
+            let inner = self.inside(&selection.node).map_or(0, |inner| self.cost(inner, variables));
+            match &selection.node {
+                Selection::Field(field) => {
+                    let items = items(&field.node, variables).unwrap_or_else(|| {
+                        if self.is_page(&field.node.selection_set.node) { DEFAULT_PAGE } else { 1 }
+                    });
+                    items.saturating_mul(inner).saturating_add(1)
+                }
+                _ => inner,
+            }
+        };
+        selections.items.iter().map(of).fold(0, usize::saturating_add)
+    }
+
+    /// Counts the selections of a fragment where it is defined, whether or not anything spreads it, for
+    /// validation looks at each.
+    fn count_definition(&mut self, selections: &'a SelectionSet) -> Result<(), Failure> {
+        for selection in &selections.items {
+            self.fields += 1;
+            if self.fields > self.limits.max_fields {
+                return Err(Failure::limit("graphql.max_fields", self.limits.max_fields));
+            }
+            if !matches!(selection.node, Selection::FragmentSpread(_))
+                && let Some(inner) = self.inside(&selection.node)
+            {
+                self.count_definition(inner)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, selections: &'a SelectionSet, depth: usize, lists: usize) -> Result<(), Failure> {
+        let limits = self.limits;
+        for selection in &selections.items {
+            self.fields += 1;
+            self.directives += selection.node.directives().len();
+            let (mut inner_depth, mut inner_lists) = (depth, lists);
+            if let Selection::Field(field) = &selection.node {
+                self.aliases += usize::from(field.node.alias.is_some());
+                inner_depth += 1;
+                inner_lists += usize::from(INTROSPECTION_LISTS.contains(&field.node.name.node.as_str()));
+            }
+            for (count, most, name) in [
+                (depth, limits.max_depth, "graphql.max_depth"),
+                (self.fields, limits.max_fields, "graphql.max_fields"),
+                (self.directives, limits.max_directives, "graphql.max_directives"),
+                (self.aliases, limits.max_aliases, "graphql.max_aliases"),
+                (inner_lists, MAX_INTROSPECTION_LISTS, "the depth of lists in introspection"),
+            ] {
+                if count > most {
+                    return Err(Failure::limit(name, most));
+                }
+            }
+            if let Some(inner) = self.inside(&selection.node) {
+                self.count(inner, inner_depth, inner_lists)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether these are the fields of a connection.
+    fn is_page(&self, selections: &SelectionSet) -> bool {
+        selections.items.iter().any(|selection| match &selection.node {
+            Selection::Field(field) => ["edges", "nodes"].contains(&field.node.name.node.as_str()),
+            fragment => self.inside(fragment).is_some_and(|inner| self.is_page(inner)),
+        })
+    }
+
+    /// The fields that the operation has at its root, whichever fragments they stand in. Called when
+    /// [`Census::count`] has shown that there is an end to them.
+    pub(super) fn root_fields(&self, selections: &'a SelectionSet) -> Vec<&'a Field> {
+        let of = |selection: &'a Positioned<Selection>| match &selection.node {
+            Selection::Field(field) => vec![&field.node],
+            fragment => self.inside(fragment).map_or_else(Vec::new, |inner| self.root_fields(inner)),
+        };
+        selections.items.iter().flat_map(of).collect()
+    }
+
+    fn inside<'s>(&self, selection: &'s Selection) -> Option<&'s SelectionSet>
+    where
+        'a: 's,
+    {
+        match selection {
+            Selection::Field(field) => Some(&field.node.selection_set.node),
+            Selection::InlineFragment(fragment) => Some(&fragment.node.selection_set.node),
+            Selection::FragmentSpread(spread) => {
+                let fragment = self.document.fragments.get(&spread.node.fragment_name.node)?;
+                Some(&fragment.node.selection_set.node)
+            }
+        }
+    }
+}
+
+/// How many items a field answers with, where its arguments say so: Relay's `first` and `last`, and a list
+/// of `ids`.
+fn items(field: &Field, variables: &Variables) -> Option<usize> {
+    let argument = |name: &str| {
+        let value = &field.get_argument(name)?.node;
+        value.clone().into_const_with(|name| variables.get(&name).cloned().ok_or(())).ok()
+    };
+    let number = |value: Value| match value {
+        Value::Number(number) => number.as_u64().and_then(|number| usize::try_from(number).ok()),
+        _ => None,
+    };
+    if let Some(Value::List(ids)) = argument("ids") {
+        return Some(ids.len());
+    }
+    let count = argument("first").and_then(number).or_else(|| argument("last").and_then(number));
+    count.map(|count| count.min(MAX_PAGE))
+}

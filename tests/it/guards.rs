@@ -1,0 +1,270 @@
+//! Every field of the roots, found in the schema as it is served, is guarded as its directive says; and
+//! the directives are those of the contract.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_graphql::{
+    Name,
+    parser::{
+        parse_schema,
+        types::{
+            BaseType, ConstDirective, FieldDefinition, InputValueDefinition, ServiceDocument, Type, TypeKind,
+            TypeSystemDefinition,
+        },
+    },
+};
+use portcullis::config::{Config, RoleConfig};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestApp};
+
+/// The fields that anybody may ask for. Think twice before you add one.
+const OPEN: [&str; 7] = ["login", "logout", "node", "nodes", "refresh", "register", "server"];
+
+/// What the contract says of all others: the scope that they take, or none where a token will do.
+const GUARDED: [(&str, Option<&str>); 14] = [
+    ("auditEvents", Some("audit:read")),
+    ("changePassword", None),
+    ("createUser", Some("users:write")),
+    ("deleteAccount", None),
+    ("deleteUser", Some("users:write")),
+    ("me", None),
+    ("revokeOtherSessions", None),
+    ("revokeSession", None),
+    ("revokeUserSessions", Some("sessions:write")),
+    ("session", None),
+    ("updateProfile", None),
+    ("updateUser", Some("users:write")),
+    ("user", Some("users:read")),
+    ("users", Some("users:read")),
+];
+
+/// A field of a root, by its directive.
+struct RootField {
+    name: String,
+    guard: Guard,
+    /// An operation that asks for it as `it`, and for a field beside it.
+    operation: String,
+}
+
+#[derive(Debug, PartialEq)]
+enum Guard {
+    None,
+    Authenticated,
+    Scopes(Value),
+}
+
+#[test]
+fn no_field_is_open_that_is_not_meant_to_be() {
+    let open: BTreeSet<String> = root_fields()
+        .into_iter()
+        .filter(|field| field.guard == Guard::None)
+        .map(|field| field.name)
+        .collect();
+    assert_eq!(open, OPEN.into_iter().map(ToOwned::to_owned).collect());
+}
+
+#[test]
+fn the_guards_are_those_of_the_contract() {
+    let fields = root_fields().into_iter().filter(|field| field.guard != Guard::None);
+    let served: BTreeMap<String, Guard> = fields.map(|field| (field.name, field.guard)).collect();
+    let guard = |scope| match scope {
+        Some(scope) => Guard::Scopes(json!([[scope]])),
+        None => Guard::Authenticated,
+    };
+    let contract = GUARDED.map(|(name, scope): (&str, Option<&str>)| (name.to_owned(), guard(scope)));
+    assert_eq!(served, BTreeMap::from(contract));
+}
+
+#[tokio::test]
+async fn an_anonymous_caller_gets_null_from_each_guarded_field_and_an_answer_from_the_one_beside_it() {
+    let app = TestApp::start().await;
+    for field in root_fields().iter().filter(|field| field.guard != Guard::None) {
+        let answer = app.anonymous().ask(&field.operation).await;
+        answer.assert_failed("UNAUTHENTICATED");
+        assert_eq!(answer.error()["reason"], "TOKEN_MISSING", "{}", field.name);
+        assert_eq!(answer.body["errors"][0]["path"], json!(["it"]), "{}", field.name);
+        assert_eq!(answer.status, 200);
+        assert!(answer.body["data"]["it"].is_null(), "{}", answer.body);
+        assert!(answer.at("/beside").is_string(), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_without_the_scope_is_told_which_it_takes() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    for field in root_fields() {
+        let Guard::Scopes(scopes) = field.guard else { continue };
+        let answer = ada.ask(&field.operation).await;
+        answer.assert_failed("FORBIDDEN");
+        assert_eq!(answer.error()["requiredScopes"], scopes, "{}", field.name);
+        assert!(answer.body["data"]["it"].is_null(), "{}", answer.body);
+        assert!(answer.at("/beside").is_string(), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_with_just_the_scope_passes_and_one_with_all_others_does_not() {
+    let app = TestApp::with(|config| {
+        for scope in scopes() {
+            let others = scopes().into_iter().filter(|other| *other != scope).collect();
+            add_role(config, &format!("but-{scope}"), others);
+            add_role(config, &scope, vec![scope.clone()]);
+        }
+    })
+    .await;
+    for (number, scope) in scopes().iter().enumerate() {
+        let holder = app.with_roles(&format!("holder{number}"), &[scope]).await;
+        let other = app.with_roles(&format!("other{number}"), &[&format!("but-{scope}")]).await;
+        for field in root_fields().iter().filter(|field| field.guard == Guard::Scopes(json!([[scope]]))) {
+            let passed = holder.ask(&field.operation).await;
+            assert_passes(&passed, &field.name);
+            other.ask(&field.operation).await.assert_failed("FORBIDDEN");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_with_a_token_passes_where_a_token_is_enough() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    for field in root_fields().iter().filter(|field| field.guard == Guard::Authenticated) {
+        let answer = ada.ask(&field.operation).await;
+        assert_passes(&answer, &field.name);
+    }
+}
+
+#[tokio::test]
+async fn no_way_of_writing_it_opens_a_guarded_field() {
+    let app = TestApp::start().await;
+    for document in [
+        "query Named { me { id } }",
+        "{ server { version } mine: me { id } }",
+        "{ ... { me { id } } }",
+        "{ ... on Query { ... on Query { me { id } } } }",
+        "{ ...Me } fragment Me on Query { me { id } }",
+        "{ ...Outer } fragment Outer on Query { ...Me } fragment Me on Query { mine: me { ...Id } } \
+         fragment Id on User { id }",
+        "query($yes: Boolean = true) { me @include(if: $yes) { id } }",
+        "query($no: Boolean = false) { ... @skip(if: $no) { me { id } } }",
+    ] {
+        let answer = app.anonymous().ask(document).await;
+        assert_eq!(answer.body["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{document}");
+    }
+    let two = "query Open { server { version } } query Shut { me { id } }";
+    for (name, code) in [("Open", None), ("Shut", Some("UNAUTHENTICATED"))] {
+        let answer = app.anonymous().send(&json!({ "query": two, "operationName": name })).await;
+        assert_eq!(answer.body["errors"][0]["extensions"]["code"].as_str(), code, "{}", answer.body);
+    }
+}
+
+/// Says that no guard stood in the way, whatever the field thinks of its arguments.
+#[track_caller]
+fn assert_passes(answer: &Answer, field: &str) {
+    let errors = answer.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let codes: Vec<&Value> = errors.iter().map(|error| &error["extensions"]["code"]).collect();
+    assert!(codes.iter().all(|code| *code == "BAD_USER_INPUT"), "{field}: {}", answer.body);
+}
+
+fn add_role(config: &mut Config, name: &str, scopes: Vec<String>) {
+    config.roles.insert(name.to_owned(), RoleConfig { scopes });
+}
+
+/// The scopes that the schema speaks of.
+fn scopes() -> BTreeSet<String> {
+    let named = root_fields().into_iter().filter_map(|field| match field.guard {
+        Guard::Scopes(scopes) => Some(scopes),
+        _ => None,
+    });
+    let lists = named.flat_map(|scopes| serde_json::from_value::<Vec<Vec<String>>>(scopes).expect("lists"));
+    lists.flatten().collect()
+}
+
+/// Every field of the roots of the schema as it is served.
+fn root_fields() -> Vec<RootField> {
+    let schema = Sdl(parse_schema(portcullis::schema::sdl()).expect("the schema parses"));
+    let of = |root: &str| {
+        let TypeKind::Object(object) = schema.kind(root) else { panic!("{root} is an object") };
+        let field = |field: &FieldDefinition| RootField {
+            name: field.name.node.to_string(),
+            guard: guard(field.directives.iter().map(|directive| &directive.node)),
+            operation: format!("{} {{ beside: __typename it: {} }}", root.to_lowercase(), schema.ask(field)),
+        };
+        object.fields.iter().map(|definition| field(&definition.node)).collect::<Vec<_>>()
+    };
+    of("Query").into_iter().chain(of("Mutation")).collect()
+}
+
+fn guard<'a>(directives: impl Iterator<Item = &'a ConstDirective>) -> Guard {
+    let guards = directives.filter_map(|directive| match directive.name.node.as_str() {
+        "authenticated" => Some(Guard::Authenticated),
+        "requiresScopes" => {
+            let (_, scopes) = directive.arguments.first()?;
+            Some(Guard::Scopes(scopes.node.clone().into_json().expect("a constant")))
+        }
+        _ => None,
+    });
+    guards.last().unwrap_or(Guard::None)
+}
+
+/// The schema, for writing operations that fit it.
+struct Sdl(ServiceDocument);
+
+impl Sdl {
+    fn kind(&self, name: &str) -> &TypeKind {
+        let mut kinds = self.0.definitions.iter().filter_map(|definition| match definition {
+            TypeSystemDefinition::Type(ty) if ty.node.name.node == name => Some(&ty.node.kind),
+            _ => None,
+        });
+        kinds.next().unwrap_or(&TypeKind::Scalar)
+    }
+
+    /// The field with the arguments that it must have, and the least selection.
+    fn ask(&self, field: &FieldDefinition) -> String {
+        let arguments = self.required(field.arguments.iter().map(|argument| &argument.node));
+        let arguments = if arguments.is_empty() { arguments } else { format!("({arguments})") };
+        let selection = match self.kind(base(&field.ty.node)) {
+            TypeKind::Scalar | TypeKind::Enum(_) => "",
+            _ => "{ __typename }",
+        };
+        format!("{}{arguments} {selection}", field.name.node)
+    }
+
+    fn required<'a>(&self, inputs: impl Iterator<Item = &'a InputValueDefinition>) -> String {
+        let required = inputs.filter(|input| !input.ty.node.nullable && input.default_value.is_none());
+        let literals = required.map(|input| format!("{}: {}", input.name.node, self.literal(&input.ty.node)));
+        literals.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A value of the type, in GraphQL's notation.
+    fn literal(&self, ty: &Type) -> String {
+        let name = match &ty.base {
+            BaseType::List(item) => return format!("[{}]", self.literal(item)),
+            BaseType::Named(name) => name,
+        };
+        match self.kind(name) {
+            TypeKind::InputObject(object) => {
+                format!("{{ {} }}", self.required(object.fields.iter().map(|field| &field.node)))
+            }
+            TypeKind::Enum(choice) => choice.values[0].node.value.node.to_string(),
+            _ => scalar(name),
+        }
+    }
+}
+
+fn scalar(name: &Name) -> String {
+    match name.as_str() {
+        "Int" | "Float" => "1".to_owned(),
+        "Boolean" => "true".to_owned(),
+        "DateTime" => r#""2026-01-01T00:00:00Z""#.to_owned(),
+        _ => r#""x""#.to_owned(),
+    }
+}
+
+fn base(ty: &Type) -> &str {
+    match &ty.base {
+        BaseType::Named(name) => name,
+        BaseType::List(item) => base(item),
+    }
+}

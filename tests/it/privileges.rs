@@ -1,0 +1,159 @@
+//! What one sees of others: nothing, but by a scope.
+
+use portcullis::config::{Config, RoleConfig};
+use serde_json::{Value, json};
+
+use crate::support::{Client, TestApp, USER};
+
+/// Four roles that have one scope each.
+fn roles(config: &mut Config) {
+    for scope in ["users:read", "sessions:read", "sessions:write", "audit:read"] {
+        config.roles.insert(scope.to_owned(), RoleConfig { scopes: vec![scope.to_owned()] });
+    }
+}
+
+/// An app with Ada, who has an address, and with an event that concerns her.
+async fn app_with_ada() -> (TestApp, Client, String) {
+    let app = TestApp::with(roles).await;
+    let ada = app.signed_in("ada").await;
+    ada.mutate("updateProfile", json!({ "email": "ada@example.com" }), USER).await.assert_done();
+    let auditor = app.with_roles("auditor", &["audit:read"]).await;
+    let events = "query($user: ID) { auditEvents(first: 1, filter: { user: $user }) { nodes { id } } }";
+    let answer = auditor.ask_with(events, json!({ "user": ada.user_id })).await;
+    let event = answer.at("/auditEvents/nodes/0/id").as_str().expect("an event").to_owned();
+    (app, ada, event)
+}
+
+/// The type of what the client gets by this id.
+async fn kind_of(id: &str, client: &Client) -> Value {
+    let answer =
+        client.ask_with("query($id: ID!) { node(id: $id) { __typename id } }", json!({ "id": id })).await;
+    answer.assert_done();
+    let node = answer.at("/node");
+    assert!(node.is_null() || node["id"] == id, "{node}");
+    node["__typename"].clone()
+}
+
+#[tokio::test]
+async fn a_node_is_there_for_whom_it_concerns_and_for_the_scope_only() {
+    let (app, ada, event) = app_with_ada().await;
+    let bob = app.signed_in("bob").await;
+    for (id, kind, scope, own) in [
+        (&ada.user_id, "User", "users:read", true),
+        (&ada.session_id, "Session", "sessions:read", true),
+        (&event, "AuditEvent", "audit:read", false),
+    ] {
+        assert_eq!(kind_of(id, &app.anonymous()).await, Value::Null, "{kind}");
+        assert_eq!(kind_of(id, &bob).await, Value::Null, "{kind}");
+        assert_eq!(kind_of(id, &ada).await, if own { json!(kind) } else { Value::Null }, "{kind}");
+        for role in ["users:read", "sessions:read", "sessions:write", "audit:read"] {
+            let reader = app.with_roles(&format!("{kind}{role}"), &[role]).await;
+            let expected = if role == scope { json!(kind) } else { Value::Null };
+            assert_eq!(kind_of(id, &reader).await, expected, "{kind} with {role}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_exist_is_null() {
+    let app = TestApp::start().await;
+    let root = app.admin().await;
+    let uuid = "01h455vb4pex5vsknk084sn02q";
+    for id in [
+        "",
+        "garbage",
+        "\0",
+        "user_",
+        &format!("user_{uuid}"),
+        &format!("session_{uuid}"),
+        &format!("event_{uuid}"),
+        &format!("role_{uuid}"),
+    ] {
+        assert_eq!(kind_of(id, &root).await, Value::Null, "{id:?}");
+    }
+}
+
+#[tokio::test]
+async fn nodes_come_in_the_order_of_their_ids_with_null_for_what_is_not_there() {
+    let app = TestApp::start().await;
+    let (ada, bob) = (app.signed_in("ada").await, app.signed_in("bob").await);
+    let ids = json!([ada.session_id, "garbage", bob.user_id, ada.user_id, ada.session_id]);
+    let answer = ada.ask_with("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids })).await;
+    let expected = json!([
+        { "id": ada.session_id }, null, null, { "id": ada.user_id }, { "id": ada.session_id },
+    ]);
+    assert_eq!(answer.at("/nodes"), &expected);
+}
+
+#[tokio::test]
+async fn nodes_takes_a_hundred_ids() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let ask = async |count: usize| {
+        let variables = json!({ "ids": vec![&ada.user_id; count] });
+        ada.ask_with("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", variables).await
+    };
+    assert_eq!(ask(0).await.at("/nodes"), &json!([]));
+    assert_eq!(ask(100).await.at("/nodes").as_array().map(Vec::len), Some(100));
+    ask(101).await.assert_failed("BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn an_address_is_its_owners_and_that_of_users_read() {
+    let (app, ada, _) = app_with_ada().await;
+    let by_session = "query($id: ID!) { node(id: $id) { ... on Session { user { username email } } } }";
+    for (role, email) in [("sessions:read", Value::Null), ("users:read", json!("ada@example.com"))] {
+        let reader = app.with_roles(role.trim_end_matches(":read"), &[role, "sessions:read"]).await;
+        let answer = reader.ask_with(by_session, json!({ "id": ada.session_id })).await;
+        assert_eq!(answer.at("/node/user"), &json!({ "username": "ada", "email": email }), "{role}");
+    }
+    let by_event =
+        "{ auditEvents(filter: { actions: [USER_UPDATED] }) { nodes { user { email } session { id } } } }";
+    let auditor = app.with_roles("another-auditor", &["audit:read"]).await;
+    let answer = auditor.ask(by_event).await;
+    assert_eq!(answer.at("/auditEvents/nodes"), &json!([{ "user": { "email": null }, "session": null }]));
+}
+
+#[tokio::test]
+async fn sessions_are_their_owners_and_those_of_sessions_read() {
+    let (app, ada, event) = app_with_ada().await;
+    let by_name = r#"{ user(username: "ada") { email sessions { totalCount nodes { id current } } } }"#;
+    let reader = app.with_roles("reader", &["users:read"]).await;
+    let answer = reader.ask(by_name).await;
+    answer.assert_done();
+    assert_eq!(answer.at("/user"), &json!({ "email": "ada@example.com", "sessions": null }));
+
+    let both = app.with_roles("both", &["users:read", "sessions:read"]).await;
+    let sessions = json!({ "totalCount": 1, "nodes": [{ "id": ada.session_id, "current": false }] });
+    assert_eq!(both.ask(by_name).await.at("/user/sessions"), &sessions);
+
+    let by_event =
+        "query($id: ID!) { node(id: $id) { ... on AuditEvent { user { sessions { totalCount } } } } }";
+    let auditor = app.with_roles("another-auditor", &["audit:read"]).await;
+    let answer = auditor.ask_with(by_event, json!({ "id": event })).await;
+    answer.assert_done();
+    assert_eq!(answer.at("/node/user/sessions"), &Value::Null);
+}
+
+#[tokio::test]
+async fn a_session_is_ended_by_its_owner_or_by_sessions_write() {
+    let app = TestApp::with(roles).await;
+    let (ada, bob) = (app.signed_in("ada").await, app.signed_in("bob").await);
+    let reader = app.with_roles("reader", &["sessions:read", "users:read"]).await;
+    let writer = app.with_roles("writer", &["sessions:write"]).await;
+    let input = json!({ "id": ada.session_id });
+    let selection = "session { id current user { email } } errors { code field }";
+    for other in [&bob, &reader] {
+        other.mutate("revokeSession", input.clone(), selection).await.assert_refused("NOT_FOUND");
+        ada.ask("{ me { id } }").await.assert_done();
+    }
+    let revoked = writer.mutate("revokeSession", input.clone(), selection).await;
+    let session = json!({ "id": ada.session_id, "current": false, "user": { "email": null } });
+    assert_eq!(revoked.assert_done().at("/it/session"), &session);
+    ada.ask("{ me { id } }").await.assert_failed("UNAUTHENTICATED");
+    writer.mutate("revokeSession", input, selection).await.assert_refused("NOT_FOUND");
+
+    let own = bob.mutate("revokeSession", json!({ "id": bob.session_id }), selection).await;
+    assert_eq!(own.assert_done().at("/it/session/current"), true);
+    bob.ask("{ me { id } }").await.assert_failed("UNAUTHENTICATED");
+}
