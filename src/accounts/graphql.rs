@@ -1,242 +1,22 @@
 //! Accounts in the schema.
 
-use std::{collections::HashMap, sync::Arc};
+mod list;
+mod server;
+mod user;
 
-use async_graphql::{
-    Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject,
-    dataloader::{DataLoader, Loader},
-};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
-use super::{
-    Account, AccountChanges, AccountError, Accounts, DisplayName, EmailAddress, Filter, Order, OrderBy,
-    PageKey,
+use self::server::Server;
+pub use self::{
+    list::{OrderDirection, UserCount, UserFilter, UserList, UserOrder, UserOrderField},
+    user::{AccountLoader, User, load_user},
 };
+use super::{Account, AccountChanges, AccountError, Accounts, DisplayName, EmailAddress, PageKey};
 use crate::{
     audit::Actor,
-    graphql::{Client, DateTime, Failure, List, Page, UserError, UserErrorCode, caller, guarded, node_id},
-    id::{SessionId, UserId},
-    sessions::{
-        Sessions,
-        graphql::{SessionCount, SessionList, UserSession},
-    },
+    graphql::{Client, Failure, Page, UserError, UserErrorCode, caller, guarded},
     tokens::Caller,
 };
-
-/// Somebody who can sign in.
-#[derive(Clone)]
-pub struct User {
-    account: Arc<Account>,
-    viewer: Caller,
-}
-
-impl User {
-    /// An account as somebody sees it.
-    #[must_use]
-    pub fn new(account: impl Into<Arc<Account>>, viewer: Caller) -> Self {
-        Self { account: account.into(), viewer }
-    }
-
-    /// The account of this id, when the caller may see it: their own, or any with `users:read`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn visible(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>, Failure> {
-        let viewer = caller(ctx);
-        if viewer.user() != Some(id) && !viewer.has_scope("users:read") {
-            return Ok(None);
-        }
-        let account = ctx.data_unchecked::<Accounts>().find(id).await?;
-        Ok(account.map(|account| Self::new(account, viewer)))
-    }
-
-    fn is_own(&self) -> bool {
-        self.viewer.user() == Some(self.account.id)
-    }
-}
-
-/// Somebody who can sign in.
-#[guarded]
-#[Object]
-impl User {
-    /// The account's id, the same string as the `sub` claim.
-    pub async fn id(&self) -> ID {
-        node_id(self.account.id)
-    }
-
-    /// The name to sign in with. Upper and lower case are the same name.
-    async fn username(&self) -> &str {
-        &self.account.username
-    }
-
-    /// What to call the person.
-    async fn display_name(&self) -> Option<&str> {
-        self.account.display_name.as_deref()
-    }
-
-    /// The e-mail address. Null unless the account is your own or your token has the scope users:read.
-    async fn email(&self) -> Option<&str> {
-        let may = self.is_own() || self.viewer.has_scope("users:read");
-        self.account.email.as_deref().filter(|_| may)
-    }
-
-    /// Whether the person has shown that the address is theirs.
-    async fn email_verified(&self) -> bool {
-        self.account.email_verified
-    }
-
-    /// The account's roles, sorted. What each may do is the server's to configure.
-    async fn roles(&self) -> &[String] {
-        &self.account.roles
-    }
-
-    /// Whether an administrator has barred the account from signing in.
-    async fn disabled(&self) -> bool {
-        self.account.disabled
-    }
-
-    /// When the account was made.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.account.created_at)
-    }
-
-    /// When the account was last changed by its owner or an administrator.
-    async fn updated_at(&self) -> DateTime {
-        DateTime(self.account.updated_at)
-    }
-
-    /// The last sign-in; null when there was none.
-    async fn last_login_at(&self) -> Option<DateTime> {
-        self.account.last_login_at.map(DateTime)
-    }
-
-    /// The account's open sessions, the newest first. Null unless the account is your own or your token
-    /// has the scope sessions:read.
-    #[nullable]
-    async fn sessions(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "How many, from the start: 0 to 100, 25 when neither first nor last is given.")]
-        first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many, from the end: 0 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Result<Option<SessionList>, Failure> {
-        if !self.is_own() && !self.viewer.has_scope("sessions:read") {
-            return Ok(None);
-        }
-        let page = Page::<SessionId>::parse(first, after, last, before)?;
-        let sessions = ctx.data_unchecked::<Sessions>().list(self.account.id, &page).await?;
-        let node = |session| UserSession::new(session, self.viewer.clone());
-        Ok(Some(page.list(sessions, SessionCount(self.account.id), |session| session.id, node)))
-    }
-}
-
-/// Reads the accounts of many nodes at once.
-pub struct AccountLoader(pub Accounts);
-
-impl Loader<UserId> for AccountLoader {
-    type Value = Arc<Account>;
-    type Error = Failure;
-
-    async fn load(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<Account>>, Failure> {
-        let accounts = self.0.find_many(ids).await?;
-        Ok(accounts.into_iter().map(|account| (account.id, Arc::new(account))).collect())
-    }
-}
-
-/// The account that another node speaks of, when it still exists.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn load_user(ctx: &Context<'_>, id: UserId, viewer: &Caller) -> Result<Option<User>, Failure> {
-    let loader = ctx.data_unchecked::<DataLoader<AccountLoader>>();
-    let account = loader.load_one(id).await?;
-    Ok(account.map(|account| User::new(account, viewer.clone())))
-}
-
-/// A list of accounts.
-pub type UserList = List<User, UserCount>;
-
-/// What a list of accounts has besides its page.
-pub struct UserCount {
-    filter: Filter,
-}
-
-#[Object]
-impl UserCount {
-    /// How many accounts the whole list has.
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
-        let count = ctx.data_unchecked::<Accounts>().count(&self.filter).await?;
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
-    }
-}
-
-/// Which accounts. What is left out does not matter.
-#[derive(Default, InputObject)]
-pub struct UserFilter {
-    /// The start of their username, e-mail address or display name.
-    search: Option<String>,
-    /// A role that they hold.
-    role: Option<String>,
-    /// Whether they are disabled.
-    disabled: Option<bool>,
-}
-
-impl UserFilter {
-    fn parse(self) -> Result<Filter, Failure> {
-        let texts = [self.search.as_deref(), self.role.as_deref()];
-        if texts.into_iter().flatten().any(|text| text.len() > 256 || text.contains('\0')) {
-            return Err(Failure::bad_input("A filter has at most 256 bytes, and no NUL among them."));
-        }
-        Ok(Filter { search: self.search, role: self.role, disabled: self.disabled })
-    }
-}
-
-/// How accounts are sorted.
-#[derive(InputObject)]
-pub struct UserOrder {
-    /// By what.
-    field: UserOrderField,
-    /// Which way.
-    #[graphql(default_with = "OrderDirection::Asc")]
-    direction: OrderDirection,
-}
-
-/// By what accounts are sorted.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-pub enum UserOrderField {
-    /// When they were made.
-    CreatedAt,
-    /// Their username.
-    Username,
-    /// Their last sign-in; who has never signed in counts as the longest ago.
-    LastLoginAt,
-}
-
-/// Which way a list is sorted.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-pub enum OrderDirection {
-    /// The least first.
-    Asc,
-    /// The greatest first.
-    Desc,
-}
-
-impl UserOrder {
-    /// The newest accounts first.
-    fn newest() -> Self {
-        Self { field: UserOrderField::CreatedAt, direction: OrderDirection::Desc }
-    }
-
-    fn order_by(&self) -> OrderBy {
-        let order = match self.field {
-            UserOrderField::CreatedAt => Order::CreatedAt,
-            UserOrderField::Username => Order::Username,
-            UserOrderField::LastLoginAt => Order::LastLoginAt,
-        };
-        OrderBy { order, descending: self.direction == OrderDirection::Desc }
-    }
-}
 
 /// The queries about accounts.
 #[derive(Default)]
@@ -295,37 +75,8 @@ impl AccountsQuery {
 
     /// What a sign-in form must know before anyone is signed in.
     async fn server(&self, ctx: &Context<'_>) -> Server {
-        let config = ctx.data_unchecked::<Accounts>().config();
-        let length = |length| i32::try_from(length).unwrap_or(i32::MAX);
-        Server {
-            version: env!("CARGO_PKG_VERSION"),
-            registration_open: config.accounts.registration_open,
-            password_policy: PasswordPolicy {
-                min_length: length(config.passwords.min_length),
-                max_length: length(config.passwords.max_length),
-            },
-        }
+        Server::new(ctx.data_unchecked::<Accounts>().config())
     }
-}
-
-/// What a sign-in form must know before anyone is signed in.
-#[derive(SimpleObject)]
-struct Server {
-    /// The release of Portcullis.
-    version: &'static str,
-    /// Whether anybody may register.
-    registration_open: bool,
-    /// What a new password must be like.
-    password_policy: PasswordPolicy,
-}
-
-/// What a new password must be like. One that is easy to guess is refused besides.
-#[derive(SimpleObject)]
-struct PasswordPolicy {
-    /// The fewest characters.
-    min_length: i32,
-    /// The most characters.
-    max_length: i32,
 }
 
 /// What is to change about your profile. What is left out stays as it is; null clears it.
