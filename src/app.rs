@@ -240,7 +240,7 @@ fn master_secret(config: &Config) -> Result<MasterSecret, AppError> {
 
 fn verifier(config: &Config, clock: &Clock) -> Verifier {
     let expected = Expected {
-        issuer: config.issuer(),
+        issuer: config.given_issuer(),
         audience: config.tokens.audience.clone(),
         clock_skew: config.tokens.clock_skew,
         longest_life: config.tokens.access_ttl,

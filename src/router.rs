@@ -9,7 +9,6 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     app::App,
@@ -18,8 +17,8 @@ use crate::{
     config::Config,
     database::Database,
     http::{
-        Endpoint, Proxies, alive, discovery, graphql, jwks, method_not_allowed, not_found, panicked,
-        playground, playground_asset, ready, trace,
+        Endpoint, Proxies, alive, discovery, graphql, jwks, method_not_allowed, not_found, playground,
+        playground_asset, ready, trace,
     },
     sign_in::graphql::PASSWORD_FIELDS,
     tokens::Keyring,
@@ -83,9 +82,12 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
             .route("/playground.js", get(playground_asset))
             .route("/playground.css", get(playground_asset));
     }
-    routes
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state::<_, Clock, _>(app.clock.clone(), trace))
+    routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn_with_state::<
+        _,
+        Clock,
+        _,
+    >(
+        app.clock.clone(),
+        trace,
+    ))
 }

@@ -36,6 +36,8 @@ pub async fn serve(
     };
     stop.cancel();
     app.tasks.close();
-    app.tasks.wait().await;
+    if tokio::time::timeout(grace, app.tasks.wait()).await.is_err() {
+        tracing::warn!("operations were cut off after http.shutdown_grace");
+    }
     served
 }

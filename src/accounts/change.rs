@@ -1,6 +1,6 @@
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, store};
+use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, names::search_key, store};
 use crate::{
     audit::{Actor, AuditAction, Happening},
     changes::Change,
@@ -81,8 +81,7 @@ impl Accounts {
             account.display_name = display_name.as_ref().map(|name| name.as_written().to_owned());
         }
         if let Some(email) = &changes.email {
-            let same =
-                email.as_ref().map(EmailAddress::key) == account.email.as_ref().map(|e| e.to_lowercase());
+            let same = email.as_ref().map(EmailAddress::key) == account.email.as_deref().map(search_key);
             account.email = email.as_ref().map(|email| email.as_written().to_owned());
             account.email_verified &= same;
         }

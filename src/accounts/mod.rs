@@ -204,7 +204,7 @@ impl Accounts {
         roles.flat_map(|role| role.scopes.iter().cloned()).collect()
     }
 
-    /// The configuration of accounts.
+    /// The configuration of the server.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config

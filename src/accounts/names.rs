@@ -3,6 +3,7 @@ use std::str::FromStr;
 use email_address::EmailAddress as Rfc5321;
 use precis_core::profile::PrecisFastInvocation;
 use precis_profiles::{UsernameCaseMapped, UsernameCasePreserved};
+use unicode_normalization::UnicodeNormalization;
 
 use super::AccountError;
 
@@ -86,7 +87,7 @@ impl EmailAddress {
     /// As it is compared: no provider of note tells Ada@ from ada@.
     #[must_use]
     pub fn key(&self) -> String {
-        self.0.to_lowercase()
+        search_key(&self.0)
     }
 }
 
@@ -117,18 +118,12 @@ impl DisplayName {
     pub fn as_written(&self) -> &str {
         &self.0
     }
-
-    /// As it is searched.
-    #[must_use]
-    pub fn key(&self) -> String {
-        search_key(&self.0)
-    }
 }
 
 /// Text as it is searched.
 #[must_use]
 pub(super) fn search_key(text: &str) -> String {
-    text.to_lowercase()
+    text.nfkc().collect::<String>().to_lowercase()
 }
 
 #[cfg(test)]

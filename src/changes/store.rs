@@ -28,9 +28,6 @@ pub(super) async fn insert(
     at: Timestamp,
     until: Timestamp,
 ) -> Result<(), DbErr> {
-    if changes.is_empty() {
-        return Ok(());
-    }
     let row = |change: &Change| {
         let (kind, subject, epoch) = match change {
             Change::SessionEnded(session) => ("session", Some(session.uuid()), None),

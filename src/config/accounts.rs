@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub struct AccountsConfig {
     /// Whether anybody may register. When false, administrators create the accounts.
     pub registration_open: bool,
-    /// The roles of an account that registers.
+    /// The roles of an account that registers, or that the command line makes without naming any.
     pub default_roles: Vec<String>,
 }
 

@@ -45,6 +45,15 @@ impl DatabaseConfig {
             "database.url",
             "must start with sqlite: or postgres://",
         )?;
+        let is_file = |url: &SecretString| {
+            let url = url.expose_secret();
+            !url.starts_with("sqlite:") || !(url.contains('?') || url.contains(":memory:"))
+        };
+        require(
+            self.url.as_ref().is_none_or(is_file),
+            "database.url",
+            "must name a file after sqlite:, without parameters",
+        )?;
         require(
             (2..=1000).contains(&self.max_connections),
             "database.max_connections",

@@ -10,6 +10,8 @@ pub struct GraphqlConfig {
     pub introspection: Introspection,
     /// Whether `/` serves GraphiQL.
     pub playground: bool,
+    /// The most tokens of a document: names, numbers, strings and signs.
+    pub max_tokens: usize,
     /// The most levels of fields in fields.
     pub max_depth: usize,
     /// The most aliases in a document.
@@ -41,6 +43,7 @@ impl Default for GraphqlConfig {
         Self {
             introspection: Introspection::Everyone,
             playground: true,
+            max_tokens: 5000,
             max_depth: 20,
             max_aliases: 30,
             max_root_fields: 20,
@@ -54,6 +57,7 @@ impl Default for GraphqlConfig {
 impl GraphqlConfig {
     pub(super) fn check(&self) -> Result<(), Impossible> {
         for (limit, key) in [
+            (self.max_tokens, "graphql.max_tokens"),
             (self.max_depth, "graphql.max_depth"),
             (self.max_root_fields, "graphql.max_root_fields"),
             (self.max_fields, "graphql.max_fields"),

@@ -16,7 +16,7 @@ pub struct LimitsConfig {
     pub account: Ladder,
     /// Failures from one address (IPv6: from one /64) for any account.
     pub address: Ladder,
-    /// Registrations from one address (IPv6: from one /64).
+    /// Tries to register from one address (IPv6: from one /64).
     pub register: Ladder,
     /// How many sessions an account may have; the next ends the oldest. Counts also when `enabled` is false.
     pub sessions_per_account: u64,

@@ -127,7 +127,14 @@ impl Config {
     /// The `iss` of every token: `tokens.issuer`, else the public URL.
     #[must_use]
     pub fn issuer(&self) -> String {
-        self.tokens.issuer.clone().unwrap_or_else(|| self.http.public_url())
+        self.given_issuer().unwrap_or_else(|| self.http.public_url())
+    }
+
+    /// The issuer, where an operator has named one. Where not, replicas that listen on different addresses
+    /// call themselves by different names, and are one server all the same.
+    #[must_use]
+    pub fn given_issuer(&self) -> Option<String> {
+        self.tokens.issuer.clone().or_else(|| self.http.public_url.clone())
     }
 
     /// Refuses what cannot work.

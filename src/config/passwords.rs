@@ -58,6 +58,12 @@ impl PasswordsConfig {
             "passwords.memory_kib",
             format!("must be between {least} (8 for each lane) and 1048576"),
         )?;
+        let work_kib = u64::from(self.memory_kib) * u64::from(self.iterations);
+        require(
+            work_kib <= 4 * 1024 * 1024,
+            "passwords.iterations",
+            "times passwords.memory_kib must be at most 4194304: 4 GiB of work for one hash",
+        )?;
         let workers = self.workers.map_or(1, NonZeroUsize::get);
         require((1..=256).contains(&workers), "passwords.workers", "must be between 1 and 256")?;
         require((1..=100_000).contains(&self.queue), "passwords.queue", "must be between 1 and 100000")

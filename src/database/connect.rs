@@ -81,7 +81,7 @@ impl Database {
         make_private_folder(&folder).map_err(|source| ConnectError::Folder { path: folder, source })?;
         make_private_file(&path).map_err(|source| ConnectError::Folder { path: path.clone(), source })?;
         let open = async |read_only: bool, connections: u32| {
-            let mut options = ConnectOptions::new(format!("sqlite:{}", path.display()));
+            let mut options = ConnectOptions::new("sqlite:the.file.is.named.below");
             let file = path.clone();
             options
                 .max_connections(connections)

@@ -1,5 +1,5 @@
 use migration::{MigrationStatus, Migrator, MigratorTrait};
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr};
 
 use super::Database;
 
@@ -18,11 +18,12 @@ impl Database {
     /// # Errors
     /// When the database does not answer, or was made by a later release.
     pub async fn migrate_up(&self) -> Result<Vec<String>, DbErr> {
-        let pending = self.migrations().await?.pending;
-        if pending.is_empty() {
-            return Ok(pending);
+        if self.migrations().await?.pending.is_empty() {
+            return Ok(Vec::new());
         }
         let transaction = self.begin_exclusive().await?;
+        // Another replica may have done it while this one waited.
+        let pending = migrations(&transaction).await?.pending;
         Migrator::up(&transaction, None).await?;
         transaction.commit().await?;
         Ok(pending)
@@ -43,11 +44,15 @@ impl Database {
     /// # Errors
     /// When the database does not answer, or was made by a later release.
     pub async fn migrations(&self) -> Result<Migrations, DbErr> {
-        let all = Migrator::get_migration_with_status_read_only(self.reader()).await?;
-        let of = |status: MigrationStatus| {
-            let same = all.iter().filter(|migration| migration.status() == status);
-            same.map(|migration| migration.name().to_owned()).collect()
-        };
-        Ok(Migrations { applied: of(MigrationStatus::Applied), pending: of(MigrationStatus::Pending) })
+        migrations(self.reader()).await
     }
+}
+
+async fn migrations(db: &impl ConnectionTrait) -> Result<Migrations, DbErr> {
+    let all = Migrator::get_migration_with_status_read_only(db).await?;
+    let of = |status: MigrationStatus| {
+        let same = all.iter().filter(|migration| migration.status() == status);
+        same.map(|migration| migration.name().to_owned()).collect()
+    };
+    Ok(Migrations { applied: of(MigrationStatus::Applied), pending: of(MigrationStatus::Pending) })
 }

@@ -3,7 +3,10 @@ use std::net::IpAddr;
 use async_graphql::Context;
 use secrecy::SecretString;
 
-use crate::tokens::{Caller, Rejection};
+use crate::{
+    id::SessionId,
+    tokens::{Caller, Rejection},
+};
 
 /// From where a request comes.
 #[derive(Clone, Debug)]
@@ -17,6 +20,10 @@ pub struct Client {
 /// The refresh token that a browser sent as a cookie.
 #[derive(Clone, Debug, Default)]
 pub struct RefreshCookie(pub Option<SecretString>);
+
+/// The session of an access token that has expired: it opens nothing, but its bearer may end it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExpiredSession(pub Option<SessionId>);
 
 /// Who asks. A context that nobody has put a caller into is an anonymous one's.
 #[must_use]

@@ -29,7 +29,7 @@ pub fn prepare(
     limits: &GraphqlConfig,
     password_fields: &[&str],
 ) -> Result<Prepared, Failure> {
-    let document = parse(&request.query)?;
+    let document = parse(&request.query, limits.max_tokens)?;
     let census = Census::take(&document, limits)?;
     let operation = operation(&document, request.operation_name.as_deref())?;
     coerce_variables(operation, &mut request.variables)?;
@@ -68,10 +68,15 @@ fn coerce_variables(operation: &OperationDefinition, variables: &mut Variables) 
     Ok(())
 }
 
-/// The parser recurses with the brackets of the document, so their depth is looked at first.
-fn parse(query: &str) -> Result<ExecutableDocument, Failure> {
+/// The parser recurses with the brackets of the document, and both it and the validation take time and
+/// memory for every token, so these are counted first.
+fn parse(query: &str, max_tokens: usize) -> Result<ExecutableDocument, Failure> {
     const MAX_BRACKETS: usize = 64;
-    if bracket_depth(query) > MAX_BRACKETS {
+    let shape = Shape::of(query);
+    if shape.tokens > max_tokens {
+        return Err(Failure::limit("graphql.max_tokens", max_tokens));
+    }
+    if shape.brackets > MAX_BRACKETS {
         return Err(Failure::limit("the depth of brackets", MAX_BRACKETS));
     }
     parse_query(query).map_err(|error| {
@@ -83,26 +88,43 @@ fn parse(query: &str) -> Result<ExecutableDocument, Failure> {
     })
 }
 
-/// The deepest nesting of brackets outside of strings and comments (GraphQL specification §2.1).
-fn bracket_depth(query: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let mut rest = query.as_bytes();
-    while let Some((byte, mut after)) = rest.split_first() {
-        match byte {
-            b'{' | b'[' | b'(' => depth += 1,
-            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
-            b'#' => after = behind(after, |text| text.starts_with(b"\n") || text.starts_with(b"\r")),
-            b'"' if after.starts_with(b"\"\"") => {
-                after = behind(&after[2..], |text| text.starts_with(b"\"\"\""));
-                after = after.get(2..).unwrap_or_default();
+/// What a document looks like from afar.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Shape {
+    /// How many tokens it has.
+    tokens: usize,
+    /// How deep its brackets are nested, those in strings and comments left out.
+    brackets: usize,
+}
+
+impl Shape {
+    /// Reads a document by its lexical grammar (GraphQL specification §2.1).
+    fn of(query: &str) -> Self {
+        let (mut shape, mut depth) = (Self::default(), 0_usize);
+        let mut rest = query.as_bytes();
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || [b'_', b'-', b'.', b'+'].contains(byte);
+        while let Some((byte, mut after)) = rest.split_first() {
+            shape.tokens += usize::from(!byte.is_ascii_whitespace() && ![b',', b'#'].contains(byte));
+            match byte {
+                b'{' | b'[' | b'(' => depth += 1,
+                b'}' | b']' | b')' => depth = depth.saturating_sub(1),
+                b'#' => after = behind(after, |text| text.starts_with(b"\n") || text.starts_with(b"\r")),
+                b'"' if after.starts_with(b"\"\"") => {
+                    after = behind(&after[2..], |text| text.starts_with(b"\"\"\""));
+                    after = after.get(2..).unwrap_or_default();
+                }
+                b'"' => after = behind(after, |text| text.starts_with(b"\"") || text.starts_with(b"\n")),
+                byte if is_word(byte) => {
+                    let end = after.iter().position(|byte| !is_word(byte)).unwrap_or(after.len());
+                    after = &after[end..];
+                }
+                _ => {}
             }
-            b'"' => after = behind(after, |text| text.starts_with(b"\"") || text.starts_with(b"\n")),
-            _ => {}
+            shape.brackets = shape.brackets.max(depth);
+            rest = after;
         }
-        deepest = deepest.max(depth);
-        rest = after;
+        shape
     }
-    deepest
 }
 
 /// The text behind the first place where it ends; what a backslash stands before ends nothing.
@@ -135,7 +157,18 @@ fn operation<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::bracket_depth;
+    use super::Shape;
+
+    fn bracket_depth(query: &str) -> usize {
+        Shape::of(query).brackets
+    }
+
+    #[test]
+    fn tokens_are_counted_as_the_grammar_has_them() {
+        let tokens = |query| Shape::of(query).tokens;
+        assert_eq!(tokens("{ a(b: -1.5e+3, c: $d) @e ...F }"), 15);
+        assert_eq!(tokens("# { a }\n\"a b { c\" \"\"\" { \"\"\" , ,"), 2);
+    }
 
     #[test]
     fn brackets_in_strings_and_comments_do_not_count() {

@@ -31,7 +31,7 @@ pub use self::{
     user_error::{UserError, UserErrorCode},
 };
 pub use self::{
-    context::{Client, RefreshCookie, caller},
+    context::{Client, ExpiredSession, RefreshCookie, caller},
     error::{Code, Failure, finish_error},
     guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
 };

@@ -7,6 +7,7 @@ use axum::{
 
 use crate::{
     changes::Revocations,
+    id::SessionId,
     tokens::{Caller, Rejection, Verifier},
 };
 
@@ -29,22 +30,37 @@ impl Gate {
         }
     }
 
+    /// The session of a token that has expired, so that its bearer can end it.
+    #[must_use]
+    pub fn expired_session(&self, headers: &HeaderMap, caller: &Caller) -> Option<SessionId> {
+        if *caller != Caller::Anonymous(Rejection::Expired) {
+            return None;
+        }
+        self.verifier.read_expired(token(headers).ok()?).map(|claims| claims.sid)
+    }
+
     fn verify(&self, headers: &HeaderMap) -> Result<Caller, Rejection> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let value = values.next().ok_or(Rejection::Missing)?;
-        if values.next().is_some() {
-            return Err(Rejection::Malformed);
-        }
-        let value = value.to_str().map_err(|_| Rejection::Malformed)?;
-        let (scheme, token) = value.split_once(' ').ok_or(Rejection::Malformed)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Rejection::Malformed);
-        }
-        let claims = self.verifier.verify(token.trim_matches(' '))?;
+        let claims = self.verifier.verify(token(headers)?)?;
         if self.revocations.is_void(&claims) {
             return Err(Rejection::Revoked);
         }
         Ok(Caller::Authenticated(claims))
+    }
+}
+
+/// The one bearer token of a request (RFC 6750 §2.1).
+fn token(headers: &HeaderMap) -> Result<&str, Rejection> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or(Rejection::Missing)?;
+    if values.next().is_some() {
+        return Err(Rejection::Malformed);
+    }
+    let value = value.to_str().map_err(|_| Rejection::Malformed)?;
+    let (scheme, token) = value.split_once(' ').ok_or(Rejection::Malformed)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim_matches(' '))
+    } else {
+        Err(Rejection::Malformed)
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{config::Config, tokens::Keyring};
 
-/// How long others may keep what they read here. A new key is published longer than this before it signs.
+/// How long others may keep what they read here.
 const CACHEABLE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "public, max-age=300")];
 
 /// `/.well-known/jwks.json`: the keys that verify access tokens (RFC 7517 §5).

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{GraphqlConfig, HttpConfig, Introspection},
-    graphql::{Code, Failure, prepare},
+    graphql::{Code, ExpiredSession, Failure, prepare},
     tokens::Caller,
 };
 
@@ -85,8 +85,10 @@ pub async fn graphql<E: Executor>(
     {
         return refuse(failure);
     }
+    let expired = ExpiredSession(endpoint.gate.expired_session(&parts.headers, &caller));
     let operation = operation
         .data(caller)
+        .data(expired)
         .data(endpoint.proxies.client(peer, &parts.headers))
         .data(cookie::read_refresh_cookie(&parts.headers));
     let executor = endpoint.executor.clone();

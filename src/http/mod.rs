@@ -32,6 +32,6 @@ pub use self::{
     endpoint::{Endpoint, graphql},
     health::{alive, ready},
     playground::{playground, playground_asset},
-    respond::{method_not_allowed, not_found, panicked},
+    respond::{method_not_allowed, not_found},
     trace::{RequestId, trace},
 };

@@ -1,5 +1,3 @@
-use std::any::Any;
-
 use async_graphql::{Response as Answer, ServerError};
 use axum::{
     Extension,
@@ -13,7 +11,7 @@ use axum::{
 use serde::Serialize;
 
 use super::{RequestId, media::Media};
-use crate::graphql::{Code, Failure, finish_error};
+use crate::graphql::{Failure, finish_error};
 
 /// A response of the executor on the wire: `data` is there when there was an execution
 /// (GraphQL specification §7.1).
@@ -27,8 +25,12 @@ struct Wire<'a> {
     extensions: &'a std::collections::BTreeMap<String, async_graphql::Value>,
 }
 
+/// The most errors of an answer. Who has made more mistakes learns of the next ones when these are mended.
+const MAX_ERRORS: usize = 100;
+
 /// Writes what the executor answered.
 pub(super) fn answer(mut answer: Answer, media: Media, request_id: &RequestId) -> Response {
+    answer.errors.truncate(MAX_ERRORS);
     for error in &mut answer.errors {
         finish_error(error, request_id.as_str());
     }
@@ -100,9 +102,7 @@ pub(super) fn only_post(media: Media, request_id: &RequestId) -> Response {
 }
 
 /// Answers for a handler that panicked. What it said may hold anything and is not repeated.
-#[must_use]
-pub fn panicked(_: Box<dyn Any + Send>) -> Response {
+pub(super) fn panicked(request_id: &RequestId) -> Response {
     tracing::error!("a request handler panicked");
-    let error = Failure::new(Code::Internal, Failure::masked().message);
-    failure(error, StatusCode::INTERNAL_SERVER_ERROR, Media::Json, &RequestId::unknown())
+    failure(Failure::masked(), StatusCode::INTERNAL_SERVER_ERROR, Media::Json, request_id)
 }

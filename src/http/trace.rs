@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -6,8 +6,10 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use futures_util::FutureExt;
 use tracing::Instrument;
 
+use super::respond;
 use crate::clock::Clock;
 
 /// Names one request: in the log, in the `x-request-id` header of its answer, and in the
@@ -16,11 +18,6 @@ use crate::clock::Clock;
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// The id of a request whose own is lost.
-    pub(super) fn unknown() -> Self {
-        Self("unknown".into())
-    }
-
     /// The id.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -28,7 +25,7 @@ impl RequestId {
     }
 }
 
-/// Gives each request an id and a span, and logs how it ended. The query string is not logged: it may
+/// Gives each request an id and a span, answers for a handler that panics, and logs how it ended. The query string is not logged: it may
 /// hold a document with a secret in it.
 pub async fn trace(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
     let id = RequestId(clock.uuid().simple().to_string().into());
@@ -36,7 +33,8 @@ pub async fn trace(State(clock): State<Clock>, mut request: Request, next: Next)
     let span = tracing::info_span!("request", id = id.as_str(), method = %request.method(), path = request.uri().path());
     let started = std::time::Instant::now();
     async move {
-        let mut response = next.run(request).await;
+        let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        let mut response = answer.unwrap_or_else(|_| respond::panicked(&id));
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }

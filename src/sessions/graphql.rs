@@ -11,12 +11,12 @@ use crate::{
     accounts::graphql::{User, load_user},
     audit::{Actor, AuditAction},
     graphql::{
-        Client, DateTime, Failure, List, RefreshCookie, UserError, UserErrorCode, caller, expect_id, guarded,
-        node_id,
+        Client, DateTime, ExpiredSession, Failure, List, RefreshCookie, UserError, UserErrorCode, caller,
+        expect_id, guarded, node_id,
     },
     http::refresh_cookie,
     id::{SessionId, UserId},
-    tokens::Caller,
+    tokens::{Caller, Rejection},
 };
 
 /// One sign-in on one device.
@@ -270,8 +270,9 @@ impl SessionsMutation {
         }
     }
 
-    /// Signs out: ends the session of the access token, or of the refresh token (from the input or the
-    /// cookie) where the access token is already gone. A session that is over already is no error.
+    /// Signs out: ends the session of the access token, expired or not, or of the refresh token (from the
+    /// input or the cookie) where the access token is already gone. A session that is over already is no
+    /// error.
     async fn logout(
         &self,
         ctx: &Context<'_>,
@@ -287,12 +288,16 @@ impl SessionsMutation {
         }
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
-        if token.is_some() && by_token.is_none() && viewer.session().is_none() {
+        let by_bearer = viewer.session().or(ctx.data_opt::<ExpiredSession>().and_then(|expired| expired.0));
+        // Who names a session that we do not know must not believe that it is over.
+        let is_unknown =
+            token.is_some() || matches!(viewer, Caller::Anonymous(Rejection::Malformed | Rejection::Invalid));
+        if is_unknown && by_token.is_none() && by_bearer.is_none() {
             return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] });
         }
         let actor = Actor { user: viewer.user(), client: ctx.data_opt::<Client>() };
         // They are one, but for who has mixed up two sign-ins and means to end both.
-        for session in HashSet::from([viewer.session(), by_token]).into_iter().flatten() {
+        for session in HashSet::from([by_bearer, by_token]).into_iter().flatten() {
             sessions.end(session, AuditAction::Logout, actor).await?;
         }
         Ok(LogoutPayload { errors: Vec::new() })

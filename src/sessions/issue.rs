@@ -6,7 +6,7 @@ use super::{Opened, Session, Sessions};
 use crate::{
     accounts::Account,
     clock::Timestamp,
-    tokens::{Caller, Claims, KeyringError, RefreshToken},
+    tokens::{Caller, Claims, KeyringError},
 };
 
 /// What a client gets for signing in.
@@ -49,14 +49,10 @@ impl Sessions {
         let tokens = Tokens {
             access: self.keyring.sign(&claims)?.into(),
             access_lives: self.config.tokens.access_ttl,
-            refresh: self.encode(&refresh),
+            refresh: self.codec.encode(&refresh),
             refresh_lives: left(session.expires_at),
         };
         Ok(SignedIn { account, session, tokens, caller: Caller::Authenticated(Arc::new(claims)) })
-    }
-
-    fn encode(&self, refresh: &RefreshToken) -> SecretString {
-        self.codec.encode(refresh)
     }
 
     fn claims(&self, account: &Account, session: &Session) -> Claims {

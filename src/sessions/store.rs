@@ -203,8 +203,7 @@ fn live_of(user: UserId, now: Timestamp) -> Select<Entity> {
     live_only(Entity::find().filter(Column::UserId.eq(user.uuid())), now)
 }
 
-/// Deletes sessions that are over, at most `batch`. A revoked one stays until its time would have come,
-/// so that its refresh token is known for what it is.
+/// Deletes sessions whose time is over, at most `batch`; a revoked one stays until then.
 pub(super) async fn delete_expired(
     db: &impl ConnectionTrait,
     now: Timestamp,

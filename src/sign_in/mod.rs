@@ -2,8 +2,9 @@
 //!
 //! Invariants: each try of a password is counted before it is checked; whether an account exists can be
 //! read neither from the answer nor from its time. A further way in is a file here that ends in
-//! [`Sessions::open`] and [`Sessions::issue`].
+//! `SignIn::admit`.
 
+mod admit;
 mod change_password;
 mod check;
 mod close_account;

@@ -1,11 +1,5 @@
 use super::{SignIn, SignInError};
-use crate::{
-    accounts::Account,
-    audit::{Actor, AuditAction, Happening},
-    graphql::Client,
-    passwords::Presented,
-    sessions::SignedIn,
-};
+use crate::{graphql::Client, passwords::Presented, sessions::SignedIn};
 
 /// What somebody types to sign in.
 pub struct Login {
@@ -33,17 +27,6 @@ impl SignIn {
             transaction.rollback().await?;
             return Err(SignInError::InvalidCredentials);
         }
-        let opened = self.sessions.open(&transaction, account.id, client).await?;
-        let happening = Happening {
-            action: AuditAction::LoginSucceeded,
-            user: Some(account.id),
-            session: Some(opened.session.id),
-            actor: Actor { user: Some(account.id), client: Some(client) },
-        };
-        let event = self.audit.record(&transaction, happening).await?;
-        self.feed.commit(transaction, &opened.changes).await?;
-        self.accounts.forget(account.id);
-        let account = Account { last_login_at: Some(event.at), ..account };
-        Ok(self.sessions.issue(account, opened)?)
+        self.admit(transaction, account, client).await
     }
 }

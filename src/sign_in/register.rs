@@ -2,8 +2,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{SignIn, SignInError};
 use crate::{
-    accounts::{Account, DisplayName, EmailAddress, NewAccount, Username},
-    audit::{Actor, AuditAction, Happening},
+    accounts::{DisplayName, EmailAddress, NewAccount, Username},
+    audit::Actor,
     graphql::Client,
     limits::Permit,
     passwords::Owner,
@@ -52,17 +52,6 @@ impl SignIn {
         let transaction = self.accounts.begin().await?;
         let account = self.accounts.create(&transaction, new, Actor::anonymous(client)).await?;
         self.accounts.note_login(&transaction, &account, None).await?;
-        let opened = self.sessions.open(&transaction, account.id, client).await?;
-        let happening = Happening {
-            action: AuditAction::LoginSucceeded,
-            user: Some(account.id),
-            session: Some(opened.session.id),
-            actor: Actor { user: Some(account.id), client: Some(client) },
-        };
-        let event = self.audit.record(&transaction, happening).await?;
-        self.feed.commit(transaction, &opened.changes).await?;
-        self.accounts.forget(account.id);
-        let account = Account { last_login_at: Some(event.at), ..account };
-        Ok(self.sessions.issue(account, opened)?)
+        self.admit(transaction, account, client).await
     }
 }

@@ -170,3 +170,18 @@ async fn a_client_that_hangs_up_leaves_nothing_half_done() {
         ada.refresh().await.assert_done();
     }
 }
+
+#[tokio::test]
+async fn a_small_request_does_not_get_a_huge_answer() {
+    let app = TestApp::start().await;
+    for document in [
+        format!("query({}) {{ __typename }}", "$a: B ".repeat(40_000)),
+        format!("query {} {{ __typename }}", "@a ".repeat(60_000)),
+        format!("{{ server({}) {{ version }} }}", "a: 1 ".repeat(40_000)),
+    ] {
+        app.anonymous().ask(&document).await.assert_failed("OPERATION_LIMIT_EXCEEDED");
+    }
+    let unused = (0..1000).fold(String::new(), |all, n| all + &format!("$v{n}: Int "));
+    let answer = app.anonymous().ask(&format!("query({unused}) {{ __typename }}")).await;
+    assert_eq!(answer.body["errors"].as_array().map(Vec::len), Some(100));
+}

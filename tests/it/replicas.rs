@@ -232,3 +232,20 @@ async fn a_change_that_is_rolled_back_voids_nothing() {
     ada.me().await.assert_done();
     ada.at(other.url("/graphql")).me().await.assert_done();
 }
+
+#[tokio::test]
+async fn replicas_that_nobody_gave_a_public_url_believe_each_other() {
+    let unnamed = |port| {
+        move |config: &mut portcullis::config::Config| {
+            config.http.public_url = None;
+            config.http.listen.set_port(port);
+        }
+    };
+    let one = TestApp::with(unnamed(0)).await;
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = free.local_addr().expect("an address").port();
+    drop(free);
+    let other = one.replica_with(unnamed(port)).await;
+    let ada = one.signed_in("ada").await;
+    ada.at(other.url("/graphql")).ask("{ me { id } }").await.assert_done();
+}

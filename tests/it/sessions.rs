@@ -72,8 +72,17 @@ async fn signing_out_with_garbage_changes_nothing() {
     let stranger = app.anonymous().bearing("garbage");
     log_out_with(&stranger, "garbage").await.assert_refused(INVALID);
     log_out_with(&stranger, &ada.kept().replace("prt_", "prt-")).await.assert_refused(INVALID);
-    stranger.ask(LOGOUT).await.assert_done();
+    stranger.ask(LOGOUT).await.assert_refused(INVALID);
     assert_lives(&mut ada).await;
+}
+
+#[tokio::test]
+async fn signing_out_works_with_an_access_token_that_has_expired() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    app.wait(Duration::from_hours(2));
+    ada.ask(LOGOUT).await.assert_done();
+    ada.refresh_with(ada.kept()).await.assert_refused(INVALID);
 }
 
 #[tokio::test]

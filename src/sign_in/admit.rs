@@ -1,0 +1,33 @@
+use sea_orm::DatabaseTransaction;
+
+use super::{SignIn, SignInError};
+use crate::{
+    accounts::Account,
+    audit::{Actor, AuditAction, Happening},
+    graphql::Client,
+    sessions::SignedIn,
+};
+
+impl SignIn {
+    /// Lets somebody in who has shown who they are: opens a session, writes it down, commits, and makes the
+    /// tokens. Every way in ends here.
+    pub(super) async fn admit(
+        &self,
+        transaction: DatabaseTransaction,
+        account: Account,
+        client: &Client,
+    ) -> Result<SignedIn, SignInError> {
+        let opened = self.sessions.open(&transaction, account.id, client).await?;
+        let happening = Happening {
+            action: AuditAction::LoginSucceeded,
+            user: Some(account.id),
+            session: Some(opened.session.id),
+            actor: Actor { user: Some(account.id), client: Some(client) },
+        };
+        let event = self.audit.record(&transaction, happening).await?;
+        self.feed.commit(transaction, &opened.changes).await?;
+        self.accounts.forget(account.id);
+        let account = Account { last_login_at: Some(event.at), ..account };
+        Ok(self.sessions.issue(account, opened)?)
+    }
+}
