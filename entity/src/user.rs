@@ -37,27 +37,8 @@ pub struct Model {
     pub last_login_at: Option<ChronoUnixTimestampMillis>,
 }
 
-/// What belongs to an account.
+/// What an account has is found by its id.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {
-    /// Its roles.
-    #[sea_orm(has_many = "super::user_role::Entity")]
-    Role,
-    /// Its sessions.
-    #[sea_orm(has_many = "super::session::Entity")]
-    Session,
-}
-
-impl Related<super::user_role::Entity> for Entity {
-    fn to() -> RelationDef {
-        Relation::Role.def()
-    }
-}
-
-impl Related<super::session::Entity> for Entity {
-    fn to() -> RelationDef {
-        Relation::Session.def()
-    }
-}
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

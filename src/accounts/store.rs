@@ -1,22 +1,20 @@
 //! The rows of accounts and their roles.
 
+mod list;
+
 use entity::{user, user_role};
 use sea_orm::{
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     prelude::ChronoUnixTimestampMillis as Millis,
-    sea_query::{Expr, Order as Sort, Query, SimpleExpr},
+    sea_query::Expr,
 };
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::list::{Filter, Order, OrderBy, PageKey};
+pub(super) use self::list::{count, list};
 use super::{Account, EmailAddress, Username, names::search_key};
-use crate::{
-    clock::Timestamp,
-    graphql::{Direction, Page},
-    id::UserId,
-};
+use crate::{clock::Timestamp, id::UserId};
 
 /// An account and the hash of its password.
 pub struct Credentials {
@@ -24,77 +22,6 @@ pub struct Credentials {
     pub account: Account,
     /// A PHC string.
     pub password_hash: String,
-}
-
-/// Which accounts.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// The start of their username, e-mail address or display name.
-    pub search: Option<String>,
-    /// A role that they hold.
-    pub role: Option<String>,
-    /// Whether they are disabled.
-    pub disabled: Option<bool>,
-}
-
-/// By what accounts are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// When they were made.
-    CreatedAt,
-    /// The mapped username.
-    Username,
-    /// The last sign-in; who has never signed in counts as the longest ago.
-    LastLoginAt,
-}
-
-/// By what accounts are sorted, and which way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OrderBy {
-    /// By what.
-    pub order: Order,
-    /// The greatest first.
-    pub descending: bool,
-}
-
-/// The place of an account in a sorted list.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub enum PageKey {
-    /// Sorted by creation: milliseconds since the Unix epoch, and the id.
-    #[serde(rename = "c")]
-    CreatedAt(i64, Uuid),
-    /// Sorted by the last sign-in: milliseconds since the Unix epoch, and the id.
-    #[serde(rename = "l")]
-    LastLoginAt(i64, Uuid),
-    /// Sorted by username.
-    #[serde(rename = "u")]
-    Username(String),
-}
-
-impl PageKey {
-    /// Where an account stands in a list of this order.
-    #[must_use]
-    pub fn of(account: &Account, order: Order) -> Self {
-        let id = account.id.uuid();
-        match order {
-            Order::CreatedAt => Self::CreatedAt(account.created_at.timestamp_millis(), id),
-            Order::LastLoginAt => {
-                Self::LastLoginAt(account.last_login_at.map_or(0, |time| time.timestamp_millis()), id)
-            }
-            Order::Username => Self::Username(account.username.clone()),
-        }
-    }
-
-    /// Whether it is a place in a list of this order.
-    #[must_use]
-    pub fn is_of(&self, order: Order) -> bool {
-        let own = match self {
-            Self::CreatedAt(..) => Order::CreatedAt,
-            Self::LastLoginAt(..) => Order::LastLoginAt,
-            Self::Username(_) => Order::Username,
-        };
-        own == order
-    }
 }
 
 pub(super) async fn insert(
@@ -251,86 +178,6 @@ async fn credentials(
     let id = row.as_ref().map_or(Uuid::nil(), |row| row.id);
     let roles = roles_of(db, vec![id]).await?;
     Ok(row.map(|row| Credentials { password_hash: row.password_hash.clone(), account: account(row, &roles) }))
-}
-
-pub(super) async fn count(db: &impl ConnectionTrait, filter: &Filter) -> Result<u64, DbErr> {
-    matching(filter).count(db).await
-}
-
-/// The accounts of a page, from its end of the list.
-pub(super) async fn list(
-    db: &impl ConnectionTrait,
-    filter: &Filter,
-    by: OrderBy,
-    page: &Page<PageKey>,
-) -> Result<Vec<Account>, DbErr> {
-    let mut query = matching(filter);
-    for (bound, behind) in [(&page.after, true), (&page.before, false)] {
-        if let Some(bound) = bound {
-            let greater = behind != by.descending;
-            query = query.filter(beyond(by.order, bound, greater)?);
-        }
-    }
-    let reverse = page.direction == Direction::Backward;
-    let sort = if by.descending == reverse { Sort::Asc } else { Sort::Desc };
-    let query = match by.order {
-        Order::CreatedAt => query.order_by(user::Column::CreatedAt, sort.clone()),
-        Order::LastLoginAt => query.order_by(last_login(), sort.clone()),
-        Order::Username => query.order_by(user::Column::UsernameKey, sort.clone()),
-    };
-    let rows = query.order_by(user::Column::Id, sort).limit(page.limit()).all(db).await?;
-    with_roles(db, rows).await
-}
-
-/// What lies on one side of a place in the list.
-fn beyond(order: Order, place: &PageKey, greater: bool) -> Result<SimpleExpr, DbErr> {
-    let (left, right) = match (order, place) {
-        (Order::CreatedAt, PageKey::CreatedAt(time, id)) => (
-            Expr::tuple([Expr::col(user::Column::CreatedAt), Expr::col(user::Column::Id)]),
-            Expr::tuple([Expr::val(*time), Expr::val(*id)]),
-        ),
-        (Order::LastLoginAt, PageKey::LastLoginAt(time, id)) => (
-            Expr::tuple([last_login(), Expr::col(user::Column::Id)]),
-            Expr::tuple([Expr::val(*time), Expr::val(*id)]),
-        ),
-        (Order::Username, PageKey::Username(username)) => {
-            let key = Username::parse(username).map(|name| name.key().to_owned()).unwrap_or_default();
-            (Expr::col(user::Column::UsernameKey), Expr::val(key))
-        }
-        _ => return Err(DbErr::Custom("the cursor is of another order".to_owned())),
-    };
-    Ok(if greater { left.gt(right) } else { left.lt(right) })
-}
-
-/// As the index has it, to the letter: with a parameter for the zero no plan would use it.
-fn last_login() -> SimpleExpr {
-    Expr::cust("COALESCE(last_login_at, 0)")
-}
-
-fn matching(filter: &Filter) -> Select<user::Entity> {
-    let mut query = user::Entity::find();
-    if let Some(search) = filter.search.as_deref().filter(|search| !search.is_empty()) {
-        let start = search_key(search);
-        let mut any = Condition::any();
-        for column in [user::Column::UsernameKey, user::Column::EmailKey, user::Column::DisplayNameKey] {
-            // A range, for that is what an index can answer.
-            let end = format!("{start}\u{10ffff}");
-            any = any.add(column.gte(start.as_str()).and(column.lt(end)));
-        }
-        query = query.filter(any);
-    }
-    if let Some(disabled) = filter.disabled {
-        query = query.filter(user::Column::Disabled.eq(disabled));
-    }
-    if let Some(role) = &filter.role {
-        let holders = Query::select()
-            .column(user_role::Column::UserId)
-            .from(user_role::Entity)
-            .and_where(user_role::Column::Role.eq(role.as_str()))
-            .to_owned();
-        query = query.filter(user::Column::Id.in_subquery(holders));
-    }
-    query
 }
 
 /// The rows as accounts, in their order.

@@ -1,171 +1,27 @@
 //! Sessions in the schema.
 
+mod auth;
+mod session;
+
 use std::collections::HashSet;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use axum::http::header::SET_COOKIE;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-use super::{RefreshError, Session, Sessions, SignedIn};
+pub use self::{
+    auth::{AuthPayload, TokenDelivery},
+    session::{SessionCount, SessionList, UserSession},
+};
+use super::{RefreshError, Session, Sessions};
 use crate::{
-    accounts::graphql::{User, load_user},
     audit::{Actor, AuditAction},
     graphql::{
-        Client, DateTime, ExpiredSession, Failure, List, RefreshCookie, UserError, UserErrorCode, caller,
-        expect_id, guarded, node_id,
+        Client, ExpiredSession, Failure, RefreshCookie, UserError, UserErrorCode, caller, expect_id, guarded,
     },
     http::refresh_cookie,
-    id::{SessionId, UserId},
     tokens::{Caller, Rejection},
 };
-
-/// One sign-in on one device.
-#[derive(Clone)]
-pub struct UserSession {
-    session: Session,
-    viewer: Caller,
-}
-
-impl UserSession {
-    /// A session as somebody sees it.
-    #[must_use]
-    pub fn new(session: Session, viewer: Caller) -> Self {
-        Self { session, viewer }
-    }
-
-    /// The session of this id, when the caller may see it: their own, or any with `sessions:read`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn visible(ctx: &Context<'_>, id: SessionId) -> Result<Option<Self>, Failure> {
-        let viewer = caller(ctx);
-        if viewer.claims().is_none() {
-            return Ok(None);
-        }
-        let session = ctx.data_unchecked::<Sessions>().find(id).await?;
-        let may =
-            |session: &Session| viewer.user() == Some(session.user) || viewer.has_scope("sessions:read");
-        Ok(session.filter(may).map(|session| Self::new(session, viewer)))
-    }
-}
-
-/// One sign-in on one device.
-#[Object(name = "Session")]
-impl UserSession {
-    /// The session's id, the same string as the `sid` claim.
-    pub async fn id(&self) -> ID {
-        node_id(self.session.id)
-    }
-
-    /// Who signed in.
-    async fn user(&self, ctx: &Context<'_>) -> Result<User, Failure> {
-        let user = load_user(ctx, self.session.user, &self.viewer).await?;
-        // It can only have been deleted since the session was read.
-        user.ok_or_else(|| Failure::bad_input("The account of this session is being deleted."))
-    }
-
-    /// When.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.session.created_at)
-    }
-
-    /// The sign-in or the last refresh.
-    async fn last_used_at(&self) -> DateTime {
-        DateTime(self.session.last_used_at)
-    }
-
-    /// When the session is over unless it is refreshed before.
-    async fn expires_at(&self) -> DateTime {
-        DateTime(self.session.expires_at)
-    }
-
-    /// The User-Agent header of the last use.
-    async fn user_agent(&self) -> Option<&str> {
-        self.session.user_agent.as_deref()
-    }
-
-    /// The client's address at the last use.
-    async fn ip_address(&self) -> Option<&str> {
-        self.session.ip_address.as_deref()
-    }
-
-    /// Whether this is the session of the token that asks.
-    async fn current(&self) -> bool {
-        self.viewer.session() == Some(self.session.id)
-    }
-}
-
-/// A list of sessions.
-pub type SessionList = List<UserSession, SessionCount>;
-
-/// What a list of sessions has besides its page.
-pub struct SessionCount(pub UserId);
-
-#[Object]
-impl SessionCount {
-    /// How many sessions the whole list has.
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
-        let count = ctx.data_unchecked::<Sessions>().count(self.0).await?;
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
-    }
-}
-
-/// How the refresh token reaches the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum TokenDelivery {
-    /// In the payload, beside the access token.
-    Body,
-    /// As an HttpOnly, Secure, SameSite=Strict cookie that scripts cannot read. The access token is in the
-    /// payload.
-    Cookie,
-}
-
-/// The answer of every way to sign in: either `errors` is empty and the tokens are there, or the tokens are
-/// null. Inside it you count as the account that just signed in.
-#[derive(SimpleObject)]
-pub struct AuthPayload {
-    /// The JWT for the Authorization header.
-    access_token: Option<String>,
-    /// The token for the next refresh. Each is good for one; keep the newest. Null with cookie delivery.
-    refresh_token: Option<String>,
-    /// How many seconds the access token still lives.
-    expires_in: Option<i32>,
-    /// Who signed in.
-    user: Option<User>,
-    /// The session that was opened or goes on.
-    session: Option<UserSession>,
-    /// What was wrong; empty when all went well.
-    errors: Vec<UserError>,
-}
-
-impl AuthPayload {
-    /// Hands the tokens over.
-    pub fn done(ctx: &Context<'_>, signed_in: SignedIn, delivery: TokenDelivery) -> Self {
-        let SignedIn { account, session, tokens, caller } = signed_in;
-        let refresh_token = match delivery {
-            TokenDelivery::Body => Some(tokens.refresh.expose_secret().to_owned()),
-            TokenDelivery::Cookie => {
-                let cookie = refresh_cookie(Some((&tokens.refresh, tokens.refresh_lives)));
-                ctx.append_http_header(SET_COOKIE, cookie);
-                None
-            }
-        };
-        Self {
-            access_token: Some(tokens.access.expose_secret().to_owned()),
-            refresh_token,
-            expires_in: Some(i32::try_from(tokens.access_lives.as_secs()).unwrap_or(i32::MAX)),
-            user: Some(User::new(account, caller.clone())),
-            session: Some(UserSession::new(session, caller)),
-            errors: Vec::new(),
-        }
-    }
-
-    /// Something was wrong.
-    #[must_use]
-    pub fn failed(errors: Vec<UserError>) -> Self {
-        Self { access_token: None, refresh_token: None, expires_in: None, user: None, session: None, errors }
-    }
-}
 
 /// Which refresh token. Left out with cookie delivery.
 #[derive(Default, InputObject)]

@@ -1,0 +1,63 @@
+use async_graphql::{Context, Enum, SimpleObject};
+use axum::http::header::SET_COOKIE;
+use secrecy::ExposeSecret;
+
+use super::UserSession;
+use crate::{accounts::graphql::User, graphql::UserError, http::refresh_cookie, sessions::SignedIn};
+
+/// How the refresh token reaches the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum TokenDelivery {
+    /// In the payload, beside the access token.
+    Body,
+    /// As an HttpOnly, Secure, SameSite=Strict cookie that scripts cannot read. The access token is in the
+    /// payload.
+    Cookie,
+}
+
+/// The answer of every way to sign in: either `errors` is empty and the tokens are there, or the tokens are
+/// null. Inside it you count as the account that just signed in.
+#[derive(SimpleObject)]
+pub struct AuthPayload {
+    /// The JWT for the Authorization header.
+    access_token: Option<String>,
+    /// The token for the next refresh. Each is good for one; keep the newest. Null with cookie delivery.
+    refresh_token: Option<String>,
+    /// How many seconds the access token still lives.
+    expires_in: Option<i32>,
+    /// Who signed in.
+    user: Option<User>,
+    /// The session that was opened or goes on.
+    session: Option<UserSession>,
+    /// What was wrong; empty when all went well.
+    errors: Vec<UserError>,
+}
+
+impl AuthPayload {
+    /// Hands the tokens over.
+    pub fn done(ctx: &Context<'_>, signed_in: SignedIn, delivery: TokenDelivery) -> Self {
+        let SignedIn { account, session, tokens, caller } = signed_in;
+        let refresh_token = match delivery {
+            TokenDelivery::Body => Some(tokens.refresh.expose_secret().to_owned()),
+            TokenDelivery::Cookie => {
+                let cookie = refresh_cookie(Some((&tokens.refresh, tokens.refresh_lives)));
+                ctx.append_http_header(SET_COOKIE, cookie);
+                None
+            }
+        };
+        Self {
+            access_token: Some(tokens.access.expose_secret().to_owned()),
+            refresh_token,
+            expires_in: Some(i32::try_from(tokens.access_lives.as_secs()).unwrap_or(i32::MAX)),
+            user: Some(User::new(account, caller.clone())),
+            session: Some(UserSession::new(session, caller)),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Something was wrong.
+    #[must_use]
+    pub fn failed(errors: Vec<UserError>) -> Self {
+        Self { access_token: None, refresh_token: None, expires_in: None, user: None, session: None, errors }
+    }
+}

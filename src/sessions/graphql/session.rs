@@ -1,0 +1,100 @@
+use async_graphql::{Context, ID, Object};
+
+use crate::{
+    accounts::graphql::{User, load_user},
+    graphql::{DateTime, Failure, List, caller, node_id},
+    id::{SessionId, UserId},
+    sessions::{Session, Sessions},
+    tokens::Caller,
+};
+
+/// One sign-in on one device.
+#[derive(Clone)]
+pub struct UserSession {
+    session: Session,
+    viewer: Caller,
+}
+
+impl UserSession {
+    /// A session as somebody sees it.
+    #[must_use]
+    pub fn new(session: Session, viewer: Caller) -> Self {
+        Self { session, viewer }
+    }
+
+    /// The session of this id, when the caller may see it: their own, or any with `sessions:read`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn visible(ctx: &Context<'_>, id: SessionId) -> Result<Option<Self>, Failure> {
+        let viewer = caller(ctx);
+        if viewer.claims().is_none() {
+            return Ok(None);
+        }
+        let session = ctx.data_unchecked::<Sessions>().find(id).await?;
+        let may =
+            |session: &Session| viewer.user() == Some(session.user) || viewer.has_scope("sessions:read");
+        Ok(session.filter(may).map(|session| Self::new(session, viewer)))
+    }
+}
+
+/// One sign-in on one device.
+#[Object(name = "Session")]
+impl UserSession {
+    /// The session's id, the same string as the `sid` claim.
+    pub async fn id(&self) -> ID {
+        node_id(self.session.id)
+    }
+
+    /// Who signed in.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User, Failure> {
+        let user = load_user(ctx, self.session.user, &self.viewer).await?;
+        // It can only have been deleted since the session was read.
+        user.ok_or_else(|| Failure::bad_input("The account of this session is being deleted."))
+    }
+
+    /// When.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.session.created_at)
+    }
+
+    /// The sign-in or the last refresh.
+    async fn last_used_at(&self) -> DateTime {
+        DateTime(self.session.last_used_at)
+    }
+
+    /// When the session is over unless it is refreshed before.
+    async fn expires_at(&self) -> DateTime {
+        DateTime(self.session.expires_at)
+    }
+
+    /// The User-Agent header of the last use.
+    async fn user_agent(&self) -> Option<&str> {
+        self.session.user_agent.as_deref()
+    }
+
+    /// The client's address at the last use.
+    async fn ip_address(&self) -> Option<&str> {
+        self.session.ip_address.as_deref()
+    }
+
+    /// Whether this is the session of the token that asks.
+    async fn current(&self) -> bool {
+        self.viewer.session() == Some(self.session.id)
+    }
+}
+
+/// A list of sessions.
+pub type SessionList = List<UserSession, SessionCount>;
+
+/// What a list of sessions has besides its page.
+pub struct SessionCount(pub UserId);
+
+#[Object]
+impl SessionCount {
+    /// How many sessions the whole list has.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
+        let count = ctx.data_unchecked::<Sessions>().count(self.0).await?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+}
