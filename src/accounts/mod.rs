@@ -188,7 +188,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn is_unchanged(
+    pub async fn lock_unchanged(
         &self,
         transaction: &impl ConnectionTrait,
         account: &Account,

@@ -72,7 +72,7 @@ impl Feed {
 
     /// Commits a transaction with the changes that it makes, and lets them take effect on this replica
     /// without waiting for the feed. They are written last, so that little time passes between an id and
-    /// its row's being seen: see [`OVERLAP`].
+    /// its row's being seen: see `OVERLAP`.
     ///
     /// # Errors
     /// When the database does not answer; then nothing was changed.

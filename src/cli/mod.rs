@@ -1,7 +1,7 @@
 //! The command line: a file a command.
 //!
 //! A command prints to the writer that it is handed, never to standard output itself, and says what went
-//! wrong as a [`CliError`]. What changes data goes through [`crate::admin`], like a request does.
+//! wrong as a `CliError`. What changes data goes through [`crate::admin`], like a request does.
 
 mod ask;
 mod completions;

@@ -5,7 +5,7 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, DbErr,
+    ConnectOptions, DatabaseConnection, DbErr,
     sqlx::{
         postgres::PgConnectOptions,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
@@ -80,35 +80,40 @@ impl Database {
         let folder = path.parent().map(ToOwned::to_owned).unwrap_or_default();
         make_private_folder(&folder).map_err(|source| ConnectError::Folder { path: folder, source })?;
         make_private_file(&path).map_err(|source| ConnectError::Folder { path: path.clone(), source })?;
-        let open = async |read_only: bool, connections: u32| {
-            let mut options = ConnectOptions::new("sqlite:the.file.is.named.below");
-            let file = path.clone();
+        // SQLite has one writer at a time; a second connection would only wait, and less fairly. What was
+        // answered survives a power cut.
+        let writes = |options: SqliteConnectOptions| {
             options
-                .max_connections(connections)
-                .acquire_timeout(ACQUIRE_TIMEOUT + BUSY_TIMEOUT)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-                .sqlx_logging(false)
-                .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
-                    let options = options.filename(&file).busy_timeout(BUSY_TIMEOUT).foreign_keys(true);
-                    if read_only {
-                        return options.read_only(true);
-                    }
-                    // What was answered survives a power cut.
-                    options
-                        .create_if_missing(true)
-                        .journal_mode(SqliteJournalMode::Wal)
-                        .synchronous(SqliteSynchronous::Full)
-                });
-            let connection = sea_orm::Database::connect(options).await;
-            connection.map_err(|source| ConnectError::Open { name: path.display().to_string(), source })
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
         };
-        // SQLite has one writer at a time; a second connection would only wait, and less fairly.
-        let writer = open(false, 1).await?;
-        let reader = open(true, config.database.max_connections - 1).await?;
+        let writer = open_sqlite(&path, 1, writes).await?;
+        let readers = config.database.max_connections - 1;
+        let reader = open_sqlite(&path, readers, |options| options.read_only(true)).await?;
         Ok(Self { writer, reader })
     }
+}
+
+async fn open_sqlite(
+    path: &Path,
+    connections: u32,
+    purpose: impl Fn(SqliteConnectOptions) -> SqliteConnectOptions + Send + Sync + 'static,
+) -> Result<DatabaseConnection, ConnectError> {
+    let file = path.to_owned();
+    let mut options = ConnectOptions::new("sqlite:the.file.is.named.below");
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT + BUSY_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
+            purpose(options.filename(&file).busy_timeout(BUSY_TIMEOUT).foreign_keys(true))
+        });
+    let connection = sea_orm::Database::connect(options).await;
+    connection.map_err(|source| ConnectError::Open { name: path.display().to_string(), source })
 }
 
 /// Makes a folder for password hashes and the master secret: nobody else is to look in.

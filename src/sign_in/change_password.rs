@@ -37,7 +37,7 @@ impl SignIn {
         let actor = Actor { user: Some(account.id), client: Some(client) };
         let changes = AccountChanges { password_hash, ..AccountChanges::default() };
         let transaction = self.accounts.begin().await?;
-        if !self.accounts.is_unchanged(&transaction, &account).await? {
+        if !self.accounts.lock_unchanged(&transaction, &account).await? {
             return Err(SignInError::InvalidCredentials);
         }
         let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;

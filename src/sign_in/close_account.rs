@@ -17,7 +17,7 @@ impl SignIn {
         let actor = Actor { user: Some(caller.sub), client: Some(client) };
         let transaction = self.accounts.begin().await?;
         // What was right while the password was compared may not be so now.
-        if !self.accounts.is_unchanged(&transaction, &checked.account).await? {
+        if !self.accounts.lock_unchanged(&transaction, &checked.account).await? {
             return Err(SignInError::InvalidCredentials);
         }
         if !self.sessions.is_open(&transaction, caller.sid).await? {
