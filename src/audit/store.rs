@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
 use entity::audit_event::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder,
@@ -30,13 +29,14 @@ pub struct Filter {
     pub until: Option<Timestamp>,
 }
 
-/// How far the time of an event and the time in its id may lie apart.
-const MARGIN: TimeDelta = TimeDelta::seconds(1);
+/// How far the time of an event and the time in its id may lie apart, in milliseconds.
+const MARGIN_MS: i64 = 1000;
 
-/// The least id that carries this time, so that a range of times is a range of the primary key.
-fn first_id_at(time: Timestamp) -> Uuid {
-    let milliseconds = u64::try_from(time.timestamp_millis()).unwrap_or(0);
-    Uuid::from_u128(u128::from(milliseconds & 0xffff_ffff_ffff) << 80)
+/// The least id that carries this time or one so much later, so that a range of times is a range of the
+/// primary key.
+fn first_id_at(time: Timestamp, later_ms: i64) -> Uuid {
+    let milliseconds = u64::try_from(time.timestamp_millis().saturating_add(later_ms)).unwrap_or(0);
+    Uuid::from_u128(u128::from(milliseconds.min(0xffff_ffff_ffff)) << 80)
 }
 
 pub(super) async fn insert(db: &impl ConnectionTrait, event: &Event) -> Result<(), DbErr> {
@@ -72,11 +72,13 @@ pub(super) async fn list(
         query = query.filter(Column::Action.is_in(names));
     }
     if let Some(since) = filter.since {
-        query =
-            query.filter(Column::At.gte(Millis(since))).filter(Column::Id.gte(first_id_at(since - MARGIN)));
+        query = query
+            .filter(Column::At.gte(Millis(since)))
+            .filter(Column::Id.gte(first_id_at(since, -MARGIN_MS)));
     }
     if let Some(until) = filter.until {
-        query = query.filter(Column::At.lt(Millis(until))).filter(Column::Id.lt(first_id_at(until + MARGIN)));
+        query =
+            query.filter(Column::At.lt(Millis(until))).filter(Column::Id.lt(first_id_at(until, MARGIN_MS)));
     }
     if let Some(after) = page.after {
         query = query.filter(Column::Id.lt(after.uuid()));

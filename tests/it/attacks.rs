@@ -185,3 +185,19 @@ async fn a_small_request_does_not_get_a_huge_answer() {
     let answer = app.anonymous().ask(&format!("query({unused}) {{ __typename }}")).await;
     assert_eq!(answer.body["errors"].as_array().map(Vec::len), Some(100));
 }
+
+#[tokio::test]
+async fn the_ends_of_time_are_times() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    for (since, until) in [
+        ("-262143-01-01T00:00:00Z", "+262142-12-31T23:59:59Z"),
+        ("0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"),
+    ] {
+        let query = "query($since: DateTime, $until: DateTime) {
+            auditEvents(filter: { since: $since, until: $until }) { nodes { id } } }";
+        let answer = admin.ask_with(query, json!({ "since": since, "until": until })).await;
+        let found = answer.at("/auditEvents/nodes").as_array().map(Vec::len);
+        assert!(found.is_some_and(|found| found > 0) || answer.code() == "BAD_USER_INPUT", "{}", answer.body);
+    }
+}
