@@ -6,7 +6,7 @@ use async_graphql::{
     },
 };
 
-use super::{Code, Failure, census::Census};
+use super::{Code, Failure, census::Census, shape::Shape};
 use crate::config::GraphqlConfig;
 
 /// What a request asks for.
@@ -88,54 +88,6 @@ fn parse(query: &str, max_tokens: usize) -> Result<ExecutableDocument, Failure> 
     })
 }
 
-/// What a document looks like from afar.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Shape {
-    /// How many tokens it has.
-    tokens: usize,
-    /// How deep its brackets are nested, those in strings and comments left out.
-    brackets: usize,
-}
-
-impl Shape {
-    /// Reads a document by its lexical grammar (GraphQL specification §2.1).
-    fn of(query: &str) -> Self {
-        let (mut shape, mut depth) = (Self::default(), 0_usize);
-        let mut rest = query.as_bytes();
-        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || [b'_', b'-', b'.', b'+'].contains(byte);
-        while let Some((byte, mut after)) = rest.split_first() {
-            shape.tokens += usize::from(!byte.is_ascii_whitespace() && ![b',', b'#'].contains(byte));
-            match byte {
-                b'{' | b'[' | b'(' => depth += 1,
-                b'}' | b']' | b')' => depth = depth.saturating_sub(1),
-                b'#' => after = behind(after, |text| text.starts_with(b"\n") || text.starts_with(b"\r")),
-                b'"' if after.starts_with(b"\"\"") => {
-                    after = behind(&after[2..], |text| text.starts_with(b"\"\"\""));
-                    after = after.get(2..).unwrap_or_default();
-                }
-                b'"' => after = behind(after, |text| text.starts_with(b"\"") || text.starts_with(b"\n")),
-                byte if is_word(byte) => {
-                    let end = after.iter().position(|byte| !is_word(byte)).unwrap_or(after.len());
-                    after = &after[end..];
-                }
-                _ => {}
-            }
-            shape.brackets = shape.brackets.max(depth);
-            rest = after;
-        }
-        shape
-    }
-}
-
-/// The text behind the first place where it ends; what a backslash stands before ends nothing.
-fn behind(text: &[u8], ends: impl Fn(&[u8]) -> bool) -> &[u8] {
-    let mut at = 0;
-    while at < text.len() && !ends(&text[at..]) {
-        at += if text[at] == b'\\' { 2 } else { 1 };
-    }
-    text.get(at + 1..).unwrap_or_default()
-}
-
 /// The operation that the request means (GraphQL specification §6.1).
 fn operation<'a>(
     document: &'a ExecutableDocument,
@@ -152,33 +104,5 @@ fn operation<'a>(
             Ok(&operations[name].node)
         }
         (_, Some(name)) => Err(unknown(format!("The document has no operation named \"{name}\"."))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Shape;
-
-    fn bracket_depth(query: &str) -> usize {
-        Shape::of(query).brackets
-    }
-
-    #[test]
-    fn tokens_are_counted_as_the_grammar_has_them() {
-        let tokens = |query| Shape::of(query).tokens;
-        assert_eq!(tokens("{ a(b: -1.5e+3, c: $d) @e ...F }"), 15);
-        assert_eq!(tokens("# { a }\n\"a b { c\" \"\"\" { \"\"\" , ,"), 2);
-    }
-
-    #[test]
-    fn brackets_in_strings_and_comments_do_not_count() {
-        assert_eq!(bracket_depth("{ a(b: [1, {c: 2}]) { d } }"), 4);
-        assert_eq!(bracket_depth(&"[#]\n".repeat(50)), 50);
-        assert_eq!(bracket_depth(&"[\"]\"".repeat(50)), 50);
-        assert_eq!(bracket_depth(&"[\"\"\"]\"\"\"".repeat(50)), 50);
-        assert_eq!(bracket_depth(&"[\"\\\"]\"".repeat(50)), 50);
-        assert_eq!(bracket_depth("\"[[[[\" # {{{{\n{ a }"), 1);
-        assert_eq!(bracket_depth("\"\"\" \" [[[ \\\"\"\" [ \"\"\" { a }"), 1);
-        assert_eq!(bracket_depth("\"unterminated ]\n[[[ \\"), 3);
     }
 }

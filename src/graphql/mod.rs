@@ -18,6 +18,8 @@ mod document;
 #[cfg(feature = "server")]
 mod id;
 #[cfg(feature = "server")]
+mod shape;
+#[cfg(feature = "server")]
 mod user_error;
 
 pub use portcullis_macros::guarded;

@@ -39,6 +39,16 @@ async fn brackets_are_counted_where_comments_and_strings_would_hide_them() {
         let request = json!({ "query": document, "operationName": "A" });
         app.anonymous().send(&request).await.assert_failed("OPERATION_LIMIT_EXCEEDED");
     }
+    for before in ["\"\"\"a\"", "\"\"\"\\\\\"\"\" \"\"\""] {
+        let value = format!("[{before}{}{}]", "[".repeat(100_000), "]".repeat(100_000));
+        let document = format!("{{ node(id: {value}) {{ id }} }}");
+        app.anonymous().ask(&document).await.assert_failed("OPERATION_LIMIT_EXCEEDED");
+    }
+    let quotes = "\\\"\"\"".repeat(50_000);
+    app.anonymous()
+        .ask(&format!("{{ a(b: \"\"\"{quotes}) }}"))
+        .await
+        .assert_failed("OPERATION_LIMIT_EXCEEDED");
     app.anonymous().ask("{ server { version } }").await.assert_done();
 }
 
