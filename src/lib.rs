@@ -21,7 +21,7 @@
 //! | 3 | [`tokens`], [`passwords`], [`limits`] | what a token says; what a password is; the throttle |
 //! | 2 | [`database`] | connections, and what differs between SQLite and PostgreSQL |
 //! | 1 | [`config`], [`id`] | what can be set; what things are called |
-//! | 0 | [`clock`], [`secret`] | what time it is; keys from the master secret |
+//! | 0 | [`clock`], [`secret`], `words` | what time it is; keys from the master secret; words that clients branch on |
 //!
 //! Without the feature `server` there remain the claims, the verifier, the revocation list, the bearer
 //! extractor and the guards: what a service needs that only reads tokens.
@@ -40,6 +40,7 @@ pub mod graphql;
 pub mod http;
 pub mod id;
 pub mod tokens;
+mod words;
 
 #[cfg(feature = "server")]
 pub mod accounts;

@@ -10,9 +10,10 @@ use std::{
 };
 
 /// Every module at the top of `src`, and its rank.
-const RANKS: [(&str, u8); 24] = [
+const RANKS: [(&str, u8); 25] = [
     ("clock", 0),
     ("secret", 0),
+    ("words", 0),
     ("id", 1),
     ("config", 1),
     ("database", 2),

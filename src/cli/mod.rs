@@ -7,6 +7,7 @@ mod ask;
 mod completions;
 mod config;
 mod error;
+mod errors;
 mod keys;
 mod log;
 mod migrate;
@@ -52,6 +53,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Print the GraphQL schema; needs no database
     Schema,
+    /// Print the reference of all errors, in Markdown; needs no database
+    Errors,
     /// Make, list and change accounts
     #[command(subcommand)]
     Users(users::Users),
@@ -74,6 +77,7 @@ impl Cli {
             Command::Serve => serve::run(settings),
             Command::Migrate(command) => command.run(settings, out),
             Command::Schema => schema::run(out),
+            Command::Errors => errors::run(out),
             Command::Users(command) => command.run(settings, out),
             Command::Sessions(command) => command.run(settings, out),
             Command::Keys(command) => command.run(settings, out),

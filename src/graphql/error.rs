@@ -2,54 +2,8 @@ use std::{borrow::Cow, time::Duration};
 
 use async_graphql::{ErrorExtensionValues, ServerError, Value};
 
+use super::{Code, Extension};
 use crate::tokens::Rejection;
-
-/// What kind of failure it was: the `extensions.code` of every top-level error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// The field wants a valid access token; `extensions.reason` says why there is none.
-    Unauthenticated,
-    /// The token lacks a scope; `extensions.requiredScopes` lists what would do.
-    Forbidden,
-    /// A variable, an argument or the HTTP request itself has the wrong form, or is out of range.
-    BadUserInput,
-    /// The document is not GraphQL.
-    ParseFailed,
-    /// The document does not fit the schema.
-    ValidationFailed,
-    /// The request asks for more than a limit allows; the message names the limit.
-    LimitExceeded,
-    /// The server does not know a document of this hash; send it in full.
-    PersistedQueryNotFound,
-    /// The server keeps no documents.
-    PersistedQueryNotSupported,
-    /// Too many tries; `extensions.retryAfter` says how many seconds to wait.
-    RateLimited,
-    /// The database is away or too much is waiting; `extensions.retryAfter` says when to try again.
-    ServiceUnavailable,
-    /// A fault of the server; `extensions.requestId` finds it in the log.
-    Internal,
-}
-
-impl Code {
-    /// The code as clients see it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::BadUserInput => "BAD_USER_INPUT",
-            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
-            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
-            Self::LimitExceeded => "OPERATION_LIMIT_EXCEEDED",
-            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
-            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::ServiceUnavailable => "SERVICE_UNAVAILABLE",
-            Self::Internal => "INTERNAL_SERVER_ERROR",
-        }
-    }
-}
 
 /// A top-level error: guards, limits, malformed requests and faults of the server.
 ///
@@ -60,7 +14,7 @@ pub struct Failure {
     pub code: Code,
     /// What to tell a person.
     pub message: Cow<'static, str>,
-    extensions: Vec<(&'static str, Value)>,
+    extensions: Vec<(Extension, Value)>,
 }
 
 impl Failure {
@@ -73,7 +27,7 @@ impl Failure {
     /// The field wants a valid access token.
     #[must_use]
     pub fn unauthenticated(rejection: Rejection) -> Self {
-        Self::new(Code::Unauthenticated, rejection.message()).with("reason", rejection.reason())
+        Self::new(Code::Unauthenticated, rejection.message()).with(Extension::Reason, rejection.as_str())
     }
 
     /// The token lacks a scope.
@@ -82,7 +36,7 @@ impl Failure {
         let scopes = |list: &&[&str]| list.iter().map(|scope| Value::from(*scope)).collect();
         let required = required.iter().map(|list| Value::List(scopes(list))).collect();
         Self::new(Code::Forbidden, "The access token does not have the scope that this takes.")
-            .with("requiredScopes", Value::List(required))
+            .with(Extension::RequiredScopes, Value::List(required))
     }
 
     /// What was sent has the wrong form.
@@ -101,7 +55,7 @@ impl Failure {
     #[must_use]
     pub fn unavailable(retry_after: Duration) -> Self {
         Self::new(Code::ServiceUnavailable, "The service is busy or unavailable; try again soon.")
-            .with("retryAfter", retry_after.as_secs().max(1))
+            .with(Extension::RetryAfter, retry_after.as_secs().max(1))
     }
 
     /// A fault of ours. Logs the cause and tells the caller nothing of it.
@@ -123,16 +77,16 @@ impl Failure {
         Self::new(Code::Internal, "Internal server error.")
     }
 
-    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.extensions.push((name, value.into()));
+    fn with(mut self, extension: Extension, value: impl Into<Value>) -> Self {
+        self.extensions.push((extension, value.into()));
         self
     }
 
     /// How long to wait before trying again, where waiting helps.
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
-        self.extensions.iter().find_map(|(name, value)| match value {
-            Value::Number(seconds) if *name == "retryAfter" => seconds.as_u64(),
+        self.extensions.iter().find_map(|(extension, value)| match (extension, value) {
+            (Extension::RetryAfter, Value::Number(seconds)) => seconds.as_u64(),
             _ => None,
         })
     }
@@ -140,8 +94,8 @@ impl Failure {
     fn extension_values(&self) -> ErrorExtensionValues {
         let mut values = ErrorExtensionValues::default();
         values.set("code", self.code.as_str());
-        for (name, value) in &self.extensions {
-            values.set(name, value.clone());
+        for (extension, value) in &self.extensions {
+            values.set(extension.as_str(), value.clone());
         }
         values
     }

@@ -3,6 +3,7 @@
 //! Guards and their directives come from one declaration, [`guarded`]. Every answer that is not data
 //! is a [`Failure`] with a [`Code`]; what the caller's user can act on is a [`UserError`] in the payload.
 
+mod code;
 mod context;
 mod error;
 mod guard;
@@ -24,6 +25,12 @@ mod user_error;
 
 pub use portcullis_macros::guarded;
 
+pub use self::{
+    code::{Code, Extension},
+    context::{Client, ExpiredSession, RefreshCookie, caller},
+    error::{Failure, finish_error},
+    guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
+};
 #[cfg(feature = "server")]
 pub use self::{
     connection::{Direction, List, Page, PageInfo},
@@ -31,9 +38,4 @@ pub use self::{
     document::{Prepared, prepare},
     id::{expect_id, node_id},
     user_error::{UserError, UserErrorCode},
-};
-pub use self::{
-    context::{Client, ExpiredSession, RefreshCookie, caller},
-    error::{Code, Failure, finish_error},
-    guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
 };

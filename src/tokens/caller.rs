@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use super::Claims;
-use crate::id::{SessionId, UserId};
+use crate::{
+    id::{SessionId, UserId},
+    words::words,
+};
 
 /// Who asks. Always there: a request without a token is an anonymous caller, not an error.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,34 +15,23 @@ pub enum Caller {
     Authenticated(Arc<Claims>),
 }
 
-/// Why a caller counts as anonymous. The names are the `extensions.reason` of `UNAUTHENTICATED`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rejection {
-    /// There is no Authorization header.
-    Missing,
-    /// The header is not one bearer token (RFC 6750 §2.1), or what it bears is no JWT.
-    Malformed,
-    /// The token's time is over.
-    Expired,
-    /// The signature, the issuer, the audience or another claim is wrong.
-    Invalid,
-    /// The session was ended, or the account changed, after the token was issued.
-    Revoked,
+words! {
+    /// Why a caller counts as anonymous: the `extensions.reason` of `UNAUTHENTICATED`.
+    pub enum Rejection {
+        /// There is no Authorization header.
+        Missing = "TOKEN_MISSING",
+        /// The header is not one bearer token (RFC 6750 §2.1), or what it bears is no JWT.
+        Malformed = "TOKEN_MALFORMED",
+        /// The token's time is over; refresh it.
+        Expired = "TOKEN_EXPIRED",
+        /// The signature, the issuer, the audience or another claim is wrong.
+        Invalid = "TOKEN_INVALID",
+        /// The session was ended, or the account changed, after the token was issued.
+        Revoked = "TOKEN_REVOKED",
+    }
 }
 
 impl Rejection {
-    /// The code that clients see.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Missing => "TOKEN_MISSING",
-            Self::Malformed => "TOKEN_MALFORMED",
-            Self::Expired => "TOKEN_EXPIRED",
-            Self::Invalid => "TOKEN_INVALID",
-            Self::Revoked => "TOKEN_REVOKED",
-        }
-    }
-
     /// What to tell a person.
     #[must_use]
     pub const fn message(self) -> &'static str {

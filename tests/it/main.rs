@@ -11,6 +11,7 @@ mod cli;
 mod config;
 mod cookies;
 mod documents;
+mod error_contract;
 mod faults;
 mod guards;
 mod hostile;

@@ -14,11 +14,15 @@ use portcullis::{
     serve::serve,
 };
 use sea_orm::ConnectionTrait;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::{
-    client::{AUTH, Answer, Client, USER},
+    client::{AUTH, Answer, Client, USER, keys},
     database::{TestDatabase, postgres},
     process::Process,
     proxy::Proxy,
@@ -134,6 +138,16 @@ impl TestApp {
         let request = reqwest::Client::new().request(method, self.url(path));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         Answer::read(request.send().await.expect("the server answers")).await
+    }
+
+    /// Sends bytes as they are, which must end the connection, and reads what comes back.
+    pub(crate) async fn raw(&self, request: &[u8]) -> Answer {
+        let mut connection = TcpStream::connect(self.address).await.expect("a connection");
+        // The server may have answered, and closed, before it has read all.
+        connection.write_all(request).await.ok();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await.ok();
+        Answer::parse(&String::from_utf8_lossy(&answer))
     }
 
     /// A client without a token.

@@ -1,0 +1,129 @@
+use std::io::{self, Write};
+
+use async_graphql::parser::{
+    parse_schema,
+    types::{TypeDefinition, TypeKind, TypeSystemDefinition},
+};
+
+use super::error::CliError;
+use crate::{
+    graphql::{Code, Extension},
+    tokens::Rejection,
+};
+
+/// What is said of all errors.
+const ABOUT: &str = "\
+# Errors
+
+<!-- `portcullis errors` writes this page from the code. -->
+
+Every answer that is not data has one shape, whichever part of the server gives it:
+
+```json
+{
+  \"errors\": [
+    {
+      \"message\": \"The access token has expired; refresh it.\",
+      \"locations\": [{ \"line\": 1, \"column\": 3 }],
+      \"path\": [\"me\"],
+      \"extensions\": { \"code\": \"UNAUTHENTICATED\", \"reason\": \"TOKEN_EXPIRED\", \"requestId\": \"…\" }
+    }
+  ],
+  \"data\": { \"me\": null }
+}
+```
+
+Branch on `extensions.code`; the `message` is for people and may change. `requestId` is the `x-request-id` of the
+answer and finds the request in the server's log. `data` is missing where nothing was executed; `path` is there
+where a field failed.";
+
+/// Everything that goes wrong outside of a payload: what, its code, and the status of the answer as
+/// `application/json` and as `application/graphql-response+json`. A test provokes each.
+const REFUSALS: [(&str, Code, u16, u16); 23] = [
+    ("The path does not exist.", Code::BadUserInput, 404, 404),
+    ("The path does not know the method.", Code::BadUserInput, 405, 405),
+    ("A mutation came by GET.", Code::BadUserInput, 405, 405),
+    ("`Accept` names neither media type.", Code::BadUserInput, 406, 406),
+    ("The form of another site could have sent the request.", Code::BadUserInput, 415, 415),
+    ("The body did not arrive in time.", Code::BadUserInput, 408, 408),
+    ("The body is larger than `http.max_body_bytes`.", Code::LimitExceeded, 413, 413),
+    ("The body, or the query string, is no GraphQL request.", Code::BadUserInput, 400, 400),
+    ("Only the hash of a document was sent.", Code::PersistedQueryNotSupported, 200, 200),
+    ("The document is not GraphQL.", Code::ParseFailed, 200, 400),
+    ("The document exceeds a limit.", Code::LimitExceeded, 200, 400),
+    ("The document does not fit the schema.", Code::ValidationFailed, 200, 400),
+    ("The document has no such operation.", Code::ValidationFailed, 200, 400),
+    ("A variable has the wrong type, or is missing.", Code::BadUserInput, 200, 400),
+    ("The schema is asked for where nobody may see it.", Code::ValidationFailed, 200, 400),
+    ("The schema is asked for where only the signed-in may see it.", Code::Unauthenticated, 200, 400),
+    ("A field wants a token.", Code::Unauthenticated, 200, 200),
+    ("A field wants a scope.", Code::Forbidden, 200, 200),
+    ("An argument is out of range.", Code::BadUserInput, 200, 200),
+    ("The database is away, or too many passwords wait to be hashed.", Code::ServiceUnavailable, 200, 200),
+    ("A resolver failed.", Code::Internal, 200, 200),
+    ("The operation took longer than `http.request_timeout`.", Code::ServiceUnavailable, 503, 503),
+    ("A resolver or a handler panicked.", Code::Internal, 500, 500),
+];
+
+/// What is said of errors that are data.
+const USER_ERRORS: &str = "\
+These are data: the `errors` of a mutation's payload, each with a `code`, a `message` for people, the `field` of
+the input, and `retryAfter` with `RATE_LIMITED`. The status is 200.";
+
+/// Prints `docs/errors.md`.
+pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
+    writeln!(out, "{ABOUT}")?;
+    let quoted = |word: &str| format!("`{word}`");
+    let extensions = |code: Code| {
+        let words = code.extensions().iter().map(|extension| quoted(extension.as_str()));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let codes = Code::ALL.map(|code| [quoted(code.as_str()), code.meaning().to_owned(), extensions(code)]);
+    table(out, "Codes", ["`extensions.code`", "what it means", "more in `extensions`"], codes)?;
+
+    let more = Extension::ALL.map(|more| [quoted(more.as_str()), more.meaning().to_owned()]);
+    table(out, "More in `extensions`", ["member", "what it holds"], more)?;
+
+    let reasons = Rejection::ALL.map(|reason| [quoted(reason.as_str()), reason.meaning().to_owned()]);
+    table(out, "Reasons", ["`extensions.reason`", "what it means"], reasons)?;
+
+    let statuses = REFUSALS.map(|(what, code, json, graphql)| {
+        [what.to_owned(), quoted(code.as_str()), json.to_string(), graphql.to_string()]
+    });
+    let head = ["what happened", "code", "`application/json`", "`application/graphql-response+json`"];
+    table(out, "HTTP statuses", head, statuses)?;
+
+    let rows = user_errors().into_iter().map(|(code, meaning)| [quoted(&code), meaning]);
+    table(out, "Errors of the user", ["`code`", "what it means"], rows)?;
+    Ok(writeln!(out, "\n{USER_ERRORS}")?)
+}
+
+/// Writes a section with one table.
+fn table<const COLUMNS: usize>(
+    out: &mut dyn Write,
+    title: &str,
+    head: [&str; COLUMNS],
+    rows: impl IntoIterator<Item = [String; COLUMNS]>,
+) -> io::Result<()> {
+    writeln!(out, "\n## {title}\n\n| {} |\n|{}", head.join(" | "), "---|".repeat(COLUMNS))?;
+    rows.into_iter().try_for_each(|row| writeln!(out, "| {} |", row.join(" | ")))
+}
+
+/// The values of the schema's `UserErrorCode` and what they mean.
+fn user_errors() -> Vec<(String, String)> {
+    let document = parse_schema(crate::schema::sdl()).expect("our own schema is one");
+    let values = document.definitions.into_iter().find_map(|definition| match definition {
+        TypeSystemDefinition::Type(ty) => values_of(ty.node, "UserErrorCode"),
+        _ => None,
+    });
+    values.expect("the schema has this enum")
+}
+
+fn values_of(ty: TypeDefinition, name: &str) -> Option<Vec<(String, String)>> {
+    let TypeKind::Enum(values) = ty.kind else { return None };
+    let values = values.values.into_iter().map(|value| {
+        let meaning = value.node.description.map_or_else(String::new, |meaning| meaning.node);
+        (value.node.value.node.to_string(), meaning.replace('\n', " "))
+    });
+    (ty.name.node == name).then(|| values.collect())
+}

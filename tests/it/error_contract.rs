@@ -1,0 +1,127 @@
+//! One error contract: each layer is asked for each of its errors, and every answer has the one shape, with the
+//! code and the status that `docs/errors.md` tells.
+
+mod layers;
+
+use std::collections::BTreeSet;
+
+use portcullis::{
+    graphql::{Code, Extension},
+    tokens::Rejection,
+};
+use serde_json::Value;
+
+use self::layers::{Provoked, provoke_everything};
+use crate::{
+    cli::Place,
+    support::{Answer, keys},
+};
+
+const PAGE: &str = include_str!("../../docs/errors.md");
+
+/// The codes that nothing gives yet, and why.
+const NOT_YET: [(Code, &str); 2] = [
+    (Code::PersistedQueryNotFound, "no documents are kept"),
+    (Code::RateLimited, "whoever tries too often learns of it in the payload"),
+];
+
+/// The two media types of an answer, in the order of the page's columns.
+const MEDIA: [&str; 2] = ["application/json", "application/graphql-response+json"];
+
+#[test]
+fn the_reference_page_is_what_the_program_prints() {
+    let printed = Place::bare().run("errors").done();
+    assert!(PAGE == printed, "the code and docs/errors.md differ: cargo run -- errors > docs/errors.md");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_layer_gives_each_of_its_errors_in_one_shape_and_as_the_reference_page_tells() {
+    let rows = statuses();
+    let (mut seen, mut codes) = (BTreeSet::new(), BTreeSet::new());
+    let [json, graphql] = MEDIA.map(provoke_everything);
+    let (json, graphql) = tokio::join!(json, graphql);
+    for (column, provoked) in [json, graphql].into_iter().enumerate() {
+        for Provoked { what, answer } in provoked {
+            let row = rows.iter().find(|row| row[0] == what);
+            let row = row.unwrap_or_else(|| panic!("the page does not tell of: {what}"));
+            let status = answer.status.to_string();
+            assert_eq!(
+                (&row[1], &row[2 + column]),
+                (&answer_code(&answer), &status),
+                "{what} {}",
+                answer.body
+            );
+            assert_shape(what, &answer);
+            seen.insert(row[0].clone());
+            codes.insert(answer_code(&answer));
+        }
+    }
+    let silent: Vec<_> = rows.iter().map(|row| &row[0]).filter(|what| !seen.contains(*what)).collect();
+    assert!(silent.is_empty(), "the page tells what nothing provoked: {silent:?}");
+    for code in Code::ALL {
+        let is_due = NOT_YET.iter().all(|(not_yet, _)| *not_yet != code);
+        assert_eq!(codes.contains(code.as_str()), is_due, "{code:?}");
+    }
+}
+
+/// The rows of the page's table of statuses.
+fn statuses() -> Vec<Vec<String>> {
+    let (_, section) = PAGE.split_once("## HTTP statuses").expect("the page has this table");
+    let rows = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let cells =
+        |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect();
+    rows.take_while(|line| line.starts_with('|')).map(cells).collect()
+}
+
+/// The code that all errors of an answer share.
+fn answer_code(answer: &Answer) -> String {
+    let errors = answer.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let codes: BTreeSet<_> = errors.iter().filter_map(|error| error["extensions"]["code"].as_str()).collect();
+    codes.into_iter().collect::<Vec<_>>().join(" and ")
+}
+
+/// Says that an answer tells of its errors as all answers do, and nothing else.
+fn assert_shape(what: &str, answer: &Answer) {
+    let was_executed = answer.body.get("data").is_some();
+    let members: &[&str] = if was_executed { &["data", "errors"] } else { &["errors"] };
+    assert_eq!(keys(&answer.body), members, "{what}: {}", answer.body);
+    assert_eq!(answer.header("cache-control"), "no-store", "{what}");
+    let errors = answer.body["errors"].as_array().expect("errors are a list");
+    assert!(!errors.is_empty(), "{what}: {}", answer.body);
+    for error in errors {
+        let known = ["extensions", "locations", "message", "path"];
+        assert!(keys(error).iter().all(|key| known.contains(key)), "{what}: {error}");
+        assert!(error["message"].as_str().is_some_and(|message| message.len() > 5), "{what}: {error}");
+        assert_eq!(error.get("path").is_some(), was_executed, "{what}: {error}");
+        assert_extensions(what, answer, &error["extensions"], was_executed);
+    }
+}
+
+fn assert_extensions(what: &str, answer: &Answer, extensions: &Value, was_executed: bool) {
+    let code = Code::ALL.into_iter().find(|code| extensions["code"] == code.as_str());
+    let more = code.expect("the code is one of ours").extensions();
+    let mut expected = vec!["code", "requestId"];
+    expected.extend(more.iter().map(|extension| extension.as_str()));
+    expected.sort_unstable();
+    assert_eq!(keys(extensions), expected, "{what}: {extensions}");
+    assert_eq!(extensions["requestId"], answer.header("x-request-id"), "{what}");
+
+    let member = |extension: Extension| &extensions[extension.as_str()];
+    for extension in more {
+        match extension {
+            Extension::Reason => {
+                let reason = member(Extension::Reason);
+                assert!(Rejection::ALL.iter().any(|known| reason == known.as_str()), "{what}: {reason}");
+            }
+            Extension::RequiredScopes => {
+                assert!(member(Extension::RequiredScopes)[0][0].is_string(), "{what}")
+            }
+            Extension::RetryAfter => assert!(member(Extension::RetryAfter).as_u64() > Some(0), "{what}"),
+        }
+    }
+    // What was executed has done its part; who retries it shall look at the field that failed.
+    let header = answer.header("retry-after");
+    let waits = member(Extension::RetryAfter).as_u64().map(|seconds| seconds.to_string());
+    let expected = if was_executed { String::new() } else { waits.unwrap_or_default() };
+    assert_eq!(header, expected, "{what}");
+}

@@ -1,0 +1,235 @@
+use std::{num::NonZeroUsize, time::Duration};
+
+use async_graphql::{EmptySubscription, MergedObject, Object, Result, Schema};
+use portcullis::{
+    config::{Config, Introspection},
+    router::router,
+    schema::{IdentityMutation, IdentityQuery},
+    tokens::Rejection,
+};
+use serde_json::json;
+
+use crate::support::{AUTH, Answer, Client, PASSWORD, TestApp, at_once};
+
+/// An answer that tells of an error, and what has happened in the words of the reference page.
+pub(super) struct Provoked {
+    pub(super) what: &'static str,
+    pub(super) answer: Answer,
+}
+
+/// All that can go wrong, answered in this media type.
+pub(super) async fn provoke_everything(media: &'static str) -> Vec<Provoked> {
+    let mut all = before_the_document(media).await;
+    all.extend(in_the_document(media).await);
+    all.extend(where_the_schema_is_hidden(media).await);
+    all.extend(at_the_fields(media).await);
+    all.extend(in_resolvers(media).await);
+    all.extend(while_something_is_away(media).await);
+    all
+}
+
+/// Answers that all tell of the same.
+fn each(what: &'static str, answers: impl IntoIterator<Item = Answer>) -> Vec<Provoked> {
+    answers.into_iter().map(|answer| Provoked { what, answer }).collect()
+}
+
+async fn asking(client: &Client, documents: impl IntoIterator<Item = String>) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for document in documents {
+        answers.push(client.ask(&document).await);
+    }
+    answers
+}
+
+/// What goes wrong before there is a document.
+async fn before_the_document(media: &'static str) -> Vec<Provoked> {
+    let app = TestApp::with(|config| config.http.request_timeout = Duration::from_secs(1)).await;
+    let client = app.anonymous().header("accept", media);
+    let get = async |path: &str| app.request("GET", path, &[("accept", media)]).await;
+    let mut all = each("The path does not exist.", [get("/nope").await]);
+    let put = app.request("PUT", "/graphql", &[("accept", media)]).await;
+    all.extend(each("The path does not know the method.", [put]));
+    let mutation = get("/graphql?query=mutation%7Blogout%7Berrors%7Bcode%7D%7D%7D").await;
+    all.extend(each("A mutation came by GET.", [mutation]));
+    let html = app.request("GET", "/graphql?query=%7B__typename%7D", &[("accept", "text/html")]).await;
+    all.extend(each("Accept names neither media type.", [html]));
+
+    let form = [("content-type", "application/x-www-form-urlencoded"), ("accept", media)];
+    let form = app.request("POST", "/graphql", &form).await;
+    all.extend(each("The form of another site could have sent the request.", [form]));
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: {media}\r\ncontent-type: application/json\r\n\
+         content-length: 20\r\nconnection: close\r\n\r\n"
+    );
+    all.extend(each("The body did not arrive in time.", [app.raw(head.as_bytes()).await]));
+    let large = client.send_raw(" ".repeat(1024 * 1024)).await;
+    all.extend(each("The body is larger than http.max_body_bytes.", [large]));
+    let mut broken = vec![get("/graphql?query=").await, get("/graphql?query=%7Ba%7D&variables=1").await];
+    for body in ["", "{", "[]", "{}", r#"{"query":1}"#, r#"{"query":"{a}","query":"{a}"}"#, "\u{0}"] {
+        broken.push(client.send_raw(body).await);
+    }
+    all.extend(each("The body, or the query string, is no GraphQL request.", broken));
+    let hash = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "00" } } });
+    all.extend(each("Only the hash of a document was sent.", [client.send(&hash).await]));
+    all
+}
+
+/// What is wrong with a document, its variables, or the name of its operation.
+async fn in_the_document(media: &'static str) -> Vec<Provoked> {
+    let app = TestApp::start().await;
+    let client = app.anonymous().header("accept", media);
+    let mut all = each("The document is not GraphQL.", asking(&client, ["{".into(), "{ a: }".into()]).await);
+    let unfit = ["{ nope }", "{ me }", "{ ...Nope }", "query($a: Nope) { __typename }", "subscription { a }"];
+    let unfit = asking(&client, unfit.map(Into::into)).await;
+    all.extend(each("The document does not fit the schema.", unfit));
+    let named = json!({ "query": "query A { __typename }", "operationName": "B" });
+    all.extend(each("The document has no such operation.", [client.send(&named).await]));
+
+    let document = "query($first: Int!) { users(first: $first) { totalCount } }";
+    let wrong = client.ask_with(document, json!({ "first": "1" })).await;
+    let variables = [client.ask(document).await, wrong];
+    all.extend(each("A variable has the wrong type, or is missing.", variables));
+
+    let limits = documents_over_a_limit();
+    let answers = asking(&client, limits.iter().map(|(_, document)| document.clone())).await;
+    for (answer, (limit, _)) in answers.iter().zip(&limits) {
+        let message = answer.body["errors"][0]["message"].to_string();
+        assert!(message.contains(limit), "{limit}: {message}");
+    }
+    all.extend(each("The document exceeds a limit.", answers));
+    all
+}
+
+/// For each limit, what its error calls it and a document that exceeds no other.
+fn documents_over_a_limit() -> Vec<(&'static str, String)> {
+    let nested = |open: &str, inside: &str, times: usize| open.repeat(times) + inside + &"}".repeat(times);
+    let logins = "a: login(input: $input) { expiresIn } b: login(input: $input) { expiresIn }";
+    vec![
+        ("graphql.max_tokens", format!("{{ {} }}", "a ".repeat(6000))),
+        ("the depth of brackets", format!("{{ a(b: {}{}) }}", "[".repeat(70), "]".repeat(70))),
+        ("graphql.max_depth", nested("{ a ", "", 22)),
+        ("graphql.max_fields", format!("{{ a {{ {} }} }}", "a ".repeat(501))),
+        ("graphql.max_directives", format!("{{ a {} }}", "@b ".repeat(51))),
+        ("graphql.max_aliases", format!("{{ a {{ {} }} }}", "a: b ".repeat(31))),
+        ("graphql.max_root_fields", format!("{{ {} }}", "a ".repeat(21))),
+        ("graphql.max_complexity", nested("{ a(first: 100) ", "{ b }", 3)),
+        ("the depth of lists in introspection", nested("{ fields { type ", "{ name }", 3) + &"}".repeat(3)),
+        ("only one field that checks a password", format!("mutation($input: LoginInput) {{ {logins} }}")),
+    ]
+}
+
+/// The schema where not everybody may see it.
+async fn where_the_schema_is_hidden(media: &'static str) -> Vec<Provoked> {
+    let ask = async |introspection| {
+        let app = TestApp::with(|config| config.graphql.introspection = introspection).await;
+        app.anonymous().header("accept", media).ask("{ __schema { queryType { name } } }").await
+    };
+    let off = ask(Introspection::Off).await;
+    let signed_in = ask(Introspection::SignedIn).await;
+    let mut all = each("The schema is asked for where nobody may see it.", [off]);
+    all.extend(each("The schema is asked for where only the signed-in may see it.", [signed_in]));
+    all
+}
+
+/// What guards and resolvers say to one caller or another.
+async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await.header("accept", media);
+    let scopes = ada.ask("{ users { totalCount } }").await;
+    let admin = app.admin().await.header("accept", media);
+    let range = asking(&admin, ["{ users(first: 1000) { totalCount } }".into()]).await;
+    let mut all = each("A field wants a scope.", [scopes]);
+    all.extend(each("An argument is out of range.", range));
+
+    let mut answers = Vec::new();
+    for rejection in Rejection::ALL {
+        let caller = match rejection {
+            Rejection::Missing => app.anonymous().header("accept", media),
+            Rejection::Malformed => app.anonymous().header("accept", media).bearing("x"),
+            Rejection::Invalid => app.anonymous().header("accept", media).bearing("a.b.c"),
+            Rejection::Expired => {
+                app.wait(Duration::from_hours(1));
+                ada.clone()
+            }
+            Rejection::Revoked => {
+                let mut grace = app.signed_in("grace").await.header("accept", media);
+                grace.log_in("grace", PASSWORD).await.assert_done();
+                grace.ask("mutation { logout { errors { code } } }").await.assert_done();
+                grace
+            }
+        };
+        let answer = caller.me().await;
+        assert_eq!(answer.error()["reason"], rejection.as_str(), "{}", answer.body);
+        answers.push(answer);
+    }
+    all.extend(each("A field wants a token.", answers));
+    all
+}
+
+/// Resolvers that do what none of ours does.
+#[derive(Default)]
+struct Faults;
+
+#[Object]
+impl Faults {
+    async fn hangs(&self) -> bool {
+        std::future::pending().await
+    }
+
+    async fn panics(&self) -> bool {
+        "".parse().expect("what a panic says is nobody's business")
+    }
+
+    async fn fails(&self) -> Result<i32> {
+        Ok("what an error says is nobody's business".parse()?)
+    }
+}
+
+#[derive(Default, MergedObject)]
+struct Query(IdentityQuery, Faults);
+
+async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
+    let app = TestApp::with(|config| config.http.request_timeout = Duration::from_secs(1)).await;
+    let schema = Schema::build(Query::default(), IdentityMutation::default(), EmptySubscription);
+    let schema = app.app.provide(schema).finish();
+    let client = app.also_serve(router(&app.app, schema)).await.header("accept", media);
+    let answers = asking(&client, ["{ fails }".into(), "{ panics }".into(), "{ hangs }".into()]).await;
+    for answer in &answers {
+        assert!(!answer.body.to_string().contains("business"), "{}", answer.body);
+    }
+    let happened = [
+        "A resolver failed.",
+        "A resolver or a handler panicked.",
+        "The operation took longer than http.request_timeout.",
+    ];
+    happened.into_iter().zip(answers).map(|(what, answer)| Provoked { what, answer }).collect()
+}
+
+async fn while_something_is_away(media: &'static str) -> Vec<Provoked> {
+    let what = "The database is away, or too many passwords wait to be hashed.";
+    let slow = |config: &mut Config| {
+        config.passwords.workers = Some(NonZeroUsize::MIN);
+        config.passwords.queue = 1;
+        config.passwords.memory_kib = 65_536;
+    };
+    let app = TestApp::with(slow).await;
+    let registrations = (0..8).map(|number| {
+        let client = app.anonymous().header("accept", media);
+        let input = json!({ "username": format!("user{number}"), "password": PASSWORD });
+        async move { client.mutate("register", input, AUTH).await }
+    });
+    let answers = at_once(registrations).await;
+    let refused: Vec<_> = answers.into_iter().filter(|answer| answer.body.get("errors").is_some()).collect();
+    assert!(!refused.is_empty(), "one waits for one, and eight have come");
+    let mut all = each(what, refused);
+
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await.header("accept", media);
+    for connection in [app.app.database.writer(), app.app.database.reader()] {
+        connection.clone().close().await.expect("the connections close");
+    }
+    let session = ada.ask("{ session { id } }").await;
+    let refresh = ada.refresh_with(ada.kept()).await;
+    all.extend(each(what, [session, refresh]));
+    all
+}
