@@ -44,7 +44,11 @@ impl Forge {
 
     /// A token of these parts.
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
-        let signed = unsigned(header, claims);
+        self.sign_text(&unsigned(header, claims))
+    }
+
+    /// Whatever this is, and a signature of it.
+    pub(crate) fn sign_text(&self, signed: &str) -> String {
         let signature = base64url(self.0.sign(signed.as_bytes()).as_ref());
         format!("{signed}.{signature}")
     }
