@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-use crate::support::{Forge, OTHER_PASSWORD, PASSWORD, TestApp};
+use crate::support::{Forge, OTHER_PASSWORD, PASSWORD, TestApp, hex};
 
 /// With what every Ed25519 key in PKCS#8 begins, up to the key itself (RFC 8410 §7).
 const PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
@@ -25,14 +25,6 @@ async fn everything_stored(app: &TestApp) -> Vec<u8> {
         rows.extend(query(&format!("SELECT t::text FROM \"{table}\" t")).await);
     }
     rows.join("\n").into_bytes()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
-        .collect()
 }
 
 /// Whether the bytes are there, as they are or as PostgreSQL prints them.

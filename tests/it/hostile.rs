@@ -185,6 +185,7 @@ async fn no_error_repeats_a_password() {
     let app = TestApp::start().await;
     let client = app.anonymous();
     let secret = "Tr0ub4dor-and-3";
+    app.secrets.add(secret);
     let login = "mutation($input: LoginInput!) { login(input: $input) { errors { code message } } }";
     let with = |input: Value| json!({ "query": login, "variables": { "input": input } }).to_string();
     let literal = |password: &str| {

@@ -28,6 +28,7 @@ mod profile;
 mod refresh;
 mod replicas;
 mod schema;
+mod secrets;
 mod sessions;
 mod tampering;
 mod tokens;

@@ -1,5 +1,8 @@
 use portcullis::graphql::Code;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
+
+use super::{Secrets, secrets::take_down};
 
 /// What a sign-in asks for.
 pub(crate) const AUTH: &str = "accessToken refreshToken expiresIn user { id username } session { id } \
@@ -23,10 +26,11 @@ pub(crate) struct Client {
     /// The session that it has.
     pub(crate) session_id: String,
     headers: Vec<(&'static str, String)>,
+    secrets: Secrets,
 }
 
 impl Client {
-    pub(super) fn new(url: String) -> Self {
+    pub(super) fn new(url: String, secrets: Secrets) -> Self {
         Self {
             url,
             http: reqwest::Client::new(),
@@ -35,7 +39,15 @@ impl Client {
             user_id: String::new(),
             session_id: String::new(),
             headers: Vec::new(),
+            secrets,
         }
+    }
+
+    /// The same client, which speaks HTTP/2 and nothing else.
+    pub(crate) fn over_http2(mut self) -> Self {
+        let http = reqwest::Client::builder().http2_prior_knowledge().build();
+        self.http = http.expect("a client");
+        self
     }
 
     /// The same client behind another address.
@@ -66,6 +78,7 @@ impl Client {
     pub(crate) fn post(&self) -> reqwest::RequestBuilder {
         let mut request = self.http.post(&self.url);
         if let Some(token) = &self.token {
+            self.secrets.add(token);
             request = request.bearer_auth(token);
         }
         self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value))
@@ -83,8 +96,11 @@ impl Client {
 
     /// Sends a request body.
     pub(crate) async fn send(&self, body: &Value) -> Answer {
+        self.secrets.add_named(body);
         let response = self.post().json(body).send().await.expect("the server answers");
-        Answer::read(response).await
+        let answer = Answer::read(response).await;
+        self.secrets.add_received(&answer);
+        answer
     }
 
     /// A GET of a path of the server.
@@ -101,8 +117,9 @@ impl Client {
         let body = json!({ "query": query, "variables": { "token": self.kept() } });
         let response = self.post().json(&body).send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.json().await.ok()?;
-        Some(self.keep(Answer { status, headers, body }))
+        let answer = Answer::of(status, headers, response.json().await.ok()?);
+        self.secrets.add_received(&answer);
+        Some(self.keep(answer))
     }
 
     /// Sends a body as it is, and says that it is JSON.
@@ -170,7 +187,7 @@ impl Client {
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
 
@@ -179,7 +196,13 @@ impl Answer {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Self { status, headers, body }
+        Self::of(status, headers, body)
+    }
+
+    fn of(status: u16, headers: HeaderMap, body: Value) -> Self {
+        let answer = Self { status, headers, body };
+        take_down(&answer);
+        answer
     }
 
     /// Reads an answer as it stands on the wire (RFC 9112 §2.1).
@@ -193,7 +216,7 @@ impl Answer {
         });
         let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
         let status = status.unwrap_or_else(|| panic!("an answer was expected: {text:?}"));
-        Self { status, headers: headers.collect(), body }
+        Self::of(status, headers.collect(), body)
     }
 
     /// A value of the data, by its JSON pointer.

@@ -1,7 +1,8 @@
 use std::{path::PathBuf, sync::Arc};
 
+use reqwest::Url;
 use sea_orm::{ConnectionTrait, Database};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
 /// A database of a test's own: a file, or a schema where `TEST_DATABASE_URL` names a PostgreSQL server. It
@@ -43,11 +44,26 @@ impl TestDatabase {
             None => format!("sqlite:{}", self.0.folder.path().join("test.db").display()),
             Some(Schema { server, name }) => {
                 let join = if server.contains('?') { '&' } else { '?' };
-                format!("{server}{join}options=-csearch_path%3D{name}")
+                format!("{}{join}options=-csearch_path%3D{name}", with_password(server))
             }
         }
         .into()
     }
+}
+
+/// The same server with a password, which one that trusts us does not ask for, so that it can be told.
+fn with_password(server: &str) -> Url {
+    let mut url = Url::parse(server).expect("TEST_DATABASE_URL is a URL");
+    if url.password().is_none() {
+        url.set_password(Some("the-password-of-the-database")).expect("the URL has a host");
+    }
+    url
+}
+
+/// The password in the URL of a database; empty when there is none.
+pub(crate) fn password_of(url: &SecretString) -> String {
+    let url = Url::parse(url.expose_secret()).expect("a URL");
+    url.password().unwrap_or_default().to_owned()
 }
 
 /// The PostgreSQL server to test on.

@@ -5,15 +5,26 @@ mod client;
 mod database;
 mod process;
 mod proxy;
+mod secrets;
 mod token;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
+
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 
 use portcullis::{
-    accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Clock, config::Config, router::router,
+    accounts::Username,
+    admin::NewUser,
+    app::App,
+    audit::Actor,
+    clock::Clock,
+    config::Config,
+    router::router,
+    secret::{MasterSecret, Sealer},
     serve::serve,
 };
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement};
+use secrecy::ExposeSecret;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -23,10 +34,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::{
     client::{AUTH, Answer, Client, USER, keys},
-    database::{TestDatabase, postgres},
+    database::{TestDatabase, password_of, postgres},
     process::Process,
     proxy::Proxy,
-    token::{Forge, base64url, decode, unsigned, write_pem},
+    secrets::{Secrets, forms},
+    token::{Forge, base64url, decode, hex, unsigned, write_pem},
 };
 
 /// A password that meets the policy, and another one.
@@ -41,6 +53,8 @@ pub(crate) struct TestApp {
     stop: CancellationToken,
     tasks: TaskTracker,
     database: TestDatabase,
+    /// What nothing that the server says may tell.
+    pub(crate) secrets: Secrets,
 }
 
 impl TestApp {
@@ -53,15 +67,16 @@ impl TestApp {
     pub(crate) async fn with(configure: impl FnOnce(&mut Config)) -> Self {
         let database = TestDatabase::create().await;
         let config = Self::config(&database, configure);
-        Self::run(config, Clock::system(), database).await
+        Self::run(config, Clock::system(), database, Secrets::watch()).await
     }
 
     /// Two servers that start at the same time on an empty database.
     pub(crate) async fn two() -> [Self; 2] {
         let database = TestDatabase::create().await;
-        let clock = Clock::system();
-        let start = |_| Self::run(Self::config(&database, |_| ()), clock.clone(), database.clone());
-        at_once((0..2).map(start)).await.try_into().ok().expect("two servers")
+        let (clock, secrets) = (Clock::system(), Secrets::watch());
+        let config = |_| Self::config(&database, |_| ());
+        let start = |config| Self::run(config, clock.clone(), database.clone(), secrets.clone());
+        at_once((0..2).map(config).map(start)).await.try_into().ok().expect("two servers")
     }
 
     /// Why a server with this configuration does not start.
@@ -95,17 +110,18 @@ impl TestApp {
     pub(crate) async fn replica_with(&self, configure: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::clone(&self.app.config);
         configure(&mut config);
-        Self::run(config, self.clock(), self.database.clone()).await
+        Self::run(config, self.clock(), self.database.clone(), self.secrets.clone()).await
     }
 
-    async fn run(config: Config, clock: Clock, database: TestDatabase) -> Self {
+    async fn run(config: Config, clock: Clock, database: TestDatabase, secrets: Secrets) -> Self {
         let listener = TcpListener::bind(config.http.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let app = Box::pin(App::open(config, clock)).await.expect("the server starts");
+        add_secrets(&secrets, &app).await;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (served, stopped) = (app.clone(), stop.clone());
         tasks.spawn(async move { serve(&served, router(&served, served.schema()), listener, stopped).await });
-        Self { app, address, stop, tasks, database }
+        Self { app, address, stop, tasks, database, secrets }
     }
 
     /// Serves another router beside this server's; gives a client of it.
@@ -114,7 +130,7 @@ impl TestApp {
         let address = listener.local_addr().expect("an address");
         let (served, stopped) = (self.app.clone(), self.stop.clone());
         self.tasks.spawn(async move { serve(&served, router, listener, stopped).await });
-        Client::new(format!("http://{address}/graphql"))
+        Client::new(format!("http://{address}/graphql"), self.secrets.clone())
     }
 
     /// The server's clock.
@@ -152,7 +168,7 @@ impl TestApp {
 
     /// A client without a token.
     pub(crate) fn anonymous(&self) -> Client {
-        Client::new(self.url("/graphql"))
+        Client::new(self.url("/graphql"), self.secrets.clone())
     }
 
     /// A new account, signed in.
@@ -206,5 +222,35 @@ pub(crate) async fn at_once<T: Send + 'static>(
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
+        if !std::thread::panicking() {
+            self.secrets.assert_kept(b"");
+        }
     }
+}
+
+/// Adds what a server itself must not tell: its master secret, its private keys, the password of its database.
+async fn add_secrets(secrets: &Secrets, app: &App) {
+    let read = |path: PathBuf| fs::read_to_string(path).expect("the secret is in a file").into();
+    let of_folder = || read(app.config.data_dir.join("secret"));
+    let of_file = app.config.secret_file.clone().map(read);
+    let master = app.config.secret.clone().or(of_file).unwrap_or_else(of_folder);
+    secrets.add(master.expose_secret());
+    let sealer = Sealer::new(&MasterSecret::new(&master).expect("it has served"), "signing keys v1");
+    let sql = "SELECT kid, sealed_private_key FROM signing_keys";
+    let (db, mut keys) = (app.database.reader(), Vec::new());
+    for row in db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("rows") {
+        let (kid, sealed): (String, Vec<u8>) =
+            (row.try_get("", "kid").expect("text"), row.try_get("", "sealed_private_key").expect("bytes"));
+        keys.push(sealer.open(&sealed, &kid).expect("the key opens"));
+    }
+    for key in keys {
+        // PKCS#8 of Ed25519 ends with the key itself (RFC 8410 §7).
+        let bare = &key[key.len() - 32..];
+        for bytes in [key.as_slice(), bare] {
+            [hex(bytes), base64url(bytes), BASE64_STANDARD_NO_PAD.encode(bytes)]
+                .iter()
+                .for_each(|key| secrets.add(key));
+        }
+    }
+    secrets.add(&app.config.database.url.as_ref().map(password_of).unwrap_or_default());
 }

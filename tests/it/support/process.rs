@@ -8,7 +8,7 @@ use std::{
 use secrecy::ExposeSecret;
 use tokio::time::sleep;
 
-use super::{Client, TestDatabase};
+use super::{Client, Secrets, TestDatabase, password_of};
 
 /// How long the program may take to start, to stop, or to do what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,6 +22,7 @@ pub(crate) struct Process {
     database: TestDatabase,
     address: SocketAddr,
     settings: Vec<(&'static str, &'static str)>,
+    secrets: Secrets,
 }
 
 impl Process {
@@ -34,9 +35,13 @@ impl Process {
     /// Starts the program on a database.
     pub(crate) async fn start_on(database: TestDatabase, settings: &[(&'static str, &'static str)]) -> Self {
         let address = free_address();
-        let mut process =
-            Self { child: spawn(&database, address, settings), database, address, settings: settings.into() };
+        let child = spawn(&database, address, settings);
+        let secrets = Secrets::watch();
+        secrets.add(&password_of(&database.url()));
+        let mut process = Self { child, database, address, settings: settings.into(), secrets };
         process.wait_until_ready().await;
+        let master = process.database.folder().join("data/secret");
+        process.secrets.add(&std::fs::read_to_string(master).expect("the secret is in a file"));
         process
     }
 
@@ -72,7 +77,7 @@ impl Process {
 
     /// A client without a token.
     pub(crate) fn anonymous(&self) -> Client {
-        Client::new(format!("http://{}/graphql", self.address))
+        Client::new(format!("http://{}/graphql", self.address), self.secrets.clone())
     }
 
     async fn wait_until_ready(&mut self) {
@@ -95,6 +100,9 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+        if !std::thread::panicking() {
+            self.secrets.assert_kept(self.log().as_bytes());
+        }
     }
 }
 
@@ -107,6 +115,7 @@ fn spawn(database: &TestDatabase, address: SocketAddr, settings: &[(&'static str
         .env_clear()
         .env("DATABASE_URL", database.url().expose_secret())
         .env("PORTCULLIS_LIMITS__ENABLED", "false")
+        .env("PORTCULLIS_LOG__FILTER", "trace")
         .envs(settings.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
