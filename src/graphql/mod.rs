@@ -31,7 +31,7 @@ pub use self::{
     user_error::{UserError, UserErrorCode},
 };
 pub use self::{
-    context::{Client, ExpiredSession, RefreshCookie, caller},
+    context::{Client, RefreshCookie, VoidSession, caller},
     error::{Code, Failure, finish_error},
     guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
 };
