@@ -13,6 +13,7 @@ mod cookies;
 mod documents;
 mod faults;
 mod guards;
+mod guessing;
 mod hostile;
 mod http;
 mod introspection;
