@@ -23,10 +23,12 @@ use crate::{
     limits::Throttle,
     passwords::{Cost, Hasher, InvalidCost, InvalidPolicy, Policy, StartError},
     schema::{IdentitySchema, builder},
-    secret::{MasterSecret, Sealer, SecretError},
+    secret::{MasterSecret, MasterSecrets, Sealer, SecretError},
     sessions::Sessions,
     sign_in::SignIn,
-    tokens::{Expected, KeyError, Keyring, KeyringError, PublicKeys, RefreshCodec, SigningKey, Verifier},
+    tokens::{
+        Expected, KeyError, Keyring, KeyringError, KnownKeys, RefreshCodec, Schedule, SigningKey, Verifier,
+    },
 };
 
 /// Why the server does not start.
@@ -104,7 +106,7 @@ impl App {
     /// # Errors
     /// Whatever of it cannot be had.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
-        let master = master_secret(&config)?;
+        let masters = master_secrets(&config)?;
         let database = Database::connect(&config).await?;
         for migration in database.migrate_up().await? {
             tracing::info!(migration, "applied a migration");
@@ -112,10 +114,10 @@ impl App {
         let gate = Gate { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
         let feed = Arc::new(feed(&config, &database, &gate.revocations, &clock));
         feed.catch_up().await?;
-        let keyring = Arc::new(keyring(&config, &database, &master, &gate.verifier, &clock).await?);
+        let keyring = Arc::new(keyring(&config, &database, &masters, &gate.verifier, &clock).await?);
         let (policy, hasher) = passwords(&config)?;
         let config = Arc::new(config);
-        let codec = Arc::new(RefreshCodec::new(&master));
+        let codec = Arc::new(RefreshCodec::new(&masters));
         Ok(Ground { config, clock, database, gate, feed, keyring, codec, policy, hasher }.build())
     }
 
@@ -201,6 +203,8 @@ impl Ground {
             hasher,
             policy,
             feed: feed.clone(),
+            keyring: keyring.clone(),
+            audit: audit.clone(),
         };
         App {
             config,
@@ -220,13 +224,21 @@ impl Ground {
     }
 }
 
+fn master_secrets(config: &Config) -> Result<MasterSecrets, AppError> {
+    let other = match (&config.other_secret, &config.other_secret_file) {
+        (Some(secret), _) => Some(MasterSecret::new(secret)?),
+        (None, Some(path)) => Some(MasterSecret::read(path)?),
+        (None, None) => None,
+    };
+    Ok(MasterSecrets { current: master_secret(config)?, other })
+}
+
 /// The secret that is configured, or the one in the data folder, which is made when it is not there.
 fn master_secret(config: &Config) -> Result<MasterSecret, AppError> {
-    if let Some(secret) = &config.secret {
-        return Ok(MasterSecret::new(secret)?);
-    }
-    if let Some(path) = &config.secret_file {
-        return Ok(MasterSecret::read(path)?);
+    match (&config.secret, &config.secret_file) {
+        (Some(secret), _) => return Ok(MasterSecret::new(secret)?),
+        (None, Some(path)) => return Ok(MasterSecret::read(path)?),
+        (None, None) => {}
     }
     let path = config.data_dir.join("secret");
     if path.exists() {
@@ -245,7 +257,7 @@ fn verifier(config: &Config, clock: &Clock) -> Verifier {
         clock_skew: config.tokens.clock_skew,
         longest_life: config.tokens.access_ttl,
     };
-    Verifier::new(&expected, PublicKeys::default(), clock.clone())
+    Verifier::new(&expected, KnownKeys::default(), clock.clone())
 }
 
 fn feed(config: &Config, database: &Database, revocations: &Arc<Revocations>, clock: &Clock) -> Feed {
@@ -256,13 +268,22 @@ fn feed(config: &Config, database: &Database, revocations: &Arc<Revocations>, cl
 async fn keyring(
     config: &Config,
     database: &Database,
-    master: &MasterSecret,
+    masters: &MasterSecrets,
     verifier: &Arc<Verifier>,
     clock: &Clock,
 ) -> Result<Keyring, AppError> {
-    let from_file = config.tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
-    let sealer = Sealer::new(master, "signing keys v1");
-    Ok(Keyring::open(database.clone(), sealer, from_file, Arc::clone(verifier), clock.clone()).await?)
+    let tokens = &config.tokens;
+    let from_file = tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
+    let sealers = masters.iter().map(|master| Sealer::new(master, "signing keys v1")).collect();
+    let schedule = Schedule {
+        algorithm: tokens.algorithm,
+        signs_for: Some(tokens.key_rotation).filter(|time| !time.is_zero()),
+        publish_ahead: tokens.key_publish_ahead,
+        longest_token: tokens.access_ttl + tokens.clock_skew,
+        remembered_for: tokens.refresh_ttl,
+    };
+    let (database, verifier, clock) = (database.clone(), Arc::clone(verifier), clock.clone());
+    Ok(Keyring::open(database, sealers, schedule, from_file, verifier, clock).await?)
 }
 
 fn passwords(config: &Config) -> Result<(Policy, Hasher), AppError> {

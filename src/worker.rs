@@ -28,7 +28,7 @@ pub fn start(app: &App, stop: &CancellationToken) {
     let tasks: [BoxFuture<'static, ()>; 4] = [
         Box::pin(read_feed(app.clone())),
         Box::pin(listen(app.clone())),
-        Box::pin(reload_keys(app.clone())),
+        Box::pin(tend_keys(app.clone())),
         Box::pin(sweep(app.clone())),
     ];
     for task in tasks {
@@ -67,7 +67,7 @@ async fn listen(app: App) {
     }
 }
 
-async fn reload_keys(app: App) {
+async fn tend_keys(app: App) {
     let changed = Arc::new(Notify::new());
     let observer = Arc::clone(&changed);
     app.feed.observe(move |change| {
@@ -77,6 +77,9 @@ async fn reload_keys(app: App) {
     });
     loop {
         let _ = tokio::time::timeout(KEYS_INTERVAL, changed.notified()).await;
+        if let Err(error) = app.admin.rotate_keys_when_due().await {
+            tracing::warn!(%error, "cannot rotate the signing keys");
+        }
         if let Err(error) = app.keyring.reload().await {
             tracing::warn!(%error, "cannot read the signing keys");
         }
@@ -96,6 +99,7 @@ async fn sweep_batch(app: &App) -> Result<u64, sea_orm::DbErr> {
         let sessions = app.sessions.sweep(SWEEP_BATCH).await?;
         let throttle = app.throttle.sweep(SWEEP_BATCH).await?;
         let changes = app.feed.sweep(SWEEP_BATCH).await?;
+        app.keyring.sweep().await?;
         Ok(sessions.max(throttle).max(changes))
     };
     let deleted: Result<u64, sea_orm::DbErr> = deleted.await;

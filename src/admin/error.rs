@@ -3,6 +3,7 @@ use sea_orm::DbErr;
 use crate::{
     accounts::AccountError,
     passwords::{HashError, PolicyViolation, Refused},
+    tokens::KeyringError,
 };
 
 /// Why a privileged operation was not done.
@@ -17,6 +18,9 @@ pub enum AdminError {
     /// Passwords cannot be hashed now.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The signing keys cannot be changed so.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// The database does not answer.
     #[error(transparent)]
     Database(#[from] DbErr),

@@ -163,6 +163,7 @@ fn explain(error: AdminError, id: &str) -> Result<UserError, Failure> {
         AdminError::Account(error) => user_error(error),
         AdminError::Password(violation) => Ok(password_error(&violation, "password")),
         AdminError::Hash(error) => Err(hash_failure(&error)),
+        AdminError::Keyring(error) => Err(Failure::internal(&error)),
         AdminError::Database(error) => Err(error.into()),
     }
 }

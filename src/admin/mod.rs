@@ -5,6 +5,7 @@
 mod create_user;
 mod delete_user;
 mod error;
+mod keys;
 mod update_user;
 
 pub mod graphql;
@@ -14,11 +15,12 @@ use std::sync::Arc;
 pub use self::{create_user::NewUser, error::AdminError, update_user::UserChanges};
 use crate::{
     accounts::Accounts,
-    audit::Actor,
+    audit::{Actor, Audit},
     changes::Feed,
     id::UserId,
     passwords::{Hasher, Policy},
     sessions::Sessions,
+    tokens::Keyring,
 };
 
 /// What administration takes.
@@ -34,6 +36,10 @@ pub struct Admin {
     pub policy: Policy,
     /// Who must hear of changes.
     pub feed: Arc<Feed>,
+    /// What signs access tokens.
+    pub keyring: Arc<Keyring>,
+    /// Where it is written down.
+    pub audit: Audit,
 }
 
 impl Admin {

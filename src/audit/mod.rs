@@ -48,6 +48,10 @@ pub enum AuditAction {
     SessionRevoked,
     /// A refresh token was used a second time, so its session was ended.
     RefreshTokenReused,
+    /// The keys that sign access tokens change: a new one was made or brought, or one was retired.
+    KeysRotated,
+    /// A signing key was withdrawn with all the tokens that it had signed.
+    KeyRevoked,
 }
 
 impl AuditAction {

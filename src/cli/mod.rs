@@ -61,7 +61,7 @@ enum Command {
     /// List and end sessions
     #[command(subcommand)]
     Sessions(sessions::Sessions),
-    /// List the keys that sign access tokens
+    /// List and change the keys that sign access tokens
     #[command(subcommand)]
     Keys(keys::Keys),
     /// Show every value of the configuration and where it was set, secrets masked

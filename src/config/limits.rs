@@ -18,6 +18,10 @@ pub struct LimitsConfig {
     pub address: Ladder,
     /// Tries to register from one address (IPv6: from one /64).
     pub register: Ladder,
+    /// How long an address is known from which somebody has signed in to an account: there, failures for the
+    /// account from anywhere else do not count.
+    #[serde(with = "super::duration")]
+    pub known_for: Duration,
     /// How many sessions an account may have; the next ends the oldest. Counts also when `enabled` is false.
     pub sessions_per_account: u64,
 }
@@ -54,6 +58,7 @@ impl Default for LimitsConfig {
             account: ladder(50, 1),
             address: ladder(100, 15),
             register: ladder(20, 15),
+            known_for: Duration::from_hours(90 * 24),
             sessions_per_account: 100,
         }
     }
@@ -76,6 +81,8 @@ impl LimitsConfig {
             let key = format!("limits.{name}.forget_after");
             require_between(ladder.forget_after, ladder.longest_delay, 30 * day, &key)?;
         }
+        let day = Duration::from_hours(24);
+        require_between(self.known_for, Duration::ZERO, 4000 * day, "limits.known_for")?;
         let most = self.sessions_per_account;
         require((1..=1000).contains(&most), "limits.sessions_per_account", "must be between 1 and 1000")
     }

@@ -24,7 +24,8 @@ const DEFAULT_FILE: &str = "portcullis.toml";
 const OPEN: [&str; 2] = ["roles", "tokens.custom_claims"];
 
 /// Of each two, one says the same as the other: a secret, and the file that holds it.
-const EITHER: [(&str, &str); 2] = [("secret", "secret_file"), ("database.url", "database.url_file")];
+const EITHER: [(&str, &str); 3] =
+    [("secret", "secret_file"), ("other_secret", "other_secret_file"), ("database.url", "database.url_file")];
 
 /// A flag of the command line that sets a key.
 #[derive(Clone, Debug)]

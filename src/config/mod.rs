@@ -34,7 +34,7 @@ pub use self::{
     log::{LogConfig, LogFormat},
     passwords::PasswordsConfig,
     source::Source,
-    tokens::TokensConfig,
+    tokens::{SigningAlgorithm, TokensConfig},
 };
 use crate::secret::MIN_SECRET_BYTES;
 
@@ -49,6 +49,12 @@ pub struct Config {
     pub secret: Option<SecretString>,
     /// A file that holds the master secret. Without either, one is made in `data_dir`.
     pub secret_file: Option<PathBuf>,
+    /// A second master secret that is accepted while the first one changes. Better in a file: see
+    /// `other_secret_file`.
+    #[serde(serialize_with = "masked")]
+    pub other_secret: Option<SecretString>,
+    /// A file that holds the second master secret.
+    pub other_secret_file: Option<PathBuf>,
     /// Accounts and registration.
     pub accounts: AccountsConfig,
     /// Where the data are.
@@ -88,6 +94,8 @@ impl Default for Config {
             data_dir: "data".into(),
             secret: None,
             secret_file: None,
+            other_secret: None,
+            other_secret_file: None,
             accounts: AccountsConfig::default(),
             database: DatabaseConfig::default(),
             graphql: GraphqlConfig::default(),
@@ -149,15 +157,8 @@ impl Config {
         self.limits.check()?;
         self.graphql.check()?;
         self.log.check()?;
-        require(
-            self.secret.is_none() || self.secret_file.is_none(),
-            "secret",
-            "and secret_file are both set; keep one of them",
-        )?;
-        let is_long = |secret: &SecretString| secret.expose_secret().trim().len() >= MIN_SECRET_BYTES;
-        let wants =
-            format!("must have at least {MIN_SECRET_BYTES} bytes; `openssl rand -base64 32` makes one");
-        require(self.secret.as_ref().is_none_or(is_long), "secret", wants)?;
+        check_secret("secret", self.secret.as_ref(), self.secret_file.as_ref())?;
+        check_secret("other_secret", self.other_secret.as_ref(), self.other_secret_file.as_ref())?;
         for (name, role) in &self.roles {
             require(is_token(name), format!("roles.{name}"), "must be named without spaces or quotes")?;
             for scope in &role.scopes {
@@ -175,6 +176,15 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Refuses a secret that is set twice, or too short.
+fn check_secret(key: &str, secret: Option<&SecretString>, file: Option<&PathBuf>) -> Result<(), Impossible> {
+    let wants = format!("and {key}_file are both set; keep one of them");
+    require(secret.is_none() || file.is_none(), key, wants)?;
+    let is_long = |secret: &SecretString| secret.expose_secret().trim().len() >= MIN_SECRET_BYTES;
+    let wants = format!("must have at least {MIN_SECRET_BYTES} bytes; `openssl rand -base64 32` makes one");
+    require(secret.is_none_or(is_long), key, wants)
 }
 
 /// Whether a name is a scope-token of RFC 6749 §3.3.

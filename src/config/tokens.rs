@@ -28,10 +28,35 @@ pub struct TokensConfig {
     /// How far the clocks of replicas may differ. At most 30 s.
     #[serde(with = "super::duration")]
     pub clock_skew: Duration,
-    /// A PEM file with a PKCS#8 Ed25519 key that signs instead of the keys in the database.
+    /// What the keys are that the server makes.
+    pub algorithm: SigningAlgorithm,
+    /// How long a key signs before another takes over; zero for as long as nobody rotates.
+    #[serde(with = "super::duration")]
+    pub key_rotation: Duration,
+    /// How long a key is published before it signs: at least as long as others keep the published keys.
+    #[serde(with = "super::duration")]
+    pub key_publish_ahead: Duration,
+    /// A PEM file with a private key that signs instead of the keys in the database.
     pub signing_key_file: Option<PathBuf>,
     /// Claims that every access token carries besides its own.
     pub custom_claims: BTreeMap<String, Value>,
+}
+
+/// The algorithm of a key that the server makes (RFC 7518 §3.1, RFC 8037 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+pub enum SigningAlgorithm {
+    /// Ed25519: small and quick.
+    #[serde(rename = "EdDSA")]
+    #[value(name = "EdDSA")]
+    EdDsa,
+    /// ECDSA on P-256, for who does not know `EdDSA`.
+    #[serde(rename = "ES256")]
+    #[value(name = "ES256")]
+    Es256,
+    /// RSA of 2048 bits, for who knows nothing else. Signing takes some ten times as long.
+    #[serde(rename = "RS256")]
+    #[value(name = "RS256")]
+    Rs256,
 }
 
 /// The claims of an access token that a custom claim may not replace.
@@ -63,6 +88,9 @@ impl Default for TokensConfig {
             session_ttl: Duration::from_hours(90 * 24),
             refresh_grace: Duration::from_secs(10),
             clock_skew: Duration::from_secs(30),
+            algorithm: SigningAlgorithm::EdDsa,
+            key_rotation: Duration::from_hours(90 * 24),
+            key_publish_ahead: Duration::from_hours(24),
             signing_key_file: None,
             custom_claims: BTreeMap::new(),
         }
@@ -77,6 +105,16 @@ impl TokensConfig {
         require_between(self.session_ttl, second, 4000 * day, "tokens.session_ttl")?;
         require_between(self.refresh_grace, Duration::ZERO, Duration::from_mins(2), "tokens.refresh_grace")?;
         require_between(self.clock_skew, Duration::ZERO, Duration::from_secs(30), "tokens.clock_skew")?;
+        if !self.key_rotation.is_zero() {
+            require_between(self.key_rotation, Duration::from_hours(1), 4000 * day, "tokens.key_rotation")?;
+            let most = self.key_rotation / 2;
+            require_between(
+                self.key_publish_ahead,
+                Duration::from_mins(5),
+                most,
+                "tokens.key_publish_ahead",
+            )?;
+        }
         require(
             self.refresh_ttl <= self.session_ttl,
             "tokens.refresh_ttl",

@@ -21,9 +21,9 @@ pub struct Client {
 #[derive(Clone, Debug, Default)]
 pub struct RefreshCookie(pub Option<SecretString>);
 
-/// The session of an access token that has expired: it opens nothing, but its bearer may end it.
+/// The session of an access token that counts no more: it opens nothing, but its bearer may end it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ExpiredSession(pub Option<SessionId>);
+pub struct VoidSession(pub Option<SessionId>);
 
 /// Who asks. A context that nobody has put a caller into is an anonymous one's.
 #[must_use]

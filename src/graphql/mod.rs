@@ -27,7 +27,7 @@ pub use portcullis_macros::guarded;
 
 pub use self::{
     code::{Code, Extension},
-    context::{Client, ExpiredSession, RefreshCookie, caller},
+    context::{Client, RefreshCookie, VoidSession, caller},
     error::{Failure, finish_error},
     guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
 };

@@ -30,13 +30,15 @@ impl Gate {
         }
     }
 
-    /// The session of a token that has expired, so that its bearer can end it.
+    /// The session of a token that has expired or was revoked, so that its bearer can end it.
     #[must_use]
-    pub fn expired_session(&self, headers: &HeaderMap, caller: &Caller) -> Option<SessionId> {
-        if *caller != Caller::Anonymous(Rejection::Expired) {
-            return None;
+    pub fn void_session(&self, headers: &HeaderMap, caller: &Caller) -> Option<SessionId> {
+        match caller {
+            Caller::Anonymous(Rejection::Expired | Rejection::Revoked) => {
+                self.verifier.read_void(token(headers).ok()?).map(|claims| claims.sid)
+            }
+            _ => None,
         }
-        self.verifier.read_expired(token(headers).ok()?).map(|claims| claims.sid)
     }
 
     fn verify(&self, headers: &HeaderMap) -> Result<Caller, Rejection> {

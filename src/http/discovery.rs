@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Json,
@@ -20,15 +20,24 @@ pub async fn jwks(State(keyring): State<Arc<Keyring>>) -> impl IntoResponse {
 
 /// `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: where things are
 /// (RFC 8414 §2). Only what the server does is listed.
-pub async fn discovery(State(config): State<Arc<Config>>) -> impl IntoResponse {
-    (CACHEABLE, Json(document(&config)))
+pub async fn discovery(
+    State(config): State<Arc<Config>>,
+    State(keyring): State<Arc<Keyring>>,
+) -> impl IntoResponse {
+    (CACHEABLE, Json(document(&config, &keyring)))
 }
 
-fn document(config: &Config) -> Value {
+fn document(config: &Config, keyring: &Keyring) -> Value {
     let url = config.http.public_url();
     let mut scopes: Vec<&String> = config.roles.values().flat_map(|role| &role.scopes).collect();
     scopes.sort_unstable();
     scopes.dedup();
+    let keys = keyring.jwks().keys;
+    let algorithms: BTreeSet<_> = keys
+        .iter()
+        .filter_map(|key| key.common.key_algorithm)
+        .map(|algorithm| algorithm.to_string())
+        .collect();
     json!({
         "issuer": config.issuer(),
         "jwks_uri": format!("{url}/.well-known/jwks.json"),
@@ -37,7 +46,7 @@ fn document(config: &Config) -> Value {
         "response_types_supported": [],
         "grant_types_supported": [],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["EdDSA"],
+        "id_token_signing_alg_values_supported": algorithms,
         "claims_supported": [
             "iss", "aud", "sub", "sid", "jti", "iat", "exp", "auth_time", "scope", "roles", "username",
         ],

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{GraphqlConfig, HttpConfig, Introspection},
-    graphql::{Code, ExpiredSession, Failure, prepare},
+    graphql::{Code, Failure, VoidSession, prepare},
     tokens::Caller,
 };
 
@@ -85,10 +85,10 @@ pub async fn graphql<E: Executor>(
     {
         return refuse(failure);
     }
-    let expired = ExpiredSession(endpoint.gate.expired_session(&parts.headers, &caller));
+    let void = VoidSession(endpoint.gate.void_session(&parts.headers, &caller));
     let operation = operation
         .data(caller)
-        .data(expired)
+        .data(void)
         .data(endpoint.proxies.client(peer, &parts.headers))
         .data(cookie::read_refresh_cookie(&parts.headers));
     let executor = endpoint.executor.clone();

@@ -2,7 +2,8 @@
 //!
 //! Tries are counted in the database, so that replicas agree, and before the thing is tried, so that
 //! many requests at once cannot try more often than one after another. Nobody is ever locked out for
-//! good. A new subject is a variant of `Subject` and its [`Ladder`].
+//! good, and who signs in from where they did before does not wait for what others do elsewhere. A new
+//! subject is a variant of `Subject` and its [`Ladder`].
 
 mod store;
 
@@ -12,7 +13,7 @@ use std::{
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::{
     clock::{Clock, Timestamp},
@@ -29,11 +30,10 @@ pub struct Throttle {
 }
 
 /// Whether something may be tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Permit {
     /// It may, and the try has been counted.
-    Granted,
+    Granted(Try),
     /// Not before this much time has passed.
     Refused {
         /// Whole seconds, at least one.
@@ -43,12 +43,28 @@ pub enum Permit {
     },
 }
 
+/// A try that was counted.
+pub struct Try {
+    /// For what; nothing where there is no throttle.
+    counted: Vec<Subject>,
+}
+
 /// What is counted.
+#[derive(Clone)]
 enum Subject {
     Account(String),
     Pair(String, IpAddr),
     Address(IpAddr),
     Register(IpAddr),
+}
+
+/// Where somebody has signed in to an account. It is not counted, only remembered.
+struct KnownPlace<'a>(&'a str, IpAddr);
+
+impl KnownPlace<'_> {
+    fn key(&self) -> String {
+        hashed("known", &format!("{} {}", network(self.1), self.0))
+    }
 }
 
 impl Subject {
@@ -61,17 +77,20 @@ impl Subject {
         }
     }
 
-    /// The subject as the database knows it: a name that people typed in is not kept.
     fn key(&self) -> String {
-        let (kind, subject) = match self {
-            Self::Account(account) => ("account", account.clone()),
-            Self::Pair(account, address) => ("pair", format!("{} {account}", network(*address))),
-            Self::Address(address) => ("address", network(*address).to_string()),
-            Self::Register(address) => ("register", network(*address).to_string()),
-        };
-        let hash = digest(&SHA256, subject.as_bytes());
-        hash.as_ref().iter().fold(format!("{kind}:"), |key, byte| format!("{key}{byte:02x}"))
+        match self {
+            Self::Account(account) => hashed("account", account),
+            Self::Pair(account, address) => hashed("pair", &format!("{} {account}", network(*address))),
+            Self::Address(address) => hashed("address", &network(*address).to_string()),
+            Self::Register(address) => hashed("register", &network(*address).to_string()),
+        }
     }
+}
+
+/// A subject as the database knows it: a name that people typed in is not kept.
+fn hashed(kind: &str, subject: &str) -> String {
+    let hash = digest(&SHA256, subject.as_bytes());
+    hash.as_ref().iter().fold(format!("{kind}:"), |key, byte| format!("{key}{byte:02x}"))
 }
 
 /// One customer of a provider has at least a /64 of IPv6, so that is what is counted.
@@ -90,40 +109,66 @@ impl Throttle {
     }
 
     /// Asks whether the password of `account`, which need not exist, may be tried from `address`,
-    /// and counts the try.
+    /// and counts the try. What is tried elsewhere does not count where somebody has signed in before.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn password(&self, account: &str, address: IpAddr) -> Result<Permit, DbErr> {
-        self.ask(&password_subjects(account, address)).await
+        let name = account.to_owned();
+        let mut subjects = vec![Subject::Address(address), Subject::Pair(name.clone(), address)];
+        let known = KnownPlace(account, address).key();
+        if !store::is_there(self.database.reader(), &known, self.clock.now()).await? {
+            // Always in this order, so that two transactions cannot wait for each other.
+            subjects.insert(0, Subject::Account(name));
+        }
+        self.ask(subjects).await
     }
 
-    /// Takes a try back that [`Throttle::password`] counted and that was right; the account's failures from
-    /// there are forgiven.
+    /// Takes a try back that was right; the account's failures from there are forgiven.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn password_was_right(&self, account: &str, address: IpAddr) -> Result<(), DbErr> {
-        if !self.config.enabled {
+    pub async fn was_right(&self, right: &Try) -> Result<(), DbErr> {
+        if right.counted.is_empty() {
             return Ok(());
         }
         let transaction = self.database.begin().await?;
-        store::take_back(&transaction, &Subject::Account(account.to_owned()).key()).await?;
-        store::take_back(&transaction, &Subject::Address(address).key()).await?;
-        store::delete(&transaction, &Subject::Pair(account.to_owned(), address).key()).await?;
+        for subject in &right.counted {
+            match subject {
+                Subject::Pair(..) => store::delete(&transaction, &subject.key()).await?,
+                subject => store::take_back(&transaction, &subject.key()).await?,
+            }
+        }
         transaction.commit().await
     }
 
-    /// Takes a try back that [`Throttle::password`] counted and that did not take place.
+    /// Remembers, in the transaction of a sign-in, from where somebody signs in to an account.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn take_back(&self, account: &str, address: IpAddr) -> Result<(), DbErr> {
+    pub async fn remember(
+        &self,
+        transaction: &impl ConnectionTrait,
+        account: &str,
+        address: IpAddr,
+    ) -> Result<(), DbErr> {
         if !self.config.enabled {
             return Ok(());
         }
+        let until = self.clock.now() + self.config.known_for;
+        store::remember(transaction, &KnownPlace(account, address).key(), until).await
+    }
+
+    /// Takes a try back that did not take place.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn take_back(&self, void: &Try) -> Result<(), DbErr> {
+        if void.counted.is_empty() {
+            return Ok(());
+        }
         let transaction = self.database.begin().await?;
-        for subject in password_subjects(account, address) {
+        for subject in &void.counted {
             store::take_back(&transaction, &subject.key()).await?;
         }
         transaction.commit().await
@@ -134,7 +179,7 @@ impl Throttle {
     /// # Errors
     /// When the database does not answer.
     pub async fn register(&self, address: IpAddr) -> Result<Permit, DbErr> {
-        self.ask(&[Subject::Register(address)]).await
+        self.ask(vec![Subject::Register(address)]).await
     }
 
     /// Deletes counts that are forgotten, at most `batch`.
@@ -146,17 +191,17 @@ impl Throttle {
     }
 
     /// Counts a try of each subject, or of none when one of them has to wait.
-    async fn ask(&self, subjects: &[Subject]) -> Result<Permit, DbErr> {
+    async fn ask(&self, subjects: Vec<Subject>) -> Result<Permit, DbErr> {
         if !self.config.enabled {
-            return Ok(Permit::Granted);
+            return Ok(Permit::Granted(Try { counted: Vec::new() }));
         }
         let now = self.clock.now();
         // Who has to wait anyway costs the writer nothing, however often they ask.
-        if let Some(permit) = self.refuse(subjects, now).await? {
+        if let Some(permit) = self.refuse(&subjects, now).await? {
             return Ok(permit);
         }
         let transaction = self.database.begin().await?;
-        for subject in subjects {
+        for subject in &subjects {
             let ladder = subject.ladder(&self.config);
             let key = subject.key();
             match store::count(&transaction, &key, now, now + ladder.forget_after).await? {
@@ -164,12 +209,12 @@ impl Throttle {
                 None => {
                     transaction.rollback().await?;
                     let second = Permit::Refused { retry_after: Duration::from_secs(1), is_new: false };
-                    return Ok(self.refuse(subjects, now).await?.unwrap_or(second));
+                    return Ok(self.refuse(&subjects, now).await?.unwrap_or(second));
                 }
             }
         }
         transaction.commit().await?;
-        Ok(Permit::Granted)
+        Ok(Permit::Granted(Try { counted: subjects }))
     }
 
     /// The refusal, when one of the subjects has to wait.
@@ -180,13 +225,6 @@ impl Throttle {
         let is_new = !longest.is_told && store::tell(self.database.writer(), &longest.subject).await?;
         Ok(Some(Permit::Refused { retry_after: whole_seconds(longest.until, now), is_new }))
     }
-}
-
-/// What a try of a password counts for. Always in this order, so that two transactions cannot wait for
-/// each other.
-fn password_subjects(account: &str, address: IpAddr) -> [Subject; 3] {
-    let account = account.to_owned();
-    [Subject::Account(account.clone()), Subject::Address(address), Subject::Pair(account, address)]
 }
 
 impl Ladder {

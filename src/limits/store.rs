@@ -2,9 +2,9 @@
 
 use entity::throttle::{Column, Entity, Model};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, Statement,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, Statement,
     prelude::ChronoUnixTimestampMillis as Millis,
-    sea_query::{Expr, Query},
+    sea_query::{Expr, OnConflict, Query},
 };
 
 use crate::clock::Timestamp;
@@ -79,6 +79,34 @@ pub(super) async fn take_back(db: &impl ConnectionTrait, subject: &str) -> Resul
         .exec(db)
         .await
         .map(|_| ())
+}
+
+/// Whether a subject is remembered.
+pub(super) async fn is_there(
+    db: &impl ConnectionTrait,
+    subject: &str,
+    now: Timestamp,
+) -> Result<bool, DbErr> {
+    let rows = Entity::find_by_id(subject).filter(Column::ForgetAt.gt(Millis(now)));
+    Ok(rows.one(db).await?.is_some())
+}
+
+/// Remembers a subject without counting it.
+pub(super) async fn remember(
+    db: &impl ConnectionTrait,
+    subject: &str,
+    forget_at: Timestamp,
+) -> Result<(), DbErr> {
+    let row = Model {
+        subject: subject.to_owned(),
+        tries: 0,
+        blocked_until: Millis(Timestamp::UNIX_EPOCH),
+        told: false,
+        forget_at: Millis(forget_at),
+    };
+    let again = OnConflict::column(Column::Subject).update_column(Column::ForgetAt).to_owned();
+    let insert = Entity::insert(row.into_active_model()).on_conflict(again);
+    insert.exec_without_returning(db).await.map(|_| ())
 }
 
 /// Forgets a subject.

@@ -17,7 +17,7 @@ use super::{RefreshError, Session, Sessions};
 use crate::{
     audit::{Actor, AuditAction},
     graphql::{
-        Client, ExpiredSession, Failure, RefreshCookie, UserError, UserErrorCode, caller, expect_id, guarded,
+        Client, Failure, RefreshCookie, UserError, UserErrorCode, VoidSession, caller, expect_id, guarded,
     },
     http::refresh_cookie,
     tokens::{Caller, Rejection},
@@ -126,7 +126,7 @@ impl SessionsMutation {
         }
     }
 
-    /// Signs out: ends the session of the access token, expired or not, or of the refresh token (from the
+    /// Signs out: ends the session of the access token, whether or not it has expired, or of the refresh token (from the
     /// input or the cookie) where the access token is already gone. A session that is over already is no
     /// error.
     async fn logout(
@@ -144,10 +144,9 @@ impl SessionsMutation {
         }
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
-        let by_bearer = viewer.session().or(ctx.data_opt::<ExpiredSession>().and_then(|expired| expired.0));
+        let by_bearer = viewer.session().or(ctx.data_opt::<VoidSession>().and_then(|void| void.0));
         // Who names a session that we do not know must not believe that it is over.
-        let is_unknown =
-            token.is_some() || matches!(viewer, Caller::Anonymous(Rejection::Malformed | Rejection::Invalid));
+        let is_unknown = token.is_some() || viewer != Caller::Anonymous(Rejection::Missing);
         if is_unknown && by_token.is_none() && by_bearer.is_none() {
             return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] });
         }

@@ -19,11 +19,16 @@ pub(super) struct Checked {
 /// the name, or the spellings would tell; and no name is taken for an id.
 fn subject(name: &str, user: Option<UserId>) -> String {
     match (user, Username::parse(name), EmailAddress::parse(name)) {
-        (Some(user), ..) => format!("id {user}"),
+        (Some(user), ..) => subject_of(user),
         (None, Ok(username), _) => format!("name {}", username.key()),
         (None, Err(_), Ok(email)) => format!("name {}", email.key()),
         (None, Err(_), Err(_)) => format!("name {name}"),
     }
+}
+
+/// What the throttle knows an account by.
+pub(super) fn subject_of(user: UserId) -> String {
+    format!("id {user}")
 }
 
 impl SignIn {
@@ -38,14 +43,15 @@ impl SignIn {
     ) -> Result<Checked, SignInError> {
         let user = found.as_ref().map(|found| found.account.id);
         let subject = subject(name, user);
-        if let Permit::Refused { retry_after, is_new } =
-            self.throttle.password(&subject, client.address).await?
-        {
-            if is_new {
-                self.write_down(AuditAction::LoginThrottled, user, client).await?;
+        let counted = match self.throttle.password(&subject, client.address).await? {
+            Permit::Granted(counted) => counted,
+            Permit::Refused { retry_after, is_new } => {
+                if is_new {
+                    self.write_down(AuditAction::LoginThrottled, user, client).await?;
+                }
+                return Err(SignInError::RateLimited { retry_after });
             }
-            return Err(SignInError::RateLimited { retry_after });
-        }
+        };
         let stored = found.as_ref().map(|found| found.password_hash.as_str());
         let verdict = match self.hasher.verify(password, stored).await {
             // It has cost as much as a wrong password, and to the caller it is one.
@@ -55,7 +61,7 @@ impl SignIn {
             }
             // Nothing was compared, so nothing was tried.
             Err(error @ HashError::QueueFull { .. }) => {
-                self.throttle.take_back(&subject, client.address).await?;
+                self.throttle.take_back(&counted).await?;
                 return Err(error.into());
             }
             verdict => verdict?,
@@ -64,7 +70,7 @@ impl SignIn {
             self.write_down(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::InvalidCredentials);
         };
-        self.throttle.password_was_right(&subject, client.address).await?;
+        self.throttle.was_right(&counted).await?;
         if found.account.disabled {
             self.write_down(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::AccountDisabled);

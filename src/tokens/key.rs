@@ -2,21 +2,33 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
-    signature::Ed25519KeyPair,
+    error::Unspecified,
+    rand::SystemRandom,
+    rsa::{KeyPair as RsaKeyPair, KeySize},
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair},
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, PublicKeyUse, ThumbprintHash},
 };
+use secrecy::zeroize::Zeroizing;
 
-use super::Claims;
-use crate::secret::{SecretError, read_private_file};
+use super::{Claims, known_keys::kid_of_secret};
+use crate::{
+    config::SigningAlgorithm,
+    secret::{SecretError, read_private_file},
+};
 
-/// A private key, its public half, and the `kid` that names both.
+/// The fewest bytes of a secret for HS256: as many as its hash has (RFC 7518 §3.2).
+const MIN_SECRET_BYTES: usize = 32;
+
+/// A key that signs access tokens, what verifies them, and the `kid` that names both.
 pub struct SigningKey {
-    /// The RFC 7638 thumbprint of the public key.
+    /// The RFC 7638 thumbprint of the public key; of a shared secret, something that only its holders can
+    /// compute.
     pub kid: String,
-    /// The public key as it is published.
+    /// What verifies: the public key or, of HS256, the secret itself.
     pub jwk: Jwk,
     algorithm: Algorithm,
     private: EncodingKey,
@@ -26,61 +38,128 @@ pub struct SigningKey {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The system gave no randomness.
-    #[error("cannot generate a key: the system gives no randomness")]
+    #[error("cannot make a key: the system gives no randomness")]
     Generate,
     /// The key is damaged or of another kind.
-    #[error("the key is not a PKCS#8 Ed25519 private key: {0}")]
+    #[error("the key is damaged, or not of its algorithm: {0}")]
     Invalid(#[from] jsonwebtoken::errors::Error),
+    /// No key of ours signs with this.
+    #[error("{0} is not an algorithm that this release signs with")]
+    Algorithm(String),
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] SecretError),
     /// The file holds something else.
     #[error(
-        "{0} must hold a PKCS#8 Ed25519 private key in PEM, as `openssl genpkey -algorithm ed25519` writes it"
+        "{0} must hold a private key in PEM: Ed25519 or P-256 as PKCS#8, as `openssl genpkey -algorithm ed25519` \
+         writes it, or RSA of 2048 to 8192 bits"
     )]
     NotPem(PathBuf),
+    /// A secret that could be guessed from a token that it has signed.
+    #[error("the secret has {0} bytes; HS256 needs at least {MIN_SECRET_BYTES} (RFC 7518 §3.2)")]
+    ShortSecret(usize),
+}
+
+impl From<Unspecified> for KeyError {
+    fn from(_: Unspecified) -> Self {
+        Self::Generate
+    }
 }
 
 impl SigningKey {
-    /// A new Ed25519 key (RFC 8032), as PKCS#8 version 1 DER (RFC 5208).
+    /// A new key: Ed25519 (RFC 8032), P-256 or RSA of 2048 bits (RFC 7518 §3.3, §3.4).
     ///
     /// # Errors
     /// When the system gives no randomness.
-    pub fn generate() -> Result<Vec<u8>, KeyError> {
-        let pair = Ed25519KeyPair::generate().map_err(|_| KeyError::Generate)?;
-        let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeyError::Generate)?;
-        Ok(der.as_ref().to_vec())
+    pub fn generate(algorithm: SigningAlgorithm) -> Result<Self, KeyError> {
+        match algorithm {
+            SigningAlgorithm::EdDsa => {
+                let der: Pkcs8V1Der<'_> = Ed25519KeyPair::generate()?.as_der()?;
+                Self::new(Algorithm::EdDSA, EncodingKey::from_ed_der(der.as_ref()))
+            }
+            SigningAlgorithm::Es256 => {
+                let der =
+                    EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
+                Self::new(Algorithm::ES256, EncodingKey::from_ec_der(der.as_ref()))
+            }
+            SigningAlgorithm::Rs256 => {
+                let der: Pkcs8V1Der<'_> = RsaKeyPair::generate(KeySize::Rsa2048)?.as_der()?;
+                // What signs is the PKCS#1 inside, and only the reader of PEM takes it out.
+                let base64 = Zeroizing::new(BASE64_STANDARD.encode(der.as_ref()));
+                let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", *base64);
+                let key = EncodingKey::from_rsa_pem(Zeroizing::new(pem).as_bytes())?;
+                Self::new(Algorithm::RS256, key)
+            }
+        }
     }
 
-    /// Reads an Ed25519 key from PKCS#8 DER.
-    ///
-    /// # Errors
-    /// When it is something else.
-    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        Self::new(EncodingKey::from_ed_der(der))
-    }
-
-    /// Reads an Ed25519 key from a PEM file that others cannot read.
+    /// Reads a private key from a PEM file that others cannot read; the key tells its algorithm.
     ///
     /// # Errors
     /// When it cannot be read, or is something else.
     pub fn from_pem_file(path: &Path) -> Result<Self, KeyError> {
         let pem = read_private_file(path)?;
-        let not_pem = |_| KeyError::NotPem(path.to_owned());
-        let key = EncodingKey::from_ed_pem(pem.as_bytes()).map_err(not_pem)?;
-        Self::new(key).map_err(|_| KeyError::NotPem(path.to_owned()))
+        let pem = pem.as_bytes();
+        let (algorithm, key) = [
+            (Algorithm::EdDSA, EncodingKey::from_ed_pem(pem)),
+            (Algorithm::ES256, EncodingKey::from_ec_pem(pem)),
+            (Algorithm::RS256, EncodingKey::from_rsa_pem(pem)),
+        ]
+        .into_iter()
+        .find_map(|(algorithm, key)| Some((algorithm, key.ok()?)))
+        .ok_or_else(|| KeyError::NotPem(path.to_owned()))?;
+        Self::new(algorithm, key).map_err(|_| KeyError::NotPem(path.to_owned()))
     }
 
-    fn new(private: EncodingKey) -> Result<Self, KeyError> {
-        let algorithm = Algorithm::EdDSA;
+    /// Reads the secret of HS256 from a file that others cannot read; white space at its ends is not part
+    /// of it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is too short.
+    pub fn from_secret_file(path: &Path) -> Result<Self, KeyError> {
+        let text = read_private_file(path)?;
+        let secret = text.trim().as_bytes();
+        if secret.len() < MIN_SECRET_BYTES {
+            return Err(KeyError::ShortSecret(secret.len()));
+        }
+        Self::new(Algorithm::HS256, EncodingKey::from_secret(secret))
+    }
+
+    /// Reads what [`SigningKey::private_bytes`] gave.
+    pub(super) fn from_stored(algorithm: &str, bytes: &[u8]) -> Result<Self, KeyError> {
+        let (algorithm, key) = match algorithm {
+            "EdDSA" => (Algorithm::EdDSA, EncodingKey::from_ed_der(bytes)),
+            "ES256" => (Algorithm::ES256, EncodingKey::from_ec_der(bytes)),
+            "RS256" => (Algorithm::RS256, EncodingKey::from_rsa_der(bytes)),
+            "HS256" => (Algorithm::HS256, EncodingKey::from_secret(bytes)),
+            other => return Err(KeyError::Algorithm(other.to_owned())),
+        };
+        Self::new(algorithm, key)
+    }
+
+    fn new(algorithm: Algorithm, private: EncodingKey) -> Result<Self, KeyError> {
         let mut jwk = Jwk::from_encoding_key(&private, algorithm)?;
-        let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
+        let kid = match algorithm {
+            Algorithm::HS256 => kid_of_secret(private.as_bytes()),
+            _ => jwk.thumbprint(ThumbprintHash::SHA256)?,
+        };
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         Ok(Self { kid, jwk, algorithm, private })
     }
 
-    /// The name of the algorithm (RFC 8037 §3.1).
+    /// The private key as it is sealed and stored: PKCS#8 DER, of RSA PKCS#1 DER, or the secret of HS256.
+    pub(super) fn private_bytes(&self) -> &[u8] {
+        self.private.as_bytes()
+    }
+
+    /// Whether what verifies is not what signs, so that it can be published.
+    #[must_use]
+    pub fn is_asymmetric(&self) -> bool {
+        self.algorithm != Algorithm::HS256
+    }
+
+    /// The name of the algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
     #[must_use]
     pub fn algorithm(&self) -> String {
         format!("{:?}", self.algorithm)

@@ -1,11 +1,18 @@
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use jsonwebtoken::jwk::JwkSet;
 use sea_orm::DbErr;
 
-use super::{Claims, KeyError, PublicKeys, SigningKey, Verifier, VerifierError, store};
+use super::{
+    Claims, KeyError, KeyInfo, KeyState, KnownKeys, SigningKey, Verifier, VerifierError,
+    store::{self, KeyRow},
+};
 use crate::{
     clock::{Clock, Timestamp},
+    config::SigningAlgorithm,
     database::Database,
     secret::{Sealer, Unsealable},
 };
@@ -13,22 +20,42 @@ use crate::{
 /// The keys that sign access tokens: one active, others published before and after their turn.
 /// Keys live in the database, sealed; every replica has the same.
 pub struct Keyring {
-    database: Database,
-    sealer: Sealer,
-    clock: Clock,
+    pub(super) database: Database,
+    /// The first seals; any of them opens.
+    pub(super) sealers: Vec<Sealer>,
+    pub(super) clock: Clock,
+    pub(super) schedule: Schedule,
     verifier: Arc<Verifier>,
     /// A key from a file signs instead of those in the database, which stay published.
-    from_file: Option<Arc<SigningKey>>,
+    pub(super) from_file: Option<Arc<SigningKey>>,
     current: RwLock<Arc<Current>>,
+}
+
+/// When keys change by themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// What the next key is.
+    pub algorithm: SigningAlgorithm,
+    /// How long a key signs before another takes over; `None` for as long as nobody rotates.
+    pub signs_for: Option<Duration>,
+    /// How long a key is published before it signs.
+    pub publish_ahead: Duration,
+    /// The longest that an access token lives, clock skew included: so long a key is published behind its
+    /// turn.
+    pub longest_token: Duration,
+    /// How long a key is remembered behind that, so that whoever comes back with a token of it is told that
+    /// the token has expired, and not that it is none.
+    pub remembered_for: Duration,
 }
 
 #[derive(Default)]
 struct Current {
-    signing: Option<Arc<SigningKey>>,
+    /// The keys that sign, each from its time on; the last one that has begun does.
+    turns: Vec<(Timestamp, Arc<SigningKey>)>,
     published: JwkSet,
 }
 
-/// Why the keyring does not open.
+/// Why the keyring does not open, or its keys cannot be changed so.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// The database does not answer.
@@ -44,7 +71,8 @@ pub enum KeyringError {
     },
     /// A key was sealed under another master secret.
     #[error(
-        "the signing key {kid} was sealed under another master secret: {source}; set the secret with which this database was made"
+        "the signing key {kid} was sealed under another master secret: {source}; set the secret with which this \
+         database was made"
     )]
     Sealed {
         /// Which.
@@ -61,62 +89,45 @@ pub enum KeyringError {
     /// There is no key that signs now.
     #[error("no signing key is active")]
     NoActiveKey,
-}
-
-/// A key as operators see it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct PublishedKey {
-    /// Its name.
-    pub kid: String,
-    /// The algorithm that it signs with.
-    pub algorithm: String,
-    /// Where it is in its life.
-    #[serde(flatten)]
-    pub state: KeyState,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
-/// Where a key is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum KeyState {
-    /// Published, and signs later.
-    Next {
-        /// When it begins to sign.
+    /// The keys of the database do not sign.
+    #[error("tokens.signing_key_file names the key that signs; the keys of the database do not count")]
+    FromFile,
+    /// A key waits for its turn already.
+    #[error("the key {kid} is published already and signs from {active_from} on")]
+    NextIsThere {
+        /// Which.
+        kid: String,
+        /// When its turn comes.
         active_from: Timestamp,
     },
-    /// Signs.
-    Active {
-        /// Since when.
-        active_from: Timestamp,
-    },
-    /// Published for the tokens that it has signed.
-    Retired {
-        /// Until when it signed.
-        active_until: Timestamp,
-    },
-    /// Withdrawn with all its tokens.
-    Revoked {
-        /// Since when.
-        revoked_at: Timestamp,
-    },
+    /// There is no such key.
+    #[error("there is no signing key {0}")]
+    Unknown(String),
+    /// The key is there already.
+    #[error("the signing key {0} is there already")]
+    Known(String),
+    /// The key does not sign any more.
+    #[error("the signing key {0} signs no more")]
+    Retired(String),
 }
 
 impl Keyring {
-    /// Opens the keyring; makes the first key where there is none.
+    /// Opens the keyring; makes the first key where there is none. The first of the sealers seals; the others
+    /// open what was sealed before the master secret changed.
     ///
     /// # Errors
     /// When the database does not answer or a key does not open.
     pub async fn open(
         database: Database,
-        sealer: Sealer,
+        sealers: Vec<Sealer>,
+        schedule: Schedule,
         from_file: Option<SigningKey>,
         verifier: Arc<Verifier>,
         clock: Clock,
     ) -> Result<Self, KeyringError> {
         let from_file = from_file.map(Arc::new);
-        let keyring = Self { database, sealer, clock, verifier, from_file, current: RwLock::default() };
+        let current = RwLock::default();
+        let keyring = Self { database, sealers, clock, schedule, verifier, from_file, current };
         keyring.make_first_key().await?;
         keyring.reload().await?;
         Ok(keyring)
@@ -127,8 +138,11 @@ impl Keyring {
     /// # Errors
     /// When there is none.
     pub fn sign(&self, claims: &Claims) -> Result<String, KeyringError> {
-        let signing = self.current().signing.clone().ok_or(KeyringError::NoActiveKey)?;
-        Ok(signing.sign(claims)?)
+        let now = self.clock.now();
+        let current = self.current();
+        let has_begun = |(from, _): &&(Timestamp, _)| *from <= now;
+        let (_, key) = current.turns.iter().rfind(has_begun).ok_or(KeyringError::NoActiveKey)?;
+        Ok(key.sign(claims)?)
     }
 
     /// The published keys (RFC 7517 §5).
@@ -144,37 +158,46 @@ impl Keyring {
     /// When the database does not answer or a key does not open.
     pub async fn reload(&self) -> Result<(), KeyringError> {
         let now = self.clock.now();
-        let mut signing = None;
-        let mut published = JwkSet { keys: Vec::new() };
+        let (mut current, mut known) = (Current::default(), KnownKeys::default());
         for row in store::all(self.database.reader()).await? {
-            if matches!(row.state(now), KeyState::Revoked { .. }) || row.is_withdrawn(now) {
-                continue;
-            }
-            let sealed = |source| KeyringError::Sealed { kid: row.kid.clone(), source };
-            let der = self.sealer.open(&row.sealed_private_key, &row.kid).map_err(sealed)?;
-            let damaged = |source| KeyringError::Key { kid: row.kid.clone(), source };
-            let key = SigningKey::from_pkcs8(&der).map_err(damaged)?;
-            published.keys.push(key.jwk.clone());
-            // Rows come in the order of their turn, so the last active one signs.
-            if matches!(row.state(now), KeyState::Active { .. }) {
-                signing = Some(Arc::new(key));
+            match row.state(now) {
+                KeyState::Revoked { .. } => known.revoke(row.kid),
+                KeyState::Withdrawn { .. } => known.lapse(row.kid),
+                KeyState::Retired { .. } => current.publish(&self.unseal(&row)?, &mut known)?,
+                KeyState::Next { active_from } | KeyState::Active { active_from, .. } => {
+                    let key = self.unseal(&row)?;
+                    current.publish(&key, &mut known)?;
+                    current.turns.push((active_from, Arc::new(key)));
+                }
             }
         }
         if let Some(key) = &self.from_file {
-            published.keys.push(key.jwk.clone());
-            signing = Some(Arc::clone(key));
+            current.publish(key, &mut known)?;
+            current.turns = vec![(Timestamp::UNIX_EPOCH, Arc::clone(key))];
         }
-        self.install(signing, published)
+        // The verifier first: nothing is signed with a key that is not known here.
+        self.verifier.replace_keys(known);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
+        Ok(())
     }
 
-    /// All keys of the database, the oldest first.
+    /// All keys of the database, in the order of their turn.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self) -> Result<Vec<PublishedKey>, DbErr> {
+    pub async fn list(&self) -> Result<Vec<KeyInfo>, DbErr> {
         let now = self.clock.now();
         let rows = store::all(self.database.reader()).await?;
-        Ok(rows.into_iter().map(|row| row.into_published(now)).collect())
+        Ok(rows.iter().map(|row| row.info(now)).collect())
+    }
+
+    /// Forgets the keys whose tokens nobody can still hold.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep(&self) -> Result<u64, DbErr> {
+        let then = self.clock.now() - self.schedule.remembered_for;
+        store::delete_withdrawn(self.database.writer(), then).await
     }
 
     async fn make_first_key(&self) -> Result<(), KeyringError> {
@@ -185,27 +208,59 @@ impl Keyring {
         // The lock keeps replicas that start together from making a key each.
         let transaction = self.database.begin_exclusive().await?;
         if store::all(&transaction).await?.is_empty() {
-            let der = SigningKey::generate()?;
-            let key = SigningKey::from_pkcs8(&der)?;
-            let der = self.sealer.seal(&der, &key.kid).map_err(|_| KeyError::Generate)?;
-            store::insert(&transaction, &key.kid, key.algorithm(), der, self.clock.now()).await?;
+            let key = SigningKey::generate(self.schedule.algorithm)?;
+            store::insert(&transaction, &self.row(&key, self.clock.now())?).await?;
             tracing::info!(kid = key.kid, algorithm = key.algorithm(), "made the first signing key");
         }
         transaction.commit().await?;
         Ok(())
     }
 
-    fn install(&self, signing: Option<Arc<SigningKey>>, published: JwkSet) -> Result<(), KeyringError> {
-        let unchanged = self.current().published == published;
-        if !unchanged {
-            self.verifier.replace_keys(PublicKeys::from_jwks(&published)?);
-        }
-        let current = Arc::new(Current { signing, published });
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
-        Ok(())
+    /// The row of a new key that signs from `active_from` on.
+    pub(super) fn row(&self, key: &SigningKey, active_from: Timestamp) -> Result<KeyRow, KeyringError> {
+        Ok(KeyRow {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm(),
+            sealed_private_key: self.seal(&key.kid, key.private_bytes())?,
+            created_at: self.clock.now(),
+            active_from,
+            active_until: None,
+            published_until: None,
+            revoked_at: None,
+        })
+    }
+
+    pub(super) fn seal(&self, kid: &str, private: &[u8]) -> Result<Vec<u8>, KeyringError> {
+        let sealed = |source| KeyringError::Sealed { kid: kid.to_owned(), source };
+        self.sealers.first().ok_or(Unsealable).and_then(|first| first.seal(private, kid)).map_err(sealed)
+    }
+
+    pub(super) fn unseal(&self, row: &KeyRow) -> Result<SigningKey, KeyringError> {
+        let opened =
+            self.sealers.iter().find_map(|sealer| sealer.open(&row.sealed_private_key, &row.kid).ok());
+        let private =
+            opened.ok_or_else(|| KeyringError::Sealed { kid: row.kid.clone(), source: Unsealable })?;
+        let damaged = |source| KeyringError::Key { kid: row.kid.clone(), source };
+        SigningKey::from_stored(&row.algorithm, &private).map_err(damaged)
+    }
+
+    /// Whether a key is sealed under the master secret that counts.
+    pub(super) fn is_sealed_now(&self, row: &KeyRow) -> bool {
+        self.sealers.first().is_some_and(|first| first.open(&row.sealed_private_key, &row.kid).is_ok())
     }
 
     fn current(&self) -> Arc<Current> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Current {
+    /// Lets everybody verify with a key; of a shared secret, only us.
+    fn publish(&mut self, key: &SigningKey, known: &mut KnownKeys) -> Result<(), KeyringError> {
+        known.add(&key.jwk)?;
+        if key.is_asymmetric() {
+            self.published.keys.push(key.jwk.clone());
+        }
+        Ok(())
     }
 }

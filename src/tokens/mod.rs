@@ -1,8 +1,10 @@
 //! Access and refresh tokens: what they say, how they are made, and whether one is to be believed.
 //!
 //! Invariants: the algorithm of a token is the algorithm of the key that its `kid` names; nothing
-//! else in a token's header chooses how it is verified; a private key never leaves the keyring.
-//! With a further algorithm, [`keyring`](self) makes its keys and [`Verifier`] needs no change.
+//! else in a token's header chooses how it is verified; a private key never leaves the keyring, and a shared
+//! secret is never published. A key is published before it signs, and after that until its last token has
+//! expired: `life.rs` has the states, `rotate.rs` the ways between them. A further algorithm is an arm in
+//! `key.rs`.
 
 mod caller;
 mod claims;
@@ -10,8 +12,13 @@ mod claims;
 mod key;
 #[cfg(feature = "server")]
 mod keyring;
+mod known_keys;
+#[cfg(feature = "server")]
+mod life;
 #[cfg(feature = "server")]
 mod refresh;
+#[cfg(feature = "server")]
+mod rotate;
 #[cfg(feature = "server")]
 mod store;
 mod verifier;
@@ -19,11 +26,14 @@ mod verifier;
 pub use self::{
     caller::{Caller, Rejection},
     claims::{Claims, Scopes},
-    verifier::{Expected, PublicKeys, Verifier, VerifierError},
+    known_keys::{KnownKeys, VerifierError},
+    verifier::{Expected, Verifier},
 };
 #[cfg(feature = "server")]
 pub use self::{
     key::{KeyError, SigningKey},
-    keyring::{KeyState, Keyring, KeyringError, PublishedKey},
+    keyring::{Keyring, KeyringError, Schedule},
+    life::{KeyInfo, KeyState, Start},
     refresh::{Generation, RefreshCodec, RefreshToken},
+    rotate::Locked,
 };

@@ -7,7 +7,10 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use crate::{id::SessionId, secret::MasterSecret};
+use crate::{
+    id::SessionId,
+    secret::{MasterSecret, MasterSecrets},
+};
 
 /// What a refresh token starts with, so that people and secret scanners know one.
 const PREFIX: &str = "prt_";
@@ -30,6 +33,8 @@ pub struct RefreshToken {
     /// How often the session's token was rotated before.
     pub generation: Generation,
     salt: [u8; SALT_BYTES],
+    /// Under which of the codec's master secrets it was signed.
+    under: usize,
 }
 
 impl RefreshToken {
@@ -43,16 +48,24 @@ impl RefreshToken {
 /// Writes and reads refresh tokens: `prt_` and base64url of session id, generation, salt, and
 /// HMAC-SHA256 over the three. Forging one takes the key and the salt; the database has neither.
 pub struct RefreshCodec {
+    /// One for each master secret; the first writes.
+    keys: Vec<Keys>,
+}
+
+struct Keys {
     signing: hmac::Key,
     chaining: hmac::Key,
 }
 
 impl RefreshCodec {
-    /// A codec with keys of its own from the master secret.
+    /// A codec with keys of its own from the master secrets.
     #[must_use]
-    pub fn new(master: &MasterSecret) -> Self {
-        let key = |usage| hmac::Key::new(HMAC_SHA256, master.derive(usage).as_ref());
-        Self { signing: key("refresh token signature v1"), chaining: key("refresh token chain v1") }
+    pub fn new(masters: &MasterSecrets) -> Self {
+        let keys = |master: &MasterSecret| {
+            let key = |usage| hmac::Key::new(HMAC_SHA256, master.derive(usage).as_ref());
+            Keys { signing: key("refresh token signature v1"), chaining: key("refresh token chain v1") }
+        };
+        Self { keys: masters.iter().map(keys).collect() }
     }
 
     /// The token with which a chain begins, at this generation, with a random salt.
@@ -63,24 +76,25 @@ impl RefreshCodec {
     pub fn begin(&self, session: SessionId, generation: Generation) -> RefreshToken {
         let mut salt = [0; SALT_BYTES];
         rand::fill(&mut salt).expect("the system gives randomness");
-        RefreshToken { session, generation, salt }
+        RefreshToken { session, generation, salt, under: 0 }
     }
 
-    /// The token that follows, the same each time: whoever lost the answer can be given it again.
+    /// The token that follows, the same each time: whoever lost the answer can be given it again. So it hangs
+    /// on the secret that the token was signed under, whichever one this replica signs under.
     #[must_use]
     pub fn successor(&self, token: &RefreshToken) -> RefreshToken {
         let mut salt = [0; SALT_BYTES];
-        let tag = hmac::sign(&self.chaining, &body(token));
+        let tag = hmac::sign(&self.keys[token.under].chaining, &body(token));
         salt.copy_from_slice(&tag.as_ref()[..SALT_BYTES]);
         let generation = Generation(token.generation.0.wrapping_add(1));
-        RefreshToken { session: token.session, generation, salt }
+        RefreshToken { session: token.session, generation, salt, under: 0 }
     }
 
     /// The token as the client keeps it.
     #[must_use]
     pub fn encode(&self, token: &RefreshToken) -> SecretString {
         let body = body(token);
-        let tag = hmac::sign(&self.signing, &body);
+        let tag = hmac::sign(&self.keys[0].signing, &body);
         let bytes = [body.as_slice(), tag.as_ref()].concat();
         format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)).into()
     }
@@ -94,13 +108,15 @@ impl RefreshCodec {
         let text = (text.len() == ENCODED_CHARS).then_some(text)?;
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (body, tag) = bytes.split_at_checked(BODY_BYTES)?;
-        hmac::verify(&self.signing, body, tag).ok()?;
+        let is_signed = |keys: &Keys| hmac::verify(&keys.signing, body, tag).is_ok();
+        let under = self.keys.iter().position(is_signed)?;
         let (session, rest) = body.split_first_chunk::<ID_BYTES>()?;
         let (generation, salt) = rest.split_first_chunk::<GENERATION_BYTES>()?;
         Some(RefreshToken {
             session: SessionId::from_uuid(Uuid::from_bytes(*session)),
             generation: Generation(u32::from_be_bytes(*generation)),
             salt: salt.try_into().ok()?,
+            under,
         })
     }
 }
@@ -116,8 +132,12 @@ mod tests {
 
     use super::*;
 
+    fn master(text: &str) -> MasterSecret {
+        MasterSecret::new(&text.repeat(32).into()).expect("long enough")
+    }
+
     fn codec() -> RefreshCodec {
-        RefreshCodec::new(&MasterSecret::new(&"0123456789".repeat(4).into()).expect("long enough"))
+        RefreshCodec::new(&MasterSecrets { current: master("a"), other: None })
     }
 
     proptest! {
@@ -152,5 +172,22 @@ mod tests {
         assert_eq!(second.generation, Generation(1));
         assert_ne!(second.salt_hash(), first.salt_hash());
         assert_ne!(codec.successor(&second).salt_hash(), second.salt_hash());
+    }
+    #[test]
+    fn while_the_master_secret_changes_all_replicas_agree_on_every_successor() {
+        let codec = |current, other| {
+            RefreshCodec::new(&MasterSecrets { current: master(current), other: Some(master(other)) })
+        };
+        let (before, after) = (codec("a", "b"), codec("b", "a"));
+        let first = before.encode(&before.begin(SessionId::from_uuid(Uuid::from_u128(7)), Generation(0)));
+        let read = |codec: &RefreshCodec, text| codec.decode(text).expect("it is ours");
+        let at_old = before.successor(&read(&before, &first));
+        let at_new = after.successor(&read(&after, &first));
+        assert_eq!(at_old.salt_hash(), at_new.salt_hash());
+        let second = after.encode(&at_new);
+        assert_eq!(read(&before, &second).salt_hash(), at_old.salt_hash());
+        assert!(
+            RefreshCodec::new(&MasterSecrets { current: master("b"), other: None }).decode(&first).is_none()
+        );
     }
 }

@@ -2,42 +2,49 @@
 
 use entity::signing_key::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, QueryOrder, prelude::ChronoUnixTimestampMillis,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, prelude::ChronoUnixTimestampMillis as Millis,
 };
 
-use super::{KeyState, PublishedKey};
+use super::{KeyInfo, KeyState};
 use crate::clock::Timestamp;
 
 /// A stored key.
+#[derive(Clone)]
 pub(super) struct KeyRow {
     pub(super) kid: String,
+    pub(super) algorithm: String,
     pub(super) sealed_private_key: Vec<u8>,
-    algorithm: String,
-    created_at: Timestamp,
-    active_from: Timestamp,
-    active_until: Option<Timestamp>,
-    published_until: Option<Timestamp>,
-    revoked_at: Option<Timestamp>,
+    pub(super) created_at: Timestamp,
+    pub(super) active_from: Timestamp,
+    pub(super) active_until: Option<Timestamp>,
+    pub(super) published_until: Option<Timestamp>,
+    pub(super) revoked_at: Option<Timestamp>,
 }
 
 impl KeyRow {
     pub(super) fn state(&self, now: Timestamp) -> KeyState {
-        match (self.revoked_at, self.active_until) {
-            (Some(revoked_at), _) => KeyState::Revoked { revoked_at },
-            (None, Some(active_until)) if active_until <= now => KeyState::Retired { active_until },
-            _ if self.active_from <= now => KeyState::Active { active_from: self.active_from },
-            _ => KeyState::Next { active_from: self.active_from },
+        let Self { active_from, active_until, .. } = *self;
+        if let Some(revoked_at) = self.revoked_at {
+            return KeyState::Revoked { revoked_at };
+        }
+        match (active_until, self.published_until) {
+            (_, Some(published_until)) if published_until <= now => KeyState::Withdrawn { published_until },
+            (Some(active_until), Some(published_until)) if active_until <= now => {
+                KeyState::Retired { active_until, published_until }
+            }
+            _ if active_from <= now => KeyState::Active { active_from, active_until },
+            _ => KeyState::Next { active_from },
         }
     }
 
-    /// Whether its last token has lapsed.
-    pub(super) fn is_withdrawn(&self, now: Timestamp) -> bool {
-        self.published_until.is_some_and(|until| until <= now)
-    }
-
-    pub(super) fn into_published(self, now: Timestamp) -> PublishedKey {
-        let state = self.state(now);
-        PublishedKey { kid: self.kid, algorithm: self.algorithm, state, created_at: self.created_at }
+    pub(super) fn info(&self, now: Timestamp) -> KeyInfo {
+        KeyInfo {
+            kid: self.kid.clone(),
+            algorithm: self.algorithm.clone(),
+            state: self.state(now),
+            created_at: self.created_at,
+        }
     }
 }
 
@@ -45,13 +52,28 @@ impl From<Model> for KeyRow {
     fn from(row: Model) -> Self {
         Self {
             kid: row.kid,
-            sealed_private_key: row.sealed_private_key,
             algorithm: row.algorithm,
+            sealed_private_key: row.sealed_private_key,
             created_at: row.created_at.0,
             active_from: row.active_from.0,
             active_until: row.active_until.map(|time| time.0),
             published_until: row.published_until.map(|time| time.0),
             revoked_at: row.revoked_at.map(|time| time.0),
+        }
+    }
+}
+
+impl From<&KeyRow> for Model {
+    fn from(row: &KeyRow) -> Self {
+        Self {
+            kid: row.kid.clone(),
+            algorithm: row.algorithm.clone(),
+            sealed_private_key: row.sealed_private_key.clone(),
+            created_at: Millis(row.created_at),
+            active_from: Millis(row.active_from),
+            active_until: row.active_until.map(Millis),
+            published_until: row.published_until.map(Millis),
+            revoked_at: row.revoked_at.map(Millis),
         }
     }
 }
@@ -62,23 +84,30 @@ pub(super) async fn all(db: &impl ConnectionTrait) -> Result<Vec<KeyRow>, DbErr>
     Ok(rows.into_iter().map(KeyRow::from).collect())
 }
 
-/// Adds a key that signs from `now`.
-pub(super) async fn insert(
-    db: &impl ConnectionTrait,
-    kid: &str,
-    algorithm: String,
-    sealed_private_key: Vec<u8>,
-    now: Timestamp,
-) -> Result<(), DbErr> {
-    let row = ActiveModel {
-        kid: Set(kid.to_owned()),
-        algorithm: Set(algorithm),
-        sealed_private_key: Set(sealed_private_key),
-        created_at: Set(ChronoUnixTimestampMillis(now)),
-        active_from: Set(ChronoUnixTimestampMillis(now)),
-        active_until: Set(None),
-        published_until: Set(None),
-        revoked_at: Set(None),
-    };
+pub(super) async fn insert(db: &impl ConnectionTrait, row: &KeyRow) -> Result<(), DbErr> {
+    let row = Model::from(row).into_active_model().reset_all();
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+}
+
+/// Writes when a key signs and is published, and how it is sealed.
+pub(super) async fn update(db: &impl ConnectionTrait, row: &KeyRow) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        sealed_private_key: Set(row.sealed_private_key.clone()),
+        active_from: Set(Millis(row.active_from)),
+        active_until: Set(row.active_until.map(Millis)),
+        published_until: Set(row.published_until.map(Millis)),
+        revoked_at: Set(row.revoked_at.map(Millis)),
+        ..Model::from(row).into_active_model()
+    };
+    Entity::update(row).exec(db).await.map(|_| ())
+}
+
+pub(super) async fn delete(db: &impl ConnectionTrait, kid: &str) -> Result<(), DbErr> {
+    Entity::delete_by_id(kid).exec(db).await.map(|_| ())
+}
+
+/// Deletes the keys that have not been published since `then`.
+pub(super) async fn delete_withdrawn(db: &impl ConnectionTrait, then: Timestamp) -> Result<u64, DbErr> {
+    let deleted = Entity::delete_many().filter(Column::PublishedUntil.lte(Millis(then))).exec(db).await?;
+    Ok(deleted.rows_affected)
 }

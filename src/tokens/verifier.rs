@@ -1,17 +1,13 @@
 use std::{
-    collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jsonwebtoken::{
-    Algorithm, DecodingKey, Header, Validation, decode, decode_header,
-    jwk::{Jwk, JwkSet},
-};
+use jsonwebtoken::{Header, Validation, decode, decode_header};
 use moka::sync::Cache;
 
-use super::{Claims, Rejection};
+use super::{Claims, KnownKeys, Rejection, known_keys::KnownKey};
 use crate::clock::Clock;
 
 /// The longest token that is looked at, in bytes.
@@ -41,49 +37,14 @@ pub struct Verifier {
     clock_skew_seconds: i64,
     longest_life_seconds: i64,
     clock: Clock,
-    keys: RwLock<Arc<PublicKeys>>,
+    keys: RwLock<Arc<KnownKeys>>,
     verified: Cache<[u8; 32], Arc<Claims>>,
-}
-
-/// The keys that sign, by their `kid`.
-#[derive(Clone, Default)]
-pub struct PublicKeys(HashMap<String, (Algorithm, DecodingKey)>);
-
-/// A published key that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifierError {
-    /// The key has no `kid`.
-    #[error("a published key has no kid")]
-    NoKid,
-    /// The key has no `alg`, or one that we do not verify.
-    #[error("the published key {0} has no algorithm that we know")]
-    NoAlgorithm(String),
-    /// The key itself is wrong.
-    #[error("the published key is not valid: {0}")]
-    Key(#[from] jsonwebtoken::errors::Error),
-}
-
-impl PublicKeys {
-    /// Reads a published key set (RFC 7517 §5).
-    ///
-    /// # Errors
-    /// When a key has no `kid`, no `alg`, or is not valid.
-    pub fn from_jwks(set: &JwkSet) -> Result<Self, VerifierError> {
-        set.keys.iter().map(public_key).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-fn public_key(jwk: &Jwk) -> Result<(String, (Algorithm, DecodingKey)), VerifierError> {
-    let kid = jwk.common.key_id.clone().ok_or(VerifierError::NoKid)?;
-    let algorithm = jwk.common.key_algorithm.and_then(|algorithm| algorithm.to_string().parse().ok());
-    let algorithm = algorithm.ok_or_else(|| VerifierError::NoAlgorithm(kid.clone()))?;
-    Ok((kid, (algorithm, DecodingKey::from_jwk(jwk)?)))
 }
 
 impl Verifier {
     /// A verifier that knows these keys.
     #[must_use]
-    pub fn new(expected: &Expected, keys: PublicKeys, clock: Clock) -> Self {
+    pub fn new(expected: &Expected, keys: KnownKeys, clock: Clock) -> Self {
         let mut validation = Validation::default();
         if let Some(issuer) = &expected.issuer {
             validation.set_issuer(&[issuer]);
@@ -107,7 +68,10 @@ impl Verifier {
     }
 
     /// Puts other keys in place. What the former ones have signed is verified anew.
-    pub fn replace_keys(&self, keys: PublicKeys) {
+    pub fn replace_keys(&self, keys: KnownKeys) {
+        if self.keys().agrees_with(&keys) {
+            return;
+        }
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         self.verified.invalidate_all();
     }
@@ -115,7 +79,8 @@ impl Verifier {
     /// The claims of an access token.
     ///
     /// # Errors
-    /// [`Rejection::Malformed`], [`Rejection::Expired`] or [`Rejection::Invalid`].
+    /// [`Rejection::Malformed`], [`Rejection::Expired`], [`Rejection::Invalid`], or [`Rejection::Revoked`] with
+    /// its key.
     pub fn verify(&self, token: &str) -> Result<Arc<Claims>, Rejection> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::Malformed);
@@ -139,18 +104,19 @@ impl Verifier {
         self.check_times(&claims).map(|()| claims)
     }
 
-    /// The claims of an access token of ours whose time may be over. For ending its session, and nothing else.
+    /// The claims of an access token of ours that need not count any more. For ending its session, and nothing
+    /// else.
     #[must_use]
-    pub fn read_expired(&self, token: &str) -> Option<Claims> {
+    pub fn read_void(&self, token: &str) -> Option<Claims> {
         let is_short = token.len() <= MAX_TOKEN_BYTES;
         is_short.then(|| self.verify_signature(token, &self.keys()).ok()).flatten()
     }
 
-    fn keys(&self) -> Arc<PublicKeys> {
+    fn keys(&self) -> Arc<KnownKeys> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn verify_signature(&self, token: &str, keys: &PublicKeys) -> Result<Claims, Rejection> {
+    fn verify_signature(&self, token: &str, keys: &KnownKeys) -> Result<Claims, Rejection> {
         if !is_compact_jws(token) {
             return Err(Rejection::Malformed);
         }
@@ -158,8 +124,12 @@ impl Verifier {
         if !is_plain_access_token(&header) {
             return Err(Rejection::Invalid);
         }
-        let key = header.kid.as_ref().and_then(|kid| keys.0.get(kid));
-        let (algorithm, key) = key.ok_or(Rejection::Invalid)?;
+        let (algorithm, key) = match header.kid.as_ref().and_then(|kid| keys.get(kid)) {
+            Some(KnownKey::Verifies(algorithm, key)) => (algorithm, key),
+            Some(KnownKey::Lapsed) => return Err(Rejection::Expired),
+            Some(KnownKey::Revoked) => return Err(Rejection::Revoked),
+            None => return Err(Rejection::Invalid),
+        };
         let validation = Validation { algorithms: vec![*algorithm], ..self.issuer_and_audience.clone() };
         decode(token, key, &validation).map(|token| token.claims).map_err(|_| Rejection::Invalid)
     }

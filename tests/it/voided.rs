@@ -142,3 +142,24 @@ async fn a_deleted_account_is_signed_out_at_once() {
     assert_over(&ada).await;
     app.anonymous().log_in("ada", PASSWORD).await.assert_refused("INVALID_CREDENTIALS");
 }
+
+#[tokio::test]
+async fn who_signs_out_with_a_token_that_was_voided_ends_the_session_all_the_same() {
+    let app = TestApp::start().await;
+    let root = app.admin().await;
+    let ada = app.signed_in("ada").await;
+    update(&root, &ada, json!({ "roles": ["admin"] })).await;
+    ada.me().await.assert_unauthenticated("TOKEN_REVOKED");
+    ada.ask("mutation { it: logout { errors { code } } }").await.assert_done();
+    ada.refresh_with(ada.kept()).await.assert_refused(INVALID);
+}
+
+#[tokio::test]
+async fn who_signs_out_with_a_token_that_names_no_session_is_told() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let (header, _) = decode(ada.token.as_deref().expect("a token"));
+    let kid = header["kid"].as_str().expect("a kid");
+    app.app.admin.revoke_key(kid, portcullis::audit::Actor::COMMAND_LINE).await.expect("the key is there");
+    ada.ask("mutation { it: logout { errors { code } } }").await.assert_refused(INVALID);
+}

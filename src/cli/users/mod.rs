@@ -73,7 +73,9 @@ pub(super) fn explain(error: AdminError, app: &App, user: &str) -> CliError {
     match error {
         AdminError::Account(error) => explain_account(error, app, user),
         AdminError::Database(error) => error.into(),
-        AdminError::Password(_) | AdminError::Hash(_) => CliError::refused(error.to_string()),
+        AdminError::Password(_) | AdminError::Hash(_) | AdminError::Keyring(_) => {
+            CliError::refused(error.to_string())
+        }
     }
 }
 

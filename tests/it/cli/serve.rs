@@ -1,100 +1,11 @@
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    net::TcpListener,
-    process::{Child, Command},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, net::TcpListener};
 
 use serde_json::{Value, json};
 
-use super::place::{PASSWORD, Place, mode};
-
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A server at work. It is killed when the test ends.
-struct Server {
-    child: Child,
-    lines: Receiver<String>,
-    /// What it has said so far.
-    log: Vec<String>,
-    url: String,
-}
-
-impl Server {
-    fn start(place: &Place, arguments: &[&str]) -> Self {
-        let mut child = place.command(arguments).spawn().expect("the binary runs");
-        let stderr = BufReader::new(child.stderr.take().expect("is piped"));
-        let (sender, lines) = channel();
-        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut server = Self { child, lines, log: Vec::new(), url: String::new() };
-        let banner = server.says("GraphQL is at ");
-        let url = banner.split("GraphQL is at ").nth(1).and_then(|rest| rest.split(',').next());
-        url.expect("a URL").clone_into(&mut server.url);
-        server
-    }
-
-    /// Waits for a line of the log.
-    #[track_caller]
-    fn says(&mut self, part: &str) -> String {
-        let said = self.listen(|line| line.contains(part));
-        said.unwrap_or_else(|error| panic!("the server did not say {part:?} ({error}), but {:#?}", self.log))
-    }
-
-    /// Reads the log up to a line.
-    fn listen(&mut self, is_last: impl Fn(&str) -> bool) -> Result<String, RecvTimeoutError> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))?;
-            self.log.push(line.clone());
-            if is_last(&line) {
-                return Ok(line);
-            }
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh runs").success());
-    }
-
-    /// Waits until it has ended.
-    fn exit_code(&mut self) -> Option<i32> {
-        let end = self.listen(|_| false);
-        assert_eq!(end, Err(RecvTimeoutError::Disconnected), "the server did not stop: {:#?}", self.log);
-        self.child.wait().expect("is our child").code()
-    }
-
-    /// Asks a GraphQL question.
-    fn ask(&self, query: &str, variables: &Value, token: Option<&str>) -> Value {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let body = json!({ "query": query, "variables": variables });
-            let mut request = reqwest::Client::new().post(&self.url).json(&body);
-            if let Some(token) = token {
-                request = request.bearer_auth(token);
-            }
-            request.send().await.expect("an answer").json().await.expect("JSON")
-        })
-    }
-
-    fn login(&self, username: &str) -> String {
-        let query = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
-        let input = json!({ "input": { "username": username, "password": PASSWORD.trim() } });
-        let answer = self.ask(query, &input, None);
-        answer["data"]["login"]["accessToken"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use super::{
+    place::{PASSWORD, Place, mode},
+    server::{Server, is_refused_soon},
+};
 
 #[test]
 fn the_first_start_makes_what_it_needs_for_its_owner_alone() {
@@ -236,15 +147,4 @@ fn a_running_server_hears_of_what_the_command_line_does() {
         let actions = &events["data"]["auditEvents"]["nodes"];
         assert_eq!(actions[1], json!({ "action": "SESSION_REVOKED", "ipAddress": null }), "{events}");
     }
-}
-
-/// The feed is read once a second.
-fn is_refused_soon(ask: impl Fn() -> Value) {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while Instant::now() < deadline {
-        if ask()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED" {
-            return;
-        }
-    }
-    panic!("the server did not hear of it: {}", ask());
 }

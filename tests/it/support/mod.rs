@@ -235,22 +235,19 @@ async fn add_secrets(secrets: &Secrets, app: &App) {
     let of_file = app.config.secret_file.clone().map(read);
     let master = app.config.secret.clone().or(of_file).unwrap_or_else(of_folder);
     secrets.add(master.expose_secret());
+    secrets.add(&app.config.database.url.as_ref().map(password_of).unwrap_or_default());
     let sealer = Sealer::new(&MasterSecret::new(&master).expect("it has served"), "signing keys v1");
-    let sql = "SELECT kid, sealed_private_key FROM signing_keys";
-    let (db, mut keys) = (app.database.reader(), Vec::new());
+    let (db, sql) = (app.database.reader(), "SELECT kid, sealed_private_key FROM signing_keys");
     for row in db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("rows") {
-        let (kid, sealed): (String, Vec<u8>) =
-            (row.try_get("", "kid").expect("text"), row.try_get("", "sealed_private_key").expect("bytes"));
-        keys.push(sealer.open(&sealed, &kid).expect("the key opens"));
-    }
-    for key in keys {
-        // PKCS#8 of Ed25519 ends with the key itself (RFC 8410 §7).
-        let bare = &key[key.len() - 32..];
-        for bytes in [key.as_slice(), bare] {
-            [hex(bytes), base64url(bytes), BASE64_STANDARD_NO_PAD.encode(bytes)]
-                .iter()
-                .for_each(|key| secrets.add(key));
+        let kid: String = row.try_get("", "kid").expect("text");
+        let sealed: Vec<u8> = row.try_get("", "sealed_private_key").expect("bytes");
+        // One that was sealed under another master secret was that server's to keep.
+        if let Ok(key) = sealer.open(&sealed, &kid) {
+            // Ed25519's ends with the key itself (RFC 8410 §7).
+            for bytes in [key.as_slice(), &key[key.len().saturating_sub(32)..]] {
+                let forms = [hex(bytes), base64url(bytes), BASE64_STANDARD_NO_PAD.encode(bytes)];
+                forms.iter().for_each(|form| secrets.add(form));
+            }
         }
     }
-    secrets.add(&app.config.database.url.as_ref().map(password_of).unwrap_or_default());
 }

@@ -1,4 +1,9 @@
 //! The master secret, and the keys that are derived from it: one for each use.
+//!
+//! While the secret changes there are two: see [`MasterSecrets`].
+
+mod file;
+mod sealer;
 
 use std::{
     fs,
@@ -7,12 +12,17 @@ use std::{
 };
 
 use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
     hkdf::{HKDF_SHA256, KeyType, Salt},
     rand,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroizing};
+
+use self::file::create_private;
+pub use self::{
+    file::read_private_file,
+    sealer::{Sealer, Unsealable},
+};
 
 /// The fewest bytes that a master secret may have.
 pub const MIN_SECRET_BYTES: usize = 32;
@@ -43,6 +53,23 @@ pub enum SecretError {
 
 /// The secret from which every other key of the server comes. Replicas share one.
 pub struct MasterSecret(SecretBox<[u8]>);
+
+/// The master secret that counts, and one that is accepted beside it. To change the secret without an
+/// interruption, let every replica accept the new one, then swap the two, then seal the signing keys anew and
+/// forget the old one.
+pub struct MasterSecrets {
+    /// What everything new is made under.
+    pub current: MasterSecret,
+    /// What is believed as well.
+    pub other: Option<MasterSecret>,
+}
+
+impl MasterSecrets {
+    /// Both, the one that counts first.
+    pub fn iter(&self) -> impl Iterator<Item = &MasterSecret> {
+        std::iter::once(&self.current).chain(&self.other)
+    }
+}
 
 impl MasterSecret {
     /// Takes a secret that an operator has set.
@@ -109,16 +136,6 @@ impl MasterSecret {
     }
 }
 
-/// Reads a text file that nobody else may read.
-///
-/// # Errors
-/// When it cannot be read, or others may read it.
-pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, SecretError> {
-    let failed = |source| SecretError::File { path: path.to_owned(), source };
-    refuse_readable_by_others(path)?;
-    fs::read_to_string(path).map(Zeroizing::new).map_err(failed)
-}
-
 struct Key256;
 
 impl KeyType for Key256 {
@@ -127,95 +144,12 @@ impl KeyType for Key256 {
     }
 }
 
-/// Encrypts small secrets for the database: AES-256-GCM with a random nonce before the ciphertext.
-pub struct Sealer(RandomizedNonceKey);
-
-/// A sealed secret that does not open: another master secret made it, or somebody changed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sealed secret does not open with this master secret")]
-pub struct Unsealable;
-
-impl Sealer {
-    /// A sealer for one use of the master secret.
-    ///
-    /// # Panics
-    /// Never: the key has the length of the cipher.
-    #[must_use]
-    pub fn new(master: &MasterSecret, usage: &str) -> Self {
-        let key = master.derive(usage);
-        Self(RandomizedNonceKey::new(&AES_256_GCM, key.as_ref()).expect("the key has 32 bytes"))
-    }
-
-    /// Encrypts `secret`; `context` must be handed in again to open it.
-    ///
-    /// # Errors
-    /// When the system has no randomness.
-    pub fn seal(&self, secret: &[u8], context: &str) -> Result<Vec<u8>, Unsealable> {
-        let mut text = secret.to_vec();
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(context), &mut text).map_err(|_| Unsealable)?;
-        Ok([nonce.as_ref().as_slice(), &text].concat())
-    }
-
-    /// Decrypts what [`Sealer::seal`] made.
-    ///
-    /// # Errors
-    /// When it was sealed with another key or context, or was altered.
-    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
-        let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(Unsealable)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Unsealable)?;
-        let mut text = Zeroizing::new(text.to_vec());
-        let length =
-            self.0.open_in_place(nonce, Aad::from(context), &mut text).map_err(|_| Unsealable)?.len();
-        text.truncate(length);
-        Ok(text)
-    }
-}
-
-#[cfg(unix)]
-fn create_private(path: &Path) -> io::Result<fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn create_private(path: &Path) -> io::Result<fs::File> {
-    fs::OpenOptions::new().write(true).create_new(true).open(path)
-}
-
-#[cfg(unix)]
-fn refuse_readable_by_others(path: &Path) -> Result<(), SecretError> {
-    use std::os::unix::fs::PermissionsExt;
-    let failed = |source| SecretError::File { path: path.to_owned(), source };
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
-    // A group may read it, for that is how orchestrators mount secrets; the world may not.
-    let others = mode & 0o007;
-    if others == 0 { Ok(()) } else { Err(SecretError::Readable { path: path.to_owned(), mode }) }
-}
-
-#[cfg(not(unix))]
-fn refuse_readable_by_others(_: &Path) -> Result<(), SecretError> {
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn master(text: &str) -> MasterSecret {
         MasterSecret::new(&text.into()).expect("long enough")
-    }
-
-    #[test]
-    fn a_sealed_secret_opens_only_with_its_key_and_its_context() {
-        let sealer = Sealer::new(&master(&"a".repeat(32)), "test");
-        let other = Sealer::new(&master(&"b".repeat(32)), "test");
-        let mut sealed = sealer.seal(b"private", "key 1").expect("seals");
-        assert_eq!(sealer.open(&sealed, "key 1").expect("opens").as_slice(), b"private");
-        assert!(sealer.open(&sealed, "key 2").is_err());
-        assert!(other.open(&sealed, "key 1").is_err());
-        assert!(sealer.open(&sealed[..5], "key 1").is_err());
-        sealed[20] ^= 1;
-        assert!(sealer.open(&sealed, "key 1").is_err());
     }
 
     #[test]

@@ -1,0 +1,114 @@
+use sea_orm::DatabaseTransaction;
+
+use super::{Admin, AdminError};
+use crate::{
+    audit::{Actor, AuditAction, Happening},
+    changes::Change,
+    config::SigningAlgorithm,
+    tokens::{KeyInfo, KeyringError, SigningKey, Start},
+};
+
+impl Admin {
+    /// Publishes the key that signs next, when it is time for that. The background task calls it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn rotate_keys_when_due(&self) -> Result<(), AdminError> {
+        if !self.keyring.is_rotation_due().await.map_err(KeyringError::from)? {
+            return Ok(());
+        }
+        match self.rotate_keys(None, Start::Ahead, Actor::COMMAND_LINE).await {
+            // Another replica was quicker.
+            Err(AdminError::Keyring(KeyringError::NextIsThere { .. })) => Ok(()),
+            rotated => rotated.map(|_| ()),
+        }
+    }
+
+    /// Makes a key that takes over from the active one. Where one waits already and there is hurry, that one
+    /// takes over, unless the new one is to be of another algorithm.
+    ///
+    /// # Errors
+    /// When another key waits and there is no hurry.
+    pub async fn rotate_keys(
+        &self,
+        algorithm: Option<SigningAlgorithm>,
+        start: Start,
+        actor: Actor<'_>,
+    ) -> Result<KeyInfo, AdminError> {
+        let key = self.keyring.make(algorithm).await?;
+        let transaction = self.keyring.begin().await?;
+        let hurried = match (algorithm, start) {
+            (None, Start::Now) => self.keyring.locked(&transaction).await?.hurry().await?,
+            _ => None,
+        };
+        let info = match hurried {
+            Some(info) => info,
+            None => self.keyring.locked(&transaction).await?.rotate(&key, start).await?,
+        };
+        self.commit_keys(transaction, AuditAction::KeysRotated, actor).await?;
+        Ok(info)
+    }
+
+    /// Lets a key that was made elsewhere take over.
+    ///
+    /// # Errors
+    /// When it is there already, or another waits and there is no hurry.
+    pub async fn import_key(
+        &self,
+        key: &SigningKey,
+        start: Start,
+        actor: Actor<'_>,
+    ) -> Result<KeyInfo, AdminError> {
+        let transaction = self.keyring.begin().await?;
+        let info = self.keyring.locked(&transaction).await?.rotate(key, start).await?;
+        self.commit_keys(transaction, AuditAction::KeysRotated, actor).await?;
+        Ok(info)
+    }
+
+    /// Takes a key out of service; its tokens stay good.
+    ///
+    /// # Errors
+    /// When there is no such key, or it does not sign any more.
+    pub async fn retire_key(&self, kid: &str, actor: Actor<'_>) -> Result<(), AdminError> {
+        let successor = self.keyring.make(None).await?;
+        let transaction = self.keyring.begin().await?;
+        self.keyring.locked(&transaction).await?.retire(kid, &successor).await?;
+        self.commit_keys(transaction, AuditAction::KeysRotated, actor).await
+    }
+
+    /// Withdraws a key with all its tokens, at once and everywhere.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub async fn revoke_key(&self, kid: &str, actor: Actor<'_>) -> Result<(), AdminError> {
+        let successor = self.keyring.make(None).await?;
+        let transaction = self.keyring.begin().await?;
+        self.keyring.locked(&transaction).await?.revoke(kid, &successor).await?;
+        self.commit_keys(transaction, AuditAction::KeyRevoked, actor).await
+    }
+
+    /// Seals every signing key under the master secret that counts, and says how many were sealed under the
+    /// other one.
+    ///
+    /// # Errors
+    /// When a key opens with neither.
+    pub async fn rewrap_keys(&self) -> Result<usize, AdminError> {
+        let transaction = self.keyring.begin().await?;
+        let count = self.keyring.locked(&transaction).await?.rewrap().await?;
+        self.feed.commit(transaction, &[]).await?;
+        Ok(count)
+    }
+
+    /// Commits a change of the keys, and lets every replica hear of it.
+    async fn commit_keys(
+        &self,
+        transaction: DatabaseTransaction,
+        action: AuditAction,
+        actor: Actor<'_>,
+    ) -> Result<(), AdminError> {
+        let happening = Happening { action, user: None, session: None, actor };
+        self.audit.record(&transaction, happening).await?;
+        self.feed.commit(transaction, &[Change::KeysChanged]).await?;
+        Ok(self.keyring.reload().await?)
+    }
+}

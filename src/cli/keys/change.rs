@@ -1,0 +1,121 @@
+use std::{io::Write, path::PathBuf};
+
+use clap::Args;
+
+use crate::{
+    admin::AdminError,
+    app::App,
+    audit::Actor,
+    cli::{ask::Consent, error::CliError, output::time},
+    config::SigningAlgorithm,
+    tokens::{KeyError, KeyInfo, KeyState, KeyringError, SigningKey, Start},
+};
+
+/// Which key.
+#[derive(Args)]
+pub(crate) struct Named {
+    /// The key's name, as `portcullis keys list` shows it
+    #[arg(allow_hyphen_values = true)]
+    kid: String,
+}
+
+/// When it begins.
+#[derive(Args)]
+struct When {
+    /// Sign with it within seconds, and not only when everybody has read the published keys again
+    #[arg(long)]
+    now: bool,
+}
+
+impl When {
+    fn start(&self) -> Start {
+        if self.now { Start::Now } else { Start::Ahead }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    when: When,
+    /// What the new key is; without it: `tokens.algorithm`
+    #[arg(long, value_name = "ALGORITHM", ignore_case = true)]
+    alg: Option<SigningAlgorithm>,
+}
+
+#[derive(Args)]
+pub(crate) struct Import {
+    /// A private key in PEM: Ed25519, P-256 or RSA
+    file: PathBuf,
+    /// The file holds a secret for HS256, to be shared with the service that verifies
+    #[arg(long)]
+    secret: bool,
+    #[command(flatten)]
+    when: When,
+}
+
+#[derive(Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+impl Rotate {
+    pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+        let rotated = app.admin.rotate_keys(self.alg, self.when.start(), Actor::COMMAND_LINE).await;
+        tell(&rotated.map_err(explain)?, out)
+    }
+}
+
+impl Import {
+    pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+        let read = if self.secret { SigningKey::from_secret_file } else { SigningKey::from_pem_file };
+        let key = read(&self.file).map_err(|error: KeyError| CliError::refused(error.to_string()))?;
+        let imported = app.admin.import_key(&key, self.when.start(), Actor::COMMAND_LINE).await;
+        tell(&imported.map_err(explain)?, out)
+    }
+}
+
+impl Revoke {
+    pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+        let kid = &self.named.kid;
+        self.consent.ask(&format!("This voids every access token that {kid} has signed."))?;
+        app.admin.revoke_key(kid, Actor::COMMAND_LINE).await.map_err(explain)?;
+        Ok(writeln!(out, "revoked {kid}; clients refresh their access tokens")?)
+    }
+}
+
+pub(super) async fn retire(app: &App, named: &Named, out: &mut dyn Write) -> Result<(), CliError> {
+    app.admin.retire_key(&named.kid, Actor::COMMAND_LINE).await.map_err(explain)?;
+    Ok(writeln!(out, "retired {}; its tokens stay good until they expire", named.kid)?)
+}
+
+pub(super) async fn rewrap(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+    let count = app.admin.rewrap_keys().await.map_err(explain)?;
+    Ok(writeln!(out, "sealed {count} key{} anew", if count == 1 { "" } else { "s" })?)
+}
+
+fn tell(key: &KeyInfo, out: &mut dyn Write) -> Result<(), CliError> {
+    let (KeyState::Next { active_from } | KeyState::Active { active_from, .. }) = key.state else {
+        return Ok(writeln!(out, "{} is there", key.kid)?);
+    };
+    Ok(writeln!(out, "{} ({}) is published and signs from {} on", key.kid, key.algorithm, time(active_from))?)
+}
+
+/// Says why the keys were not changed, and what to do.
+fn explain(error: AdminError) -> CliError {
+    match error {
+        AdminError::Database(error) | AdminError::Keyring(KeyringError::Database(error)) => error.into(),
+        AdminError::Keyring(error @ KeyringError::NextIsThere { .. }) => CliError::refused(format!(
+            "{error}\n`portcullis keys rotate --now` lets it take over at once, `portcullis keys retire` drops it."
+        )),
+        AdminError::Keyring(error @ KeyringError::Unknown(_)) => {
+            CliError::refused(format!("{error}; `portcullis keys list` shows which there are"))
+        }
+        AdminError::Keyring(error @ KeyringError::Retired(_)) => {
+            CliError::refused(format!("{error}; `portcullis keys revoke` voids its tokens"))
+        }
+        error => CliError::refused(error.to_string()),
+    }
+}

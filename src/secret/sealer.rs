@@ -1,0 +1,69 @@
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use secrecy::zeroize::Zeroizing;
+
+use super::MasterSecret;
+
+/// Encrypts small secrets for the database: AES-256-GCM with a random nonce before the ciphertext.
+pub struct Sealer(RandomizedNonceKey);
+
+/// A sealed secret that does not open: another master secret made it, or somebody changed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sealed secret does not open with this master secret")]
+pub struct Unsealable;
+
+impl Sealer {
+    /// A sealer for one use of the master secret.
+    ///
+    /// # Panics
+    /// Never: the key has the length of the cipher.
+    #[must_use]
+    pub fn new(master: &MasterSecret, usage: &str) -> Self {
+        let key = master.derive(usage);
+        Self(RandomizedNonceKey::new(&AES_256_GCM, key.as_ref()).expect("the key has 32 bytes"))
+    }
+
+    /// Encrypts `secret`; `context` must be handed in again to open it.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn seal(&self, secret: &[u8], context: &str) -> Result<Vec<u8>, Unsealable> {
+        let mut text = secret.to_vec();
+        let nonce = self.0.seal_in_place_append_tag(Aad::from(context), &mut text).map_err(|_| Unsealable)?;
+        Ok([nonce.as_ref().as_slice(), &text].concat())
+    }
+
+    /// Decrypts what [`Sealer::seal`] made.
+    ///
+    /// # Errors
+    /// When it was sealed with another key or context, or was altered.
+    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
+        let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(Unsealable)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Unsealable)?;
+        let mut text = Zeroizing::new(text.to_vec());
+        let length =
+            self.0.open_in_place(nonce, Aad::from(context), &mut text).map_err(|_| Unsealable)?.len();
+        text.truncate(length);
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_secret_opens_only_with_its_key_and_its_context() {
+        let sealer = |secret: &str| {
+            let master = MasterSecret::new(&secret.repeat(32).into()).expect("long enough");
+            Sealer::new(&master, "test")
+        };
+        let (sealer, other) = (sealer("a"), sealer("b"));
+        let mut sealed = sealer.seal(b"private", "key 1").expect("seals");
+        assert_eq!(sealer.open(&sealed, "key 1").expect("opens").as_slice(), b"private");
+        assert!(sealer.open(&sealed, "key 2").is_err());
+        assert!(other.open(&sealed, "key 1").is_err());
+        assert!(sealer.open(&sealed[..5], "key 1").is_err());
+        sealed[20] ^= 1;
+        assert!(sealer.open(&sealed, "key 1").is_err());
+    }
+}

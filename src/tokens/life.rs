@@ -1,0 +1,59 @@
+use crate::clock::Timestamp;
+
+/// A key as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct KeyInfo {
+    /// Its name.
+    pub kid: String,
+    /// The algorithm that it signs with.
+    pub algorithm: String,
+    /// Where it is in its life.
+    #[serde(flatten)]
+    pub state: KeyState,
+    /// When it was made and first published.
+    pub created_at: Timestamp,
+}
+
+/// Where a key is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum KeyState {
+    /// Published, and signs later.
+    Next {
+        /// When it begins to sign.
+        active_from: Timestamp,
+    },
+    /// Signs.
+    Active {
+        /// Since when.
+        active_from: Timestamp,
+        /// Until when, where another follows.
+        active_until: Option<Timestamp>,
+    },
+    /// Published for the tokens that it has signed.
+    Retired {
+        /// Until when it signed.
+        active_until: Timestamp,
+        /// When the last of its tokens has expired.
+        published_until: Timestamp,
+    },
+    /// Published no more: its tokens have expired.
+    Withdrawn {
+        /// Since when.
+        published_until: Timestamp,
+    },
+    /// Withdrawn with all its tokens.
+    Revoked {
+        /// Since when.
+        revoked_at: Timestamp,
+    },
+}
+
+/// When a key begins to sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// When everybody who keeps the published keys for a while has seen it.
+    Ahead,
+    /// As soon as every replica knows it.
+    Now,
+}

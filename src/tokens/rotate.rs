@@ -1,0 +1,228 @@
+use std::time::Duration;
+
+use sea_orm::{DatabaseTransaction, DbErr};
+
+use super::{
+    KeyInfo, KeyState, Keyring, KeyringError, SigningKey, Start,
+    store::{self, KeyRow},
+};
+use crate::{clock::Timestamp, config::SigningAlgorithm};
+
+/// How long a key is known before it signs where nobody can wait: a replica reads the change feed every second.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// How much longer than its tokens a key is published, for the clocks of replicas differ.
+const MARGIN: Duration = Duration::from_mins(5);
+
+/// The keys of the database, which nobody else changes from here to the end of the transaction.
+pub struct Locked<'a> {
+    keyring: &'a Keyring,
+    transaction: &'a DatabaseTransaction,
+    now: Timestamp,
+    rows: Vec<KeyRow>,
+}
+
+impl Keyring {
+    /// Begins a transaction in which nobody else changes keys; see [`Keyring::locked`].
+    ///
+    /// # Errors
+    /// When a key from a file signs, or the database does not answer.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, KeyringError> {
+        if self.from_file.is_some() {
+            return Err(KeyringError::FromFile);
+        }
+        Ok(self.database.begin_exclusive().await?)
+    }
+
+    /// The keys as a transaction of [`Keyring::begin`] sees them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn locked<'a>(&'a self, transaction: &'a DatabaseTransaction) -> Result<Locked<'a>, DbErr> {
+        let rows = store::all(transaction).await?;
+        Ok(Locked { keyring: self, transaction, now: self.clock.now(), rows })
+    }
+
+    /// Whether it is time to publish the next key. A shared secret stays until somebody brings another, for
+    /// whoever verifies with it must be told.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_rotation_due(&self) -> Result<bool, DbErr> {
+        let Some(signs_for) = self.schedule.signs_for.filter(|_| self.from_file.is_none()) else {
+            return Ok(false);
+        };
+        let now = self.clock.now();
+        let keys = self.list().await?;
+        let is_due = |key: &KeyInfo| match key.state {
+            KeyState::Active { active_from, active_until: None } => {
+                key.algorithm != "HS256" && active_from + signs_for <= now + self.schedule.publish_ahead
+            }
+            _ => false,
+        };
+        Ok(keys.iter().any(is_due))
+    }
+
+    /// Makes a key, off the async threads: RSA takes a while.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub async fn make(&self, algorithm: Option<SigningAlgorithm>) -> Result<SigningKey, KeyringError> {
+        let algorithm = algorithm.unwrap_or(self.schedule.algorithm);
+        let made = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await;
+        Ok(made.unwrap_or(Err(super::KeyError::Generate))?)
+    }
+}
+
+impl Locked<'_> {
+    /// Lets a new key take over from the active one.
+    ///
+    /// # Errors
+    /// [`KeyringError::NextIsThere`] where another waits and there is no hurry, or its turn is about to come;
+    /// [`KeyringError::Known`].
+    pub async fn rotate(mut self, key: &SigningKey, start: Start) -> Result<KeyInfo, KeyringError> {
+        if self.rows.iter().any(|row| row.kid == key.kid) {
+            return Err(KeyringError::Known(key.kid.clone()));
+        }
+        let active_from = match (self.next(), start) {
+            (Some(next), Start::Ahead) => return Err(is_there(next)),
+            (None, Start::Ahead) => self.now + self.keyring.schedule.publish_ahead,
+            (_, Start::Now) => self.now + SETTLING,
+        };
+        self.drop_next().await?;
+        let row = self.keyring.row(key, active_from)?;
+        store::insert(self.transaction, &row).await?;
+        self.end_turn(active_from).await?;
+        Ok(row.info(self.now))
+    }
+
+    /// Lets the key that waits take over at once; `None` when none does.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn hurry(mut self) -> Result<Option<KeyInfo>, KeyringError> {
+        let Some(mut next) = self.next().cloned() else { return Ok(None) };
+        next.active_from = next.active_from.min(self.now + SETTLING);
+        store::update(self.transaction, &next).await?;
+        self.end_turn(next.active_from).await?;
+        Ok(Some(next.info(self.now)))
+    }
+
+    /// Takes a key out of service: one that waits is dropped, and the active one hands over to the one that
+    /// waits or else to `successor`. Its tokens stay good.
+    ///
+    /// # Errors
+    /// [`KeyringError::Unknown`], or [`KeyringError::Retired`] when it does not sign any more.
+    pub async fn retire(mut self, kid: &str, successor: &SigningKey) -> Result<(), KeyringError> {
+        match self.find(kid)?.state(self.now) {
+            KeyState::Next { .. } => {
+                self.drop_next().await?;
+                self.go_on().await
+            }
+            KeyState::Active { .. } if self.next().is_some() => self.hurry().await.map(|_| ()),
+            KeyState::Active { .. } => self.rotate(successor, Start::Now).await.map(|_| ()),
+            KeyState::Retired { .. } | KeyState::Withdrawn { .. } | KeyState::Revoked { .. } => {
+                Err(KeyringError::Retired(kid.to_owned()))
+            }
+        }
+    }
+
+    /// Withdraws a key with all its tokens, at once and everywhere. Where it was to sign, the key that waits or
+    /// else `successor` does.
+    ///
+    /// # Errors
+    /// [`KeyringError::Unknown`].
+    pub async fn revoke(mut self, kid: &str, successor: &SigningKey) -> Result<(), KeyringError> {
+        let mut row = self.find(kid)?.clone();
+        let state = row.state(self.now);
+        if matches!(state, KeyState::Revoked { .. }) {
+            return Ok(());
+        }
+        row.revoked_at = Some(self.now);
+        row.published_until = Some(self.now + self.published_behind());
+        store::update(self.transaction, &row).await?;
+        match (state, self.next().cloned()) {
+            (KeyState::Next { .. }, _) => self.go_on().await,
+            (KeyState::Active { .. }, Some(mut next)) => {
+                next.active_from = self.now;
+                Ok(store::update(self.transaction, &next).await?)
+            }
+            (KeyState::Active { .. }, None) => {
+                let row = self.keyring.row(successor, self.now)?;
+                Ok(store::insert(self.transaction, &row).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Seals every key under the master secret that counts; says how many were sealed under the other.
+    ///
+    /// # Errors
+    /// When a key opens with neither.
+    pub async fn rewrap(self) -> Result<usize, KeyringError> {
+        let mut count = 0;
+        for row in &self.rows {
+            if self.keyring.is_sealed_now(row) {
+                continue;
+            }
+            let key = self.keyring.unseal(row)?;
+            let sealed_private_key = self.keyring.seal(&row.kid, key.private_bytes())?;
+            store::update(self.transaction, &KeyRow { sealed_private_key, ..row.clone() }).await?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn find(&self, kid: &str) -> Result<&KeyRow, KeyringError> {
+        let row = self.rows.iter().find(|row| row.kid == kid);
+        row.ok_or_else(|| KeyringError::Unknown(kid.to_owned()))
+    }
+
+    /// The key that waits for its turn.
+    fn next(&self) -> Option<&KeyRow> {
+        self.rows.iter().find(|row| matches!(row.state(self.now), KeyState::Next { .. }))
+    }
+
+    /// Takes the key that waits away, while nobody can have signed with it.
+    async fn drop_next(&mut self) -> Result<(), KeyringError> {
+        let Some(next) = self.next().cloned() else { return Ok(()) };
+        if next.active_from <= self.now + SETTLING {
+            return Err(is_there(&next));
+        }
+        self.rows.retain(|row| row.kid != next.kid);
+        Ok(store::delete(self.transaction, &next.kid).await?)
+    }
+
+    /// Lets the active key sign until another does, and be published until its last token has expired.
+    async fn end_turn(&mut self, at: Timestamp) -> Result<(), DbErr> {
+        let published_until = at + self.published_behind();
+        self.change_active(Some(at), Some(published_until)).await
+    }
+
+    /// Lets the active key sign on, for nobody follows.
+    async fn go_on(&mut self) -> Result<(), KeyringError> {
+        Ok(self.change_active(None, None).await?)
+    }
+
+    async fn change_active(
+        &mut self,
+        active_until: Option<Timestamp>,
+        published_until: Option<Timestamp>,
+    ) -> Result<(), DbErr> {
+        for row in &self.rows {
+            if matches!(row.state(self.now), KeyState::Active { .. }) {
+                let row = KeyRow { active_until, published_until, ..row.clone() };
+                store::update(self.transaction, &row).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn published_behind(&self) -> Duration {
+        self.keyring.schedule.longest_token + MARGIN
+    }
+}
+
+fn is_there(next: &KeyRow) -> KeyringError {
+    KeyringError::NextIsThere { kid: next.kid.clone(), active_from: next.active_from }
+}

@@ -1,0 +1,127 @@
+//! Somebody who guesses passwords, and the owner of the account meanwhile.
+
+use std::time::Duration;
+
+use portcullis::config::{Config, Ladder, LimitsConfig};
+use serde_json::json;
+
+use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, TestApp};
+
+const HOME: &str = "198.51.100.7";
+
+/// An account's password may be guessed five times, from anywhere; then a minute passes before the next.
+fn few_for_an_account(config: &mut Config) {
+    let minute = Duration::from_mins(1);
+    let account =
+        Ladder { free: 5, first_delay: minute, longest_delay: minute, forget_after: Duration::from_hours(1) };
+    config.limits = LimitsConfig { account, ..LimitsConfig::default() };
+}
+
+/// Guesses from a new address each time until the account has to wait.
+async fn guess_everywhere(app: &TestApp, name: &str) {
+    for number in 0..5 {
+        let mut guesser = app.anonymous().behind(&format!("203.0.113.{number}"));
+        guesser.log_in(name, "wrong").await.assert_refused("INVALID_CREDENTIALS");
+    }
+}
+
+fn at(app: &TestApp, address: &str) -> Client {
+    app.anonymous().behind(address)
+}
+
+#[tokio::test]
+async fn nobody_is_locked_out_who_signs_in_from_where_they_did_before() {
+    let app = TestApp::with(few_for_an_account).await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    at(&app, "2001:db8:7::1").log_in("ada", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    at(&app, "203.0.113.99").log_in("ada", "wrong").await.assert_refused("RATE_LIMITED");
+    at(&app, "203.0.113.99").log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+    for address in [HOME, "2001:db8:7::2"] {
+        let mut ada = at(&app, address);
+        ada.log_in("ada", OTHER_PASSWORD).await.assert_refused("INVALID_CREDENTIALS");
+        ada.log_in("ada", PASSWORD).await.assert_done();
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
+        ada.mutate("changePassword", change, AUTH).await.assert_done();
+    }
+}
+
+#[tokio::test]
+async fn the_owners_successes_win_the_guesser_nothing() {
+    let app = TestApp::with(few_for_an_account).await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    for _ in 0..5 {
+        at(&app, HOME).log_in("ada", PASSWORD).await.assert_done();
+    }
+    at(&app, "203.0.113.99").log_in("ada", "wrong").await.assert_refused("RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn a_known_address_is_no_licence_to_guess() {
+    let app = TestApp::with(few_for_an_account).await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    for _ in 0..5 {
+        at(&app, HOME).log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+    }
+    at(&app, HOME).log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+    at(&app, HOME).log_in("nobody", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+}
+
+#[tokio::test]
+async fn an_address_is_known_for_one_account_and_for_a_while() {
+    let app = TestApp::with(|config| {
+        few_for_an_account(config);
+        config.limits.known_for = Duration::from_hours(24);
+    })
+    .await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    at(&app, "192.0.2.1").register("bob", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "bob").await;
+    at(&app, HOME).log_in("bob", PASSWORD).await.assert_refused("RATE_LIMITED");
+    app.wait(Duration::from_hours(25));
+    guess_everywhere(&app, "ada").await;
+    at(&app, HOME).log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+    app.wait(Duration::from_mins(1));
+    at(&app, HOME).log_in("ada", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "bob").await;
+    at(&app, HOME).log_in("ada", PASSWORD).await.assert_done();
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_there_has_to_wait_like_one_that_is() {
+    let app = TestApp::with(few_for_an_account).await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    for name in ["ada", "nobody"] {
+        guess_everywhere(&app, name).await;
+        let refused = at(&app, "203.0.113.99").log_in(name, "wrong").await;
+        refused.assert_refused("RATE_LIMITED");
+        assert_eq!(refused.at("/it/errors/0/retryAfter"), 60);
+    }
+}
+
+#[tokio::test]
+async fn servers_on_one_database_count_together() {
+    let app = TestApp::with(few_for_an_account).await;
+    let other = app.replica().await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    at(&other, "203.0.113.99").log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+    at(&other, HOME).log_in("ada", PASSWORD).await.assert_done();
+}
+
+#[tokio::test]
+async fn every_field_that_checks_a_password_counts_for_the_same_account() {
+    let app = TestApp::with(few_for_an_account).await;
+    let ada = app.signed_in("ada").await.behind(HOME);
+    for _ in 0..2 {
+        let change = json!({ "currentPassword": "wrong", "newPassword": OTHER_PASSWORD });
+        ada.mutate("changePassword", change, AUTH).await.assert_refused("INVALID_CREDENTIALS");
+        let delete = json!({ "password": "wrong" });
+        ada.mutate("deleteAccount", delete, "errors { code }").await.assert_refused("INVALID_CREDENTIALS");
+    }
+    at(&app, "203.0.113.1").log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+    at(&app, "203.0.113.2").log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+    let delete = json!({ "password": PASSWORD });
+    ada.mutate("deleteAccount", delete, "errors { code }").await.assert_refused("RATE_LIMITED");
+}
