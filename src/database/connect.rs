@@ -4,14 +4,12 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{
-    ConnectOptions, DatabaseConnection, DbErr,
-    sqlx::{
-        postgres::PgConnectOptions,
-        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-    },
-};
+use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
 use secrecy::ExposeSecret;
+use sqlx::{
+    postgres::PgConnectOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
 
 use super::{Database, LONGEST_STATEMENT_SECONDS};
 use crate::config::Config;

@@ -1,4 +1,4 @@
-use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
 /// Whether the error means that the database is away or overloaded, so that waiting helps.
 #[must_use]

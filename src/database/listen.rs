@@ -1,4 +1,5 @@
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, sqlx::postgres::PgListener};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sqlx::postgres::PgListener;
 
 use super::Database;
 
@@ -14,7 +15,7 @@ impl Listener {
     /// # Errors
     /// When the connection is lost; listen anew.
     pub async fn heard(&mut self) -> Result<(), DbErr> {
-        let lost = |error: sea_orm::sqlx::Error| DbErr::Custom(error.to_string());
+        let lost = |error: sqlx::Error| DbErr::Custom(error.to_string());
         // None: the connection was lost and made again; what was said meanwhile is in the table.
         self.0.try_recv().await.map_err(lost)?;
         while self.0.next_buffered().is_some() {}
@@ -31,7 +32,7 @@ impl Database {
         if self.backend() != DbBackend::Postgres {
             return Ok(None);
         }
-        let lost = |error: sea_orm::sqlx::Error| DbErr::Custom(error.to_string());
+        let lost = |error: sqlx::Error| DbErr::Custom(error.to_string());
         let mut listener =
             PgListener::connect_with(self.writer.get_postgres_connection_pool()).await.map_err(lost)?;
         listener.listen(CHANNEL).await.map_err(lost)?;
