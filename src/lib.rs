@@ -31,6 +31,8 @@
 //! Merge [`schema::IdentityQuery`] and [`schema::IdentityMutation`] with your roots, guard your fields with
 //! [`graphql::guarded`], and hand the schema to [`router::router`].
 
+#![forbid(unsafe_code)]
+
 // The macro `guarded` names our guards by their path from outside.
 extern crate self as portcullis;
 

@@ -1,5 +1,7 @@
 //! The `portcullis` binary.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -87,6 +87,16 @@ fn only_a_store_names_a_table() {
 }
 
 #[test]
+fn no_crate_of_ours_has_unsafe_code() {
+    for root in
+        ["src/lib.rs", "src/main.rs", "entity/src/lib.rs", "macros/src/lib.rs", "migration/src/lib.rs"]
+    {
+        let text = fs::read_to_string(root).expect("tests run at the root of the crate");
+        assert!(text.lines().any(|line| line == "#![forbid(unsafe_code)]"), "{root}");
+    }
+}
+
+#[test]
 fn no_file_is_a_drawer() {
     let drawers: Vec<_> = sources()
         .into_iter()

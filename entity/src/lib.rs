@@ -2,6 +2,8 @@
 //!
 //! Times are stored as milliseconds since the Unix epoch, so that both databases compare them alike.
 
+#![forbid(unsafe_code)]
+
 pub mod audit_event;
 pub mod change;
 pub mod session;

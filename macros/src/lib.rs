@@ -1,5 +1,7 @@
 //! `#[guarded]`: one declaration gives a GraphQL field its guard and its directive in the schema.
 
+#![forbid(unsafe_code)]
+
 use proc_macro::TokenStream;
 use proc_macro2::{Span, TokenStream as Tokens};
 use quote::{quote, quote_spanned};

@@ -3,6 +3,8 @@
 //! To add one: a file `mYYYYMMDD_NNNNNN_what.rs` with an `up` and a `down` that work on SQLite and
 //! on PostgreSQL, and a line at the end of [`Migrator::migrations`].
 
+#![forbid(unsafe_code)]
+
 use sea_orm_migration::prelude::*;
 
 mod column;
