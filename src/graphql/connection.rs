@@ -176,3 +176,50 @@ impl<K: Serialize + DeserializeOwned + Send + Sync> Page<K> {
         List { edges, page_info, extra }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::graphql::Code;
+
+    type Key = (i64, String);
+
+    fn after(cursor: String) -> Result<Option<Key>, Failure> {
+        Page::parse(Some(1), Some(cursor), None, None).map(|page| page.after)
+    }
+
+    fn read_again(key: Option<Key>) -> Result<Option<Key>, Failure> {
+        after(OpaqueCursor(key.expect("the page is after a key")).encode_cursor())
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_survives_its_cursor(key: Key) {
+            let cursor = OpaqueCursor(key.clone()).encode_cursor();
+            prop_assert!(cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+            prop_assert_eq!(after(cursor), Ok(Some(key)));
+        }
+
+        #[test]
+        fn a_string_is_a_cursor_or_is_refused(text in r#"[A-Za-z0-9_-]{0,30}|.{0,30}|WzEsIiJd.?"#) {
+            match after(text) {
+                Ok(key) => prop_assert_eq!(read_again(key.clone()), Ok(key)),
+                Err(failure) => prop_assert_eq!(failure.code, Code::BadUserInput),
+            }
+        }
+
+        #[test]
+        fn a_page_has_at_most_a_hundred_items_and_one_end(first: Option<i32>, last in prop::option::of(-5..105)) {
+            let page = Page::<Key>::parse(first, None, last, None);
+            match (first, last) {
+                (None, None) => prop_assert_eq!(page.map(|page| page.count), Ok(DEFAULT_PAGE)),
+                (Some(count), None) | (None, Some(count)) if (0..=100).contains(&count) => {
+                    prop_assert_eq!(page.map(|page| i32::try_from(page.count)), Ok(Ok(count)));
+                }
+                _ => prop_assert_eq!(page.map_err(|failure| failure.code), Err(Code::BadUserInput)),
+            }
+        }
+    }
+}

@@ -77,3 +77,44 @@ where
         Ok(Gate::from_ref(state).caller(&parts.headers))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers<T: AsRef<[u8]>>(values: &[T]) -> HeaderMap {
+        let values = values.iter().filter_map(|value| HeaderValue::from_bytes(value.as_ref()).ok());
+        values.map(|value| (AUTHORIZATION, value)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_is_read_whole_whatever_the_case_of_its_scheme(
+            scheme in "[Bb][Ee][Aa][Rr][Ee][Rr]", before in " {1,3}", text in "[!-~]{1,40}", after in " {0,3}",
+        ) {
+            let headers = headers(&[format!("{scheme}{before}{text}{after}")]);
+            prop_assert_eq!(token(&headers), Ok(text.as_str()));
+        }
+
+        #[test]
+        fn nothing_else_is_a_token(
+            values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..3),
+            scheme in "[A-Za-z]{0,8} ?",
+        ) {
+            let values: Vec<_> = values.into_iter().map(|value| [scheme.as_bytes(), &value].concat()).collect();
+            let headers = headers(&values);
+            match (token(&headers), headers.len()) {
+                (Err(rejection), 0) => prop_assert_eq!(rejection, Rejection::Missing),
+                (Err(rejection), _) => prop_assert_eq!(rejection, Rejection::Malformed),
+                (Ok(_), count) => {
+                    let value = headers[AUTHORIZATION].as_bytes();
+                    prop_assert!(count == 1 && value.is_ascii());
+                    prop_assert!(value[..7].eq_ignore_ascii_case(b"bearer "));
+                }
+            }
+        }
+    }
+}

@@ -163,3 +163,28 @@ fn matching(filter: &Filter) -> Select<user::Entity> {
     }
     query
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_place_survives_its_cursor_and_is_of_one_order(time: i64, bits: u128, username: String) {
+            let id = Uuid::from_u128(bits);
+            for (key, order) in [
+                (PageKey::CreatedAt(time, id), Order::CreatedAt),
+                (PageKey::LastLoginAt(time, id), Order::LastLoginAt),
+                (PageKey::Username(username), Order::Username),
+            ] {
+                let text = serde_json::to_string(&key).expect("JSON");
+                prop_assert_eq!(serde_json::from_str::<PageKey>(&text).expect("the same"), key.clone());
+                for other in [Order::CreatedAt, Order::LastLoginAt, Order::Username] {
+                    prop_assert_eq!(key.is_of(other), other == order);
+                }
+            }
+        }
+    }
+}
