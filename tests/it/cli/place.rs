@@ -11,6 +11,8 @@ use sea_orm::{ConnectionTrait, Database};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::{Secrets, password_of};
+
 /// A password that meets the policy.
 pub(crate) const PASSWORD: &str = "correct horse battery staple\n";
 
@@ -99,8 +101,24 @@ impl Place {
         // Who does not read closes the pipe, which is its right.
         let _ = child.stdin.take().expect("is piped").write_all(input.as_bytes());
         let output = child.wait_with_output().expect("the binary ends");
+        self.secrets(input).assert_kept(&[output.stdout.as_slice(), &output.stderr].concat());
         let text = |bytes| String::from_utf8(bytes).expect("is UTF-8");
         Answer { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// What the binary is told or has, and must not tell.
+    pub(crate) fn secrets(&self, input: &str) -> Secrets {
+        let secrets = Secrets::watch();
+        secrets.add(input);
+        secrets.add(&fs::read_to_string(self.path("data/secret")).unwrap_or_default());
+        for (name, value) in &self.environment {
+            match name.as_str() {
+                "DATABASE_URL" => secrets.add(&password_of(value)),
+                name if name.ends_with("SECRET") => secrets.add(value),
+                _ => {}
+            }
+        }
+        secrets
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::place::{PASSWORD, Place};
+use crate::support::Secrets;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,6 +23,8 @@ pub(crate) struct Server {
     /// What it has said so far.
     pub(crate) log: Vec<String>,
     pub(crate) url: String,
+    /// What its log must not tell.
+    secrets: Secrets,
 }
 
 impl Server {
@@ -30,7 +33,8 @@ impl Server {
         let stderr = BufReader::new(child.stderr.take().expect("is piped"));
         let (sender, lines) = channel();
         thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut server = Self { child, lines, log: Vec::new(), url: String::new() };
+        let secrets = place.secrets(PASSWORD);
+        let mut server = Self { child, lines, log: Vec::new(), url: String::new(), secrets };
         let banner = server.says("GraphQL is at ");
         let url = banner.split("GraphQL is at ").nth(1).and_then(|rest| rest.split(',').next());
         url.expect("a URL").clone_into(&mut server.url);
@@ -75,6 +79,7 @@ impl Server {
             let body = json!({ "query": query, "variables": variables });
             let mut request = reqwest::Client::new().post(&self.url).json(&body);
             if let Some(token) = token {
+                self.secrets.add(token);
                 request = request.bearer_auth(token);
             }
             request.send().await.expect("an answer").json().await.expect("JSON")
@@ -93,6 +98,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !thread::panicking() {
+            self.log.extend(self.lines.iter());
+            self.secrets.assert_kept(self.log.join("\n").as_bytes());
+        }
     }
 }
 

@@ -235,7 +235,8 @@ async fn add_secrets(secrets: &Secrets, app: &App) {
     let of_file = app.config.secret_file.clone().map(read);
     let master = app.config.secret.clone().or(of_file).unwrap_or_else(of_folder);
     secrets.add(master.expose_secret());
-    secrets.add(&app.config.database.url.as_ref().map(password_of).unwrap_or_default());
+    let url = app.config.database.url.as_ref().map(ExposeSecret::expose_secret);
+    secrets.add(&password_of(url.unwrap_or_default()));
     let sealer = Sealer::new(&MasterSecret::new(&master).expect("it has served"), "signing keys v1");
     let (db, sql) = (app.database.reader(), "SELECT kid, sealed_private_key FROM signing_keys");
     for row in db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("rows") {

@@ -37,7 +37,7 @@ impl Process {
         let address = free_address();
         let child = spawn(&database, address, settings);
         let secrets = Secrets::watch();
-        secrets.add(&password_of(&database.url()));
+        secrets.add(&password_of(database.url().expose_secret()));
         let mut process = Self { child, database, address, settings: settings.into(), secrets };
         process.wait_until_ready().await;
         let master = process.database.folder().join("data/secret");
