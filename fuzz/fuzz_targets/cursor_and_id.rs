@@ -1,0 +1,32 @@
+//! Cursors and identifiers: what is read as one is written as the same.
+
+#![no_main]
+
+use std::fmt::Debug;
+
+use async_graphql::connection::{CursorType, OpaqueCursor};
+use libfuzzer_sys::fuzz_target;
+use portcullis::{
+    accounts::PageKey,
+    graphql::Page,
+    id::{EventId, Id, Kind, SessionId, UserId},
+};
+
+fuzz_target!(|text: &str| {
+    assert_written(text.parse::<UserId>(), text);
+    assert_written(text.parse::<SessionId>(), text);
+    assert_written(text.parse::<EventId>(), text);
+    let read = |cursor: String| {
+        let page = Page::<PageKey>::parse(Some(1), Some(cursor), None, None);
+        page.ok().map(|page| page.after.expect("the page is after the cursor"))
+    };
+    if let Some(key) = read(text.to_owned()) {
+        assert_eq!(read(OpaqueCursor(key.clone()).encode_cursor()), Some(key));
+    }
+});
+
+fn assert_written<K: Kind, E: Debug>(id: Result<Id<K>, E>, text: &str) {
+    if let Ok(id) = id {
+        assert_eq!(id.to_string(), text);
+    }
+}
