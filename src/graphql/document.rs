@@ -2,7 +2,7 @@ use async_graphql::{
     Request, Value as ConstValue, Variables,
     parser::{
         parse_query,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+        types::{BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
     },
 };
 
@@ -29,7 +29,7 @@ pub fn prepare(
     limits: &GraphqlConfig,
     password_fields: &[&str],
 ) -> Result<Prepared, Failure> {
-    let document = parse(&request.query, limits.max_tokens)?;
+    let mut document = parse(&request.query, limits.max_tokens)?;
     let census = Census::take(&document, limits)?;
     let operation = operation(&document, request.operation_name.as_deref())?;
     coerce_variables(operation, &mut request.variables)?;
@@ -47,8 +47,27 @@ pub fn prepare(
     }
     let introspects = root.iter().any(|field| ["__schema", "__type"].contains(&field.name.node.as_str()));
     let prepared = Prepared { kind: operation.ty, introspects };
+    withdraw_list_defaults(&mut document, &request.variables);
     request.set_parsed_query(document);
     Ok(prepared)
+}
+
+/// The validation panics at the default of a variable that is a list of an unknown type (async-graphql
+/// 8.0.0-rc.5, `DefaultValuesOfCorrectType`). Since the variables have their values by now, such a default need
+/// not be there; it has only made sure that the variable is not null.
+fn withdraw_list_defaults(document: &mut ExecutableDocument, variables: &Variables) {
+    let operations: Vec<_> = match &mut document.operations {
+        DocumentOperations::Single(operation) => vec![operation],
+        DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
+    };
+    for definition in operations.into_iter().flat_map(|operation| &mut operation.node.variable_definitions) {
+        let definition = &mut definition.node;
+        let is_list = matches!(definition.var_type.node.base, BaseType::List(_));
+        if is_list && let Some(default) = definition.default_value.take() {
+            let value = variables.get(&definition.name.node).unwrap_or(&default.node);
+            definition.var_type.node.nullable &= *value == ConstValue::Null;
+        }
+    }
 }
 
 /// Fills in the defaults, for the executor reads @skip and @include from the variables alone; and asks for

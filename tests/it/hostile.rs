@@ -90,6 +90,8 @@ async fn a_document_that_does_not_fit_the_schema_says_where() {
         ("{ ...Nope }", "GRAPHQL_VALIDATION_FAILED", "Nope"),
         ("{ me @nope { id } }", "GRAPHQL_VALIDATION_FAILED", "nope"),
         ("query($a: Nope) { __typename }", "GRAPHQL_VALIDATION_FAILED", "Nope"),
+        ("query($a: Nope = 1) { __typename }", "GRAPHQL_VALIDATION_FAILED", "Nope"),
+        ("query($a: [[Nope!]!] = [[1]]) { __typename }", "GRAPHQL_VALIDATION_FAILED", "Nope"),
         ("subscription { nope }", "GRAPHQL_VALIDATION_FAILED", "ubscription"),
         ("{", "GRAPHQL_PARSE_FAILED", "1:2"),
         ("{ a: }", "GRAPHQL_PARSE_FAILED", "1:6"),
@@ -137,6 +139,23 @@ async fn variables_that_do_not_fit_the_schema_are_named() {
         assert_eq!(error["extensions"]["requestId"], answer.header("x-request-id"));
         root.ask("{ server { version } }").await.assert_done();
     }
+}
+
+#[tokio::test]
+async fn a_list_may_have_a_default_and_stands_where_none_may_be_null() {
+    let app = TestApp::start().await;
+    let client = app.anonymous();
+    let query = r#"query A($ids: [ID!] = ["user_0"]) { nodes(ids: $ids) { id } }
+        query B($ids: [ID!] = ["user_0"], $of: [Nope!] = [1]) { nodes(ids: $ids) { id } }"#;
+    let (valid, _) = query.split_once("query B").expect("two operations");
+    let default = client.ask(valid).await;
+    assert_eq!(default.assert_done().at("/nodes"), &json!([null]));
+    let given = client.ask_with(valid, json!({ "ids": ["user_0", "user_1"] })).await;
+    assert_eq!(given.assert_done().at("/nodes"), &json!([null, null]));
+    let null = client.ask_with(valid, json!({ "ids": null })).await;
+    assert!(null.status == 200 && null.code() != "INTERNAL_SERVER_ERROR", "{}", null.body);
+    let other = client.send(&json!({ "query": query, "operationName": "A" })).await;
+    other.assert_not_executed(200, "GRAPHQL_VALIDATION_FAILED");
 }
 
 #[tokio::test]
