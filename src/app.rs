@@ -174,7 +174,8 @@ impl Ground {
     fn build(self) -> App {
         let Self { config, clock, database, gate, feed, keyring, codec, policy, hasher } = self;
         let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
-        let audit = Audit::new(database.clone(), clock.clone());
+        let retention = Some(config.audit.retention).filter(|time| !time.is_zero());
+        let audit = Audit::new(database.clone(), retention, clock.clone());
         let accounts =
             Accounts::new(database.clone(), config.clone(), feed.clone(), audit.clone(), clock.clone());
         let sessions = Sessions {
