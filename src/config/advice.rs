@@ -113,8 +113,9 @@ fn is_far(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) else {
         return false;
     };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let host = rest[..end].rsplit_once('@').map_or(&rest[..end], |(_, host)| host);
+    // A password may hold any sign, so the host begins behind the last @.
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = host.split(['/', '?']).next().unwrap_or_default();
     let is_near = ["localhost", "127.", "[::1]", "%2F"].iter().any(|near| host.starts_with(near));
     !(host.is_empty() || is_near)
 }
