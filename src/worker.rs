@@ -99,8 +99,9 @@ async fn sweep_batch(app: &App) -> Result<u64, sea_orm::DbErr> {
         let sessions = app.sessions.sweep(SWEEP_BATCH).await?;
         let throttle = app.throttle.sweep(SWEEP_BATCH).await?;
         let changes = app.feed.sweep(SWEEP_BATCH).await?;
+        let events = app.audit.sweep(SWEEP_BATCH).await?;
         app.keyring.sweep().await?;
-        Ok(sessions.max(throttle).max(changes))
+        Ok(sessions.max(throttle).max(changes).max(events))
     };
     let deleted: Result<u64, sea_orm::DbErr> = deleted.await;
     deleted.inspect_err(|error| tracing::warn!(%error, "cannot delete what is over"))

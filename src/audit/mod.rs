@@ -1,10 +1,14 @@
-//! What happened: security events, written in the transaction that they describe, never changed.
+//! What happened: security events, written in the transaction that they describe, never changed, and
+//! forgotten when `audit.retention` is over.
 //!
-//! A new kind of event is a variant of [`AuditAction`], and a call of [`Audit::record`] where it happens.
+//! Each event is a line of the program's log, too, under the target `portcullis::audit`. It is written while the
+//! transaction is open: after a fault there may be a line without an event, but no event without its line. A new kind of event is a variant of [`AuditAction`], and a call of [`Audit::record`] where it happens.
 
 mod store;
 
 pub mod graphql;
+
+use std::time::Duration;
 
 use async_graphql::{Enum, resolver_utils::EnumType};
 use sea_orm::{ConnectionTrait, DbErr};
@@ -125,13 +129,14 @@ impl<'a> Actor<'a> {
 pub struct Audit {
     database: Database,
     clock: Clock,
+    retention: Option<Duration>,
 }
 
 impl Audit {
-    /// The log of this database.
+    /// The log of this database; without a retention, events are kept for ever.
     #[must_use]
-    pub fn new(database: Database, clock: Clock) -> Self {
-        Self { database, clock }
+    pub fn new(database: Database, retention: Option<Duration>, clock: Clock) -> Self {
+        Self { database, clock, retention }
     }
 
     /// Writes an event in the transaction that makes it true.
@@ -163,6 +168,7 @@ impl Audit {
             actor = event.actor.map(tracing::field::display),
             session = event.session.map(tracing::field::display),
             address = event.ip_address,
+            agent = event.user_agent,
             "audit"
         );
         Ok(event)
@@ -190,5 +196,17 @@ impl Audit {
     /// When the database does not answer.
     pub async fn list(&self, filter: &Filter, page: &Page<EventId>) -> Result<Vec<Event>, DbErr> {
         store::list(self.database.reader(), filter, page).await
+    }
+    /// Forgets events whose time is over, at most `batch`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
+        match self.retention {
+            Some(retention) => {
+                store::delete_before(self.database.writer(), self.clock.now() - retention, batch).await
+            }
+            None => Ok(0),
+        }
     }
 }

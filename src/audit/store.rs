@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use entity::audit_event::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder,
-    QuerySelect, prelude::ChronoUnixTimestampMillis as Millis,
+    QuerySelect, prelude::ChronoUnixTimestampMillis as Millis, sea_query::Query,
 };
 use uuid::Uuid;
 
@@ -92,6 +92,22 @@ pub(super) async fn list(
     };
     let rows = query.order_by(Column::Id, order).limit(page.limit()).all(db).await?;
     Ok(rows.into_iter().filter_map(read).collect())
+}
+
+/// Deletes events from before `time`, at most `batch`.
+pub(super) async fn delete_before(
+    db: &impl ConnectionTrait,
+    time: Timestamp,
+    batch: u64,
+) -> Result<u64, DbErr> {
+    let old = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::Id.lt(first_id_at(time, 0)))
+        .limit(batch)
+        .to_owned();
+    let deleted = Entity::delete_many().filter(Column::Id.in_subquery(old)).exec(db).await?;
+    Ok(deleted.rows_affected)
 }
 
 /// `None` for an event of a kind that a later release writes and this one does not know.

@@ -6,6 +6,8 @@
 //! [`Config::check`].
 
 mod accounts;
+mod advice;
+mod audit;
 mod database;
 mod duration;
 mod error;
@@ -25,6 +27,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
     accounts::AccountsConfig,
+    advice::Advice,
+    audit::AuditConfig,
     database::DatabaseConfig,
     error::ConfigError,
     graphql::{GraphqlConfig, Introspection},
@@ -57,6 +61,8 @@ pub struct Config {
     pub other_secret_file: Option<PathBuf>,
     /// Accounts and registration.
     pub accounts: AccountsConfig,
+    /// The log of security events.
+    pub audit: AuditConfig,
     /// Where the data are.
     pub database: DatabaseConfig,
     /// What a GraphQL request may ask for.
@@ -97,6 +103,7 @@ impl Default for Config {
             other_secret: None,
             other_secret_file: None,
             accounts: AccountsConfig::default(),
+            audit: AuditConfig::default(),
             database: DatabaseConfig::default(),
             graphql: GraphqlConfig::default(),
             http: HttpConfig::default(),
@@ -157,6 +164,7 @@ impl Config {
         self.limits.check()?;
         self.graphql.check()?;
         self.log.check()?;
+        self.audit.check()?;
         check_secret("secret", self.secret.as_ref(), self.secret_file.as_ref())?;
         check_secret("other_secret", self.other_secret.as_ref(), self.other_secret_file.as_ref())?;
         for (name, role) in &self.roles {

@@ -6,6 +6,7 @@ mod support;
 mod accounts;
 mod at_rest;
 mod attacks;
+mod audit;
 mod bearer;
 mod cli;
 mod config;

@@ -1,0 +1,30 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Impossible, require_between};
+
+/// `[audit]`: the log of security events.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// How long an event is kept; zero for ever.
+    #[serde(with = "super::duration")]
+    pub retention: Duration,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { retention: Duration::from_hours(365 * 24) }
+    }
+}
+
+impl AuditConfig {
+    pub(super) fn check(&self) -> Result<(), Impossible> {
+        if self.retention.is_zero() {
+            return Ok(());
+        }
+        let day = Duration::from_hours(24);
+        require_between(self.retention, day, 40_000 * day, "audit.retention")
+    }
+}
