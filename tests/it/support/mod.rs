@@ -246,8 +246,9 @@ async fn add_secrets(secrets: &Secrets, app: &App) {
         if let Ok(key) = sealer.open(&sealed, &kid) {
             // Ed25519's ends with the key itself (RFC 8410 §7).
             for bytes in [key.as_slice(), &key[key.len().saturating_sub(32)..]] {
-                let forms = [hex(bytes), base64url(bytes), BASE64_STANDARD_NO_PAD.encode(bytes)];
-                forms.iter().for_each(|form| secrets.add(form));
+                for form in [hex(bytes), base64url(bytes), BASE64_STANDARD_NO_PAD.encode(bytes)] {
+                    secrets.add(&form);
+                }
             }
         }
     }

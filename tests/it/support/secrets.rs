@@ -116,24 +116,19 @@ impl Drop for Listener {
 
 /// Takes down what an answer tells beside its data.
 pub(super) fn take_down(answer: &Answer) {
-    let mut heard = String::new();
-    for (name, value) in answer.headers.iter().filter(|(name, _)| *name != "set-cookie") {
-        heard += &format!("{name}: {value:?}\n");
-    }
+    let headers = answer.headers.iter().filter(|(name, _)| *name != "set-cookie");
+    let mut heard: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
     errors_of(&answer.body, &mut heard);
-    say(heard.as_bytes());
+    heard.push(String::new());
+    say(heard.join("\n").as_bytes());
 }
 
-/// Everything that is called errors, however deep, and a body that is text.
-fn errors_of(value: &Value, heard: &mut String) {
+/// Everything that is called errors, however deep.
+fn errors_of(value: &Value, heard: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
-            for (name, value) in members {
-                if name == "errors" {
-                    *heard += &format!("{value}\n");
-                }
-                errors_of(value, heard);
-            }
+            heard.extend(members.get("errors").map(Value::to_string));
+            members.values().for_each(|value| errors_of(value, heard));
         }
         Value::Array(items) => items.iter().for_each(|item| errors_of(item, heard)),
         _ => {}
