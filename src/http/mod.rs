@@ -1,4 +1,5 @@
-//! What the server says over HTTP: GraphQL, the published keys, its health, and the GraphiQL page.
+//! What the server says over HTTP: GraphQL, the published keys, its health, and the GraphiQL page; and who
+//! may keep a connection to it, for how long.
 //!
 //! Every refusal on the way to the executor is a [`Failure`](crate::graphql::Failure) and is answered in
 //! the one shape that `respond.rs` gives.
@@ -6,6 +7,8 @@
 mod bearer;
 #[cfg(feature = "server")]
 mod client;
+#[cfg(feature = "server")]
+mod connections;
 #[cfg(feature = "server")]
 mod cookie;
 #[cfg(feature = "server")]
@@ -27,6 +30,7 @@ pub use self::bearer::Gate;
 #[cfg(feature = "server")]
 pub use self::{
     client::Proxies,
+    connections::answer_connections,
     cookie::refresh_cookie,
     discovery::{discovery, jwks},
     endpoint::{Endpoint, graphql},

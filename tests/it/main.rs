@@ -10,6 +10,7 @@ mod audit;
 mod bearer;
 mod cli;
 mod config;
+mod connections;
 mod cookies;
 mod documents;
 mod faults;

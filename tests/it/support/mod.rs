@@ -6,6 +6,7 @@ mod database;
 mod process;
 mod proxy;
 mod token;
+mod wire;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -23,6 +24,7 @@ pub(crate) use self::{
     process::Process,
     proxy::Proxy,
     token::{Forge, base64url, decode, unsigned, write_pem},
+    wire::Wire,
 };
 
 /// A password that meets the policy, and another one.
@@ -121,6 +123,11 @@ impl TestApp {
     /// Lets time pass.
     pub(crate) fn wait(&self, time: Duration) {
         self.app.clock.advance(time);
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The URL of a path.
