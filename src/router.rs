@@ -17,8 +17,8 @@ use crate::{
     config::Config,
     database::Database,
     http::{
-        Endpoint, Proxies, alive, discovery, graphql, jwks, method_not_allowed, not_found, playground,
-        playground_asset, ready, trace,
+        Endpoint, IsBehindTls, Proxies, alive, discovery, graphql, harden, jwks,
+        method_not_allowed, not_found, playground, playground_asset, ready, trace,
     },
     sign_in::graphql::PASSWORD_FIELDS,
     tokens::Keyring,
@@ -82,12 +82,10 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
             .route("/playground.js", get(playground_asset))
             .route("/playground.css", get(playground_asset));
     }
-    routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn_with_state::<
-        _,
-        Clock,
-        _,
-    >(
-        app.clock.clone(),
-        trace,
-    ))
+    let is_behind_tls = IsBehindTls(app.config.http.is_behind_tls());
+    routes
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state::<_, Clock, _>(app.clock.clone(), trace))
+        .layer(from_fn_with_state(is_behind_tls, harden))
 }

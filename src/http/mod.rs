@@ -16,6 +16,8 @@ mod discovery;
 #[cfg(feature = "server")]
 mod endpoint;
 #[cfg(feature = "server")]
+mod harden;
+#[cfg(feature = "server")]
 mod health;
 #[cfg(feature = "server")]
 mod media;
@@ -34,6 +36,7 @@ pub use self::{
     cookie::refresh_cookie,
     discovery::{discovery, jwks},
     endpoint::{Endpoint, graphql},
+    harden::{IsBehindTls, harden},
     health::{alive, ready},
     playground::{playground, playground_asset},
     respond::{method_not_allowed, not_found},

@@ -16,6 +16,7 @@ mod documents;
 mod faults;
 mod guards;
 mod guessing;
+mod headers;
 mod hostile;
 mod http;
 mod introspection;
