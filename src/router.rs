@@ -9,6 +9,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
+use tokio::sync::Semaphore;
 
 use crate::{
     app::App,
@@ -60,6 +61,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         http: app.config.http.clone(),
         graphql: app.config.graphql.clone(),
         password_fields: &PASSWORD_FIELDS,
+        permits: Arc::new(Semaphore::new(app.config.http.max_concurrent_requests)),
         tasks: app.tasks.clone(),
     });
     let state = State {

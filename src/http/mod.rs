@@ -24,6 +24,8 @@ mod media;
 #[cfg(feature = "server")]
 mod playground;
 #[cfg(feature = "server")]
+mod request;
+#[cfg(feature = "server")]
 mod respond;
 #[cfg(feature = "server")]
 mod trace;
