@@ -18,7 +18,7 @@ use crate::{
     config::Config,
     database::Database,
     http::{
-        Endpoint, IsBehindTls, Proxies, alive, discovery, graphql, harden, jwks,
+        Endpoint, IsBehindTls, Proxies, alive, any_origin, discovery, graphql, harden, jwks, listed_origins,
         method_not_allowed, not_found, playground, playground_asset, ready, trace,
     },
     sign_in::graphql::PASSWORD_FIELDS,
@@ -70,14 +70,25 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         feed: Arc::clone(&app.feed),
         keyring: Arc::clone(&app.keyring),
     };
-    let mut routes = Router::new()
+    // Each part with CORS answers unknown methods itself, for a preflight is one.
+    let known = Router::new()
         .route("/.well-known/jwks.json", get(jwks))
         .route("/.well-known/openid-configuration", get(discovery))
         .route("/.well-known/oauth-authorization-server", get(discovery))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(any_origin());
+    let mut api = Router::new()
+        .route("/graphql", post(graphql::<E>).get(graphql::<E>).with_state(endpoint))
+        .method_not_allowed_fallback(method_not_allowed);
+    if !app.config.http.cors_origins.is_empty() {
+        api = api.layer(listed_origins(&app.config.http));
+    }
+    let mut routes = Router::new()
+        .merge(known)
+        .merge(api)
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
-        .with_state(state)
-        .route("/graphql", post(graphql::<E>).get(graphql::<E>).with_state(endpoint));
+        .with_state(state);
     if app.config.graphql.playground {
         routes = routes
             .route("/", get(playground))

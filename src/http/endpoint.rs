@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::{
     Gate, Proxies, RequestId, cookie,
     media::Media,
+    origin,
     request::{self, Asked, Refusal, is_safe},
     respond,
 };
@@ -150,7 +151,11 @@ impl<E: Executor> Endpoint<E> {
         parts: &Parts,
         caller: &Caller,
     ) -> Result<(), Refusal> {
-        let cookie = cookie::read_refresh_cookie(&parts.headers);
+        let cookie = cookie::read_refresh_cookie(&parts.headers, self.http.cookies);
+        if cookie.0.is_some() && origin::is_foreign(parts, &self.http) {
+            let message = "A page of an origin that is not in http.cors_origins cannot use the cookie.";
+            return Err(Refusal(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message)));
+        }
         let void = VoidSession(self.gate.void_session(&parts.headers, caller));
         let client = self.proxies.client(peer, &parts.headers);
         for data in operations.iter_mut().flatten().map(|operation| &mut operation.data) {

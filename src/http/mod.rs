@@ -22,6 +22,8 @@ mod health;
 #[cfg(feature = "server")]
 mod media;
 #[cfg(feature = "server")]
+mod origin;
+#[cfg(feature = "server")]
 mod playground;
 #[cfg(feature = "server")]
 mod request;
@@ -40,6 +42,7 @@ pub use self::{
     endpoint::{Endpoint, graphql},
     harden::{IsBehindTls, harden},
     health::{alive, ready},
+    origin::{any_origin, listed_origins},
     playground::{playground, playground_asset},
     respond::{method_not_allowed, not_found},
     trace::{RequestId, trace},

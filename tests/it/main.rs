@@ -29,6 +29,7 @@ mod library;
 mod list_filters;
 mod lists;
 mod master_secret;
+mod origins;
 mod outage;
 mod pages;
 mod privileges;
