@@ -6,6 +6,7 @@
 mod ask;
 mod completions;
 mod config;
+mod doctor;
 mod error;
 mod keys;
 mod log;
@@ -63,6 +64,8 @@ enum Command {
     Keys(keys::Keys),
     /// Show every value of the configuration and where it was set, secrets masked
     Config(config::Config),
+    /// Look at the configuration, the secrets and the database, and say what is wrong; changes nothing
+    Doctor(doctor::Doctor),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -78,6 +81,7 @@ impl Cli {
             Command::Sessions(command) => command.run(settings, out),
             Command::Keys(command) => command.run(settings, out),
             Command::Config(command) => command.run(settings, out),
+            Command::Doctor(command) => command.run(settings, out),
             Command::Completions(command) => command.run(out),
         }
     }

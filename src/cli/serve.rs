@@ -19,6 +19,9 @@ use crate::{
 pub(super) fn run(settings: &Settings) -> Result<(), CliError> {
     let loaded = settings.load()?;
     log::start_for_server(&loaded)?;
+    for advice in loaded.advice() {
+        tracing::warn!(key = advice.key, "{}", advice.text);
+    }
     let runtime = runtime(&mut Builder::new_multi_thread())?;
     let served = runtime.block_on(serve_until_stopped(loaded));
     // What is still at work here was told to stop, and did not.

@@ -1,9 +1,4 @@
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path};
 
 use figment::{
     Figment, Provider,
@@ -16,6 +11,7 @@ use super::{
     Config, ConfigError, Impossible, Source,
     source::{Given, find, from_environment, from_file},
 };
+use crate::secret::{SecretError, read_private_file};
 
 /// The file that is read when no other is named and it exists.
 const DEFAULT_FILE: &str = "portcullis.toml";
@@ -217,8 +213,11 @@ impl Loaded {
     }
 }
 
-fn read_url(path: &PathBuf) -> Result<SecretString, ConfigError> {
+fn read_url(path: &Path) -> Result<SecretString, ConfigError> {
     let name = "database.url_file".to_owned();
-    let failed = |source| ConfigError::File { name, path: path.clone(), source };
-    Ok(SecretString::from(fs::read_to_string(path).map_err(failed)?.trim()))
+    match read_private_file(path) {
+        Ok(text) => Ok(SecretString::from(text.trim())),
+        Err(SecretError::File { path, source }) => Err(ConfigError::File { name, path, source }),
+        Err(error) => Err(ConfigError::Other(format!("{name}: {error}"))),
+    }
 }

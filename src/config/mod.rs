@@ -6,6 +6,7 @@
 //! [`Config::check`].
 
 mod accounts;
+mod advice;
 mod audit;
 mod database;
 mod duration;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
     accounts::AccountsConfig,
+    advice::Advice,
     audit::AuditConfig,
     database::DatabaseConfig,
     error::ConfigError,

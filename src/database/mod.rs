@@ -7,6 +7,7 @@ mod connect;
 mod fault;
 mod listen;
 mod migrate;
+mod server;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
@@ -18,6 +19,7 @@ pub use self::{
     fault::{broken_constraint, is_unavailable},
     listen::Listener,
     migrate::Migrations,
+    server::Server,
 };
 
 /// The longest that a statement may take, and that a transaction may pause between two, in seconds.

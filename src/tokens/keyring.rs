@@ -133,6 +133,14 @@ impl Keyring {
         Ok(keyring)
     }
 
+    /// Whether a database has no keys yet, so that nothing is sealed there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_empty(database: &Database) -> Result<bool, DbErr> {
+        Ok(store::all(database.reader()).await?.is_empty())
+    }
+
     /// Signs an access token with the active key.
     ///
     /// # Errors
@@ -189,6 +197,15 @@ impl Keyring {
         let now = self.clock.now();
         let rows = store::all(self.database.reader()).await?;
         Ok(rows.iter().map(|row| row.info(now)).collect())
+    }
+
+    /// How many keys are not sealed under the master secret that counts.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_sealed_elsewhere(&self) -> Result<usize, DbErr> {
+        let rows = store::all(self.database.reader()).await?;
+        Ok(rows.iter().filter(|row| !self.is_sealed_now(row)).count())
     }
 
     /// Forgets the keys whose tokens nobody can still hold.

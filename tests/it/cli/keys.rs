@@ -1,4 +1,4 @@
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::fs;
 
 use serde_json::{Value, json};
 
@@ -76,11 +76,10 @@ fn a_shared_secret_is_brought_in_a_file_that_others_cannot_read() {
     let place = Place::new();
     place.run_with("users create ada", PASSWORD).done();
     place.write("shared", "a secret that a resource server shares with us\n");
-    let permit = |mode| fs::set_permissions(place.path("shared"), PermissionsExt::from_mode(mode));
-    permit(0o644).expect("it is ours");
+    place.permit("shared", 0o644);
     let refused = place.run("keys import shared --secret").failed();
     assert!(refused.contains("chmod 600"), "{refused}");
-    permit(0o600).expect("it is ours");
+    place.permit("shared", 0o600);
     let refused = place.run("keys import shared").failed();
     assert!(refused.contains("must hold a private key in PEM"), "{refused}");
     let imported = place.run("keys import shared --secret --now").done();

@@ -1,6 +1,7 @@
 //! The real binary, as an operator's shell runs it.
 
 mod commands;
+mod doctor;
 mod keys;
 mod place;
 mod serve;

@@ -69,9 +69,16 @@ impl Place {
         self
     }
 
-    /// Writes a file.
+    /// Writes a file that its owner alone can read.
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("the folder is ours");
+        self.permit(name, 0o600);
+    }
+
+    /// Gives a file other permission bits.
+    pub(crate) fn permit(&self, name: &str, mode: u32) {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions(self.path(name), permissions).expect("the file is ours");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

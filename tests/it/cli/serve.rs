@@ -22,7 +22,8 @@ fn the_first_start_makes_what_it_needs_for_its_owner_alone() {
 
 #[test]
 fn the_banner_says_where_everything_is() {
-    let place = Place::new().with("PORTCULLIS_LOG__FORMAT", "json");
+    // Hashing that is as dear as it should be, for else there would be a warning.
+    let place = Place::bare().with("PORTCULLIS_LOG__FORMAT", "json");
     let mut server = Server::start(&place, &["--listen", "127.0.0.1:0", "--data-dir", "here"]);
     server.signal("TERM");
     assert_eq!(server.exit_code(), Some(0));
@@ -119,8 +120,7 @@ fn a_taken_address_is_named_before_anything_is_made() {
 fn a_secret_that_others_can_read_is_refused() {
     let place = Place::new().with("PORTCULLIS_SECRET_FILE", "secret");
     place.write("secret", "0123456789012345678901234567890123456789");
-    fs::set_permissions(place.path("secret"), std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .expect("is ours");
+    place.permit("secret", 0o644);
     let error = place.run("--listen 127.0.0.1:0").failed();
     assert!(error.contains("chmod 600") && !error.contains("0123"), "{error}");
 }
@@ -166,4 +166,37 @@ fn a_running_server_hears_of_what_the_command_line_does() {
         let actions = &events["data"]["auditEvents"]["nodes"];
         assert_eq!(actions[1], json!({ "action": "SESSION_REVOKED", "ipAddress": null }), "{events}");
     }
+}
+
+#[test]
+fn a_server_without_the_secret_of_its_keys_does_not_start_and_makes_no_other() {
+    for place in Place::on_each_database() {
+        place.run_with("users create ada", PASSWORD).done();
+        fs::remove_file(place.path("data/secret")).expect("the first start made it");
+        let error = place.run("--listen 127.0.0.1:0").failed();
+        assert!(error.contains("sealed under a master secret that is not there"), "{error}");
+        assert!(!place.path("data/secret").exists());
+    }
+}
+
+#[test]
+fn a_secret_in_the_environment_is_warned_of_at_the_start() {
+    let place = Place::new().with("PORTCULLIS_SECRET", "a master secret of 32 bytes or more");
+    let mut server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
+    server.signal("TERM");
+    assert_eq!(server.exit_code(), Some(0));
+    let warning = server.log.iter().find(|line| line.contains("PORTCULLIS_SECRET_FILE"));
+    assert!(warning.is_some_and(|line| line.contains("WARN")), "{:#?}", server.log);
+}
+
+#[test]
+fn a_database_url_in_a_file_that_others_can_read_is_refused() {
+    let place = Place::new().with("PORTCULLIS_DATABASE__URL_FILE", "url");
+    place.write("url", "postgres://ada:geheim@127.0.0.1:1/none");
+    place.permit("url", 0o644);
+    let error = place.run("--listen 127.0.0.1:0").failed();
+    assert!(
+        error.contains("database.url_file: url is readable by others") && !error.contains("geheim"),
+        "{error}"
+    );
 }

@@ -1,6 +1,9 @@
 //! Configuration in, everything else out. The only place where things are built.
 
-use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
+mod error;
+mod secrets;
+
+use std::{num::NonZeroUsize, sync::Arc};
 
 use async_graphql::{
     ObjectType, SchemaBuilder, SubscriptionType,
@@ -8,9 +11,9 @@ use async_graphql::{
     runtime::{TokioSpawner, TokioTimer},
 };
 use aws_lc_rs::rand::SystemRandom;
-use sea_orm::DbErr;
 use tokio_util::task::TaskTracker;
 
+pub use self::{error::AppError, secrets::find as find_master_secrets};
 use crate::{
     accounts::{Accounts, graphql::AccountLoader},
     admin::Admin,
@@ -18,55 +21,16 @@ use crate::{
     changes::{Feed, FeedConfig, Revocations},
     clock::Clock,
     config::{Config, Introspection},
-    database::{ConnectError, Database},
+    database::Database,
     http::Gate,
     limits::Throttle,
-    passwords::{Cost, Hasher, InvalidCost, InvalidPolicy, Policy, StartError},
+    passwords::{Cost, Hasher, Policy},
     schema::{IdentitySchema, builder},
-    secret::{MasterSecret, MasterSecrets, Sealer, SecretError},
+    secret::{MasterSecrets, Sealer},
     sessions::Sessions,
     sign_in::SignIn,
-    tokens::{
-        Expected, KeyError, Keyring, KeyringError, KnownKeys, RefreshCodec, Schedule, SigningKey, Verifier,
-    },
+    tokens::{Expected, Keyring, KnownKeys, RefreshCodec, Schedule, SigningKey, Verifier},
 };
-
-/// Why the server does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// The master secret cannot be used.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// The folder for data cannot be made.
-    #[error("cannot make the folder {path}, which data_dir names: {source}")]
-    DataDir {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// There is no connection to the database.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The database does not answer as it should.
-    #[error("the database: {0}")]
-    Database(#[from] DbErr),
-    /// The file of `tokens.signing_key_file` cannot be used.
-    #[error("tokens.signing_key_file: {0}")]
-    SigningKey(#[from] KeyError),
-    /// The keyring does not open.
-    #[error(transparent)]
-    Keyring(#[from] KeyringError),
-    /// The cost of a hash cannot be.
-    #[error("passwords: {0}")]
-    Cost(#[from] InvalidCost),
-    /// The password policy cannot be.
-    #[error("passwords: {0}")]
-    Policy(#[from] InvalidPolicy),
-    /// The hashing threads do not start.
-    #[error("the password hasher: {0}")]
-    Hasher(#[from] StartError),
-}
 
 /// Everything that the program consists of.
 #[derive(Clone)]
@@ -106,11 +70,16 @@ impl App {
     /// # Errors
     /// Whatever of it cannot be had.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
-        let masters = master_secrets(&config)?;
+        // Before the database: who may not use it shall not have touched it.
+        let found = secrets::find(&config)?;
         let database = Database::connect(&config).await?;
         for migration in database.migrate_up().await? {
             tracing::info!(migration, "applied a migration");
         }
+        let masters = match found {
+            Some(found) => found,
+            None => secrets::make_or_find(&config, &database).await?,
+        };
         let gate = Gate { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
         let feed = Arc::new(feed(&config, &database, &gate.revocations, &clock));
         feed.catch_up().await?;
@@ -223,32 +192,6 @@ impl Ground {
             tasks: TaskTracker::new(),
         }
     }
-}
-
-fn master_secrets(config: &Config) -> Result<MasterSecrets, AppError> {
-    let other = match (&config.other_secret, &config.other_secret_file) {
-        (Some(secret), _) => Some(MasterSecret::new(secret)?),
-        (None, Some(path)) => Some(MasterSecret::read(path)?),
-        (None, None) => None,
-    };
-    Ok(MasterSecrets { current: master_secret(config)?, other })
-}
-
-/// The secret that is configured, or the one in the data folder, which is made when it is not there.
-fn master_secret(config: &Config) -> Result<MasterSecret, AppError> {
-    match (&config.secret, &config.secret_file) {
-        (Some(secret), _) => return Ok(MasterSecret::new(secret)?),
-        (None, Some(path)) => return Ok(MasterSecret::read(path)?),
-        (None, None) => {}
-    }
-    let path = config.data_dir.join("secret");
-    if path.exists() {
-        return Ok(MasterSecret::read(&path)?);
-    }
-    let failed = |source| AppError::DataDir { path: config.data_dir.clone(), source };
-    crate::database::make_private_folder(&config.data_dir).map_err(failed)?;
-    tracing::info!(path = %path.display(), "made the master secret; keep a copy of it with your backups");
-    Ok(MasterSecret::create(&path)?)
 }
 
 fn verifier(config: &Config, clock: &Clock) -> Verifier {

@@ -1,0 +1,56 @@
+use std::path::PathBuf;
+
+use sea_orm::DbErr;
+
+use crate::{
+    database::ConnectError,
+    passwords::{InvalidCost, InvalidPolicy, StartError},
+    secret::SecretError,
+    tokens::{KeyError, KeyringError},
+};
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The master secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The folder for data cannot be made.
+    #[error("cannot make the folder {path}, which data_dir names: {source}")]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Keys are sealed under a secret that is not there.
+    #[error(
+        "the signing keys of {name} are sealed under a master secret that is not there; bring it back from your \
+         backups (secret_file, or the file secret in data_dir)"
+    )]
+    SecretMissing {
+        /// The database.
+        name: String,
+    },
+    /// There is no connection to the database.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The database does not answer as it should.
+    #[error("the database: {0}")]
+    Database(#[from] DbErr),
+    /// The file of `tokens.signing_key_file` cannot be used.
+    #[error("tokens.signing_key_file: {0}")]
+    SigningKey(#[from] KeyError),
+    /// The keyring does not open.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The cost of a hash cannot be.
+    #[error("passwords: {0}")]
+    Cost(#[from] InvalidCost),
+    /// The password policy cannot be.
+    #[error("passwords: {0}")]
+    Policy(#[from] InvalidPolicy),
+    /// The hashing threads do not start.
+    #[error("the password hasher: {0}")]
+    Hasher(#[from] StartError),
+}

@@ -1,0 +1,113 @@
+use sea_orm::DbErr;
+
+use super::{files::Secret, report::Report};
+use crate::{
+    accounts::Filter,
+    app::{App, AppError},
+    cli::output::time,
+    clock::Clock,
+    config::{ADMIN_ROLE, Config},
+    database::Database,
+    tokens::{KeyInfo, KeyState, Keyring},
+};
+
+/// How far the database's clock may differ from ours before somebody should look: replicas may differ by 30 s.
+const MAX_CLOCK_DIFFERENCE_SECONDS: i64 = 5;
+
+/// Looks at the database and, where it is up to date, at what is in it.
+pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report) {
+    let name = config.shown_database();
+    if config.sqlite_file().is_some_and(|path| !path.exists()) {
+        return report.warn("database", format!("there is no {name} yet; the first start makes it"));
+    }
+    let database = match Database::connect(config).await {
+        Ok(database) => database,
+        Err(error) => return report.fail("database", error.to_string()),
+    };
+    let begun = async {
+        let is_current = is_current(&database, &name, report).await?;
+        Ok::<_, DbErr>(is_current && !Keyring::is_empty(&database).await?)
+    };
+    let is_in_use = match begun.await {
+        Ok(is_in_use) => is_in_use,
+        Err(error) => return report.fail("database", format!("{name}: {error}")),
+    };
+    match secret {
+        _ if !is_in_use => return,
+        Secret::Usable => {}
+        Secret::Absent => return report.fail("master secret", AppError::SecretMissing { name }.to_string()),
+        Secret::Unusable => return,
+    }
+    // Everything is there already, so opening the program makes nothing.
+    match Box::pin(App::open(config.clone(), Clock::system())).await {
+        Ok(app) => {
+            if let Err(error) = contents(&app, report).await {
+                report.fail("database", format!("{name}: {error}"));
+            }
+        }
+        Err(error) => report.fail("start", error.to_string()),
+    }
+}
+
+/// Which database it is; whether this release has nothing to migrate.
+async fn is_current(database: &Database, name: &str, report: &mut Report) -> Result<bool, DbErr> {
+    let server = database.server().await?;
+    if server.is_supported {
+        report.ok("database", format!("{name} ({})", server.name));
+    } else {
+        report.fail("database", format!("{} is too old; PostgreSQL 14 or later is needed", server.name));
+    }
+    if let Some(there) = server.clock {
+        let difference = (there - Clock::system().now()).num_seconds();
+        if difference.abs() > MAX_CLOCK_DIFFERENCE_SECONDS {
+            report
+                .warn("clock", format!("the database's clock differs by {difference} s; let both keep time"));
+        }
+    }
+    let pending = database.migrations().await?.pending;
+    match pending.len() {
+        0 => report.ok("migrations", "the database is up to date"),
+        count => report.warn("migrations", format!("{count} are pending; the next start applies them")),
+    }
+    Ok(pending.is_empty())
+}
+
+/// The keys and the accounts.
+async fn contents(app: &App, report: &mut Report) -> Result<(), DbErr> {
+    keys(&app.keyring.list().await?, report);
+    match app.keyring.count_sealed_elsewhere().await? {
+        0 => {}
+        count => {
+            let text =
+                format!("{count} are sealed under the other master secret; run `portcullis keys rewrap`");
+            report.warn("signing keys", text);
+        }
+    }
+    if app.keyring.is_rotation_due().await? {
+        report.warn("signing keys", "the next one is due; a running server makes it within a minute");
+    }
+    let admins = Filter { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), search: None };
+    match app.accounts.count(&admins).await? {
+        0 => report.warn(
+            "administrators",
+            "nobody can administer; make somebody: `portcullis users create NAME --role admin`",
+        ),
+        count => report.ok("administrators", format!("{count} who can sign in")),
+    }
+    Ok(())
+}
+
+fn keys(keys: &[KeyInfo], report: &mut Report) {
+    for key in keys {
+        let (kid, algorithm) = (&key.kid, &key.algorithm);
+        match key.state {
+            KeyState::Active { active_from, .. } => {
+                report.ok("signing keys", format!("{kid} ({algorithm}) signs since {}", time(active_from)));
+            }
+            KeyState::Next { active_from } => {
+                report.ok("signing keys", format!("{kid} ({algorithm}) signs from {} on", time(active_from)));
+            }
+            KeyState::Retired { .. } | KeyState::Withdrawn { .. } | KeyState::Revoked { .. } => {}
+        }
+    }
+}

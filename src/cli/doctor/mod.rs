@@ -1,0 +1,51 @@
+//! `portcullis doctor`: looks at everything that the server stands on, and changes nothing.
+
+mod database;
+mod files;
+mod report;
+
+use std::io::Write;
+
+use clap::Args;
+
+use self::report::Report;
+use super::{error::CliError, log, open::block_on, output::Format, settings::Settings};
+use crate::config::Loaded;
+
+#[derive(Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Doctor {
+    /// Prints what was found; fails when something is wrong that keeps the server from starting, or from being
+    /// safe.
+    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+        let mut report = Report::default();
+        match settings.load() {
+            Ok(loaded) => {
+                log::start_for_command(&loaded)?;
+                examine(&loaded, &mut report)?;
+            }
+            Err(error) => report.fail("configuration", error.to_string()),
+        }
+        report.write(&self.format, out)
+    }
+}
+
+fn examine(loaded: &Loaded, report: &mut Report) -> Result<(), CliError> {
+    let config = &loaded.config;
+    let advice = loaded.advice();
+    if advice.is_empty() {
+        report.ok("configuration", "every value is possible, and none is dangerous");
+    }
+    for advice in advice {
+        report.warn(advice.key, advice.text);
+    }
+    let secret = files::examine(config, report);
+    block_on(async {
+        database::examine(config, secret, report).await;
+        Ok(())
+    })
+}

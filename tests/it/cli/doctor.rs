@@ -1,0 +1,100 @@
+use std::fs;
+
+use serde_json::Value;
+
+use super::place::{PASSWORD, Place};
+
+/// What the doctor finds about a subject: how bad, and what.
+fn found(place: &Place, subject: &str) -> Vec<(String, String)> {
+    let printed = place.run("doctor --json");
+    let report: Value = serde_json::from_str(&printed.out).expect("one JSON document");
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let rows = report.as_array().expect("a list").iter().filter(|row| row["subject"] == subject);
+    rows.map(|row| (text(&row["level"]), text(&row["text"]))).collect()
+}
+
+/// Says that the doctor finds one thing about a subject.
+#[track_caller]
+fn assert_found(place: &Place, subject: &str, level: &str, part: &str) {
+    let found = found(place, subject);
+    let is_there = found.iter().any(|(found, text)| found == level && text.contains(part));
+    assert!(is_there, "{level} {part:?} of {subject} is not in {found:?}");
+}
+
+#[test]
+fn a_healthy_server_gets_nothing_but_ok() {
+    for place in Place::on_each_database() {
+        let place =
+            place.with("PORTCULLIS_PASSWORDS__MEMORY_KIB", "").with("PORTCULLIS_PASSWORDS__ITERATIONS", "");
+        // What the environment holds of the test's database is no secret.
+        place.run_with("users create root --role admin", PASSWORD).done();
+        let report = place.run("doctor").done();
+        let levels: Vec<&str> = report.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+        assert!(levels.len() >= 6 && levels.iter().all(|level| *level == "ok"), "{report}");
+        assert!(report.contains("1 who can sign in") && report.contains("(EdDSA) signs since"), "{report}");
+    }
+}
+
+#[test]
+fn the_doctor_makes_nothing() {
+    let place = Place::new();
+    let report = place.run("doctor").done();
+    assert!(report.contains("there is no data/portcullis.db yet; the first start makes it"), "{report}");
+    assert!(!place.path("data").exists());
+    for place in Place::on_each_database() {
+        place.run("migrate up").done();
+        place.run("migrate down --yes").done();
+        assert_found(&place, "migrations", "warn", "1 are pending; the next start applies them");
+        assert!(place.run("migrate status").done().contains("pending"));
+        place.run("migrate up").done();
+        place.run("doctor").done();
+        assert!(!place.path("data/secret").exists(), "no key is there, so no secret is missing");
+    }
+}
+
+#[test]
+fn what_is_dangerous_is_told_with_what_to_do() {
+    let place = Place::new();
+    place.run_with("users create ada", PASSWORD).done();
+    assert_found(&place, "passwords.memory_kib", "warn", "less than OWASP asks for");
+    assert_found(&place, "administrators", "warn", "portcullis users create NAME --role admin");
+    place.permit("data/portcullis.db", 0o644);
+    assert_found(&place, "files", "warn", "others may look into data/portcullis.db (mode 644)");
+
+    let secret = fs::read_to_string(place.path("data/secret")).expect("the first start made it");
+    let place = place.with("PORTCULLIS_SECRET", "another master secret of 32 bytes or more");
+    assert_found(&place, "start", "fail", "sealed under another master secret");
+    let place = place.with("PORTCULLIS_OTHER_SECRET", secret.trim());
+    assert_found(&place, "signing keys", "warn", "1 are sealed under the other master secret");
+    assert_found(&place, "other_secret", "warn", "portcullis keys rewrap");
+    assert_found(&place, "secret", "warn", "name that in PORTCULLIS_SECRET_FILE");
+    let place = place
+        .with("PORTCULLIS_LIMITS__ENABLED", "false")
+        .with("PORTCULLIS_TOKENS__ACCESS_TTL", "2h")
+        .with("PORTCULLIS_HTTP__PUBLIC_URL", "https://id.example.com");
+    assert_found(&place, "limits.enabled", "warn", "nothing slows down who guesses");
+    assert_found(&place, "tokens.access_ttl", "warn", "an hour is long enough");
+    assert_found(&place, "http.trusted_proxies", "warn", "all clients count as one address");
+}
+
+#[test]
+fn what_keeps_a_server_from_starting_fails() {
+    let place = Place::new();
+    place.run_with("users create ada", PASSWORD).done();
+    place.permit("data/secret", 0o644);
+    assert_found(&place, "master secret", "fail", "chmod 600 data/secret");
+    fs::remove_file(place.path("data/secret")).expect("it is ours");
+    assert_found(&place, "master secret", "fail", "bring it back from your backups");
+    let place = place.with("PORTCULLIS_SECRET", "short");
+    assert_found(&place, "configuration", "fail", "secret must have at least 32 bytes");
+    let error = place.run("doctor").failed();
+    assert!(error.ends_with("error: one check failed\n"), "{error}");
+    let place = Place::new().with("DATABASE_URL", "postgres://ada:geheim@127.0.0.1:1/none");
+    assert_found(&place, "database.url", "warn", "PORTCULLIS_DATABASE__URL_FILE");
+    assert_found(
+        &place,
+        "database",
+        "fail",
+        "cannot open the database postgres://ada:********@127.0.0.1:1/none",
+    );
+}
