@@ -9,6 +9,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
+use tokio::sync::Semaphore;
 
 use crate::{
     app::App,
@@ -17,8 +18,8 @@ use crate::{
     config::Config,
     database::Database,
     http::{
-        Endpoint, Proxies, alive, discovery, graphql, jwks, method_not_allowed, not_found, playground,
-        playground_asset, ready, trace,
+        Endpoint, IsBehindTls, Proxies, alive, any_origin, discovery, graphql, harden, jwks, listed_origins,
+        method_not_allowed, not_found, playground, playground_asset, ready, trace,
     },
     sign_in::graphql::PASSWORD_FIELDS,
     tokens::Keyring,
@@ -60,6 +61,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         http: app.config.http.clone(),
         graphql: app.config.graphql.clone(),
         password_fields: &PASSWORD_FIELDS,
+        permits: Arc::new(Semaphore::new(app.config.http.max_concurrent_requests)),
         tasks: app.tasks.clone(),
     });
     let state = State {
@@ -68,26 +70,35 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         feed: Arc::clone(&app.feed),
         keyring: Arc::clone(&app.keyring),
     };
-    let mut routes = Router::new()
+    // Each part with CORS answers unknown methods itself, for a preflight is one.
+    let known = Router::new()
         .route("/.well-known/jwks.json", get(jwks))
         .route("/.well-known/openid-configuration", get(discovery))
         .route("/.well-known/oauth-authorization-server", get(discovery))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(any_origin());
+    let mut api = Router::new()
+        .route("/graphql", post(graphql::<E>).get(graphql::<E>).with_state(endpoint))
+        .method_not_allowed_fallback(method_not_allowed);
+    if !app.config.http.cors_origins.is_empty() {
+        api = api.layer(listed_origins(&app.config.http));
+    }
+    let mut routes = Router::new()
+        .merge(known)
+        .merge(api)
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
-        .with_state(state)
-        .route("/graphql", post(graphql::<E>).get(graphql::<E>).with_state(endpoint));
+        .with_state(state);
     if app.config.graphql.playground {
         routes = routes
             .route("/", get(playground))
             .route("/playground.js", get(playground_asset))
             .route("/playground.css", get(playground_asset));
     }
-    routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn_with_state::<
-        _,
-        Clock,
-        _,
-    >(
-        app.clock.clone(),
-        trace,
-    ))
+    let is_behind_tls = IsBehindTls(app.config.http.is_behind_tls());
+    routes
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state::<_, Clock, _>(app.clock.clone(), trace))
+        .layer(from_fn_with_state(is_behind_tls, harden))
 }

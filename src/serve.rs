@@ -1,43 +1,32 @@
 //! The program at work: requests in front, background tasks behind.
 
-use std::{io, net::SocketAddr};
-
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, worker};
+use crate::{app::App, config::Cookies, http::answer_connections, worker};
 
-/// Answers requests with a [`router`](crate::router::router) until `stop` is cancelled; then finishes what is in flight, for as long as
-/// `http.shutdown_grace` allows.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    app: &App,
-    router: Router,
-    listener: TcpListener,
-    stop: CancellationToken,
-) -> io::Result<()> {
+/// Answers requests with a [`router`](crate::router::router) until `stop` is cancelled; then finishes what is
+/// in flight, for as long as `http.shutdown_grace` allows.
+pub async fn serve(app: &App, router: Router, listener: TcpListener, stop: CancellationToken) {
+    let config = &app.config.http;
+    if config.cookies == Cookies::Plain {
+        tracing::warn!(
+            "http.cookies is plain: browsers send refresh tokens without TLS as well, and pages of other ports \
+             of this machine can replace them; this is for development only"
+        );
+    }
     worker::start(app, &stop);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let grace = app.config.http.shutdown_grace;
     let overdue = async {
         stop.cancelled().await;
-        tokio::time::sleep(grace).await;
+        tokio::time::sleep(config.shutdown_grace).await;
     };
-    let served = tokio::select! {
-        served = server => served,
-        () = overdue => {
-            tracing::warn!("requests were cut off after http.shutdown_grace");
-            Ok(())
-        }
-    };
-    stop.cancel();
+    tokio::select! {
+        () = answer_connections(listener, router, config, &stop) => {}
+        () = overdue => tracing::warn!("requests were cut off after http.shutdown_grace"),
+    }
     app.tasks.close();
-    if tokio::time::timeout(grace, app.tasks.wait()).await.is_err() {
+    if tokio::time::timeout(config.shutdown_grace, app.tasks.wait()).await.is_err() {
         tracing::warn!("operations were cut off after http.shutdown_grace");
     }
-    served
 }

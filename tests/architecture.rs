@@ -1,4 +1,4 @@
-//! The import rules of the house, read from the sources.
+//! The import rules of the house, read from the sources; and that the threat model points at tests that exist.
 //!
 //! A module imports lower ranks only. One exception: the schema is a graph, so a capability's `graphql.rs`
 //! may import any service and any other `graphql.rs`, and only `schema.rs` and its like import it. Only a
@@ -104,6 +104,26 @@ fn no_file_is_a_drawer() {
         .filter(|file| ["util", "common", "helper"].iter().any(|word| file.to_string_lossy().contains(word)))
         .collect();
     assert!(drawers.is_empty(), "{drawers:?}");
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let page = fs::read_to_string("SECURITY.md").expect("tests run at the root of the crate");
+    let names: Vec<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|code| code.contains("::") && !code.contains(' '))
+        .collect();
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.starts_with("portcullis::")).collect();
+    assert!(names.len() > 30, "the page is read");
+    let is_there = |name: &&str| {
+        let (module, test) = name.rsplit_once("::").expect("it was looked for");
+        let file = format!("tests/it/{}.rs", module.replace("::", "/"));
+        fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("fn {test}()")))
+    };
+    let missing: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 fn imports() -> Vec<Import> {

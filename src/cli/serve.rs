@@ -39,7 +39,8 @@ async fn serve_until_stopped(loaded: Loaded) -> Result<(), CliError> {
     let work = async {
         let app = App::open(loaded.config, Clock::system()).await?;
         tracing::info!("{banner}");
-        serve(&app, router(&app, app.schema()), listener, stop.clone()).await.map_err(CliError::Server)
+        serve(&app, router(&app, app.schema()), listener, stop.clone()).await;
+        Ok(())
     };
     let insist = async {
         let signal = signals.next().await;

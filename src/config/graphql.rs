@@ -24,6 +24,10 @@ pub struct GraphqlConfig {
     pub max_fields: usize,
     /// The most fields that an operation may answer with, a list counted by the size of its page.
     pub max_complexity: usize,
+    /// The most items of a list in the arguments or the variables.
+    pub max_list_items: usize,
+    /// The most operations in a batch; at 1 there are no batches.
+    pub max_batch: usize,
 }
 
 /// Who may ask for the schema.
@@ -50,6 +54,8 @@ impl Default for GraphqlConfig {
             max_directives: 50,
             max_fields: 500,
             max_complexity: 10_000,
+            max_list_items: 200,
+            max_batch: 1,
         }
     }
 }
@@ -62,9 +68,11 @@ impl GraphqlConfig {
             (self.max_root_fields, "graphql.max_root_fields"),
             (self.max_fields, "graphql.max_fields"),
             (self.max_complexity, "graphql.max_complexity"),
+            (self.max_list_items, "graphql.max_list_items"),
         ] {
             require(limit >= 1, key, "must be at least 1")?;
         }
+        require((1..=100).contains(&self.max_batch), "graphql.max_batch", "must be between 1 and 100")?;
         // The executor recurses with the document; deeper ones could exhaust its stack.
         require(self.max_depth <= 30, "graphql.max_depth", "must be at most 30")
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Impossible, require, require_between};
 
-/// `[http]`: the listener and what stands before it.
+/// `[http]`: the listener, what stands before it, and how much of it one may use.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {
@@ -16,14 +16,42 @@ pub struct HttpConfig {
     pub public_url: Option<String>,
     /// The proxies whose `X-Forwarded-For` is believed, as addresses or networks in CIDR notation.
     pub trusted_proxies: Vec<IpNet>,
+    /// The origins of other sites whose pages may use the API, with cookies.
+    pub cors_origins: Vec<String>,
+    /// How refresh tokens are kept in browsers.
+    pub cookies: Cookies,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// The most operations that are executed at once.
+    pub max_concurrent_requests: usize,
+    /// The most connections that are open at once.
+    pub max_connections: usize,
+    /// The most of them from one address (IPv6: from one /64), but for trusted proxies.
+    pub max_connections_per_address: usize,
+    /// How long the headers of a request may take to arrive.
+    #[serde(with = "super::duration")]
+    pub header_timeout: Duration,
     /// How long a request may take.
     #[serde(with = "super::duration")]
     pub request_timeout: Duration,
+    /// How long a connection may lie idle, or its client leave an answer unread.
+    #[serde(with = "super::duration")]
+    pub idle_timeout: Duration,
     /// How long requests in flight may go on when the server stops.
     #[serde(with = "super::duration")]
     pub shutdown_grace: Duration,
+}
+
+/// How refresh tokens are kept in browsers, for who asks for cookie delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cookies {
+    /// In a cookie that browsers send over TLS only, and keep for this host alone.
+    Secure,
+    /// In one that they send without TLS too. For development on the own machine.
+    Plain,
+    /// Not at all.
+    Off,
 }
 
 impl Default for HttpConfig {
@@ -32,8 +60,16 @@ impl Default for HttpConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 4000)),
             public_url: None,
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
+            cookies: Cookies::Secure,
             max_body_bytes: 256 * 1024,
+            max_concurrent_requests: 1024,
+            max_connections: 4096,
+            max_connections_per_address: 256,
+            header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
+            // Load balancers keep idle connections for a minute, and must be the first to close them.
+            idle_timeout: Duration::from_secs(75),
             shutdown_grace: Duration::from_secs(30),
         }
     }
@@ -41,13 +77,8 @@ impl Default for HttpConfig {
 
 impl HttpConfig {
     pub(super) fn check(&self) -> Result<(), Impossible> {
-        let is_origin = |url: &String| {
-            url.strip_prefix("https://")
-                .or_else(|| url.strip_prefix("http://"))
-                .is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ']))
-        };
         require(
-            self.public_url.as_ref().is_none_or(is_origin),
+            self.public_url.as_deref().is_none_or(is_origin),
             "http.public_url",
             "must be http:// or https:// and a host, with no path and no slash at its end",
         )?;
@@ -56,9 +87,59 @@ impl HttpConfig {
             "http.max_body_bytes",
             "must be between 1024 and 67108864",
         )?;
-        let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
+        for (limit, key) in [
+            (self.max_concurrent_requests, "http.max_concurrent_requests"),
+            (self.max_connections, "http.max_connections"),
+            (self.max_connections_per_address, "http.max_connections_per_address"),
+        ] {
+            require(limit >= 1, key, "must be at least 1")?;
+        }
+        let (moment, second, hour) =
+            (Duration::from_millis(100), Duration::from_secs(1), Duration::from_hours(1));
+        require_between(self.header_timeout, moment, hour, "http.header_timeout")?;
         require_between(self.request_timeout, second, hour, "http.request_timeout")?;
-        require_between(self.shutdown_grace, Duration::ZERO, hour, "http.shutdown_grace")
+        require_between(self.idle_timeout, moment, hour, "http.idle_timeout")?;
+        require_between(self.shutdown_grace, Duration::ZERO, hour, "http.shutdown_grace")?;
+        self.check_origins()?;
+        self.check_cookies()
+    }
+
+    fn check_origins(&self) -> Result<(), Impossible> {
+        const KEY: &str = "http.cors_origins";
+        let has = |name: &str| self.cors_origins.iter().any(|origin| origin == name);
+        require(
+            !has("*"),
+            KEY,
+            "cannot hold \"*\": any page could then act as whoever visits it; list each origin",
+        )?;
+        require(
+            !has("null"),
+            KEY,
+            "cannot hold \"null\": sandboxed frames and local files of anybody send it",
+        )?;
+        require(
+            self.cors_origins.iter().all(|origin| is_origin(origin) && is_as_browsers_write_it(origin)),
+            KEY,
+            "must be origins as browsers write them, such as https://app.example.com: in lower case, with no \
+             path and no slash at the end, and with a port only where it is not the scheme's own",
+        )
+    }
+
+    /// A refresh token must not cross a network in the clear.
+    fn check_cookies(&self) -> Result<(), Impossible> {
+        let is_local = self.listen.ip().to_canonical().is_loopback();
+        require(
+            self.cookies == Cookies::Off || is_local || self.is_behind_tls(),
+            "http.listen",
+            "is an address that other machines reach, and nothing says that TLS stands before it: set \
+             http.public_url to the https:// URL that clients call, or http.cookies to off",
+        )?;
+        require(
+            self.cookies != Cookies::Plain || (is_local && !self.is_behind_tls()),
+            "http.cookies",
+            "can be plain only for development: where http.listen is a loopback address and \
+             http.public_url does not start with https://",
+        )
     }
 
     /// The URL under which clients reach the server, without a slash at its end.
@@ -66,4 +147,25 @@ impl HttpConfig {
     pub fn public_url(&self) -> String {
         self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
     }
+
+    /// Whether clients reach the server through TLS, which a proxy before it ends.
+    #[must_use]
+    pub fn is_behind_tls(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+/// Whether a text is a scheme and a host, with nothing behind.
+fn is_origin(text: &str) -> bool {
+    text.strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ']))
+}
+
+/// Whether an origin is spelled as in the `Origin` header (RFC 6454 §6.2); another would never match.
+fn is_as_browsers_write_it(origin: &str) -> bool {
+    let own_port = if origin.starts_with("https:") { ":443" } else { ":80" };
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_:/[]".contains(&byte);
+    origin.bytes().all(is_plain) && !origin.ends_with(own_port) && !origin.ends_with(':')
 }

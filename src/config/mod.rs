@@ -32,7 +32,7 @@ pub use self::{
     database::DatabaseConfig,
     error::ConfigError,
     graphql::{GraphqlConfig, Introspection},
-    http::HttpConfig,
+    http::{Cookies, HttpConfig},
     limits::{Ladder, LimitsConfig},
     load::{Flag, Loaded, Origin, load},
     log::{LogConfig, LogFormat},

@@ -1,3 +1,5 @@
+use std::convert::Infallible;
+
 use async_graphql::{
     Positioned, Value, Variables,
     parser::types::{ExecutableDocument, Field, Selection, SelectionSet},
@@ -35,29 +37,20 @@ impl<'a> Census<'a> {
         let mut census = Self { document, limits, aliases: 0, directives: 0, fields: 0 };
         for fragment in document.fragments.values() {
             census.count_definition(&fragment.node.selection_set.node)?;
+            census.limit_arguments(&fragment.node.selection_set.node)?;
         }
         for (_, operation) in document.operations.iter() {
             census.count(&operation.node.selection_set.node, 1, 0)?;
+            census.limit_arguments(&operation.node.selection_set.node)?;
         }
         Ok(census)
     }
 
-    /// Holds what an operation could answer with against the limit.
-    ///
-    /// # Errors
-    /// When it exceeds `graphql.max_complexity`.
-    pub(super) fn limit_cost(&self, selections: &SelectionSet, variables: &Variables) -> Result<(), Failure> {
-        let most = self.limits.max_complexity;
-        if self.cost(selections, variables) > most {
-            return Err(Failure::limit("graphql.max_complexity", most));
-        }
-        Ok(())
-    }
-
-    /// How many fields the answer can have. The items of a list count as often as the page is long.
-    fn cost(&self, selections: &SelectionSet, variables: &Variables) -> usize {
+    /// How many fields the answer can have, besides `other` ones. The items of a list count as often as the
+    /// page is long.
+    pub(super) fn cost(&self, selections: &SelectionSet, variables: &Variables, other: usize) -> usize {
         let of = |selection: &Positioned<Selection>| {
-            let inner = self.inside(&selection.node).map_or(0, |inner| self.cost(inner, variables));
+            let inner = self.inside(&selection.node).map_or(0, |inner| self.cost(inner, variables, 0));
             match &selection.node {
                 Selection::Field(field) => {
                     let items = items(&field.node, variables).unwrap_or_else(|| {
@@ -68,7 +61,7 @@ impl<'a> Census<'a> {
                 _ => inner,
             }
         };
-        selections.items.iter().map(of).fold(0, usize::saturating_add)
+        selections.items.iter().map(of).fold(other, usize::saturating_add)
     }
 
     /// Counts the selections of a fragment where it is defined, whether or not anything spreads it, for
@@ -117,6 +110,28 @@ impl<'a> Census<'a> {
         Ok(())
     }
 
+    /// Holds the lists in arguments against the limit, each where it stands. Called when the other limits
+    /// have shown that there is an end to the selections.
+    fn limit_arguments(&self, selections: &SelectionSet) -> Result<(), Failure> {
+        for selection in selections.items.iter().map(|selection| &selection.node) {
+            let of_field = match selection {
+                Selection::Field(field) => field.node.arguments.as_slice(),
+                _ => &[],
+            };
+            let of_directives = selection.directives().iter().flat_map(|directive| &directive.node.arguments);
+            for (_, value) in of_field.iter().chain(of_directives) {
+                let value = value.node.clone().into_const_with(|_| Ok::<_, Infallible>(Value::Null));
+                limit_lists(value.as_ref().ok(), self.limits.max_list_items)?;
+            }
+            if !matches!(selection, Selection::FragmentSpread(_))
+                && let Some(inner) = self.inside(selection)
+            {
+                self.limit_arguments(inner)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether these are the fields of a connection.
     fn is_page(&self, selections: &SelectionSet) -> bool {
         selections.items.iter().any(|selection| match &selection.node {
@@ -148,6 +163,28 @@ impl<'a> Census<'a> {
             }
         }
     }
+}
+
+/// Holds every list in these values against the limit.
+///
+/// # Errors
+/// When one exceeds `graphql.max_list_items`.
+pub(super) fn limit_lists<'a>(
+    values: impl IntoIterator<Item = &'a Value>,
+    most: usize,
+) -> Result<(), Failure> {
+    let mut pending: Vec<&Value> = values.into_iter().collect();
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::List(items) if items.len() > most => {
+                return Err(Failure::limit("graphql.max_list_items", most));
+            }
+            Value::List(items) => pending.extend(items),
+            Value::Object(fields) => pending.extend(fields.values()),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// How many items a field answers with, where its arguments say so: Relay's `first` and `last`, and a list

@@ -2,11 +2,17 @@ use async_graphql::{
     Request, Value as ConstValue, Variables,
     parser::{
         parse_query,
-        types::{BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+        types::{
+            BaseType, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType,
+        },
     },
 };
 
-use super::{Code, Failure, census::Census, shape::Shape};
+use super::{
+    Code, Failure,
+    census::{Census, limit_lists},
+    shape::Shape,
+};
 use crate::config::GraphqlConfig;
 
 /// What a request asks for.
@@ -18,8 +24,16 @@ pub struct Prepared {
     pub introspects: bool,
 }
 
+/// What the operations of one request come to so far; those of a batch are counted together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    complexity: usize,
+    root_fields: usize,
+    password_fields: usize,
+}
+
 /// Parses the document of a request and holds it against the limits. `password_fields` are the mutations
-/// that check a password: an operation may hold one of them, so that each guess is a request of its own.
+/// that check a password: a request may hold one of them, so that each guess is a request of its own.
 ///
 /// # Errors
 /// `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` when there is no such operation, or
@@ -28,28 +42,44 @@ pub fn prepare(
     request: &mut Request,
     limits: &GraphqlConfig,
     password_fields: &[&str],
+    tally: &mut Tally,
 ) -> Result<Prepared, Failure> {
     let mut document = parse(&request.query, limits.max_tokens)?;
     let census = Census::take(&document, limits)?;
     let operation = operation(&document, request.operation_name.as_deref())?;
     coerce_variables(operation, &mut request.variables)?;
-    census.limit_cost(&operation.selection_set.node, &request.variables)?;
+    limit_lists(request.variables.values(), limits.max_list_items)?;
     let root = census.root_fields(&operation.selection_set.node);
-    if root.len() > limits.max_root_fields {
-        return Err(Failure::limit("graphql.max_root_fields", limits.max_root_fields));
-    }
+    tally.complexity = census.cost(&operation.selection_set.node, &request.variables, tally.complexity);
+    tally.root_fields += root.len();
     if operation.ty == OperationType::Mutation {
-        let guesses = root.iter().filter(|field| password_fields.contains(&field.name.node.as_str()));
-        if guesses.count() > 1 {
-            let message = "An operation may hold only one field that checks a password.";
-            return Err(Failure::new(Code::LimitExceeded, message));
-        }
+        let is_guess = |field: &&&Field| password_fields.contains(&field.name.node.as_str());
+        tally.password_fields += root.iter().filter(is_guess).count();
     }
+    tally.check(limits)?;
     let introspects = root.iter().any(|field| ["__schema", "__type"].contains(&field.name.node.as_str()));
     let prepared = Prepared { kind: operation.ty, introspects };
     withdraw_list_defaults(&mut document, &request.variables);
     request.set_parsed_query(document);
     Ok(prepared)
+}
+
+impl Tally {
+    fn check(&self, limits: &GraphqlConfig) -> Result<(), Failure> {
+        for (count, most, name) in [
+            (self.complexity, limits.max_complexity, "graphql.max_complexity"),
+            (self.root_fields, limits.max_root_fields, "graphql.max_root_fields"),
+        ] {
+            if count > most {
+                return Err(Failure::limit(name, most));
+            }
+        }
+        if self.password_fields > 1 {
+            let message = "A request may hold only one field that checks a password.";
+            return Err(Failure::new(Code::LimitExceeded, message));
+        }
+        Ok(())
+    }
 }
 
 /// The validation panics at the default of a variable that is a list of an unknown type (async-graphql

@@ -35,7 +35,7 @@ pub use self::{
 pub use self::{
     connection::{Direction, List, Page, PageInfo},
     date_time::DateTime,
-    document::{Prepared, prepare},
+    document::{Prepared, Tally, prepare},
     id::{expect_id, node_id},
     user_error::{UserError, UserErrorCode},
 };

@@ -10,12 +10,15 @@ use serde_json::{Value, json};
 
 use crate::{config::Config, tokens::Keyring};
 
-/// How long others may keep what they read here.
-const CACHEABLE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "public, max-age=300")];
+/// How long others may keep what they read here, and that pages of any site may.
+const PUBLIC: [(HeaderName, &str); 2] = [
+    (CACHE_CONTROL, "public, max-age=300"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+];
 
 /// `/.well-known/jwks.json`: the keys that verify access tokens (RFC 7517 §5).
 pub async fn jwks(State(keyring): State<Arc<Keyring>>) -> impl IntoResponse {
-    (CACHEABLE, Json(keyring.jwks()))
+    (PUBLIC, Json(keyring.jwks()))
 }
 
 /// `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: where things are
@@ -24,7 +27,7 @@ pub async fn discovery(
     State(config): State<Arc<Config>>,
     State(keyring): State<Arc<Keyring>>,
 ) -> impl IntoResponse {
-    (CACHEABLE, Json(document(&config, &keyring)))
+    (PUBLIC, Json(document(&config, &keyring)))
 }
 
 fn document(config: &Config, keyring: &Keyring) -> Value {

@@ -1,31 +1,31 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use async_graphql::{Executor, Request as Operation, parser::types::OperationType};
+use async_graphql::{
+    Executor, Request as Operation, Response as Answer, ServerError, parser::types::OperationType,
+};
 use axum::{
     Extension,
-    body::{Body, to_bytes},
-    extract::{ConnectInfo, Query, Request, State},
-    http::{HeaderMap, Method, StatusCode, Uri, request::Parts},
+    body::Body,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderValue, StatusCode, header::ALLOW, request::Parts},
     response::Response,
 };
-use serde::Deserialize;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::{
     Gate, Proxies, RequestId, cookie,
-    media::{Media, is_json},
+    media::Media,
+    origin,
+    request::{self, Asked, Refusal, is_safe},
     respond,
 };
 use crate::{
     config::{GraphqlConfig, HttpConfig, Introspection},
-    graphql::{Code, Failure, VoidSession, prepare},
+    graphql::{Code, Failure, Tally, VoidSession, prepare},
     tokens::Caller,
 };
-
-/// A header with which a POST that is not JSON shows that no form has sent it, as Apollo clients do.
-const PREFLIGHT_HEADERS: [&str; 3] =
-    ["x-apollo-operation-name", "apollo-require-preflight", "x-requested-with"];
 
 /// GraphQL over HTTP, before any executor.
 pub struct Endpoint<E> {
@@ -39,14 +39,13 @@ pub struct Endpoint<E> {
     pub http: HttpConfig,
     /// Limits of the operation.
     pub graphql: GraphqlConfig,
-    /// The mutations that check a password, of which an operation may hold one.
+    /// The mutations that check a password, of which a request may hold one.
     pub password_fields: &'static [&'static str],
+    /// One for each request that may be executed at once.
+    pub permits: Arc<Semaphore>,
     /// Where operations run, so that one that has begun goes on when its client hangs up.
     pub tasks: TaskTracker,
 }
-
-/// A request that does not reach the executor, and its status.
-struct Refusal(StatusCode, Failure);
 
 /// Answers a GraphQL request.
 pub async fn graphql<E: Executor>(
@@ -61,77 +60,77 @@ pub async fn graphql<E: Executor>(
         let failure = Failure::bad_input(message);
         return respond::failure(failure, StatusCode::NOT_ACCEPTABLE, Media::Json, &request_id);
     };
-    let mut operation = match endpoint.read(&parts, body).await {
-        Ok(operation) => operation,
-        Err(Refusal(status, failure)) => return respond::failure(failure, status, media, &request_id),
-    };
-    let refuse = |failure| {
-        let status = match media {
-            Media::Json => StatusCode::OK,
-            Media::GraphqlResponse => StatusCode::BAD_REQUEST,
-        };
-        respond::failure(failure, status, media, &request_id)
-    };
-    let prepared = match prepare(&mut operation, &endpoint.graphql, endpoint.password_fields) {
-        Ok(prepared) => prepared,
-        Err(failure) => return refuse(failure),
-    };
-    if is_safe(&parts.method) && prepared.kind != OperationType::Query {
-        return respond::only_post(media, &request_id);
-    }
-    let caller = endpoint.gate.caller(&parts.headers);
-    if prepared.introspects
-        && let Err(failure) = endpoint.allow_introspection(&caller)
-    {
-        return refuse(failure);
-    }
-    let void = VoidSession(endpoint.gate.void_session(&parts.headers, &caller));
-    let operation = operation
-        .data(caller)
-        .data(void)
-        .data(endpoint.proxies.client(peer, &parts.headers))
-        .data(cookie::read_refresh_cookie(&parts.headers));
-    let executor = endpoint.executor.clone();
-    let execution = async move { executor.execute(operation).await }.in_current_span();
-    match tokio::time::timeout(endpoint.http.request_timeout, endpoint.tasks.spawn(execution)).await {
-        Ok(Ok(answer)) => respond::answer(answer, media, &request_id),
-        Ok(Err(_)) => {
-            tracing::error!("an operation panicked");
-            respond::failure(Failure::masked(), StatusCode::INTERNAL_SERVER_ERROR, media, &request_id)
-        }
-        Err(_) => {
-            tracing::warn!("the request took longer than http.request_timeout");
-            let failure = Failure::unavailable(Duration::from_secs(1));
-            respond::failure(failure, StatusCode::SERVICE_UNAVAILABLE, media, &request_id)
+    match endpoint.answer(peer, &parts, body).await {
+        Ok(Answers::One(answer)) => respond::answer(answer, media, &request_id),
+        Ok(Answers::Batch(answers)) => respond::batch(answers, media, &request_id),
+        Err(Refusal(status, failure)) => {
+            let mut response = respond::failure(failure, status, media, &request_id);
+            if status == StatusCode::METHOD_NOT_ALLOWED {
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            }
+            response
         }
     }
 }
 
-/// GET and HEAD change nothing (RFC 9110 §9.2.1).
-fn is_safe(method: &Method) -> bool {
-    [Method::GET, Method::HEAD].contains(method)
+/// What a request is answered with.
+enum Answers {
+    One(Answer),
+    Batch(Vec<Answer>),
 }
 
-impl<E> Endpoint<E> {
-    async fn read(&self, parts: &Parts, body: Body) -> Result<Operation, Refusal> {
-        let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message));
-        if is_safe(&parts.method) {
-            return required(from_query_string(&parts.uri).map_err(bad)?);
+impl<E: Executor> Endpoint<E> {
+    async fn answer(&self, peer: SocketAddr, parts: &Parts, body: Body) -> Result<Answers, Refusal> {
+        let Asked { operations, is_batch } =
+            request::read(parts, body, &self.http, self.graphql.max_batch).await?;
+        let caller = self.gate.caller(&parts.headers);
+        let mut operations = self.prepare(operations, is_batch, parts, &caller)?;
+        self.introduce(&mut operations, peer, parts, &caller)?;
+        let mut answers = self.execute(operations).await?;
+        match answers.pop() {
+            Some(answer) if !is_batch => Ok(Answers::One(answer)),
+            last => Ok(Answers::Batch(answers.into_iter().chain(last).collect())),
         }
-        refuse_forgery(&parts.headers)?;
-        let most = self.http.max_body_bytes;
-        let deadline = tokio::time::timeout(self.http.request_timeout, to_bytes(body, most)).await;
-        let body = deadline
-            .map_err(|_| {
-                Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
-            })?
-            .map_err(|error| too_large_or_broken(&error, most))?;
-        // Serde would take a list of the members' values as well.
-        if body.trim_ascii_start().first() != Some(&b'{') {
-            return Err(bad("The body is not a GraphQL request: it must be a JSON object.".to_owned()));
+    }
+
+    /// Holds the operations against what they may be. A limit is one of the whole batch, and so is its
+    /// refusal; any other fault is that of its operation.
+    fn prepare(
+        &self,
+        operations: Vec<Result<Operation, Failure>>,
+        is_batch: bool,
+        parts: &Parts,
+        caller: &Caller,
+    ) -> Result<Vec<Result<Operation, Failure>>, Refusal> {
+        let mut tally = Tally::default();
+        let mut prepared = Vec::with_capacity(operations.len());
+        for operation in operations {
+            let checked = operation.and_then(|operation| self.check(operation, caller, &mut tally));
+            prepared.push(match checked {
+                Ok((_, kind)) if is_safe(&parts.method) && kind != OperationType::Query => {
+                    let failure = Failure::bad_input("GET is for queries; send a mutation by POST.");
+                    return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, failure));
+                }
+                Err(failure) if is_batch && failure.code == Code::LimitExceeded => {
+                    return Err(Refusal(StatusCode::BAD_REQUEST, failure));
+                }
+                checked => checked.map(|(operation, _)| operation),
+            });
         }
-        let operation = serde_json::from_slice(&body).map_err(|error| bad(json_fault("The body", &error)))?;
-        required(operation)
+        Ok(prepared)
+    }
+
+    fn check(
+        &self,
+        mut operation: Operation,
+        caller: &Caller,
+        tally: &mut Tally,
+    ) -> Result<(Operation, OperationType), Failure> {
+        let found = prepare(&mut operation, &self.graphql, self.password_fields, tally)?;
+        if found.introspects {
+            self.allow_introspection(caller)?;
+        }
+        Ok((operation, found.kind))
     }
 
     fn allow_introspection(&self, caller: &Caller) -> Result<(), Failure> {
@@ -143,75 +142,64 @@ impl<E> Endpoint<E> {
             }
         }
     }
-}
 
-/// Reads a request from the parameters of a URL (GraphQL over HTTP §6.2).
-fn from_query_string(uri: &Uri) -> Result<Operation, String> {
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct Parameters {
-        query: String,
-        operation_name: Option<String>,
-        variables: Option<String>,
-        extensions: Option<String>,
-    }
-    let Query(parameters) = Query::<Parameters>::try_from_uri(uri)
-        .map_err(|_| "The query string is not a GraphQL request: a parameter is there twice.".to_owned())?;
-    let mut operation = Operation::new(parameters.query);
-    operation.operation_name = parameters.operation_name.filter(|name| !name.is_empty());
-    if let Some(text) = parameters.variables {
-        operation.variables =
-            serde_json::from_str(&text).map_err(|error| json_fault("The parameter variables", &error))?;
-    }
-    if let Some(text) = parameters.extensions {
-        operation.extensions =
-            serde_json::from_str(&text).map_err(|error| json_fault("The parameter extensions", &error))?;
-    }
-    Ok(operation)
-}
-
-/// What is wrong with a piece of JSON. It never repeats what stands there, for that may be a password.
-fn json_fault(what: &str, error: &serde_json::Error) -> String {
-    if error.classify() == serde_json::error::Category::Data {
-        let place = format!("line {} column {}", error.line(), error.column());
-        format!(
-            "{what} is not of a GraphQL request: the value at {place} has the wrong type, or is there twice."
-        )
-    } else {
-        format!("{what} is not JSON: {error}.")
-    }
-}
-
-/// The parameter `query` has no default (GraphQL over HTTP §5.1).
-fn required(operation: Operation) -> Result<Operation, Refusal> {
-    if !operation.query.is_empty() {
-        return Ok(operation);
-    }
-    if operation.extensions.contains_key("persistedQuery") {
-        // Apollo clients then send the document in full, at once and from then on.
-        let failure = Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported");
-        return Err(Refusal(StatusCode::OK, failure));
-    }
-    Err(Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The request has no query.")))
-}
-
-/// Refuses a POST that the form of another site could have sent with the user's cookies.
-fn refuse_forgery(headers: &HeaderMap) -> Result<(), Refusal> {
-    if is_json(headers) || PREFLIGHT_HEADERS.iter().any(|name| headers.contains_key(*name)) {
-        return Ok(());
-    }
-    let message = "Send the request as application/json.";
-    Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, Failure::bad_input(message)))
-}
-
-fn too_large_or_broken(error: &axum::Error, most: usize) -> Refusal {
-    use std::error::Error as _;
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return Refusal(StatusCode::PAYLOAD_TOO_LARGE, Failure::limit("http.max_body_bytes", most));
+    /// Tells the operations who asks.
+    fn introduce(
+        &self,
+        operations: &mut [Result<Operation, Failure>],
+        peer: SocketAddr,
+        parts: &Parts,
+        caller: &Caller,
+    ) -> Result<(), Refusal> {
+        let cookie = cookie::read_refresh_cookie(&parts.headers, self.http.cookies);
+        if cookie.0.is_some() && origin::is_foreign(parts, &self.http) {
+            let message = "A page of an origin that is not in http.cors_origins cannot use the cookie.";
+            return Err(Refusal(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message)));
         }
-        cause = error.source();
+        let void = VoidSession(self.gate.void_session(&parts.headers, caller));
+        let client = self.proxies.client(peer, &parts.headers);
+        for data in operations.iter_mut().flatten().map(|operation| &mut operation.data) {
+            data.insert(caller.clone());
+            data.insert(void);
+            data.insert(client.clone());
+            data.insert(cookie.clone());
+        }
+        Ok(())
     }
-    Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The body could not be read."))
+
+    /// Executes the operations, one after the other.
+    async fn execute(&self, operations: Vec<Result<Operation, Failure>>) -> Result<Vec<Answer>, Refusal> {
+        // Held by what is executed, for that goes on when nobody waits for it any longer.
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            tracing::warn!("a request was refused, for there are http.max_concurrent_requests already");
+            let mut failure = Failure::unavailable(Duration::from_secs(1));
+            failure.message = "There are http.max_concurrent_requests already; try again soon.".into();
+            return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure));
+        };
+        let executor = self.executor.clone();
+        let execution = async move {
+            let _permit = permit;
+            let mut answers = Vec::with_capacity(operations.len());
+            for operation in operations {
+                answers.push(match operation {
+                    Ok(operation) => executor.execute(operation).await,
+                    Err(failure) => Answer::from_errors(vec![ServerError::from(failure)]),
+                });
+            }
+            answers
+        };
+        let execution = self.tasks.spawn(execution.in_current_span());
+        match tokio::time::timeout(self.http.request_timeout, execution).await {
+            Ok(Ok(answers)) => Ok(answers),
+            Ok(Err(_)) => {
+                tracing::error!("an operation panicked");
+                Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, Failure::masked()))
+            }
+            Err(_) => {
+                tracing::warn!("the request took longer than http.request_timeout");
+                let failure = Failure::unavailable(Duration::from_secs(1));
+                Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure))
+            }
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! What the server says over HTTP: GraphQL, the published keys, its health, and the GraphiQL page.
+//! What the server says over HTTP: GraphQL, the published keys, its health, and the GraphiQL page; and who
+//! may keep a connection to it, for how long.
 //!
 //! Every refusal on the way to the executor is a [`Failure`](crate::graphql::Failure) and is answered in
 //! the one shape that `respond.rs` gives.
@@ -7,17 +8,25 @@ mod bearer;
 #[cfg(feature = "server")]
 mod client;
 #[cfg(feature = "server")]
+mod connections;
+#[cfg(feature = "server")]
 mod cookie;
 #[cfg(feature = "server")]
 mod discovery;
 #[cfg(feature = "server")]
 mod endpoint;
 #[cfg(feature = "server")]
+mod harden;
+#[cfg(feature = "server")]
 mod health;
 #[cfg(feature = "server")]
 mod media;
 #[cfg(feature = "server")]
+mod origin;
+#[cfg(feature = "server")]
 mod playground;
+#[cfg(feature = "server")]
+mod request;
 #[cfg(feature = "server")]
 mod respond;
 #[cfg(feature = "server")]
@@ -27,10 +36,13 @@ pub use self::bearer::Gate;
 #[cfg(feature = "server")]
 pub use self::{
     client::Proxies,
+    connections::answer_connections,
     cookie::refresh_cookie,
     discovery::{discovery, jwks},
     endpoint::{Endpoint, graphql},
+    harden::{IsBehindTls, harden},
     health::{alive, ready},
+    origin::{any_origin, listed_origins},
     playground::{playground, playground_asset},
     respond::{method_not_allowed, not_found},
     trace::{RequestId, trace},

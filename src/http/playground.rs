@@ -2,10 +2,7 @@ use axum::{
     extract::Request,
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
-        header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
-            X_CONTENT_TYPE_OPTIONS,
-        },
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
     },
     response::{IntoResponse, Response},
 };
@@ -34,15 +31,10 @@ pub async fn playground_asset(request: Request) -> Response {
 }
 
 fn asset(headers: &HeaderMap, content_type: &'static str, bytes: &'static [u8]) -> Response {
-    let security: [(HeaderName, &str); 5] = [
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "no-referrer"),
-        (CACHE_CONTROL, "no-cache"),
-        (ETAG, TAG),
-    ];
+    let described: [(HeaderName, &str); 3] =
+        [(CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache"), (ETAG, TAG)];
     if headers.get(IF_NONE_MATCH) == Some(&HeaderValue::from_static(TAG)) {
-        return (StatusCode::NOT_MODIFIED, security).into_response();
+        return (StatusCode::NOT_MODIFIED, described).into_response();
     }
-    (security, [(CONTENT_TYPE, content_type)], bytes).into_response()
+    (described, [(CONTENT_TYPE, content_type)], bytes).into_response()
 }

@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     http::{
         HeaderMap, HeaderName, Method, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     },
     response::Response,
 };
@@ -30,6 +30,26 @@ const MAX_ERRORS: usize = 100;
 
 /// Writes what the executor answered.
 pub(super) fn answer(mut answer: Answer, media: Media, request_id: &RequestId) -> Response {
+    let headers = std::mem::take(&mut answer.http_headers);
+    let wire = finish(&mut answer, request_id);
+    let status = match media {
+        Media::GraphqlResponse if wire.data.is_none() => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    };
+    json(status, media, &wire, headers)
+}
+
+/// Writes what the executor answered to each operation of a batch.
+pub(super) fn batch(mut answers: Vec<Answer>, media: Media, request_id: &RequestId) -> Response {
+    let mut headers = HeaderMap::new();
+    for answer in &mut answers {
+        headers.extend(std::mem::take(&mut answer.http_headers));
+    }
+    let wires: Vec<Wire<'_>> = answers.iter_mut().map(|answer| finish(answer, request_id)).collect();
+    json(StatusCode::OK, media, &wires, headers)
+}
+
+fn finish<'a>(answer: &'a mut Answer, request_id: &RequestId) -> Wire<'a> {
     answer.errors.truncate(MAX_ERRORS);
     for error in &mut answer.errors {
         finish_error(error, request_id.as_str());
@@ -37,13 +57,8 @@ pub(super) fn answer(mut answer: Answer, media: Media, request_id: &RequestId) -
     let failed_before_execution = answer.data == async_graphql::Value::Null
         && !answer.errors.is_empty()
         && answer.errors.iter().all(|error| error.path.is_empty());
-    let status = match media {
-        Media::GraphqlResponse if failed_before_execution => StatusCode::BAD_REQUEST,
-        _ => StatusCode::OK,
-    };
     let data = (!failed_before_execution).then_some(&answer.data);
-    let wire = Wire { errors: &answer.errors, data, extensions: &answer.extensions };
-    json(status, media, &wire, answer.http_headers)
+    Wire { errors: &answer.errors, data, extensions: &answer.extensions }
 }
 
 /// Writes a failure on the way to the executor. Its status counts in both media types, but for those of
@@ -64,7 +79,7 @@ pub(super) fn failure(
     json(status, media, &Wire { errors: &[error], data: None, extensions: &extensions }, headers)
 }
 
-fn json(status: StatusCode, media: Media, wire: &Wire<'_>, headers: HeaderMap) -> Response {
+fn json(status: StatusCode, media: Media, wire: &impl Serialize, headers: HeaderMap) -> Response {
     let body = serde_json::to_vec(wire).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -91,14 +106,6 @@ pub async fn not_found(Extension(id): Extension<RequestId>) -> Response {
 pub async fn method_not_allowed(method: Method, Extension(id): Extension<RequestId>) -> Response {
     let error = Failure::bad_input(format!("{method} is not a method of this path."));
     failure(error, StatusCode::METHOD_NOT_ALLOWED, Media::Json, &id)
-}
-
-/// Says that only POST will do.
-pub(super) fn only_post(media: Media, request_id: &RequestId) -> Response {
-    let error = Failure::bad_input("GET is for queries; send a mutation by POST.");
-    let mut response = failure(error, StatusCode::METHOD_NOT_ALLOWED, media, request_id);
-    response.headers_mut().insert(ALLOW, axum::http::HeaderValue::from_static("POST"));
-    response
 }
 
 /// Answers for a handler that panicked. What it said may hold anything and is not repeated.

@@ -25,8 +25,8 @@ impl RequestId {
     }
 }
 
-/// Gives each request an id and a span, answers for a handler that panics, and logs how it ended. The query string is not logged: it may
-/// hold a document with a secret in it.
+/// Gives each request an id and a span, answers for a handler that panics, and logs how it ended. The query
+/// string is not logged: it may hold a document with a secret in it.
 pub async fn trace(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
     let id = RequestId(clock.uuid().simple().to_string().into());
     request.extensions_mut().insert(id.clone());

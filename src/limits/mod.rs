@@ -94,7 +94,8 @@ fn hashed(kind: &str, subject: &str) -> String {
 }
 
 /// One customer of a provider has at least a /64 of IPv6, so that is what is counted.
-fn network(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX))),

@@ -140,7 +140,7 @@ impl SessionsMutation {
         let viewer = caller(ctx);
         let cookie = ctx.data_opt::<RefreshCookie>().cloned().unwrap_or_default();
         if cookie.0.is_some() {
-            ctx.append_http_header(SET_COOKIE, refresh_cookie(None));
+            ctx.append_http_header(SET_COOKIE, refresh_cookie(None, sessions.config.http.cookies));
         }
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));

@@ -78,6 +78,7 @@ impl SignInMutation {
         #[graphql(desc = "Who you are.")] input: RegisterInput,
     ) -> Result<AuthPayload, Failure> {
         let delivery = input.delivery;
+        delivery.expect_possible(ctx)?;
         let form = match registration(input) {
             Ok(form) => form,
             Err(errors) => {
@@ -98,6 +99,7 @@ impl SignInMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who you are.")] input: LoginInput,
     ) -> Result<AuthPayload, Failure> {
+        input.delivery.expect_possible(ctx)?;
         let login =
             Login { username: input.username, password: Presented::new(input.password.expose_secret()) };
         match ctx.data_unchecked::<SignIn>().login(login, ctx.data_unchecked::<Client>()).await {

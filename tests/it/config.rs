@@ -111,12 +111,20 @@ fn a_variable_is_read_as_what_its_key_is() {
 fn a_mistake_is_told_with_its_key_where_it_was_set_and_what_would_be_right() {
     for (name, value, says) in [
         ("PORTCULLIS_HTTP__LISTNE", "x", "http.listne is not a key"),
-        ("PORTCULLIS_HTTP__LISTNE", "x", "the keys of [http] are listen, "),
+        ("PORTCULLIS_HTTP__LISTNE", "x", "the keys of [http] are cookies, "),
         ("PORTCULLIS_NOPE", "x", "nope is not a key"),
         ("PORTCULLIS_ROLES__EDITOR__SCOPE", "x", "roles.editor.scope is not a key"),
         ("PORTCULLIS_HTTP", "x", "http must be a section"),
         ("PORTCULLIS_HTTP__LISTEN", "localhost", "http.listen must be an IP address and a port"),
         ("PORTCULLIS_HTTP__TRUSTED_PROXIES", "proxy", "http.trusted_proxies must be a list of IP"),
+        ("PORTCULLIS_HTTP__COOKIES", "on", "http.cookies must be one of secure, plain, off"),
+        ("PORTCULLIS_HTTP__HEADER_TIMEOUT", "1ms", "http.header_timeout must be between 100ms and 1h"),
+        ("PORTCULLIS_HTTP__IDLE_TIMEOUT", "0s", "http.idle_timeout must be between 100ms and 1h"),
+        ("PORTCULLIS_HTTP__MAX_CONNECTIONS", "0", "http.max_connections must be at least 1"),
+        ("PORTCULLIS_HTTP__MAX_CONNECTIONS_PER_ADDRESS", "0", "_per_address must be at least 1"),
+        ("PORTCULLIS_HTTP__MAX_CONCURRENT_REQUESTS", "0", "_requests must be at least 1"),
+        ("PORTCULLIS_GRAPHQL__MAX_BATCH", "0", "graphql.max_batch must be between 1 and 100"),
+        ("PORTCULLIS_GRAPHQL__MAX_LIST_ITEMS", "0", "graphql.max_list_items must be at least 1"),
         ("PORTCULLIS_TOKENS__ACCESS_TTL", "soon", "tokens.access_ttl must be a time such as 3s"),
         ("PORTCULLIS_TOKENS__ACCESS_TTL", "0s", "tokens.access_ttl must be between 1s and 1d"),
         ("PORTCULLIS_LIMITS__ENABLED", "maybe", "limits.enabled must be true or false"),
@@ -135,6 +143,66 @@ fn a_mistake_is_told_with_its_key_where_it_was_set_and_what_would_be_right() {
         assert!(error.contains(name) || error.contains("_file names"), "{name}={value}: {error}");
         assert!(!error.contains("hush"), "{error}");
         assert!(error.lines().count() <= 2, "{error}");
+    }
+}
+
+#[test]
+fn an_origin_that_is_not_one_or_is_everybodys_stops_the_start() {
+    for (origin, says) in [
+        ("*", "any page could then act as whoever visits it"),
+        ("https://app.example.com,*", "any page could then act as whoever visits it"),
+        ("null", "sandboxed frames"),
+        ("app.example.com", "as browsers write them"),
+        ("https://", "as browsers write them"),
+        ("https://app.example.com/", "as browsers write them"),
+        ("https://app.example.com/app", "as browsers write them"),
+        ("https://*.example.com", "as browsers write them"),
+        ("https://App.example.com", "as browsers write them"),
+        ("HTTPS://app.example.com", "as browsers write them"),
+        ("https://app.example.com:443", "as browsers write them"),
+        ("http://app.example.com:80", "as browsers write them"),
+        ("https://app.example.com:", "as browsers write them"),
+        ("https://ada@app.example.com", "as browsers write them"),
+        ("https://bücher.example", "as browsers write them"),
+        ("file://x", "as browsers write them"),
+    ] {
+        let error = Place::bare().with("PORTCULLIS_HTTP__CORS_ORIGINS", origin).run("config").failed();
+        assert!(error.contains(says) && error.contains("http.cors_origins"), "{origin}: {error}");
+    }
+    let origins = "https://app.example.com, http://localhost:3000, https://xn--bcher-kva.example:8443, http://[::1]:3000";
+    Place::bare().with("PORTCULLIS_HTTP__CORS_ORIGINS", origins).run("config").done();
+}
+
+#[test]
+fn a_refresh_token_cannot_be_made_to_cross_a_network_in_the_clear() {
+    let run = |settings: &[(&str, &str)], line: &str| {
+        settings
+            .iter()
+            .fold(Place::bare(), |place, (key, value)| place.with(&format!("PORTCULLIS_HTTP__{key}"), *value))
+            .run(line)
+    };
+    let (tls, plain, off) =
+        (("PUBLIC_URL", "https://id.example.com"), ("COOKIES", "plain"), ("COOKIES", "off"));
+    for public in ["0.0.0.0:4000", "[::]:4000", "192.0.2.1:4000"] {
+        let line = format!("config --listen {public}");
+        for settings in [&[][..], &[("PUBLIC_URL", "http://id.example.com")]] {
+            let error = run(settings, &line).failed();
+            for part in ["http.listen", "http.public_url", "http.cookies to off", "flag --listen"] {
+                assert!(error.contains(part), "{public}: {error}");
+            }
+        }
+        run(&[tls], &line).done();
+        run(&[off], &line).done();
+        let error = run(&[plain, tls], &line).failed();
+        assert!(error.contains("http.cookies can be plain only"), "{error}");
+    }
+    for own in ["127.0.0.1:4000", "[::1]:4000", "127.0.0.2:4000", "[::ffff:127.0.0.1]:4000"] {
+        let line = format!("config --listen {own}");
+        run(&[], &line).done();
+        run(&[plain], &line).done();
+        run(&[tls], &line).done();
+        let error = run(&[plain, tls], &line).failed();
+        assert!(error.contains("http.cookies can be plain only"), "{error}");
     }
 }
 

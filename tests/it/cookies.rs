@@ -1,5 +1,6 @@
 //! The refresh token in a cookie, as browsers keep it.
 
+use portcullis::config::Cookies;
 use serde_json::json;
 
 use crate::support::{AUTH, Answer, Client, OTHER_PASSWORD, PASSWORD, TestApp};
@@ -95,6 +96,54 @@ async fn a_new_password_comes_with_a_new_cookie() {
     assert_eq!(changed.at("/it/session/id"), signed_in.at("/it/session/id"));
     browser(&app, &changed).ask(REFRESH).await.assert_done();
     browser(&app, &signed_in).ask(REFRESH).await.assert_refused(INVALID);
+}
+
+#[tokio::test]
+async fn a_plain_cookie_for_development_says_nothing_of_tls() {
+    let app = TestApp::with(|config| {
+        config.http.cookies = Cookies::Plain;
+        config.http.public_url = None;
+    })
+    .await;
+    let signed_in = sign_in(&app).await;
+    let (name, _, attributes) = signed_in.cookie().expect("a cookie");
+    assert_eq!(
+        (name, &attributes[1..]),
+        ("portcullis_refresh", &["Path=/", "HttpOnly", "SameSite=Strict"][..])
+    );
+    let refreshed = browser(&app, &signed_in).ask(REFRESH).await;
+    let signed_out = browser(&app, refreshed.assert_done()).ask(LOGOUT).await;
+    let (name, value, attributes) = signed_out.assert_done().cookie().expect("a cookie");
+    assert_eq!((name, value), ("portcullis_refresh", ""));
+    assert_eq!(attributes, ["Max-Age=0", "Path=/", "HttpOnly", "SameSite=Strict"]);
+}
+
+#[tokio::test]
+async fn where_cookies_are_off_nobody_gets_one_or_is_known_by_one() {
+    let app = TestApp::start().await;
+    let signed_in = sign_in(&app).await;
+    let without = app.replica_with(|config| config.http.cookies = Cookies::Off).await;
+    let (name, token, _) = signed_in.cookie().expect("a cookie");
+    let ada = without.anonymous().header("cookie", &format!("{name}={token}; portcullis_refresh={token}"));
+    ada.ask(REFRESH).await.assert_refused(INVALID);
+    assert!(ada.ask(LOGOUT).await.assert_done().cookie().is_none());
+    browser(&app, &signed_in).ask(REFRESH).await.assert_done();
+
+    for (mutation, username) in [("login", "ada"), ("register", "bob")] {
+        let input = json!({ "username": username, "password": "x", "delivery": "COOKIE" });
+        let refused = without.anonymous().mutate(mutation, input, AUTH).await;
+        assert!(refused.assert_failed("BAD_USER_INPUT").cookie().is_none());
+        assert!(
+            refused.body["errors"][0]["message"].to_string().contains("http.cookies"),
+            "{}",
+            refused.body
+        );
+    }
+    let mut bob = without.anonymous();
+    bob.register("bob", PASSWORD).await.assert_done();
+    let root = without.admin().await;
+    let failures = root.ask("{ auditEvents(filter: { actions: [LOGIN_FAILED] }) { nodes { id } } }").await;
+    assert_eq!(failures.assert_done().at("/auditEvents/nodes"), &json!([]), "no password was checked");
 }
 
 #[tokio::test]

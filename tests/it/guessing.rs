@@ -125,3 +125,18 @@ async fn every_field_that_checks_a_password_counts_for_the_same_account() {
     let delete = json!({ "password": PASSWORD });
     ada.mutate("deleteAccount", delete, "errors { code }").await.assert_refused("RATE_LIMITED");
 }
+
+#[tokio::test]
+async fn nobody_gets_more_guesses_by_claiming_other_addresses() {
+    let app = TestApp::with(|config| {
+        config.limits = LimitsConfig::default();
+        config.http.trusted_proxies.clear();
+    })
+    .await;
+    app.signed_in("ada").await;
+    for number in 0..5 {
+        let mut guesser = at(&app, &format!("203.0.113.{number}"));
+        guesser.log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+    }
+    at(&app, "203.0.113.99").log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+}

@@ -144,6 +144,11 @@ async fn the_schema_may_be_for_the_signed_in_only() {
     assert_eq!(ada.ask(query).await.at("/__schema/queryType/name"), "Query");
     let refused = app.anonymous().ask(query).await;
     refused.assert_not_executed(200, "UNAUTHENTICATED");
+    for guess in ["{ serve { version } }", "{ server { versio } }"] {
+        let guess = app.anonymous().ask(guess).await;
+        guess.assert_not_executed(200, "GRAPHQL_VALIDATION_FAILED");
+        assert!(!guess.body.to_string().contains("Did you mean"), "{}", guess.body);
+    }
 }
 
 #[tokio::test]

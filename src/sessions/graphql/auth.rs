@@ -3,7 +3,13 @@ use axum::http::header::SET_COOKIE;
 use secrecy::ExposeSecret;
 
 use super::UserSession;
-use crate::{accounts::graphql::User, graphql::UserError, http::refresh_cookie, sessions::SignedIn};
+use crate::{
+    accounts::graphql::User,
+    config::Cookies,
+    graphql::{Failure, UserError},
+    http::refresh_cookie,
+    sessions::{Sessions, SignedIn},
+};
 
 /// How the refresh token reaches the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -13,6 +19,25 @@ pub enum TokenDelivery {
     /// As an HttpOnly, Secure, SameSite=Strict cookie that scripts cannot read. The access token is in the
     /// payload.
     Cookie,
+}
+
+impl TokenDelivery {
+    /// Says that tokens can reach the client so. To be asked before anything is done.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` for cookies where there are none.
+    pub fn expect_possible(self, ctx: &Context<'_>) -> Result<(), Failure> {
+        match (self, cookies(ctx)) {
+            (Self::Cookie, Cookies::Off) => Err(Failure::bad_input(
+                "This server sets no cookies (http.cookies is off): use delivery BODY.",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn cookies(ctx: &Context<'_>) -> Cookies {
+    ctx.data_unchecked::<Sessions>().config.http.cookies
 }
 
 /// The answer of every way to sign in: either `errors` is empty and the tokens are there, or the tokens are
@@ -40,7 +65,7 @@ impl AuthPayload {
         let refresh_token = match delivery {
             TokenDelivery::Body => Some(tokens.refresh.expose_secret().to_owned()),
             TokenDelivery::Cookie => {
-                let cookie = refresh_cookie(Some((&tokens.refresh, tokens.refresh_lives)));
+                let cookie = refresh_cookie(Some((&tokens.refresh, tokens.refresh_lives)), cookies(ctx));
                 ctx.append_http_header(SET_COOKIE, cookie);
                 None
             }

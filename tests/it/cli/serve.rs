@@ -37,6 +37,25 @@ fn the_banner_says_where_everything_is() {
 }
 
 #[test]
+fn a_public_address_without_tls_before_it_does_not_start() {
+    let place = Place::new();
+    let error = place.run("serve --listen 0.0.0.0:0").failed();
+    assert!(
+        error.contains("nothing says that TLS stands before it") && error.contains("--listen"),
+        "{error}"
+    );
+    assert!(!place.path("data").exists(), "nothing was touched");
+}
+
+#[test]
+fn plain_cookies_are_warned_of() {
+    let place = Place::new().with("PORTCULLIS_HTTP__COOKIES", "plain");
+    let mut server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
+    let warning = server.says("http.cookies is plain");
+    assert!(warning.contains("WARN") && warning.contains("development only"), "{warning}");
+}
+
+#[test]
 fn nothing_secret_is_logged_however_much_is() {
     for place in Place::on_each_database() {
         let secret = "0123456789012345678901234567890123456789";

@@ -7,6 +7,7 @@ mod process;
 mod proxy;
 mod secrets;
 mod token;
+mod wire;
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -39,6 +40,7 @@ pub(crate) use self::{
     proxy::Proxy,
     secrets::{Secrets, forms},
     token::{Forge, base64url, decode, hex, unsigned, write_pem},
+    wire::Wire,
 };
 
 /// A password that meets the policy, and another one.
@@ -141,6 +143,11 @@ impl TestApp {
     /// Lets time pass.
     pub(crate) fn wait(&self, time: Duration) {
         self.app.clock.advance(time);
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The URL of a path.

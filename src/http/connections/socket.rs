@@ -1,0 +1,113 @@
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+use super::{places::Place, watch::Watch};
+
+/// A socket that tells its watch what happens, and keeps the connection's place while it is open.
+pub(super) struct Watched {
+    socket: TcpStream,
+    watch: Watch,
+    #[expect(dead_code, reason = "it is free again when the socket closes")]
+    place: Place,
+}
+
+impl Watched {
+    pub(super) fn new(socket: TcpStream, watch: Watch, place: Place) -> Self {
+        Self { socket, watch, place }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.watch.poll_may_read(cx));
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.socket).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.watch.received();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.watch.wrote(written.is_ready());
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.watch.wrote(written.is_ready());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::{super::places::Places, *};
+    use crate::config::HttpConfig;
+
+    #[tokio::test]
+    async fn who_does_not_read_is_not_read_from_until_they_do() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let mut client = TcpStream::connect(address).await.expect("a connection");
+        let (socket, peer) = listener.accept().await.expect("a connection");
+        let config = HttpConfig::default();
+        let place = Arc::new(Places::new(&config)).take(peer.ip()).expect("a place");
+        let mut server = Watched::new(socket, Watch::new(&config), place);
+
+        let (answer, mut written) = (vec![0; 64 * 1024], 0);
+        server.socket.writable().await.expect("it is open");
+        while let Some(bytes) = server.write(&answer).now_or_never() {
+            written += bytes.expect("it is open");
+        }
+        client.write_all(b"more").await.expect("it is open");
+        server.socket.readable().await.expect("it is open");
+        let mut request = [0; 4];
+        assert!(server.read(&mut request).now_or_never().is_none(), "there are answers to read first");
+
+        let mut all = vec![0; written + 1];
+        let (wrote, read) = tokio::join!(server.write(&answer[..1]), client.read_exact(&mut all));
+        assert_eq!((wrote.expect("it is open"), read.expect("it is open")), (1, all.len()));
+        server.read_exact(&mut request).await.expect("it is open");
+        assert_eq!(&request, b"more");
+    }
+}

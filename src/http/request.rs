@@ -1,0 +1,166 @@
+use async_graphql::Request as Operation;
+use axum::{
+    body::{Body, to_bytes},
+    extract::Query,
+    http::{HeaderMap, Method, StatusCode, Uri, request::Parts},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::media::is_json;
+use crate::{
+    config::HttpConfig,
+    graphql::{Code, Failure},
+};
+
+/// A header with which a POST that is not JSON shows that no form has sent it, as Apollo clients do.
+pub(super) const PREFLIGHT_HEADERS: [&str; 3] =
+    ["x-apollo-operation-name", "apollo-require-preflight", "x-requested-with"];
+
+/// A request that does not reach the executor, and its status.
+pub(super) struct Refusal(pub(super) StatusCode, pub(super) Failure);
+
+/// What a request asks for: one operation, or a batch of them, of which some may be none.
+pub(super) struct Asked {
+    pub(super) operations: Vec<Result<Operation, Failure>>,
+    pub(super) is_batch: bool,
+}
+
+impl Asked {
+    fn one(operation: Operation) -> Result<Self, Refusal> {
+        Ok(Self { operations: vec![Ok(required(operation)?)], is_batch: false })
+    }
+}
+
+/// GET and HEAD change nothing (RFC 9110 §9.2.1).
+pub(super) fn is_safe(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
+/// Reads a request, of at most `max_batch` operations.
+pub(super) async fn read(
+    parts: &Parts,
+    body: Body,
+    limits: &HttpConfig,
+    max_batch: usize,
+) -> Result<Asked, Refusal> {
+    if is_safe(&parts.method) {
+        return Asked::one(from_query_string(&parts.uri).map_err(bad)?);
+    }
+    refuse_forgery(&parts.headers)?;
+    let most = limits.max_body_bytes;
+    let deadline = tokio::time::timeout(limits.request_timeout, to_bytes(body, most)).await;
+    let body = deadline
+        .map_err(|_| {
+            Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
+        })?
+        .map_err(|error| too_large_or_broken(&error, most))?;
+    match body.trim_ascii_start().first() {
+        Some(b'[') => from_batch(&body, max_batch),
+        // Serde would take a list of the members' values as well.
+        Some(b'{') => {
+            let operation =
+                serde_json::from_slice(&body).map_err(|error| bad(json_fault("The body", &error)))?;
+            Asked::one(operation)
+        }
+        _ => Err(bad("The body is not a GraphQL request: it must be a JSON object.".to_owned())),
+    }
+}
+
+fn bad(message: String) -> Refusal {
+    Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message))
+}
+
+/// Reads an array of requests.
+fn from_batch(body: &[u8], most: usize) -> Result<Asked, Refusal> {
+    if most == 1 {
+        return Err(bad(
+            "The body must be a JSON object: batches are off (graphql.max_batch is 1).".to_owned()
+        ));
+    }
+    let entries: Vec<Map<String, Value>> =
+        serde_json::from_slice(body).map_err(|error| bad(json_fault("The body", &error)))?;
+    if entries.is_empty() {
+        return Err(bad("The batch is empty.".to_owned()));
+    }
+    if entries.len() > most {
+        return Err(Refusal(StatusCode::BAD_REQUEST, Failure::limit("graphql.max_batch", most)));
+    }
+    let read = |entry| {
+        let operation = serde_json::from_value(Value::Object(entry));
+        let operation = operation.map_err(|_| Failure::bad_input("This entry is not a GraphQL request."))?;
+        required(operation).map_err(|Refusal(_, failure)| failure)
+    };
+    Ok(Asked { operations: entries.into_iter().map(read).collect(), is_batch: true })
+}
+
+/// Reads a request from the parameters of a URL (GraphQL over HTTP §6.2).
+fn from_query_string(uri: &Uri) -> Result<Operation, String> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Parameters {
+        query: String,
+        operation_name: Option<String>,
+        variables: Option<String>,
+        extensions: Option<String>,
+    }
+    let Query(parameters) = Query::<Parameters>::try_from_uri(uri)
+        .map_err(|_| "The query string is not a GraphQL request: a parameter is there twice.".to_owned())?;
+    let mut operation = Operation::new(parameters.query);
+    operation.operation_name = parameters.operation_name.filter(|name| !name.is_empty());
+    if let Some(text) = parameters.variables {
+        operation.variables =
+            serde_json::from_str(&text).map_err(|error| json_fault("The parameter variables", &error))?;
+    }
+    if let Some(text) = parameters.extensions {
+        operation.extensions =
+            serde_json::from_str(&text).map_err(|error| json_fault("The parameter extensions", &error))?;
+    }
+    Ok(operation)
+}
+
+/// What is wrong with a piece of JSON. It never repeats what stands there, for that may be a password.
+fn json_fault(what: &str, error: &serde_json::Error) -> String {
+    if error.classify() == serde_json::error::Category::Data {
+        let place = format!("line {} column {}", error.line(), error.column());
+        format!(
+            "{what} is not of a GraphQL request: the value at {place} has the wrong type, or is there twice."
+        )
+    } else {
+        format!("{what} is not JSON: {error}.")
+    }
+}
+
+/// The parameter `query` has no default (GraphQL over HTTP §5.1).
+fn required(operation: Operation) -> Result<Operation, Refusal> {
+    if !operation.query.is_empty() {
+        return Ok(operation);
+    }
+    if operation.extensions.contains_key("persistedQuery") {
+        // Apollo clients then send the document in full, at once and from then on.
+        let failure = Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported");
+        return Err(Refusal(StatusCode::OK, failure));
+    }
+    Err(Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The request has no query.")))
+}
+
+/// Refuses a POST that the form of another site could have sent with the user's cookies.
+fn refuse_forgery(headers: &HeaderMap) -> Result<(), Refusal> {
+    if is_json(headers) || PREFLIGHT_HEADERS.iter().any(|name| headers.contains_key(*name)) {
+        return Ok(());
+    }
+    let message = "Send the request as application/json.";
+    Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, Failure::bad_input(message)))
+}
+
+fn too_large_or_broken(error: &axum::Error, most: usize) -> Refusal {
+    use std::error::Error as _;
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return Refusal(StatusCode::PAYLOAD_TOO_LARGE, Failure::limit("http.max_body_bytes", most));
+        }
+        cause = error.source();
+    }
+    Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The body could not be read."))
+}

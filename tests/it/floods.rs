@@ -1,0 +1,160 @@
+//! More at once, or more in one request, than the server takes.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_graphql::{Context, EmptySubscription, MergedObject, Object, Schema};
+use portcullis::{
+    graphql::guarded,
+    router::router,
+    schema::{IdentityMutation, IdentityQuery},
+};
+use serde_json::{Value, json};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::support::{Client, TestApp};
+
+const LIMIT: &str = "OPERATION_LIMIT_EXCEEDED";
+
+/// A field that answers when the test lets it.
+#[derive(Default)]
+struct Slow;
+
+/// Grows when the field is asked, and then shrinks it.
+struct Turnstile {
+    entered: Semaphore,
+    leave: Semaphore,
+}
+
+#[guarded]
+#[Object]
+impl Slow {
+    async fn slow(&self, ctx: &Context<'_>) -> bool {
+        let turnstile = ctx.data_unchecked::<Arc<Turnstile>>();
+        turnstile.entered.add_permits(1);
+        turnstile.leave.acquire().await.is_ok()
+    }
+}
+
+#[derive(Default, MergedObject)]
+struct Query(IdentityQuery, Slow);
+
+/// A client of a server with that field.
+async fn slow(app: &TestApp) -> (Client, Arc<Turnstile>) {
+    let turnstile = Arc::new(Turnstile { entered: Semaphore::new(0), leave: Semaphore::new(0) });
+    let schema = Schema::build(Query::default(), IdentityMutation::default(), EmptySubscription);
+    let schema = app.app.provide(schema).data(Arc::clone(&turnstile)).finish();
+    (app.also_serve(router(&app.app, schema)).await, turnstile)
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_most_is_told_to_come_again_at_once() {
+    let app = TestApp::with(|config| config.http.max_concurrent_requests = 2).await;
+    let (client, turnstile) = slow(&app).await;
+    let asking = (0..2).map(|_| {
+        let client = client.clone();
+        async move { client.ask("{ slow }").await }
+    });
+    let asking: JoinSet<_> = asking.collect();
+    turnstile.entered.acquire_many(2).await.expect("both are asked").forget();
+
+    let refused = client.ask("{ __typename }").await;
+    refused.assert_not_executed(503, "SERVICE_UNAVAILABLE");
+    assert_eq!((refused.error()["retryAfter"].as_u64(), refused.header("retry-after")), (Some(1), "1"));
+    let message = &refused.body["errors"][0]["message"];
+    assert!(message.to_string().contains("http.max_concurrent_requests"), "{message}");
+    assert_eq!(client.get("/healthz").await.status, 200, "only GraphQL is refused");
+
+    turnstile.leave.add_permits(1);
+    while turnstile.leave.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    turnstile.leave.add_permits(1);
+    for answer in asking.join_all().await {
+        assert_eq!(answer.assert_done().at("/slow"), true);
+    }
+    client.ask("{ __typename }").await.assert_done();
+}
+
+#[tokio::test]
+async fn who_hangs_up_does_not_make_room_for_more_while_the_work_goes_on() {
+    let app = TestApp::with(|config| config.http.max_concurrent_requests = 1).await;
+    let (client, turnstile) = slow(&app).await;
+    let asker = client.clone();
+    let mut asking = JoinSet::from_iter([async move { asker.ask("{ slow }").await }]);
+    turnstile.entered.acquire().await.expect("it is asked").forget();
+    asking.shutdown().await;
+    client.ask("{ __typename }").await.assert_not_executed(503, "SERVICE_UNAVAILABLE");
+    turnstile.leave.add_permits(1);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while client.ask("{ __typename }").await.status == 503 {
+        assert!(Instant::now() < deadline, "the permit never comes back");
+    }
+}
+
+#[tokio::test]
+async fn a_list_in_an_argument_or_a_variable_has_a_most_of_items() {
+    let app = TestApp::with(|config| config.graphql.max_list_items = 3).await;
+    let root = app.admin().await;
+    let by_variable = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    let filtered = "query($filter: AuditEventFilter) { auditEvents(filter: $filter) { nodes { id } } }";
+    let literal = |items: usize| format!("[{}]", "LOGOUT ".repeat(items));
+    let events =
+        |items| format!("{{ auditEvents(filter: {{ actions: {} }}) {{ nodes {{ id }} }} }}", literal(items));
+    let in_fragment = |items| {
+        let ids = "\"x\" ".repeat(items);
+        format!("{{ ...F }} fragment F on Query {{ nodes(ids: [{ids}]) {{ id }} }}")
+    };
+    let by_default = |items| {
+        let ids = "\"x\" ".repeat(items);
+        format!("query($ids: [ID!]! = [{ids}]) {{ nodes(ids: $ids) {{ id }} }}")
+    };
+    let ask = async |items: usize| {
+        let actions = json!({ "filter": { "actions": vec!["LOGOUT"; items] } });
+        [
+            root.ask_with(by_variable, json!({ "ids": vec!["x"; items] })).await,
+            root.ask_with(filtered, actions).await,
+            root.ask(&events(items)).await,
+            root.ask(&in_fragment(items)).await,
+            root.ask(&by_default(items)).await,
+        ]
+    };
+    for answer in ask(3).await {
+        answer.assert_done();
+    }
+    for answer in ask(4).await {
+        answer.assert_not_executed(200, LIMIT);
+        let message = &answer.body["errors"][0]["message"];
+        assert!(message.to_string().contains("graphql.max_list_items, which is 3"), "{message}");
+    }
+    let unused = "{ __typename @skip(if: [1 2 3 4]) } fragment F on Query { nodes(ids: [1 2 3 4]) { id } }";
+    root.ask(unused).await.assert_not_executed(200, LIMIT);
+}
+
+#[tokio::test]
+async fn variables_nest_only_so_deep() {
+    let app = TestApp::start().await;
+    let nested = |open: &str, close: &str, depth: usize| {
+        let value = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+        format!(
+            r#"{{"query":"mutation($input: LoginInput!) {{ login(input: $input) {{ expiresIn }} }}","variables":{{"input":{value}}}}}"#
+        )
+    };
+    for (open, close) in [("{\"a\":", "}"), ("[", "]")] {
+        let answer = app.anonymous().send_raw(nested(open, close, 120)).await;
+        answer.assert_failed("BAD_USER_INPUT");
+        let answer = app.anonymous().send_raw(nested(open, close, 130)).await;
+        answer.assert_not_executed(400, "BAD_USER_INPUT");
+        assert!(
+            answer.body["errors"][0]["message"].to_string().contains("recursion limit"),
+            "{}",
+            answer.body
+        );
+    }
+    let names: serde_json::Map<String, Value> = (0..5_000).map(|n| (format!("k{n}"), json!(n))).collect();
+    let query = "mutation($input: LoginInput!) { login(input: $input) { expiresIn } }";
+    let answer = app.anonymous().ask_with(query, json!({ "input": names })).await;
+    answer.assert_not_executed(200, "BAD_USER_INPUT");
+}
