@@ -40,15 +40,17 @@ where a field failed. Only what is no HTTP request, or has too large a header, i
 
 /// Everything that goes wrong outside of a payload: what, its code, and the status of the answer as
 /// `application/json` and as `application/graphql-response+json`. A test provokes each.
-const REFUSALS: [(&str, Code, u16, u16); 23] = [
+const REFUSALS: [(&str, Code, u16, u16); 26] = [
     ("The path does not exist.", Code::BadUserInput, 404, 404),
     ("The path does not know the method.", Code::BadUserInput, 405, 405),
     ("A mutation came by GET.", Code::BadUserInput, 405, 405),
     ("`Accept` names neither media type.", Code::BadUserInput, 406, 406),
     ("The form of another site could have sent the request.", Code::BadUserInput, 415, 415),
+    ("A page of an origin that is not listed used the cookie.", Code::Forbidden, 403, 403),
     ("The body did not arrive in time.", Code::BadUserInput, 408, 408),
     ("The body is larger than `http.max_body_bytes`.", Code::LimitExceeded, 413, 413),
     ("The body, or the query string, is no GraphQL request.", Code::BadUserInput, 400, 400),
+    ("A batch exceeds a limit.", Code::LimitExceeded, 400, 400),
     ("Only the hash of a document was sent.", Code::PersistedQueryNotSupported, 200, 200),
     ("The document is not GraphQL.", Code::ParseFailed, 200, 400),
     ("The document exceeds a limit.", Code::LimitExceeded, 200, 400),
@@ -61,6 +63,7 @@ const REFUSALS: [(&str, Code, u16, u16); 23] = [
     ("A field wants a scope.", Code::Forbidden, 200, 200),
     ("An argument is out of range.", Code::BadUserInput, 200, 200),
     ("The database is away, or too many passwords wait to be hashed.", Code::ServiceUnavailable, 200, 200),
+    ("There are `http.max_concurrent_requests` already.", Code::ServiceUnavailable, 503, 503),
     ("A resolver failed.", Code::Internal, 200, 200),
     ("The operation took longer than `http.request_timeout`.", Code::ServiceUnavailable, 503, 503),
     ("A resolver or a handler panicked.", Code::Internal, 500, 500),

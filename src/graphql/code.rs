@@ -5,7 +5,8 @@ words! {
     pub enum Code {
         /// The field wants a valid access token; `reason` says why there is none.
         Unauthenticated = "UNAUTHENTICATED",
-        /// The token lacks a scope; `requiredScopes` lists what would do.
+        /// The token lacks a scope, and `requiredScopes` lists what would do; or a page of another origin used the
+        /// cookie.
         Forbidden = "FORBIDDEN",
         /// A variable, an argument or the HTTP request itself has the wrong form, or is out of range.
         BadUserInput = "BAD_USER_INPUT",
@@ -41,7 +42,7 @@ words! {
 }
 
 impl Code {
-    /// What the `extensions` of an error with this code hold besides `code` and `requestId`.
+    /// What the `extensions` of an error with this code may hold besides `code` and `requestId`.
     #[must_use]
     pub const fn extensions(self) -> &'static [Extension] {
         match self {

@@ -11,6 +11,9 @@ use serde_json::json;
 
 use crate::support::{AUTH, Answer, Client, PASSWORD, TestApp, at_once};
 
+/// A refresh token in a cookie, as far as anybody looks who refuses it.
+const COOKIE: &str = "__Host-portcullis_refresh=prt_";
+
 /// An answer that tells of an error, and what has happened in the words of the reference page.
 pub(super) struct Provoked {
     pub(super) what: &'static str,
@@ -43,7 +46,11 @@ async fn asking(client: &Client, documents: impl IntoIterator<Item = String>) ->
 
 /// What goes wrong before there is a document.
 async fn before_the_document(media: &'static str) -> Vec<Provoked> {
-    let app = TestApp::with(|config| config.http.request_timeout = Duration::from_secs(1)).await;
+    let app = TestApp::with(|config| {
+        config.http.request_timeout = Duration::from_secs(1);
+        config.graphql.max_batch = 2;
+    })
+    .await;
     let client = app.anonymous().header("accept", media);
     let get = async |path: &str| app.request("GET", path, &[("accept", media)]).await;
     let mut all = each("The path does not exist.", [get("/nope").await]);
@@ -62,6 +69,9 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
          content-length: 20\r\nconnection: close\r\n\r\n"
     );
     all.extend(each("The body did not arrive in time.", [app.raw(head.as_bytes()).await]));
+    let foreign = client.clone().header("origin", "https://evil.example").header("cookie", COOKIE);
+    let foreign = foreign.ask("{ __typename }").await;
+    all.extend(each("A page of an origin that is not listed used the cookie.", [foreign]));
     let large = client.send_raw(" ".repeat(1024 * 1024)).await;
     all.extend(each("The body is larger than http.max_body_bytes.", [large]));
     let mut broken = vec![get("/graphql?query=").await, get("/graphql?query=%7Ba%7D&variables=1").await];
@@ -69,6 +79,11 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
         broken.push(client.send_raw(body).await);
     }
     all.extend(each("The body, or the query string, is no GraphQL request.", broken));
+    let query = json!({ "query": "{ __typename }" });
+    let wide = json!({ "query": format!("{{ {} }}", "a ".repeat(21)) });
+    let batches =
+        [client.send(&json!([query, query, query])).await, client.send(&json!([query, wide])).await];
+    all.extend(each("A batch exceeds a limit.", batches));
     let hash = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "00" } } });
     all.extend(each("Only the hash of a document was sent.", [client.send(&hash).await]));
     all
@@ -112,6 +127,7 @@ fn documents_over_a_limit() -> Vec<(&'static str, String)> {
         ("graphql.max_directives", format!("{{ a {} }}", "@b ".repeat(51))),
         ("graphql.max_aliases", format!("{{ a {{ {} }} }}", "a: b ".repeat(31))),
         ("graphql.max_root_fields", format!("{{ {} }}", "a ".repeat(21))),
+        ("graphql.max_list_items", format!("query($a: [Int] = [{}]) {{ a }}", "1 ".repeat(201))),
         ("graphql.max_complexity", nested("{ a(first: 100) ", "{ b }", 3)),
         ("the depth of lists in introspection", nested("{ fields { type ", "{ name }", 3) + &"}".repeat(3)),
         ("only one field that checks a password", format!("mutation($input: LoginInput) {{ {logins} }}")),
@@ -189,11 +205,17 @@ impl Faults {
 struct Query(IdentityQuery, Faults);
 
 async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
-    let app = TestApp::with(|config| config.http.request_timeout = Duration::from_secs(1)).await;
+    let app = TestApp::with(|config| {
+        config.http.request_timeout = Duration::from_secs(1);
+        config.http.max_concurrent_requests = 1;
+    })
+    .await;
     let schema = Schema::build(Query::default(), IdentityMutation::default(), EmptySubscription);
     let schema = app.app.provide(schema).finish();
     let client = app.also_serve(router(&app.app, schema)).await.header("accept", media);
-    let answers = asking(&client, ["{ fails }".into(), "{ panics }".into(), "{ hangs }".into()]).await;
+    // What hangs is given up, but not over.
+    let documents = ["{ fails }", "{ panics }", "{ hangs }", "{ __typename }"];
+    let answers = asking(&client, documents.map(Into::into)).await;
     for answer in &answers {
         assert!(!answer.body.to_string().contains("business"), "{}", answer.body);
     }
@@ -201,6 +223,7 @@ async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
         "A resolver failed.",
         "A resolver or a handler panicked.",
         "The operation took longer than http.request_timeout.",
+        "There are http.max_concurrent_requests already.",
     ];
     happened.into_iter().zip(answers).map(|(what, answer)| Provoked { what, answer }).collect()
 }
