@@ -13,18 +13,11 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::{Mutex, Notify},
+    sync::Notify,
     task::JoinSet,
 };
 
-use crate::support::{AUTH, Answer, Client, PASSWORD, Process, at_once};
-
-/// Hashing that costs next to nothing.
-const QUICK: [(&str, &str); 2] =
-    [("PORTCULLIS_PASSWORDS__MEMORY_KIB", "8"), ("PORTCULLIS_PASSWORDS__ITERATIONS", "1")];
-
-/// Held by whoever loads the machine, for one of them measures.
-static LOAD: Mutex<()> = Mutex::const_new(());
+use crate::support::{AUTH, Answer, Client, LOAD, PASSWORD, Process, QUICK, at_once};
 
 /// New accounts, signed in.
 async fn register(process: &Process, count: usize) -> Vec<Client> {

@@ -2,7 +2,9 @@
 //! test says so.
 
 mod client;
+mod cluster;
 mod database;
+mod dice;
 mod process;
 mod proxy;
 mod token;
@@ -19,8 +21,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::{
     client::{AUTH, Answer, Client, USER},
-    database::{TestDatabase, postgres},
-    process::Process,
+    cluster::Cluster,
+    database::{TestDatabase, postgres, variable},
+    dice::Dice,
+    process::{LOAD, Process, QUICK},
     proxy::Proxy,
     token::{Forge, base64url, decode, unsigned, write_pem},
 };
