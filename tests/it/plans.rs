@@ -103,12 +103,12 @@ async fn explain(db: &DatabaseTransaction, statement: &str) -> Vec<String> {
         "SET enable_seqscan = off".to_owned(),
         "SET enable_sort = off".to_owned(),
         "SET plan_cache_mode = force_generic_plan".to_owned(),
-        "DEALLOCATE ALL".to_owned(),
         format!("PREPARE it AS {statement}"),
     ] {
         db.execute_unprepared(&sql).await.expect("it is a statement");
     }
     let rows = rows(format!("EXPLAIN EXECUTE it{arguments}")).await;
+    db.execute_unprepared("DEALLOCATE it").await.expect("it was prepared");
     rows.iter().map(|row| row.try_get_by_index(0).expect("text")).collect()
 }
 
