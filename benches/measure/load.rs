@@ -25,13 +25,13 @@ const ACCOUNTS: usize = 199;
 /// How many clients wait each for an answer before they ask again.
 const CLIENTS: u32 = 16;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// From when on memory must stay where it is.
 const WARM_AFTER_MINUTES: usize = 2;
 
 /// By what part and by how much memory may grow after that.
-const GROWTH: (f64, u64) = (0.05, 4 * 1024);
+const GROWTH: (f64, u32) = (0.05, 4 * 1024);
 
 /// What is sent, and how many of a hundred.
 const KINDS: [(&str, usize); 3] = [("query", 95), ("refresh", 4), ("login", 1)];
@@ -50,7 +50,7 @@ struct Minute {
     times: [Vec<Duration>; KINDS.len()],
     errors: Vec<String>,
     /// The resident memory of the server, in KiB, each second.
-    memory: Vec<u64>,
+    memory: Vec<u32>,
 }
 
 /// Sends mixed traffic, and wants no error and no growing memory.
@@ -163,7 +163,7 @@ fn table(minutes: &[Minute]) -> Vec<String> {
         let requests: usize = minute.times.iter().map(Vec::len).sum();
         let times = minute.times.iter().flat_map(|times| [percentile(times, 50), percentile(times, 99)]);
         let times: Vec<String> = times.map(milliseconds).collect();
-        let mebibytes = median(&minute.memory) as f64 / 1024.0;
+        let mebibytes = f64::from(median(&minute.memory)) / 1024.0;
         lines.push(format!(
             "| {} | {requests} | {} | {} | {mebibytes:.1} MiB |",
             number + 1,
@@ -190,13 +190,13 @@ fn judge(minutes: &[Minute]) -> Outcome {
     let early = memory(&minutes[WARM_AFTER_MINUTES..WARM_AFTER_MINUTES + 2]);
     let late = memory(&minutes[minutes.len() - 2..]);
     let grown = late.saturating_sub(early);
-    if grown >= GROWTH.1 && grown as f64 > early as f64 * GROWTH.0 {
+    if grown >= GROWTH.1 && f64::from(grown) > f64::from(early) * GROWTH.0 {
         return Err(format!("memory has grown from {early} to {late} KiB").into());
     }
     say(&format!("\nmemory: {early} KiB in minutes 3 and 4, {late} KiB in the last two"))
 }
 
-fn median(numbers: &[u64]) -> u64 {
+fn median(numbers: &[u32]) -> u32 {
     let mut numbers = numbers.to_vec();
     numbers.sort_unstable();
     numbers.get(numbers.len() / 2).copied().unwrap_or_default()

@@ -79,7 +79,7 @@ async fn main() -> Outcome {
         }
         Some(Command::Scale { accounts, database }) => scale::run(accounts, database.as_deref()).await,
         Some(Command::Load { minutes, rate, database }) => {
-            load::run(Duration::from_secs(60) * minutes, rate, database.as_deref()).await
+            load::run(Duration::from_mins(1) * minutes, rate, database.as_deref()).await
         }
     }
 }

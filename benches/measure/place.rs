@@ -10,9 +10,7 @@ use crate::{Outcome, seed::Hashing};
 pub(crate) struct Place {
     pub(crate) data_dir: PathBuf,
     pub(crate) url: String,
-    #[expect(dead_code, reason = "it goes when the measurement is over")]
     folder: Option<TempDir>,
-    #[expect(dead_code, reason = "it goes when the measurement is over")]
     schema: Option<Schema>,
 }
 

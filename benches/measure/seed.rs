@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use entity::{audit_event, session, user, user_role};
-use portcullis::{accounts::Username, admin::NewUser, app::App, audit::Actor};
+use portcullis::{accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Timestamp};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel,
     prelude::ChronoUnixTimestampMillis as Millis,
@@ -116,7 +116,7 @@ impl Maker {
             display_name: Some(display_name),
             email_key: Some(email.clone()),
             email: Some(email),
-            email_verified: number % 2 == 0,
+            email_verified: number.is_multiple_of(2),
             password_hash: self.hash.clone(),
             disabled: number % 200 == 199,
             epoch: 0,
@@ -172,15 +172,11 @@ impl Maker {
     fn within(&mut self, days: i32) -> Millis {
         let range = DAY_MS * (usize::try_from(days.unsigned_abs()).unwrap_or(1) - 1);
         let milliseconds = i64::try_from(DAY_MS + self.dice.below(range)).unwrap_or(0);
-        self.at(self.now_ms - i64::from(days.signum()) * milliseconds)
+        at(self.now_ms - i64::from(days.signum()) * milliseconds)
     }
 
     fn ago(&self, milliseconds: usize) -> Millis {
-        self.at(self.now_ms - i64::try_from(milliseconds).unwrap_or(0))
-    }
-
-    fn at(&self, milliseconds: i64) -> Millis {
-        Millis(portcullis::clock::Timestamp::from_timestamp_millis(milliseconds).unwrap_or_default())
+        at(self.now_ms - i64::try_from(milliseconds).unwrap_or(0))
     }
 
     fn id(&mut self, at: Millis) -> Uuid {
@@ -193,6 +189,11 @@ impl Maker {
     fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| u8::try_from(self.dice.below(256)).unwrap_or(0)).collect()
     }
+}
+
+/// A point in time, in milliseconds since the Unix epoch.
+fn at(milliseconds: i64) -> Millis {
+    Millis(Timestamp::from_timestamp_millis(milliseconds).unwrap_or_default())
 }
 
 async fn insert<M, A>(db: &DatabaseTransaction, rows: Vec<M>) -> Outcome

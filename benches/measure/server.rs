@@ -8,7 +8,7 @@ use std::{
 use crate::{Outcome, client::Client, place::Place, seed::Hashing};
 
 /// How long a server may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The release binary, in a process of its own.
 pub(crate) struct Server {

@@ -99,7 +99,10 @@ pub(in crate::accounts) async fn list(
     by: OrderBy,
     page: &Page<PageKey>,
 ) -> Result<Vec<Account>, DbErr> {
-    let mut query = matching(filter).filter(holding(db, filter.role.as_deref()).await?);
+    let mut query = matching(filter);
+    if let Some(role) = &filter.role {
+        query = query.filter(holds(db, role).await?);
+    }
     for (bound, behind) in [(&page.after, true), (&page.before, false)] {
         if let Some(bound) = bound {
             let greater = behind != by.descending;
@@ -109,11 +112,13 @@ pub(in crate::accounts) async fn list(
     let reverse = page.direction == Direction::Backward;
     let sort = if by.descending == reverse { Sort::Asc } else { Sort::Desc };
     let query = match by.order {
-        Order::CreatedAt => query.order_by(user::Column::CreatedAt, sort.clone()),
-        Order::LastLoginAt => query.order_by(last_login(), sort.clone()),
-        Order::Username => query.order_by(user::Column::UsernameKey, sort.clone()),
+        Order::CreatedAt => {
+            query.order_by(user::Column::CreatedAt, sort.clone()).order_by(user::Column::Id, sort)
+        }
+        Order::LastLoginAt => query.order_by(last_login(), sort.clone()).order_by(user::Column::Id, sort),
+        Order::Username => query.order_by(user::Column::UsernameKey, sort),
     };
-    let rows = query.order_by(user::Column::Id, sort).limit(page.limit()).all(db).await?;
+    let rows = query.limit(page.limit()).all(db).await?;
     with_roles(db, rows).await
 }
 
@@ -146,9 +151,8 @@ fn last_login() -> SimpleExpr {
 /// order: they are so many that a page is soon full.
 const FEW: u64 = 500;
 
-/// Those who hold the role, in the way that costs least whether nearly all do or nearly nobody.
-async fn holding(db: &impl ConnectionTrait, role: Option<&str>) -> Result<Condition, DbErr> {
-    let Some(role) = role else { return Ok(Condition::all()) };
+/// What is true of who has the role, said as costs least, whether nearly all have it or nearly nobody.
+async fn holds(db: &impl ConnectionTrait, role: &str) -> Result<Condition, DbErr> {
     let found =
         user_role::Entity::find().filter(user_role::Column::Role.eq(role)).limit(FEW + 1).all(db).await?;
     if found.len() as u64 <= FEW {
