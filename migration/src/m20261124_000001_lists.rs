@@ -14,8 +14,8 @@ const ORDERS: [(&str, &str); 3] =
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
-        // SQLite finds no place in an index of expressions when it compares two columns at once. PostgreSQL
-        // before 18 keeps no virtual columns, and SQLite adds no stored ones.
+        // A column, for in an index of an expression SQLite does not find the place of a pair of values, but walks
+        // there. PostgreSQL before 18 has no virtual columns, and SQLite adds no stored ones.
         let kept = match manager.get_database_backend() {
             DbBackend::Postgres => "STORED",
             _ => "VIRTUAL",

@@ -9,7 +9,13 @@ mod check;
 mod ledger;
 mod person;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use tokio::task::JoinSet;
 
@@ -19,12 +25,17 @@ use crate::support::{Cluster, Dice, LOAD, Process, QUICK, TestDatabase, at_once,
 /// A token of which the answer was lost may be asked for again for as long as a restart takes.
 const GRACE: (&str, &str) = ("PORTCULLIS_TOKENS__REFRESH_GRACE", "2m");
 
+/// How long answers may be waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A server, and people who use it.
 struct World {
     process: Process,
     people: Vec<Person>,
     ledger: Ledger,
     dice: Dice,
+    /// How many answers have come, to everybody.
+    answers: Arc<AtomicUsize>,
 }
 
 impl World {
@@ -34,22 +45,32 @@ impl World {
         process.make_admin("root");
         let ledger = Ledger::open(process.anonymous()).await;
         let person = |number| Person::new(number, seed, process.anonymous());
-        Self { people: (0..16).map(person).collect(), process, ledger, dice: Dice::new(seed) }
+        let people = (0..16).map(person).collect();
+        Self { process, people, ledger, dice: Dice::new(seed), answers: Arc::default() }
     }
 
     /// Lets everybody go on until the server does not answer them.
     fn live(&mut self) -> JoinSet<Person> {
-        let live = |mut person: Person| async move {
-            while person.act().await {}
-            person
+        let live = |mut person: Person| {
+            let answers = Arc::clone(&self.answers);
+            async move {
+                while person.act().await {
+                    answers.fetch_add(1, Ordering::Relaxed);
+                }
+                person
+            }
         };
         self.people.drain(..).map(live).collect()
     }
 
-    /// Some time under load. That it is random is what the test is about.
+    /// Waits for some more answers, so that the blow falls at any moment under load.
     async fn moment(&mut self) {
-        let milliseconds = 20 + self.dice.below(300);
-        tokio::time::sleep(Duration::from_millis(milliseconds as u64)).await;
+        let enough = self.answers.load(Ordering::Relaxed) + 10 + self.dice.below(200);
+        let deadline = Instant::now() + PATIENCE;
+        while self.answers.load(Ordering::Relaxed) < enough {
+            assert!(Instant::now() < deadline, "nobody is answered");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Compares what everybody was told with what the server says now.
@@ -76,9 +97,8 @@ impl World {
             person.use_old_tokens().await;
         }
         self.ledger.compare(&self.people).await;
-        let answered: usize = self.people.iter().map(|person| person.answered).sum();
         let unanswered: usize = self.people.iter().map(|person| person.unanswered_ever).sum();
-        assert!(answered > 16 * blows && unanswered > blows, "{answered} answers, {unanswered} lost");
+        assert!(unanswered > blows, "only {unanswered} answers were lost");
     }
 }
 

@@ -77,20 +77,13 @@ fn assert_alike(kinds: &[Kind], times: &[Vec<Duration>]) {
     assert!(comparison.tells(TOLERANCE), "the test would find nothing: {comparison:?}");
 }
 
-async fn register(process: &Process, count: usize) {
-    for number in 0..count {
-        let mut client = process.anonymous();
-        client.register(&format!("person{number}"), PASSWORD).await.assert_done();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_takes_as_long_for_an_unknown_user_as_for_a_wrong_password() {
     let _alone = LOAD.lock().await;
     let process = Process::start(&PATIENT).await;
-    register(&process, 5).await;
+    process.register(5).await;
     let kinds = [
-        login("a wrong password", |turn| format!("person{}", turn % 5), OTHER_PASSWORD),
+        login("a wrong password", |turn| format!("user{}", turn % 5), OTHER_PASSWORD),
         login("an unknown user", |turn| format!("nobody{}", turn % 5), OTHER_PASSWORD),
         // Who sends these knows that there is nobody; that nothing is looked up does not show beside the hash.
         login("a name with a space", |turn| format!("no body{}", turn % 5), OTHER_PASSWORD),
@@ -105,19 +98,19 @@ async fn nothing_beside_the_hash_tells_who_exists_either() {
     let _alone = LOAD.lock().await;
     let process = Process::start(&[&QUICK[..], &PATIENT].concat()).await;
     process.make_admin("root");
-    register(&process, 20).await;
+    process.register(20).await;
     let mut root = process.anonymous();
     root.log_in("root", PASSWORD).await.assert_done();
     for number in 10..20 {
-        let user = root.ask(&format!("{{ user(username: \"person{number}\") {{ id }} }}")).await;
+        let user = root.ask(&format!("{{ user(username: \"user{number}\") {{ id }} }}")).await;
         let input = json!({ "id": user.at("/user/id"), "disabled": true });
         root.mutate("updateUser", input, "errors { code }").await.assert_done();
     }
-    let known = |turn| format!("person{}", turn % 10);
+    let known = |turn| format!("user{}", turn % 10);
     let kinds = [
         login("a wrong password", known, OTHER_PASSWORD),
         login("an unknown user", |turn| format!("nobody{}", turn % 10), OTHER_PASSWORD),
-        login("a disabled account", |turn| format!("person{}", 10 + turn % 10), OTHER_PASSWORD),
+        login("a disabled account", |turn| format!("user{}", 10 + turn % 10), OTHER_PASSWORD),
         login("a password of which no account can be", known, &"a".repeat(300)),
         login("such a password for nobody", |turn| format!("nobody{}", turn % 10), &"a".repeat(300)),
         control(),

@@ -13,7 +13,6 @@ pub(super) struct Person {
     pub(super) account: Option<Account>,
     /// What they asked for last, when there was no answer.
     pub(super) unanswered: Option<Wish>,
-    pub(super) answered: usize,
     pub(super) unanswered_ever: usize,
 }
 
@@ -55,7 +54,7 @@ impl Person {
     pub(super) fn new(number: usize, seed: u64, nobody: Client) -> Self {
         let dice = Dice::new(seed ^ (number as u64 + 1));
         let name = format!("person{number}");
-        Self { name, dice, nobody, account: None, unanswered: None, answered: 0, unanswered_ever: 0 }
+        Self { name, dice, nobody, account: None, unanswered: None, unanswered_ever: 0 }
     }
 
     /// Does something, and says whether there was an answer.
@@ -64,7 +63,6 @@ impl Person {
         match self.ask(&wish).await.filter(is_an_answer) {
             Some(answer) => {
                 answer.assert_done();
-                self.answered += 1;
                 self.learn(wish, answer);
                 true
             }

@@ -98,6 +98,13 @@ impl TestApp {
         Self::run(config, self.clock(), self.database.clone()).await
     }
 
+    /// A second server on the same database, whose clock is ahead.
+    pub(crate) async fn replica_ahead(&self, by: Duration) -> Self {
+        let clock = Clock::system();
+        clock.advance(by);
+        Self::run(Config::clone(&self.app.config), clock, self.database.clone()).await
+    }
+
     async fn run(config: Config, clock: Clock, database: TestDatabase) -> Self {
         let listener = TcpListener::bind(config.http.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");

@@ -9,7 +9,7 @@ use std::{
 use secrecy::ExposeSecret;
 use tokio::{sync::Mutex, time::sleep};
 
-use super::{Client, PASSWORD, TestDatabase};
+use super::{Client, PASSWORD, TestDatabase, at_once};
 
 /// How long the program may take to start, to stop, or to do what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -106,6 +106,18 @@ impl Process {
     /// A client without a token.
     pub(crate) fn anonymous(&self) -> Client {
         Client::new(format!("http://{}/graphql", self.address))
+    }
+
+    /// So many new accounts, `user0` and on, signed in. They come in no order.
+    pub(crate) async fn register(&self, count: usize) -> Vec<Client> {
+        let register = |number| {
+            let mut client = self.anonymous();
+            async move {
+                client.register(&format!("user{number}"), PASSWORD).await.assert_done();
+                client
+            }
+        };
+        at_once((0..count).map(register)).await
     }
 
     async fn wait_until_ready(&mut self) {
