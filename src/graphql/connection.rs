@@ -203,7 +203,7 @@ mod tests {
         }
 
         #[test]
-        fn a_string_is_a_cursor_or_is_refused(text in r#"[A-Za-z0-9_-]{0,30}|.{0,30}|WzEsIiJd.?"#) {
+        fn a_string_is_a_cursor_or_is_refused(text in "[A-Za-z0-9_-]{0,30}|.{0,30}|WzEsIiJd.?") {
             match after(text) {
                 Ok(key) => prop_assert_eq!(read_again(key.clone()), Ok(key)),
                 Err(failure) => prop_assert_eq!(failure.code, Code::BadUserInput),

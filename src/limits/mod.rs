@@ -206,7 +206,11 @@ impl Throttle {
             let ladder = subject.ladder(&self.config);
             let key = subject.key();
             match store::count(&transaction, &key, now, now + ladder.forget_after).await? {
-                Some(tries) => store::block(&transaction, &key, now + ladder.delay_after(tries)).await?,
+                Some(tries) => match ladder.delay_after(tries) {
+                    // Until now is too long for who came a little earlier, or whose clock is behind.
+                    Duration::ZERO => {}
+                    delay => store::block(&transaction, &key, now + delay).await?,
+                },
                 None => {
                     transaction.rollback().await?;
                     let second = Permit::Refused { retry_after: Duration::from_secs(1), is_new: false };

@@ -1,5 +1,6 @@
 use std::{
     collections::HashSet,
+    fmt::Write as _,
     io, panic,
     sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
 };
@@ -118,7 +119,7 @@ impl Drop for Listener {
 pub(super) fn take_down(answer: &Answer) {
     let mut heard = String::new();
     for (name, value) in answer.headers.iter().filter(|(name, _)| *name != "set-cookie") {
-        heard += &format!("{name}: {value:?}\n");
+        writeln!(heard, "{name}: {value:?}").expect("writes");
     }
     errors_of(&answer.body, &mut heard);
     say(heard.as_bytes());
@@ -130,7 +131,7 @@ fn errors_of(value: &Value, heard: &mut String) {
         Value::Object(members) => {
             for (name, value) in members {
                 if name == "errors" {
-                    *heard += &format!("{value}\n");
+                    writeln!(heard, "{value}").expect("writes");
                 }
                 errors_of(value, heard);
             }

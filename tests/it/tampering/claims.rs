@@ -41,8 +41,7 @@ async fn a_claim_of_the_wrong_type_is_refused() {
     };
     for name in ["iss", "aud", "sub", "sid", "jti", "iat", "auth_time", "scope", "roles", "username", "epoch"]
     {
-        for value in
-            values.iter().filter(|value| !is_right(name, value) && !(name == "iat" && value.is_i64()))
+        for value in values.iter().filter(|value| !(is_right(name, value) || name == "iat" && value.is_i64()))
         {
             scene.assert_refused(&scene.with_claims(&json!({ name: value })), INVALID).await;
         }
