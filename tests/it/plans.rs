@@ -111,7 +111,7 @@ async fn explain(db: &DatabaseTransaction, statement: &str) -> Vec<String> {
         let rows = rows(format!("EXPLAIN QUERY PLAN {statement}")).await;
         return rows.iter().map(|row| row.try_get("", "detail").expect("text")).collect();
     }
-    let parameters = (1..100).take_while(|number| statement.contains(&format!("${number}"))).count();
+    let parameters = (1..=1000).take_while(|number| statement.contains(&format!("${number}"))).count();
     let nulls = vec!["NULL"; parameters].join(", ");
     let arguments = if nulls.is_empty() { nulls } else { format!("({nulls})") };
     for sql in [
