@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { CombinedGraphQLErrors, gql, type TypedDocumentNode } from "@apollo/client";
-import { admin, ask, createUser, deleteUser, password, signIn as signInWithout } from "../server.ts";
-import { sent } from "./browser.ts";
-import { client } from "./client.ts";
-import { bearer, signIn } from "./session.ts";
+import { filter, firstValueFrom } from "rxjs";
+import { admin, ask, createUser, deleteUser, signIn as signInWithout } from "../server";
+import { sent } from "./browser";
+import { client } from "./client";
+import { bearer, signIn } from "./session";
 
 interface Connection {
   edges: { node: { id: string } }[];
@@ -69,10 +70,10 @@ async function three(
   query: TypedDocumentNode<Record<string, unknown>, { after?: string | null }>,
   connection: (data: Record<string, unknown>) => Connection,
 ): Promise<string[]> {
-  const list = client.watchQuery({ query, variables: {}, fetchPolicy: "network-only" });
-  const subscription = list.subscribe(() => undefined);
+  const list = client.watchQuery({ query, variables: {} });
   const shown = () => connection(list.getCurrentResult().data as Record<string, unknown>);
-  await list.reobserve();
+  const subscription = list.subscribe({});
+  await firstValueFrom(list.pipe(filter(({ dataState }) => dataState === "complete")));
   for (const name of ["come", "gone"]) {
     const token = await signInWithout(admin);
     const id = await createUser(`${name}${Math.random().toString(36).slice(2)}`, token);

@@ -1,6 +1,6 @@
 // What a browser does and Node does not: URLs that are relative to the page, and cookies.
 
-import { url } from "../server.ts";
+import { url } from "../server";
 
 /** The bodies of all requests so far. */
 export const sent: string[] = [];

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serverAudits } from "graphql-http";
-import { url } from "../server.ts";
+import { url } from "../server";
 
 /** How many audits there are in this release of graphql-http. A later one may have more, not fewer. */
 const AT_LEAST = 61;
