@@ -1,6 +1,6 @@
 //! The rows of the audit log.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Bound};
 
 use entity::audit_event::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
@@ -96,12 +96,16 @@ fn matching(filter: &Filter, page: &Page<EventId>) -> Select<Entity> {
         query =
             query.filter(Column::At.lt(Millis(until))).filter(Column::Id.lt(first_id_at(until, MARGIN_MS)));
     }
-    if let Some(after) = page.after {
-        query = query.filter(Column::Id.lt(after.uuid()));
-    }
-    if let Some(before) = page.before {
-        query = query.filter(Column::Id.gt(before.uuid()));
-    }
+    query = match page.after {
+        Bound::Excluded(id) => query.filter(Column::Id.lt(id.uuid())),
+        Bound::Included(id) => query.filter(Column::Id.lte(id.uuid())),
+        Bound::Unbounded => query,
+    };
+    query = match page.before {
+        Bound::Excluded(id) => query.filter(Column::Id.gt(id.uuid())),
+        Bound::Included(id) => query.filter(Column::Id.gte(id.uuid())),
+        Bound::Unbounded => query,
+    };
     let order = match page.direction {
         Direction::Forward => Order::Desc,
         Direction::Backward => Order::Asc,

@@ -1,3 +1,5 @@
+use std::ops::Bound;
+
 use entity::{user, user_role};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
@@ -104,10 +106,18 @@ pub(in crate::accounts) async fn list(
         query = query.filter(holds(db, role).await?);
     }
     for (bound, behind) in [(&page.after, true), (&page.before, false)] {
-        if let Some(bound) = bound {
-            let greater = behind != by.descending;
-            query = query.filter(beyond(by.order, bound, greater)?);
-        }
+        let place = match bound {
+            Bound::Unbounded => continue,
+            Bound::Excluded(place) | Bound::Included(place) => place,
+        };
+        let (left, right) = at(by.order, place)?;
+        let is_included = matches!(bound, Bound::Included(_));
+        query = query.filter(match (behind != by.descending, is_included) {
+            (true, true) => left.gte(right),
+            (true, false) => left.gt(right),
+            (false, true) => left.lte(right),
+            (false, false) => left.lt(right),
+        });
     }
     let reverse = page.direction == Direction::Backward;
     let sort = if by.descending == reverse { Sort::Asc } else { Sort::Desc };
@@ -122,9 +132,9 @@ pub(in crate::accounts) async fn list(
     with_roles(db, rows).await
 }
 
-/// What lies on one side of a place in the list.
-fn beyond(order: Order, place: &PageKey, greater: bool) -> Result<SimpleExpr, DbErr> {
-    let (left, right) = match (order, place) {
+/// What is compared to find a place in the list: that of a row, and the place.
+fn at(order: Order, place: &PageKey) -> Result<(SimpleExpr, SimpleExpr), DbErr> {
+    Ok(match (order, place) {
         (Order::CreatedAt, PageKey::CreatedAt(time, id)) => (
             Expr::tuple([Expr::col(user::Column::CreatedAt), Expr::col(user::Column::Id)]),
             Expr::tuple([Expr::val(*time), Expr::val(*id)]),
@@ -138,8 +148,7 @@ fn beyond(order: Order, place: &PageKey, greater: bool) -> Result<SimpleExpr, Db
             (Expr::col(user::Column::UsernameKey), Expr::val(key))
         }
         _ => return Err(DbErr::Custom("the cursor is of another order".to_owned())),
-    };
-    Ok(if greater { left.gt(right) } else { left.lt(right) })
+    })
 }
 
 /// The last sign-in, or zero. The database computes it.
