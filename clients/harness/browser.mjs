@@ -11,8 +11,14 @@ export async function openBrowser(chromium) {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     viewport: { width: 900, height: 700 },
     args: [
-      "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
     ],
   });
   context.setDefaultTimeout(15_000);
@@ -27,7 +33,12 @@ export async function openBrowser(chromium) {
 
 /** What a script on a page can find of what is kept: storage, cookies, names of databases. */
 export function readableByScript(page) {
-  return page.evaluate(async () => JSON.stringify([
-    { ...localStorage }, { ...sessionStorage }, document.cookie, await indexedDB.databases(),
-  ]));
+  return page.evaluate(async () =>
+    JSON.stringify([
+      { ...localStorage },
+      { ...sessionStorage },
+      document.cookie,
+      await indexedDB.databases(),
+    ]),
+  );
 }

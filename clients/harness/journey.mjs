@@ -41,10 +41,16 @@ export async function travel({ chromium, createServer, root }) {
 function watch(page) {
   const complaints = [];
   const asked = [];
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
+  page.on(
+    "console",
+    (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()),
+  );
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("request", (request) => asked.push(request.url()));
-  return (origin) => [...complaints, ...asked.filter((url) => !url.startsWith(origin) && !url.startsWith("data:"))];
+  return (origin) => [
+    ...complaints,
+    ...asked.filter((url) => !url.startsWith(origin) && !url.startsWith("data:")),
+  ];
 }
 
 async function registering(page) {

@@ -60,7 +60,10 @@ export async function startServer({ settings = {}, config } = {}) {
     },
     /** Sends an operation as a client without any session would; gives its data. */
     async ask(query, variables = {}, token) {
-      const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+      const headers = {
+        "content-type": "application/json",
+        ...(token && { authorization: `Bearer ${token}` }),
+      };
       const body = JSON.stringify({ query, variables });
       const answer = await (await fetch(`${url}/graphql`, { method: "POST", headers, body })).json();
       if (answer.errors) throw new Error(JSON.stringify(answer.errors));

@@ -23,7 +23,11 @@ function authenticate(keys, expected) {
     const [, token] = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? "") ?? [];
     if (!token) return refuse(res, "Unauthorized");
     try {
-      const { payload } = await jwtVerify(token, keys, { ...expected, typ: "at+jwt", requiredClaims: ["exp", "sub"] });
+      const { payload } = await jwtVerify(token, keys, {
+        ...expected,
+        typ: "at+jwt",
+        requiredClaims: ["exp", "sub"],
+      });
       req.user = payload;
     } catch (error) {
       // Nobody's token is wrong because the keys cannot be had.

@@ -40,7 +40,11 @@ async function run({ server = portcullis, audience = "portcullis", issuer = serv
 test("a good token opens the route", async () => {
   const ask = await run();
   assert.deepEqual(await ask(`Bearer ${good}`), WELCOME);
-  assert.deepEqual(await ask(`bearer ${good}`), WELCOME, "the scheme's case does not matter (RFC 9110 §11.1)");
+  assert.deepEqual(
+    await ask(`bearer ${good}`),
+    WELCOME,
+    "the scheme's case does not matter (RFC 9110 §11.1)",
+  );
 });
 
 test("without a token it stays shut", async () => {
@@ -101,5 +105,8 @@ test("while the keys cannot be had, no token is called invalid", async () => {
   const ask = await run({ server });
   const { accessToken } = await server.register("ada");
   await server.stop();
-  assert.deepEqual(await ask(`Bearer ${accessToken}`), { status: 503, body: '{"message":"Try again later"}' });
+  assert.deepEqual(await ask(`Bearer ${accessToken}`), {
+    status: 503,
+    body: '{"message":"Try again later"}',
+  });
 });

@@ -13,7 +13,10 @@ let portcullis;
 
 before(async () => {
   const settings = { PORTCULLIS_HTTP__PUBLIC_URL: "http://127.0.0.1:4000" };
-  portcullis = await startServer({ config: fileURLToPath(new URL("portcullis.toml", import.meta.url)), settings });
+  portcullis = await startServer({
+    config: fileURLToPath(new URL("portcullis.toml", import.meta.url)),
+    settings,
+  });
 });
 after(() => portcullis.remove());
 
@@ -48,7 +51,8 @@ test("a claims map gives everybody their own", async () => {
 });
 
 test("what Hasura would refuse is refused here", () => {
-  const refused = (claims) => assert.throws(() => sessionVariables({ "https://hasura.io/jwt/claims": claims }, {}));
+  const refused = (claims) =>
+    assert.throws(() => sessionVariables({ "https://hasura.io/jwt/claims": claims }, {}));
   assert.throws(() => sessionVariables({ sub: "user_1" }, {}));
   refused({ "x-hasura-default-role": "user" });
   refused({ "x-hasura-default-role": "admin", "x-hasura-allowed-roles": ["user"] });

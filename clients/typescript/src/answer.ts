@@ -84,5 +84,7 @@ const REFUSALS = ["TOKEN_EXPIRED", "TOKEN_REVOKED", "TOKEN_INVALID"];
  */
 export function isRefused(answer: Answer, isMutation: boolean): boolean {
   const refused = answer.errors?.some(({ extensions }) => REFUSALS.includes(extensions?.reason ?? ""));
-  return Boolean(refused) && !(isMutation && Object.values(answer.data ?? {}).some((value) => value !== null));
+  return (
+    Boolean(refused) && !(isMutation && Object.values(answer.data ?? {}).some((value) => value !== null))
+  );
 }

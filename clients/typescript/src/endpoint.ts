@@ -10,7 +10,11 @@ export interface Sending {
 export type Post = <Data>(document: string, variables: object, sending?: Sending) => Promise<Answer<Data>>;
 
 /** The server at a URL. Whatever is not its answer becomes a `PortcullisError`. */
-export function endpoint(url: string, credentials: RequestCredentials, fetch?: typeof globalThis.fetch): Post {
+export function endpoint(
+  url: string,
+  credentials: RequestCredentials,
+  fetch?: typeof globalThis.fetch,
+): Post {
   return async <Data>(query: string, variables: object, { token, signal }: Sending = {}) => {
     const headers = {
       accept: "application/graphql-response+json, application/json;q=0.9",
@@ -41,7 +45,8 @@ export function bearer(token: string | null | undefined): { authorization?: stri
 function parse(response: Response, text: string): object {
   try {
     const answer: unknown = JSON.parse(text);
-    if (typeof answer === "object" && answer !== null && ("data" in answer || "errors" in answer)) return answer;
+    if (typeof answer === "object" && answer !== null && ("data" in answer || "errors" in answer))
+      return answer;
   } catch {
     // Below.
   }

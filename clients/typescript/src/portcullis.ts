@@ -1,6 +1,12 @@
 import { type Answer, dataOf, failureOf, isRefused, PortcullisError } from "./answer.js";
 import {
-  CHANGE_PASSWORD, isMutation, LOGIN, LOGOUT, REFRESH, REGISTER, type TypedDocument,
+  CHANGE_PASSWORD,
+  isMutation,
+  LOGIN,
+  LOGOUT,
+  REFRESH,
+  REGISTER,
+  type TypedDocument,
 } from "./document.js";
 import { endpoint, type Post } from "./endpoint.js";
 import { type Outcome, type Payload, type Session, sessionOf, type State, stateOf } from "./session.js";
@@ -80,7 +86,12 @@ export class Portcullis {
   }
 
   /** Makes an account and signs its owner in. */
-  register(input: { username: string; password: string; email?: string; displayName?: string }): Promise<Outcome> {
+  register(input: {
+    username: string;
+    password: string;
+    email?: string;
+    displayName?: string;
+  }): Promise<Outcome> {
     return this.#signIn(REGISTER, input);
   }
 
@@ -98,7 +109,8 @@ export class Portcullis {
         const answer = await this.#ask<{ payload: Payload | null }>(CHANGE_PASSWORD, { input }, token);
         if (answer.data?.payload) outcome = await this.#take(answer.data.payload, askedAt);
         return answer;
-      }));
+      }),
+    );
     if (!outcome) throw failureOf(answer);
     return outcome;
   }
@@ -159,7 +171,8 @@ export class Portcullis {
   ): Promise<Answer<Data>> {
     const text = document.toString();
     return this.#authorized(isMutation(text), (token) =>
-      this.#post<Data>(text, variables ?? {}, { token, signal: options.signal }));
+      this.#post<Data>(text, variables ?? {}, { token, signal: options.signal }),
+    );
   }
 
   /** Stops listening to other tabs. The session goes on. */
@@ -209,12 +222,16 @@ export class Portcullis {
       const { errors } = await this.#take(payload, askedAt);
       const [error] = errors;
       if (error?.code === "INVALID_REFRESH_TOKEN") return this.#end();
-      if (error) throw new PortcullisError(error.message, error.code, { retryAfter: error.retryAfter ?? undefined });
+      if (error)
+        throw new PortcullisError(error.message, error.code, { retryAfter: error.retryAfter ?? undefined });
     });
   }
 
   #ask<Data>(document: string, variables: object, token?: string | null): Promise<Answer<Data>> {
-    return this.#post<Data>(document, variables, { token: token ?? null, signal: AbortSignal.timeout(SESSION_TIMEOUT_MS) });
+    return this.#post<Data>(document, variables, {
+      token: token ?? null,
+      signal: AbortSignal.timeout(SESSION_TIMEOUT_MS),
+    });
   }
 
   /** Takes the session over that a payload brings. */

@@ -46,7 +46,11 @@ export class Tabs {
     if (!this.#locks) return this.#inTurn(last);
     const word = new Promise<void>((resolve) => this.#waiting.push(resolve));
     const options = { ifAvailable: true };
-    const held = await this.#locks.request(this.#name, options, async (lock) => lock && { value: await last() });
+    const held = await this.#locks.request(
+      this.#name,
+      options,
+      async (lock) => lock && { value: await last() },
+    );
     if (held) return held.value;
     return this.#locks.request(this.#name, async () => {
       if (this.#channel) await Promise.race([word, pause(WORD_WITHIN_MS)]);

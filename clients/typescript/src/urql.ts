@@ -40,5 +40,8 @@ function tokenOf({ context: { fetchOptions } }: Operation): string | undefined {
 
 /** Whether it is a mutation of which a part may have been carried out though another was refused. */
 function hasManyFields({ kind, query: { definitions } }: Operation): boolean {
-  return kind === "mutation" && definitions.some((part) => part.kind === "OperationDefinition" && part.selectionSet.selections.length > 1);
+  return (
+    kind === "mutation" &&
+    definitions.some((part) => part.kind === "OperationDefinition" && part.selectionSet.selections.length > 1)
+  );
 }

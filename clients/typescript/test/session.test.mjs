@@ -65,15 +65,27 @@ test("what a person can act on is data", async () => {
   const portcullis = await signedIn();
   const again = await portcullis.register({ username: portcullis.username, password });
   assert.equal(again.user, null);
-  assert.deepEqual(again.errors.map(({ code, field }) => [code, field]), [["USERNAME_TAKEN", ["input", "username"]]]);
+  assert.deepEqual(
+    again.errors.map(({ code, field }) => [code, field]),
+    [["USERNAME_TAKEN", ["input", "username"]]],
+  );
   const wrong = await client().login({ username: portcullis.username, password: "not my password" });
   assert.equal(wrong.errors[0].code, "INVALID_CREDENTIALS");
   assert.equal(portcullis.state.status, "signedIn", "a failed sign-in changes nothing");
 });
 
 test("a throttled sign-in says how long to wait", async () => {
-  const answer = { data: { payload: { accessToken: null, refreshToken: null, expiresIn: null, user: null,
-    errors: [{ code: "RATE_LIMITED", message: "Wait.", field: null, retryAfter: 4 }] } } };
+  const answer = {
+    data: {
+      payload: {
+        accessToken: null,
+        refreshToken: null,
+        expiresIn: null,
+        user: null,
+        errors: [{ code: "RATE_LIMITED", message: "Wait.", field: null, retryAfter: 4 }],
+      },
+    },
+  };
   const portcullis = client({ fetch: async () => Response.json(answer) });
   const { errors } = await portcullis.login({ username: "ada", password });
   assert.equal(errors[0].retryAfter, 4);
@@ -83,9 +95,15 @@ test("a new password ends the other sessions, and this one goes on", async () =>
   const portcullis = await signedIn();
   const elsewhere = client();
   await elsewhere.login({ username: portcullis.username, password });
-  const wrong = await portcullis.changePassword({ currentPassword: "not it at all", newPassword: "rope winch granite" });
+  const wrong = await portcullis.changePassword({
+    currentPassword: "not it at all",
+    newPassword: "rope winch granite",
+  });
   assert.equal(wrong.errors[0].code, "INVALID_CREDENTIALS");
-  const right = await portcullis.changePassword({ currentPassword: password, newPassword: "rope winch granite" });
+  const right = await portcullis.changePassword({
+    currentPassword: password,
+    newPassword: "rope winch granite",
+  });
   assert.equal(right.user.username, portcullis.username);
   assert.equal((await portcullis.request(ME)).me.username, portcullis.username);
   await assert.rejects(elsewhere.request(ME), { code: "UNAUTHENTICATED", reason: "TOKEN_REVOKED" });
@@ -129,7 +147,10 @@ test("a mutation of which a part was carried out is not sent again", async () =>
     revokeOtherSessions { revokedCount }
   }`;
   const failed = portcullis.request(document, { token: other.refreshToken });
-  await assert.rejects(failed, { reason: "TOKEN_REVOKED", data: { logout: { errors: [] }, revokeOtherSessions: null } });
+  await assert.rejects(failed, {
+    reason: "TOKEN_REVOKED",
+    data: { logout: { errors: [] }, revokeOtherSessions: null },
+  });
   assert.equal(sent.filter((text) => text === document).length, 1);
 });
 
@@ -152,7 +173,11 @@ test("a server that is away signs nobody out", async (t) => {
   away = () => Promise.reject(new TypeError("fetch failed"));
   await assert.rejects(portcullis.request(ME), { code: "NETWORK_ERROR", isServerAway: true });
   away = async () => Response.json(unavailable, { status: 503 });
-  await assert.rejects(portcullis.request(ME), { code: "SERVICE_UNAVAILABLE", retryAfter: 3, isServerAway: true });
+  await assert.rejects(portcullis.request(ME), {
+    code: "SERVICE_UNAVAILABLE",
+    retryAfter: 3,
+    isServerAway: true,
+  });
   away = async () => new Response("<h1>Bad Gateway</h1>", { status: 502, headers: { "retry-after": "7" } });
   await assert.rejects(portcullis.request(ME), { code: "SERVICE_UNAVAILABLE", retryAfter: 7 });
   away = async () => new Response("<h1>Welcome to the hotel's Wi-Fi</h1>");
@@ -165,7 +190,8 @@ test("a server that is away signs nobody out", async (t) => {
 
 test("a token that is still good is used while no other can be had", async (t) => {
   let away = false;
-  const fetch = (...request) => (away ? Promise.reject(new TypeError("fetch failed")) : globalThis.fetch(...request));
+  const fetch = (...request) =>
+    away ? Promise.reject(new TypeError("fetch failed")) : globalThis.fetch(...request);
   const portcullis = await signedIn({ fetch });
   const token = await portcullis.accessToken();
   const now = Date.now;

@@ -106,7 +106,7 @@ function SessionItem({ session, userId }: { session: Session; userId: string }) 
   return (
     <li>
       <div>
-        <p>{userAgent ?? "Unknown device"}</p>
+        <p id={id}>{userAgent ?? "Unknown device"}</p>
         <small>
           {ipAddress} · last used {new Date(lastUsedAt).toLocaleString()}
         </small>
@@ -115,7 +115,7 @@ function SessionItem({ session, userId }: { session: Session; userId: string }) 
       {current ? (
         <strong>This one</strong>
       ) : (
-        <button disabled={loading} onClick={() => revoke().catch(() => {})}>
+        <button disabled={loading} aria-describedby={id} onClick={() => revoke().catch(() => {})}>
           Revoke
         </button>
       )}

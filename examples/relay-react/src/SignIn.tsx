@@ -38,7 +38,12 @@ export function SignIn() {
       </label>
       <label>
         Password
-        <input name="password" type="password" autoComplete={isNew ? "new-password" : "current-password"} required />
+        <input
+          name="password"
+          type="password"
+          autoComplete={isNew ? "new-password" : "current-password"}
+          required
+        />
       </label>
       {errors.length > 0 && <p role="alert">{errors.map(({ message }) => message).join(" ")}</p>}
       <button type="submit" disabled={isBusy}>

@@ -52,10 +52,18 @@ async function twoTabs() {
 const hears = (tab, status) => tab.waitForFunction((status) => portcullis.state.status === status, status);
 
 /** Sends so many requests at once; gives who the server says is asking, or why not. */
-const ask = (tab, times = 1) => tab.evaluate((times) => {
-  const asking = Array.from({ length: times }, () => portcullis.request("{ me { username } }"));
-  return Promise.all(asking.map((one) => one.then(({ me }) => me.username, ({ reason }) => reason)));
-}, times);
+const ask = (tab, times = 1) =>
+  tab.evaluate((times) => {
+    const asking = Array.from({ length: times }, () => portcullis.request("{ me { username } }"));
+    return Promise.all(
+      asking.map((one) =>
+        one.then(
+          ({ me }) => me.username,
+          ({ reason }) => reason,
+        ),
+      ),
+    );
+  }, times);
 
 const anHourLater = (...tabs) => Promise.all(tabs.map((tab) => tab.clock.fastForward("01:00:00")));
 
@@ -67,7 +75,9 @@ test("ten requests in each of two tabs on an old token refresh once in all", asy
   assert.deepEqual(new Set(answers), new Set([username]));
   assert.equal(answers.length, 20);
   assert.equal(site.refreshes(), 1);
-  const [ones, twos] = await Promise.all([one, two].map((tab) => tab.evaluate(() => portcullis.accessToken())));
+  const [ones, twos] = await Promise.all(
+    [one, two].map((tab) => tab.evaluate(() => portcullis.accessToken())),
+  );
   assert.equal(ones, twos);
   assert.notEqual(ones, old);
 });
@@ -126,7 +136,9 @@ test("a server that is away signs no tab out, and the next request finds it agai
   const { one, two, username } = await twoTabs();
   await anHourLater(one, two);
   await server.stop();
-  const failed = await one.evaluate(() => portcullis.request("{ me { username } }").catch(({ code }) => code));
+  const failed = await one.evaluate(() =>
+    portcullis.request("{ me { username } }").catch(({ code }) => code),
+  );
   assert.equal(failed, "SERVICE_UNAVAILABLE");
   assert.equal(await two.evaluate(() => portcullis.state.status), "signedIn");
   await server.start();
