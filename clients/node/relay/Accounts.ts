@@ -111,7 +111,8 @@ graphql`
 graphql`
   mutation AccountsDeleteMutation($input: DeleteUserInput!, $connections: [ID!]!) {
     deleteUser(input: $input) {
-      deletedId @deleteRecord @deleteEdge(connections: $connections)
+      deletedId @deleteEdge(connections: $connections)
+      deletedRecord: deletedId @deleteRecord
       errors {
         code
       }
