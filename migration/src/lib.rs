@@ -14,6 +14,7 @@ mod m20261123_000003_signing_keys;
 mod m20261123_000004_changes;
 mod m20261123_000005_throttle;
 mod m20261123_000006_audit_events;
+mod m20261124_000001_lists;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000004_changes::Migration),
             Box::new(m20261123_000005_throttle::Migration),
             Box::new(m20261123_000006_audit_events::Migration),
+            Box::new(m20261124_000001_lists::Migration),
         ]
     }
 }

@@ -63,14 +63,14 @@ impl AccountsQuery {
         let page = Page::parse(first, after, last, before)?;
         let filter = filter.unwrap_or_default().parse()?;
         let by = order_by.unwrap_or_else(UserOrder::newest).order_by();
-        if ![&page.after, &page.before].into_iter().flatten().all(|key: &PageKey| key.is_of(by.order)) {
+        if !page.keys().all(|key: &PageKey| key.is_of(by.order)) {
             return Err(Failure::bad_input("The cursor is of a list in another order."));
         }
-        let accounts = ctx.data_unchecked::<Accounts>().list(&filter, by, &page).await?;
+        let (accounts, wanted) = (ctx.data_unchecked::<Accounts>(), &filter);
+        let page = page.read(ctx, |page| async move { accounts.list(wanted, by, &page).await }).await?;
         let viewer = caller(ctx);
         let node = |account| User::new(account, viewer.clone());
-        let list = page.list(accounts, UserCount { filter }, |account| PageKey::of(account, by.order), node);
-        Ok(Some(list))
+        Ok(Some(page.list(UserCount { filter }, |account| PageKey::of(account, by.order), node)))
     }
 
     /// What a sign-in form must know before anyone is signed in.

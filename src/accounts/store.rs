@@ -156,9 +156,10 @@ pub(super) async fn credentials_by_email(
     db: &impl ConnectionTrait,
     email: &EmailAddress,
 ) -> Result<Option<Credentials>, DbErr> {
+    // As the unique index has it: else everybody would be read who merely claims the address.
     let verified = user::Entity::find()
         .filter(user::Column::EmailKey.eq(email.key()))
-        .filter(user::Column::EmailVerified.eq(true));
+        .filter(Expr::col(user::Column::EmailVerified));
     credentials(db, verified).await
 }
 

@@ -139,10 +139,11 @@ impl AuditQuery {
     ) -> Result<Option<AuditEventList>, Failure> {
         let page = Page::<EventId>::parse(first, after, last, before)?;
         let filter = filter.unwrap_or_default().parse()?;
-        let events = ctx.data_unchecked::<Audit>().list(&filter, &page).await?;
+        let (audit, filter) = (ctx.data_unchecked::<Audit>(), &filter);
+        let page = page.read(ctx, |page| async move { audit.list(filter, &page).await }).await?;
         let viewer = caller(ctx);
         let node = |event| AuditEvent { event, viewer: viewer.clone() };
         let extra = async_graphql::connection::EmptyFields;
-        Ok(Some(page.list(events, extra, |event| event.id, node)))
+        Ok(Some(page.list(extra, |event| event.id, node)))
     }
 }

@@ -1,11 +1,11 @@
 //! The rows of the audit log.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Bound};
 
 use entity::audit_event::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder,
-    QuerySelect, prelude::ChronoUnixTimestampMillis as Millis, sea_query::Query,
+    QuerySelect, Select, prelude::ChronoUnixTimestampMillis as Millis, sea_query::Query,
 };
 use uuid::Uuid;
 
@@ -63,13 +63,29 @@ pub(super) async fn list(
     filter: &Filter,
     page: &Page<EventId>,
 ) -> Result<Vec<Event>, DbErr> {
+    let Some(actions) = &filter.actions else {
+        let rows = matching(filter, page).all(db).await?;
+        return Ok(rows.into_iter().filter_map(read).collect());
+    };
+    // An index has the events of one kind in their order, but not those of several: the page is merged.
+    let names: BTreeSet<_> = actions.iter().map(|action| action.name()).collect();
+    let mut rows = Vec::new();
+    for name in names {
+        rows.extend(matching(filter, page).filter(Column::Action.eq(name)).all(db).await?);
+    }
+    rows.sort_unstable_by_key(|row| row.id);
+    if page.direction == Direction::Forward {
+        rows.reverse();
+    }
+    let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
+    Ok(rows.into_iter().take(limit).filter_map(read).collect())
+}
+
+/// The events of a page, whatever their kind.
+fn matching(filter: &Filter, page: &Page<EventId>) -> Select<Entity> {
     let mut query = Entity::find();
     if let Some(user) = filter.user {
         query = query.filter(Column::UserId.eq(user.uuid()));
-    }
-    if let Some(actions) = &filter.actions {
-        let names: BTreeSet<_> = actions.iter().map(|action| action.name()).collect();
-        query = query.filter(Column::Action.is_in(names));
     }
     if let Some(since) = filter.since {
         query = query
@@ -80,18 +96,21 @@ pub(super) async fn list(
         query =
             query.filter(Column::At.lt(Millis(until))).filter(Column::Id.lt(first_id_at(until, MARGIN_MS)));
     }
-    if let Some(after) = page.after {
-        query = query.filter(Column::Id.lt(after.uuid()));
-    }
-    if let Some(before) = page.before {
-        query = query.filter(Column::Id.gt(before.uuid()));
-    }
+    query = match page.after {
+        Bound::Excluded(id) => query.filter(Column::Id.lt(id.uuid())),
+        Bound::Included(id) => query.filter(Column::Id.lte(id.uuid())),
+        Bound::Unbounded => query,
+    };
+    query = match page.before {
+        Bound::Excluded(id) => query.filter(Column::Id.gt(id.uuid())),
+        Bound::Included(id) => query.filter(Column::Id.gte(id.uuid())),
+        Bound::Unbounded => query,
+    };
     let order = match page.direction {
         Direction::Forward => Order::Desc,
         Direction::Backward => Order::Asc,
     };
-    let rows = query.order_by(Column::Id, order).limit(page.limit()).all(db).await?;
-    Ok(rows.into_iter().filter_map(read).collect())
+    query.order_by(Column::Id, order).limit(page.limit())
 }
 
 /// Deletes events from before `time`, at most `batch`.

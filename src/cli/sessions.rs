@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::{io::Write, ops::Bound};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::{
     app::App,
     audit::{Actor, AuditAction},
     clock::Timestamp,
-    graphql::{Direction, Page},
+    graphql::Page,
     id::{SessionId, UserId},
     sessions::Session,
 };
@@ -74,12 +74,12 @@ impl List {
     async fn run(&self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let user = find(app, &self.user).await?.id;
         let mut rows: Vec<Row> = Vec::new();
-        let mut page = Page { direction: Direction::Forward, count: PAGE, after: None, before: None };
+        let mut page = Page::from_start(PAGE);
         loop {
             let sessions = app.sessions.list(user, &page).await?;
             let is_last = sessions.len() <= PAGE;
             rows.extend(sessions.into_iter().take(PAGE).map(row));
-            page.after = rows.last().map(|row| row.id);
+            page.after = rows.last().map_or(Bound::Unbounded, |row| Bound::Excluded(row.id));
             if is_last {
                 break;
             }

@@ -61,14 +61,13 @@ impl Loaded {
 /// What does not hang on where a value came from.
 fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static str); 6] {
     let (http, passwords) = (&config.http, &config.passwords);
-    let is_https = http.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
     let work_kib = u64::from(passwords.memory_kib) * u64::from(passwords.iterations);
     [
         (
-            is_https && http.trusted_proxies.is_empty(),
+            http.is_behind_tls() && http.trusted_proxies.is_empty(),
             "http.trusted_proxies",
             "http.public_url is https, so a proxy stands in front, but none is trusted: all clients count as one \
-             address, and one who guesses makes all wait; name the proxy's address",
+             address, share its connections, and wait when one of them guesses; name the proxy's address",
         ),
         (
             !http.listen.ip().is_loopback() && http.public_url.is_none(),

@@ -87,6 +87,11 @@ impl HttpConfig {
             "http.max_body_bytes",
             "must be between 1024 and 67108864",
         )?;
+        require(
+            self.trusted_proxies.iter().all(|network| network.prefix_len() > 0),
+            "http.trusted_proxies",
+            "cannot be everybody: any client could then claim any address; name the proxies",
+        )?;
         for (limit, key) in [
             (self.max_concurrent_requests, "http.max_concurrent_requests"),
             (self.max_connections, "http.max_connections"),

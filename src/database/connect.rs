@@ -4,6 +4,7 @@ use std::{
     time::Duration,
 };
 
+use log::LevelFilter;
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
 use secrecy::ExposeSecret;
 use sqlx::{
@@ -19,6 +20,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a writer waits for another process to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements are logged without their values; one that takes longer than a second is a warning.
+const STATEMENTS_ARE_LOGGED_AT: LevelFilter = LevelFilter::Trace;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +64,7 @@ impl Database {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire_if_idle_for(Duration::from_secs(1))
-            .sqlx_logging(false)
+            .sqlx_logging_level(STATEMENTS_ARE_LOGGED_AT)
             .map_sqlx_postgres_opts(|options: PgConnectOptions| {
                 let limit = format!("{LONGEST_STATEMENT_SECONDS}s");
                 options.application_name("portcullis").options([
@@ -106,7 +110,7 @@ async fn open_sqlite(
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .sqlx_logging(false)
+        .sqlx_logging_level(STATEMENTS_ARE_LOGGED_AT)
         .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
             purpose(options.filename(&file).busy_timeout(BUSY_TIMEOUT).foreign_keys(true))
         });

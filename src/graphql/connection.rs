@@ -1,7 +1,7 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Bound};
 
 use async_graphql::{
-    Object, ObjectType, OutputType, SimpleObject, TypeName,
+    Context, Object, ObjectType, OutputType, SimpleObject, TypeName,
     connection::{CursorType, EmptyFields, OpaqueCursor},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -108,12 +108,25 @@ pub struct Page<K> {
     /// How many items.
     pub count: usize,
     /// Only items behind this key.
-    pub after: Option<K>,
+    pub after: Bound<K>,
     /// Only items before this key.
-    pub before: Option<K>,
+    pub before: Bound<K>,
 }
 
-impl<K: Serialize + DeserializeOwned + Send + Sync> Page<K> {
+/// The rows of a page in the order of the list, and whether the list goes on around them.
+pub struct Rows<Row> {
+    rows: Vec<Row>,
+    has_previous_page: bool,
+    has_next_page: bool,
+}
+
+impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> Page<K> {
+    /// The first items of a list.
+    #[must_use]
+    pub fn from_start(count: usize) -> Self {
+        Self { direction: Direction::Forward, count, after: Bound::Unbounded, before: Bound::Unbounded }
+    }
+
     /// Reads Relay's four arguments.
     ///
     /// # Errors
@@ -132,12 +145,12 @@ impl<K: Serialize + DeserializeOwned + Send + Sync> Page<K> {
         let out_of_range = || Failure::bad_input(format!("{name} must be between 0 and {MAX_PAGE}."));
         let count = count.unwrap_or(Ok(DEFAULT_PAGE)).ok().filter(|count| *count <= MAX_PAGE);
         let count = count.ok_or_else(out_of_range)?;
-        let key = |cursor: Option<String>, name| {
+        let key = |cursor: Option<String>, name| -> Result<Bound<K>, Failure> {
             let invalid = |_| Failure::bad_input(format!("{name} is not a cursor of this list."));
-            cursor.map(|cursor| OpaqueCursor::<K>::decode_cursor(&cursor).map_err(invalid)).transpose()
+            let key = cursor.map(|cursor| OpaqueCursor::<K>::decode_cursor(&cursor).map_err(invalid));
+            Ok(key.transpose()?.map_or(Bound::Unbounded, |key| Bound::Excluded(key.0)))
         };
-        let (after, before) = (key(after, "after")?, key(before, "before")?);
-        Ok(Self { direction, count, after: after.map(|key| key.0), before: before.map(|key| key.0) })
+        Ok(Self { direction, count, after: key(after, "after")?, before: key(before, "before")? })
     }
 
     /// How many rows to read: one more than the page has, to learn whether there are more.
@@ -146,30 +159,81 @@ impl<K: Serialize + DeserializeOwned + Send + Sync> Page<K> {
         self.count as u64 + 1
     }
 
-    /// Makes the list from the rows that were read from the page's end of the range, nearest first, at
-    /// most [`Page::limit`] of them.
-    pub fn list<Row, Node, Extra>(
+    /// The keys of the cursors that were given.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        [&self.after, &self.before].into_iter().filter_map(|bound| match bound {
+            Bound::Excluded(key) | Bound::Included(key) => Some(key),
+            Bound::Unbounded => None,
+        })
+    }
+
+    /// Reads the rows of the page. `read` gives those of any page from the page's end of the range, nearest
+    /// first, at most [`Page::limit`] of them. What lies beyond a cursor is read when the caller asks for it.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn read<Row, Error, Reading>(
         self,
-        mut rows: Vec<Row>,
-        extra: Extra,
-        key: impl Fn(&Row) -> K,
-        node: impl Fn(Row) -> Node,
-    ) -> List<Node, Extra> {
+        ctx: &Context<'_>,
+        read: impl Fn(Self) -> Reading,
+    ) -> Result<Rows<Row>, Error>
+    where
+        Reading: Future<Output = Result<Vec<Row>, Error>>,
+    {
+        let mut rows = read(self.clone()).await?;
         let has_more = rows.len() > self.count;
         rows.truncate(self.count);
-        let (has_previous_page, has_next_page) = match self.direction {
-            Direction::Forward => (self.after.is_some(), has_more),
-            Direction::Backward => (has_more, self.before.is_some()),
+        let (mut has_previous_page, mut has_next_page) = match self.direction {
+            Direction::Forward => (false, has_more),
+            Direction::Backward => (has_more, false),
         };
         if self.direction == Direction::Backward {
             rows.reverse();
         }
+        let asked = |field| ctx.look_ahead().field("pageInfo").field(field).exists();
+        if let Bound::Excluded(after) = self.after
+            && !has_previous_page
+            && asked("hasPreviousPage")
+        {
+            has_previous_page = !read(Self::one(Direction::Backward, after)).await?.is_empty();
+        }
+        if let Bound::Excluded(before) = self.before
+            && !has_next_page
+            && asked("hasNextPage")
+        {
+            has_next_page = !read(Self::one(Direction::Forward, before)).await?.is_empty();
+        }
+        Ok(Rows { rows, has_previous_page, has_next_page })
+    }
+
+    /// The item of this key, or else the one next to its place in this direction.
+    fn one(direction: Direction, key: K) -> Self {
+        let (after, before) = match direction {
+            Direction::Forward => (Bound::Included(key), Bound::Unbounded),
+            Direction::Backward => (Bound::Unbounded, Bound::Included(key)),
+        };
+        // The row that `limit` adds is all that is wanted.
+        Self { direction, count: 0, after, before }
+    }
+}
+
+impl<Row> Rows<Row> {
+    /// Makes the list.
+    pub fn list<K, Node, Extra>(
+        self,
+        extra: Extra,
+        key: impl Fn(&Row) -> K,
+        node: impl Fn(Row) -> Node,
+    ) -> List<Node, Extra>
+    where
+        K: Serialize + DeserializeOwned + Send + Sync,
+    {
         let edge = |row| Edge { cursor: OpaqueCursor(key(&row)).encode_cursor(), node: node(row) };
-        let edges: Vec<_> = rows.into_iter().map(edge).collect();
+        let edges: Vec<_> = self.rows.into_iter().map(edge).collect();
         let cursor = |edge: Option<&Edge<Node>>| edge.map(|edge| edge.cursor.clone());
         let page_info = PageInfo {
-            has_next_page,
-            has_previous_page,
+            has_next_page: self.has_next_page,
+            has_previous_page: self.has_previous_page,
             start_cursor: cursor(edges.first()),
             end_cursor: cursor(edges.last()),
         };
@@ -203,7 +267,7 @@ mod tests {
         }
 
         #[test]
-        fn a_string_is_a_cursor_or_is_refused(text in r"[A-Za-z0-9_-]{0,30}|.{0,30}|WzEsIiJd.?") {
+        fn a_string_is_a_cursor_or_is_refused(text in "[A-Za-z0-9_-]{0,30}|.{0,30}|WzEsIiJd.?") {
             match after(text) {
                 Ok(key) => prop_assert_eq!(read_again(key.clone()), Ok(key)),
                 Err(failure) => prop_assert_eq!(failure.code, Code::BadUserInput),

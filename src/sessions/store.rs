@@ -1,5 +1,7 @@
 //! The rows of sessions.
 
+use std::ops::Bound;
+
 use entity::session::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
     ActiveValue::Set,
@@ -181,12 +183,16 @@ pub(super) async fn list(
     page: &Page<SessionId>,
 ) -> Result<Vec<Session>, DbErr> {
     let mut query = live_of(user, now);
-    if let Some(after) = page.after {
-        query = query.filter(Column::Id.lt(after.uuid()));
-    }
-    if let Some(before) = page.before {
-        query = query.filter(Column::Id.gt(before.uuid()));
-    }
+    query = match page.after {
+        Bound::Excluded(id) => query.filter(Column::Id.lt(id.uuid())),
+        Bound::Included(id) => query.filter(Column::Id.lte(id.uuid())),
+        Bound::Unbounded => query,
+    };
+    query = match page.before {
+        Bound::Excluded(id) => query.filter(Column::Id.gt(id.uuid())),
+        Bound::Included(id) => query.filter(Column::Id.gte(id.uuid())),
+        Bound::Unbounded => query,
+    };
     let order = match page.direction {
         Direction::Forward => Order::Desc,
         Direction::Backward => Order::Asc,

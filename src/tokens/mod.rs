@@ -9,6 +9,8 @@
 mod caller;
 mod claims;
 #[cfg(feature = "server")]
+mod error;
+#[cfg(feature = "server")]
 mod key;
 #[cfg(feature = "server")]
 mod keyring;
@@ -31,8 +33,9 @@ pub use self::{
 };
 #[cfg(feature = "server")]
 pub use self::{
+    error::KeyringError,
     key::{KeyError, SigningKey},
-    keyring::{Keyring, KeyringError, Schedule},
+    keyring::{Keyring, Schedule},
     life::{KeyInfo, KeyState, Start},
     refresh::{Generation, RefreshCodec, RefreshToken},
     rotate::Locked,

@@ -16,6 +16,9 @@ const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// How many verified tokens are remembered. Verifying an Ed25519 signature costs 70 µs, a look-up one.
 const REMEMBERED_TOKENS: u64 = 50_000;
 
+/// How long one is remembered that is not used: who refreshes has another, and leaves it for good.
+const FORGOTTEN_WHEN_IDLE_FOR: Duration = Duration::from_mins(2);
+
 /// What a token must say to be meant for us.
 #[derive(Clone, Debug)]
 pub struct Expected {
@@ -63,6 +66,7 @@ impl Verifier {
             verified: Cache::builder()
                 .max_capacity(REMEMBERED_TOKENS)
                 .time_to_live(expected.longest_life)
+                .time_to_idle(FORGOTTEN_WHEN_IDLE_FOR)
                 .build(),
         }
     }

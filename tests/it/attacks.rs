@@ -1,6 +1,6 @@
 //! What attackers have tried or would: each of these once brought something down or told too much.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use portcullis::config::LimitsConfig;
 use serde_json::json;
@@ -100,6 +100,15 @@ async fn the_spellings_of_a_name_share_one_throttle_whether_or_not_it_exists() {
         refused.assert_refused("RATE_LIMITED");
         assert_eq!(refused.at("/it/errors/0/retryAfter"), 1);
     }
+}
+
+#[tokio::test]
+async fn a_try_that_is_free_makes_nobody_wait_whose_clock_is_behind() {
+    let app = TestApp::with(|config| config.limits = LimitsConfig::default()).await;
+    app.signed_in("ada").await;
+    let ahead = app.replica_ahead(Duration::from_secs(5)).await;
+    ahead.anonymous().log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+    app.anonymous().log_in("ada", PASSWORD).await.assert_done();
 }
 
 #[tokio::test]

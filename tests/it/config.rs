@@ -117,6 +117,7 @@ fn a_mistake_is_told_with_its_key_where_it_was_set_and_what_would_be_right() {
         ("PORTCULLIS_HTTP", "x", "http must be a section"),
         ("PORTCULLIS_HTTP__LISTEN", "localhost", "http.listen must be an IP address and a port"),
         ("PORTCULLIS_HTTP__TRUSTED_PROXIES", "proxy", "http.trusted_proxies must be a list of IP"),
+        ("PORTCULLIS_HTTP__TRUSTED_PROXIES", "10.0.0.0/8,::/0", "http.trusted_proxies cannot be everybody"),
         ("PORTCULLIS_HTTP__COOKIES", "on", "http.cookies must be one of secure, plain, off"),
         ("PORTCULLIS_HTTP__HEADER_TIMEOUT", "1ms", "http.header_timeout must be between 100ms and 1h"),
         ("PORTCULLIS_HTTP__IDLE_TIMEOUT", "0s", "http.idle_timeout must be between 100ms and 1h"),

@@ -13,37 +13,18 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::{Mutex, Notify},
+    sync::Notify,
     task::JoinSet,
 };
 
-use crate::support::{AUTH, Answer, Client, PASSWORD, Process, at_once};
-
-/// Hashing that costs next to nothing.
-const QUICK: [(&str, &str); 2] =
-    [("PORTCULLIS_PASSWORDS__MEMORY_KIB", "8"), ("PORTCULLIS_PASSWORDS__ITERATIONS", "1")];
-
-/// Held by whoever loads the machine, for one of them measures.
-static LOAD: Mutex<()> = Mutex::const_new(());
-
-/// New accounts, signed in.
-async fn register(process: &Process, count: usize) -> Vec<Client> {
-    let register = |number| {
-        let mut client = process.anonymous();
-        async move {
-            client.register(&format!("user{number}"), PASSWORD).await.assert_done();
-            client
-        }
-    };
-    at_once((0..count).map(register)).await
-}
+use crate::support::{AUTH, Answer, Client, LOAD, PASSWORD, Process, QUICK, TERSE, at_once};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_got_an_answer_before_a_power_cut_holds_a_token_that_works() {
     let _alone = LOAD.lock().await;
     let grace = ("PORTCULLIS_TOKENS__REFRESH_GRACE", "1m");
     let mut process = Process::start(&[&QUICK[..], &[grace]].concat()).await;
-    let clients = register(&process, 20).await;
+    let clients = process.register(20).await;
 
     let (answers, half) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let refreshing = clients.into_iter().map(|mut client| {
@@ -106,8 +87,8 @@ async fn storm(process: &Process, clients: &[Client]) -> (Vec<Answer>, Vec<Durat
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_logins_at_once_all_succeed_and_hold_nobody_up() {
     let _alone = LOAD.lock().await;
-    let process = Process::start(&[]).await;
-    let clients = register(&process, 20).await;
+    let process = Process::start(&[TERSE]).await;
+    let clients = process.register(20).await;
     let (answers, times) = storm(&process, &clients).await;
     let sessions: HashSet<_> =
         answers.iter().map(|answer| answer.assert_done().at("/it/session/id").to_string()).collect();
@@ -119,8 +100,8 @@ async fn two_hundred_logins_at_once_all_succeed_and_hold_nobody_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_that_find_the_queue_full_are_asked_to_come_again() {
     let _alone = LOAD.lock().await;
-    let process = Process::start(&[("PORTCULLIS_PASSWORDS__QUEUE", "32")]).await;
-    let clients = register(&process, 10).await;
+    let process = Process::start(&[TERSE, ("PORTCULLIS_PASSWORDS__QUEUE", "32")]).await;
+    let clients = process.register(10).await;
     let (answers, times) = storm(&process, &clients).await;
     let (refused, done): (Vec<_>, Vec<_>) =
         answers.iter().partition(|answer| answer.body.get("errors").is_some());
@@ -136,7 +117,7 @@ async fn logins_that_find_the_queue_full_are_asked_to_come_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_in_flight_is_finished_before_the_program_ends() {
     let mut process = Process::start(&[]).await;
-    register(&process, 1).await;
+    process.register(1).await;
     let query = format!(
         "mutation {{ it: login(input: {{ username: \"user0\", password: \"{PASSWORD}\" }}) {{ {AUTH} }} }}"
     );

@@ -164,6 +164,77 @@ async fn a_page_lies_between_its_cursors() {
     assert_eq!(page(&root, query, &crossed, "id").await["edges"], json!([]));
 }
 
+/// Whether a list goes on before and behind the page of these arguments.
+async fn around(client: &Client, query: &str, arguments: &str) -> (bool, bool) {
+    let info = &page(client, query, arguments, "id").await["pageInfo"];
+    let is = |field: &str| info[field].as_bool().expect("a Boolean");
+    (is("hasPreviousPage"), is("hasNextPage"))
+}
+
+#[tokio::test]
+async fn a_page_knows_what_lies_around_it_whichever_way_it_is_asked_for() {
+    let (_app, root) = app_with_ten().await;
+    for query in [
+        "{ list: users($, orderBy: { field: CREATED_AT }) { ... } }",
+        "{ list: users($, orderBy: { field: USERNAME, direction: DESC }) { ... } }",
+        "{ list: users($, orderBy: { field: LAST_LOGIN_AT, direction: DESC }) { ... } }",
+        "{ list: auditEvents($) { ... } }",
+    ] {
+        let all = page(&root, query, "first: 100", "id").await;
+        let edges = all["edges"].as_array().expect("edges");
+        let cursor = |index: usize| edges[index]["cursor"].as_str().expect("a cursor");
+        let (first, second, last) = (cursor(0), cursor(1), cursor(edges.len() - 1));
+        for (arguments, expected) in [
+            ("first: 100".to_owned(), (false, false)),
+            ("last: 100".to_owned(), (false, false)),
+            ("first: 2".to_owned(), (false, true)),
+            ("last: 2".to_owned(), (true, false)),
+            (format!(r#"first: 2, after: "{first}""#), (true, true)),
+            (format!(r#"first: 100, after: "{first}""#), (true, false)),
+            (format!(r#"last: 2, before: "{last}""#), (true, true)),
+            (format!(r#"last: 100, before: "{last}""#), (false, true)),
+            (format!(r#"first: 100, after: "{first}", before: "{last}""#), (true, true)),
+            (format!(r#"last: 100, after: "{first}", before: "{last}""#), (true, true)),
+            (format!(r#"first: 100, before: "{second}""#), (false, true)),
+            (format!(r#"last: 100, after: "{second}""#), (true, false)),
+            (format!(r#"first: 2, after: "{last}""#), (true, false)),
+            (format!(r#"last: 2, before: "{first}""#), (false, true)),
+        ] {
+            assert_eq!(around(&root, query, &arguments).await, expected, "{query} {arguments}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_gone_does_not_lie_around_a_page() {
+    let app = TestApp::start().await;
+    let root = app.admin().await;
+    let mut ada = app.signed_in("ada").await;
+    for _ in 0..4 {
+        ada.log_in("ada", PASSWORD).await.assert_done();
+    }
+    let query = r#"{ me: user(username: "ada") { list: sessions($) { ... } } }"#;
+    let all = page(&root, query, "first: 100", "id").await;
+    let cursor = |index: usize| all["edges"][index]["cursor"].as_str().expect("a cursor");
+    let behind = format!(r#"first: 1, after: "{}""#, cursor(1));
+    let before = format!(r#"last: 1, before: "{}""#, cursor(3));
+
+    for (gone, expected) in [
+        (None, (true, true)),
+        (Some(1), (true, true)),
+        (Some(3), (true, true)),
+        (Some(0), (false, true)),
+        (Some(4), (false, false)),
+    ] {
+        if let Some(index) = gone {
+            let input = json!({ "id": all["edges"][index]["node"]["id"] });
+            root.mutate("revokeSession", input, "errors { code }").await.assert_done();
+        }
+        assert_eq!(around(&root, query, &behind).await.0, expected.0, "{gone:?}");
+        assert_eq!(around(&root, query, &before).await.1, expected.1, "{gone:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_empty_page_says_so() {
     let app = TestApp::start().await;

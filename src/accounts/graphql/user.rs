@@ -119,9 +119,10 @@ impl User {
             return Ok(None);
         }
         let page = Page::<SessionId>::parse(first, after, last, before)?;
-        let sessions = ctx.data_unchecked::<Sessions>().list(self.account.id, &page).await?;
+        let (sessions, user) = (ctx.data_unchecked::<Sessions>(), self.account.id);
+        let page = page.read(ctx, |page| async move { sessions.list(user, &page).await }).await?;
         let node = |session| UserSession::new(session, self.viewer.clone());
-        Ok(Some(page.list(sessions, SessionCount(self.account.id), |session| session.id, node)))
+        Ok(Some(page.list(SessionCount(user), |session| session.id, node)))
     }
 }
 

@@ -1,8 +1,10 @@
+use std::ops::Bound;
+
 use entity::{user, user_role};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, Order as Sort, Query, SimpleExpr},
+    sea_query::{Expr, IntoCondition, Order as Sort, Query, SelectStatement, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -85,7 +87,11 @@ impl PageKey {
 }
 
 pub(in crate::accounts) async fn count(db: &impl ConnectionTrait, filter: &Filter) -> Result<u64, DbErr> {
-    matching(filter).count(db).await
+    let mut query = matching(filter);
+    if let Some(role) = &filter.role {
+        query = query.filter(user::Column::Id.in_subquery(holders(role)));
+    }
+    query.count(db).await
 }
 
 /// The accounts of a page, from its end of the list.
@@ -96,26 +102,39 @@ pub(in crate::accounts) async fn list(
     page: &Page<PageKey>,
 ) -> Result<Vec<Account>, DbErr> {
     let mut query = matching(filter);
+    if let Some(role) = &filter.role {
+        query = query.filter(holds(db, role).await?);
+    }
     for (bound, behind) in [(&page.after, true), (&page.before, false)] {
-        if let Some(bound) = bound {
-            let greater = behind != by.descending;
-            query = query.filter(beyond(by.order, bound, greater)?);
-        }
+        let place = match bound {
+            Bound::Unbounded => continue,
+            Bound::Excluded(place) | Bound::Included(place) => place,
+        };
+        let (left, right) = at(by.order, place)?;
+        let is_included = matches!(bound, Bound::Included(_));
+        query = query.filter(match (behind != by.descending, is_included) {
+            (true, true) => left.gte(right),
+            (true, false) => left.gt(right),
+            (false, true) => left.lte(right),
+            (false, false) => left.lt(right),
+        });
     }
     let reverse = page.direction == Direction::Backward;
     let sort = if by.descending == reverse { Sort::Asc } else { Sort::Desc };
     let query = match by.order {
-        Order::CreatedAt => query.order_by(user::Column::CreatedAt, sort.clone()),
-        Order::LastLoginAt => query.order_by(last_login(), sort.clone()),
-        Order::Username => query.order_by(user::Column::UsernameKey, sort.clone()),
+        Order::CreatedAt => {
+            query.order_by(user::Column::CreatedAt, sort.clone()).order_by(user::Column::Id, sort)
+        }
+        Order::LastLoginAt => query.order_by(last_login(), sort.clone()).order_by(user::Column::Id, sort),
+        Order::Username => query.order_by(user::Column::UsernameKey, sort),
     };
-    let rows = query.order_by(user::Column::Id, sort).limit(page.limit()).all(db).await?;
+    let rows = query.limit(page.limit()).all(db).await?;
     with_roles(db, rows).await
 }
 
-/// What lies on one side of a place in the list.
-fn beyond(order: Order, place: &PageKey, greater: bool) -> Result<SimpleExpr, DbErr> {
-    let (left, right) = match (order, place) {
+/// What is compared to find a place in the list: that of a row, and the place.
+fn at(order: Order, place: &PageKey) -> Result<(SimpleExpr, SimpleExpr), DbErr> {
+    Ok(match (order, place) {
         (Order::CreatedAt, PageKey::CreatedAt(time, id)) => (
             Expr::tuple([Expr::col(user::Column::CreatedAt), Expr::col(user::Column::Id)]),
             Expr::tuple([Expr::val(*time), Expr::val(*id)]),
@@ -129,13 +148,37 @@ fn beyond(order: Order, place: &PageKey, greater: bool) -> Result<SimpleExpr, Db
             (Expr::col(user::Column::UsernameKey), Expr::val(key))
         }
         _ => return Err(DbErr::Custom("the cursor is of another order".to_owned())),
-    };
-    Ok(if greater { left.gt(right) } else { left.lt(right) })
+    })
 }
 
-/// As the index has it, to the letter: with a parameter for the zero no plan would use it.
+/// The last sign-in, or zero. The database computes it.
 fn last_login() -> SimpleExpr {
-    Expr::cust("COALESCE(last_login_at, 0)")
+    Expr::cust("last_login_key")
+}
+
+/// The most holders of a role that are looked up and sorted. Where there are more, the list is walked in its
+/// order: they are so many that a page is soon full.
+const FEW: u64 = 500;
+
+/// What is true of who has the role, said as costs least, whether nearly all have it or nearly nobody.
+async fn holds(db: &impl ConnectionTrait, role: &str) -> Result<Condition, DbErr> {
+    let found =
+        user_role::Entity::find().filter(user_role::Column::Role.eq(role)).limit(FEW + 1).all(db).await?;
+    if found.len() as u64 <= FEW {
+        let ids = found.into_iter().map(|row| row.user_id);
+        return Ok(user::Column::Id.is_in(ids).into_condition());
+    }
+    let own =
+        Expr::col((user_role::Entity, user_role::Column::UserId)).equals((user::Entity, user::Column::Id));
+    Ok(Expr::exists(holders(role).and_where(own).to_owned()).into_condition())
+}
+
+fn holders(role: &str) -> SelectStatement {
+    Query::select()
+        .column(user_role::Column::UserId)
+        .from(user_role::Entity)
+        .and_where(user_role::Column::Role.eq(role))
+        .to_owned()
 }
 
 fn matching(filter: &Filter) -> Select<user::Entity> {
@@ -151,15 +194,9 @@ fn matching(filter: &Filter) -> Select<user::Entity> {
         query = query.filter(any);
     }
     if let Some(disabled) = filter.disabled {
-        query = query.filter(user::Column::Disabled.eq(disabled));
-    }
-    if let Some(role) = &filter.role {
-        let holders = Query::select()
-            .column(user_role::Column::UserId)
-            .from(user_role::Entity)
-            .and_where(user_role::Column::Role.eq(role.as_str()))
-            .to_owned();
-        query = query.filter(user::Column::Id.in_subquery(holders));
+        // As the partial indexes have it: with a parameter no plan would use them.
+        let is_disabled = Expr::col(user::Column::Disabled);
+        query = query.filter(if disabled { is_disabled } else { is_disabled.not() });
     }
     query
 }

@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::{io::Write, ops::Bound};
 
 use clap::Args;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::{
         output::{Format, or_dash, time},
     },
     clock::Timestamp,
-    graphql::{Direction, Page},
+    graphql::Page,
     id::UserId,
 };
 
@@ -82,11 +82,13 @@ impl List {
         let order = OrderBy { order: Order::Username, descending: false };
         let limit = self.limit.unwrap_or(usize::MAX);
         let mut rows: Vec<Row> = Vec::new();
-        let mut page = Page { direction: Direction::Forward, count: PAGE, after: None, before: None };
+        let mut page = Page::from_start(PAGE);
         while rows.len() < limit {
             let accounts = app.accounts.list(&filter, order, &page).await?;
             let is_last = accounts.len() <= PAGE;
-            page.after = accounts.iter().take(PAGE).next_back().map(|last| PageKey::of(last, order.order));
+            let last = accounts.iter().take(PAGE).next_back();
+            page.after =
+                last.map_or(Bound::Unbounded, |last| Bound::Excluded(PageKey::of(last, order.order)));
             rows.extend(accounts.into_iter().take(PAGE.min(limit - rows.len())).map(row));
             if is_last {
                 break;

@@ -96,11 +96,15 @@ impl Client {
 
     /// Sends a request body.
     pub(crate) async fn send(&self, body: &Value) -> Answer {
+        self.try_send(body).await.expect("the server answers")
+    }
+
+    /// Sends a request body; `None` when the server goes away before it has answered.
+    pub(crate) async fn try_send(&self, body: &Value) -> Option<Answer> {
         self.secrets.add_named(body);
-        let response = self.post().json(body).send().await.expect("the server answers");
-        let answer = Answer::read(response).await;
+        let answer = Answer::try_read(self.post().json(body).send().await.ok()?).await?;
         self.secrets.add_received(&answer);
-        answer
+        Some(answer)
     }
 
     /// A GET of a path of the server.
@@ -111,14 +115,7 @@ impl Client {
 
     /// Refreshes and keeps the new tokens, unless the server goes away before it has answered.
     pub(crate) async fn try_refresh(&mut self) -> Option<Answer> {
-        let query = format!(
-            "mutation($token: String!) {{ it: refresh(input: {{ refreshToken: $token }}) {{ {AUTH} }} }}"
-        );
-        let body = json!({ "query": query, "variables": { "token": self.kept() } });
-        let response = self.post().json(&body).send().await.ok()?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let answer = Answer::of(status, headers, response.json().await.ok()?);
-        self.secrets.add_received(&answer);
+        let answer = self.try_mutate("refresh", json!({ "refreshToken": self.kept() }), AUTH).await?;
         Some(self.keep(answer))
     }
 
@@ -130,9 +127,14 @@ impl Client {
 
     /// Runs a mutation `name(input: Type!)` and asks for `selection`.
     pub(crate) async fn mutate(&self, name: &str, input: Value, selection: &str) -> Answer {
+        self.try_mutate(name, input, selection).await.expect("the server answers")
+    }
+
+    /// Runs a mutation; `None` when the server goes away before it has answered.
+    pub(crate) async fn try_mutate(&self, name: &str, input: Value, selection: &str) -> Option<Answer> {
         let ty = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
         let query = format!("mutation($input: {ty}!) {{ it: {name}(input: $input) {{ {selection} }} }}");
-        self.ask_with(&query, json!({ "input": input })).await
+        self.try_send(&json!({ "query": query, "variables": { "input": input } })).await
     }
 
     /// Registers and keeps the tokens.
@@ -193,10 +195,14 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) async fn read(response: reqwest::Response) -> Self {
+        Self::try_read(response).await.expect("a body")
+    }
+
+    async fn try_read(response: reqwest::Response) -> Option<Self> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("a body");
+        let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Self::of(status, headers, body)
+        Some(Self::of(status, headers, body))
     }
 
     fn of(status: u16, headers: HeaderMap, body: Value) -> Self {

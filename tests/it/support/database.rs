@@ -1,8 +1,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use reqwest::Url;
-use sea_orm::{ConnectionTrait, Database};
-use secrecy::SecretString;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
 /// A database of a test's own: a file, or a schema where `TEST_DATABASE_URL` names a PostgreSQL server. It
@@ -12,7 +12,14 @@ pub(crate) struct TestDatabase(Arc<Inner>);
 
 struct Inner {
     folder: TempDir,
-    schema: Option<Schema>,
+    place: Place,
+}
+
+enum Place {
+    File,
+    Schema(Schema),
+    /// Somebody else's to drop.
+    Server(String),
 }
 
 struct Schema {
@@ -23,15 +30,21 @@ struct Schema {
 impl TestDatabase {
     pub(crate) async fn create() -> Self {
         let folder = TempDir::new().expect("a folder");
-        let schema = match postgres() {
+        let place = match postgres() {
             Some(server) => {
                 let name = format!("portcullis_{}", uuid::Uuid::new_v4().simple());
                 execute(&server, &format!("CREATE SCHEMA {name}")).await;
-                Some(Schema { server, name })
+                Place::Schema(Schema { server, name })
             }
-            None => None,
+            None => Place::File,
         };
-        Self(Arc::new(Inner { folder, schema }))
+        Self(Arc::new(Inner { folder, place }))
+    }
+
+    /// A database that is there already, and stays.
+    pub(crate) fn of(server: String) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        Self(Arc::new(Inner { folder, place: Place::Server(server) }))
     }
 
     /// Where the servers keep what is not in the database.
@@ -40,14 +53,20 @@ impl TestDatabase {
     }
 
     pub(crate) fn url(&self) -> SecretString {
-        match &self.0.schema {
-            None => format!("sqlite:{}", self.0.folder.path().join("test.db").display()),
-            Some(Schema { server, name }) => {
+        match &self.0.place {
+            Place::File => format!("sqlite:{}", self.0.folder.path().join("test.db").display()),
+            Place::Schema(Schema { server, name }) => {
                 let join = if server.contains('?') { '&' } else { '?' };
                 format!("{}{join}options=-csearch_path%3D{name}", with_password(server))
             }
+            Place::Server(server) => server.clone(),
         }
         .into()
+    }
+
+    /// A connection past the servers, for what no client can see.
+    pub(crate) async fn connect(&self) -> DatabaseConnection {
+        Database::connect(self.url().expose_secret()).await.expect("the database answers")
     }
 }
 
@@ -67,9 +86,14 @@ pub(crate) fn password_of(url: &str) -> String {
 }
 
 /// The PostgreSQL server to test on.
-#[expect(clippy::disallowed_methods, reason = "tests have no configuration file")]
 pub(crate) fn postgres() -> Option<String> {
-    std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
+    variable("TEST_DATABASE_URL")
+}
+
+/// What whoever runs the tests has set.
+#[expect(clippy::disallowed_methods, reason = "tests have no configuration file")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 async fn execute(server: &str, sql: &str) {

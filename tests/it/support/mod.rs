@@ -2,7 +2,9 @@
 //! test says so.
 
 mod client;
+mod cluster;
 mod database;
+mod dice;
 mod process;
 mod proxy;
 mod secrets;
@@ -35,8 +37,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::{
     client::{AUTH, Answer, Client, USER, keys},
-    database::{TestDatabase, password_of, postgres},
-    process::Process,
+    cluster::Cluster,
+    database::{TestDatabase, password_of, postgres, variable},
+    dice::Dice,
+    process::{LOAD, Process, QUICK, TERSE},
     proxy::Proxy,
     secrets::{Secrets, forms},
     token::{Forge, base64url, decode, hex, unsigned, write_pem},
@@ -113,6 +117,14 @@ impl TestApp {
         let mut config = Config::clone(&self.app.config);
         configure(&mut config);
         Self::run(config, self.clock(), self.database.clone(), self.secrets.clone()).await
+    }
+
+    /// A second server on the same database, whose clock is ahead.
+    pub(crate) async fn replica_ahead(&self, by: Duration) -> Self {
+        let clock = Clock::system();
+        clock.advance(by);
+        let config = Config::clone(&self.app.config);
+        Self::run(config, clock, self.database.clone(), self.secrets.clone()).await
     }
 
     async fn run(config: Config, clock: Clock, database: TestDatabase, secrets: Secrets) -> Self {
@@ -253,8 +265,9 @@ async fn add_secrets(secrets: &Secrets, app: &App) {
         if let Ok(key) = sealer.open(&sealed, &kid) {
             // Ed25519's ends with the key itself (RFC 8410 §7).
             for bytes in [key.as_slice(), &key[key.len().saturating_sub(32)..]] {
-                for form in [hex(bytes), base64url(bytes), BASE64_STANDARD_NO_PAD.encode(bytes)] {
-                    secrets.add(&form);
+                let forms = [hex(bytes), base64url(bytes), BASE64_STANDARD_NO_PAD.encode(bytes)];
+                for form in &forms {
+                    secrets.add(form);
                 }
             }
         }

@@ -1,20 +1,32 @@
 use std::{
     fs::File,
+    io::Write,
     net::{SocketAddr, TcpListener},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
+use futures_util::{StreamExt, stream};
 use secrecy::ExposeSecret;
-use tokio::time::sleep;
+use tokio::{sync::Mutex, time::sleep};
 
-use super::{Client, Secrets, TestDatabase, password_of};
+use super::{Client, PASSWORD, Secrets, TestDatabase, password_of};
 
 /// How long the program may take to start, to stop, or to do what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a test looks whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Hashing that costs next to nothing.
+pub(crate) const QUICK: [(&str, &str); 2] =
+    [("PORTCULLIS_PASSWORDS__MEMORY_KIB", "8"), ("PORTCULLIS_PASSWORDS__ITERATIONS", "1")];
+
+/// Logs no more than a server at work does, where time is measured or much is done.
+pub(crate) const TERSE: (&str, &str) = ("PORTCULLIS_LOG__FILTER", "info");
+
+/// Held by whoever loads the machine, for some of them measure.
+pub(crate) static LOAD: Mutex<()> = Mutex::const_new(());
 
 /// The program itself, in a process of its own.
 pub(crate) struct Process {
@@ -47,10 +59,35 @@ impl Process {
 
     /// Ends the program as a power cut would, and starts it again at the same address.
     pub(crate) async fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart().await;
+    }
+
+    /// Ends the program as a power cut would.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
+    }
+
+    /// Starts the program that was killed at the address that it had.
+    pub(crate) async fn restart(&mut self) {
         self.child = spawn(&self.database, self.address, &self.settings);
         self.wait_until_ready().await;
+    }
+
+    /// Makes an administrator, on the command line.
+    pub(crate) fn make_admin(&self, username: &str) {
+        let mut child = command(&self.database, &self.settings)
+            .args(["users", "create", username, "--role", "admin"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut input = child.stdin.take().expect("it is piped");
+        writeln!(input, "{PASSWORD}").expect("the program reads");
+        drop(input);
+        assert!(child.wait().expect("it ends").success());
     }
 
     /// Asks the program to end, as an orchestrator does.
@@ -80,14 +117,37 @@ impl Process {
         Client::new(format!("http://{}/graphql", self.address), self.secrets.clone())
     }
 
+    /// So many new accounts, `user0` and on, signed in; a few at once, as an address may. They come in no order.
+    pub(crate) async fn register(&self, count: usize) -> Vec<Client> {
+        let register = |number| {
+            let mut client = self.anonymous();
+            async move {
+                client.register(&format!("user{number}"), PASSWORD).await.assert_done();
+                client
+            }
+        };
+        stream::iter((0..count).map(register)).buffer_unordered(50).collect().await
+    }
+
     async fn wait_until_ready(&mut self) {
+        self.wait_for_readiness(true).await;
+    }
+
+    /// Waits until the program says that it is ready, or that it is not.
+    pub(crate) async fn wait_for_readiness(&mut self, wanted: bool) {
         let deadline = Instant::now() + PATIENCE;
+        let status = if wanted { 200 } else { 503 };
         let url = format!("http://{}/readyz", self.address);
-        while !reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+        while !reqwest::get(&url).await.is_ok_and(|answer| answer.status() == status) {
             let ended = self.child.try_wait().expect("it is ours");
             assert!(ended.is_none() && Instant::now() < deadline, "{ended:?}: {}", self.log());
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// The database on which it runs.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     /// What the program has logged.
@@ -109,14 +169,8 @@ impl Drop for Process {
 fn spawn(database: &TestDatabase, address: SocketAddr, settings: &[(&'static str, &'static str)]) -> Child {
     let folder = database.folder();
     let log = File::options().create(true).append(true).open(folder.join(log_name(address)));
-    Command::new(env!("CARGO_BIN_EXE_portcullis"))
+    command(database, settings)
         .args(["serve", "--listen", &address.to_string()])
-        .current_dir(&folder)
-        .env_clear()
-        .env("DATABASE_URL", database.url().expose_secret())
-        .env("PORTCULLIS_LIMITS__ENABLED", "false")
-        .env("PORTCULLIS_LOG__FILTER", "trace")
-        .envs(settings.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log.expect("a file"))
@@ -124,12 +178,25 @@ fn spawn(database: &TestDatabase, address: SocketAddr, settings: &[(&'static str
         .expect("the program starts")
 }
 
+fn command(database: &TestDatabase, settings: &[(&'static str, &'static str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command
+        .current_dir(database.folder())
+        .env_clear()
+        .env("DATABASE_URL", database.url().expose_secret())
+        .env("PORTCULLIS_LIMITS__ENABLED", "false")
+        // All that it says is searched for secrets.
+        .env("PORTCULLIS_LOG__FILTER", "trace")
+        .envs(settings.iter().copied());
+    command
+}
+
 fn log_name(address: SocketAddr) -> String {
     format!("{}.log", address.port())
 }
 
 /// An address that was free a moment ago.
-fn free_address() -> SocketAddr {
+pub(super) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("an address")
 }

@@ -1,5 +1,6 @@
 use std::{
     collections::HashSet,
+    fmt::Write as _,
     io, panic,
     sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
 };
@@ -116,19 +117,24 @@ impl Drop for Listener {
 
 /// Takes down what an answer tells beside its data.
 pub(super) fn take_down(answer: &Answer) {
-    let headers = answer.headers.iter().filter(|(name, _)| *name != "set-cookie");
-    let mut heard: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+    let mut heard = String::new();
+    for (name, value) in answer.headers.iter().filter(|(name, _)| *name != "set-cookie") {
+        writeln!(heard, "{name}: {value:?}").expect("writes");
+    }
     errors_of(&answer.body, &mut heard);
-    heard.push(String::new());
-    say(heard.join("\n").as_bytes());
+    say(heard.as_bytes());
 }
 
-/// Everything that is called errors, however deep.
-fn errors_of(value: &Value, heard: &mut Vec<String>) {
+/// Everything that is called errors, however deep, and a body that is text.
+fn errors_of(value: &Value, heard: &mut String) {
     match value {
         Value::Object(members) => {
-            heard.extend(members.get("errors").map(Value::to_string));
-            members.values().for_each(|value| errors_of(value, heard));
+            for (name, value) in members {
+                if name == "errors" {
+                    writeln!(heard, "{value}").expect("writes");
+                }
+                errors_of(value, heard);
+            }
         }
         Value::Array(items) => items.iter().for_each(|item| errors_of(item, heard)),
         _ => {}

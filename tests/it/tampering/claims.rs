@@ -34,14 +34,15 @@ async fn a_claim_of_the_wrong_type_is_refused() {
     let values =
         [json!(1), json!(1.5), json!("1"), json!("x"), json!(true), json!([]), json!([1]), json!({})];
     let is_right = |name: &str, value: &Value| match name {
-        "iat" | "auth_time" | "epoch" => value.is_i64(),
+        "auth_time" | "epoch" => value.is_i64(),
         "scope" | "username" => value.is_string(),
         "roles" => *value == json!([]),
         _ => false,
     };
     for name in ["iss", "aud", "sub", "sid", "jti", "iat", "auth_time", "scope", "roles", "username", "epoch"]
     {
-        for value in values.iter().filter(|value| !is_right(name, value)) {
+        for value in values.iter().filter(|value| !(is_right(name, value) || name == "iat" && value.is_i64()))
+        {
             scene.assert_refused(&scene.with_claims(&json!({ name: value })), INVALID).await;
         }
     }

@@ -1,0 +1,85 @@
+//! Measures the release binary on databases of any size, and makes such databases.
+//!
+//! `cargo bench --bench measure -- seed|scale|load --help`; what came of it is in `docs/measurements.md`.
+
+mod client;
+#[path = "../../tests/it/support/dice.rs"]
+mod dice;
+mod load;
+mod place;
+mod report;
+mod scale;
+mod seed;
+mod server;
+
+use std::{error::Error, path::PathBuf, time::Duration};
+
+use clap::{Parser, Subcommand};
+
+use self::place::Place;
+
+/// What may go wrong in a measurement is for a person to read.
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Measures Portcullis.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Cargo says so.
+    #[arg(long, hide = true, global = true)]
+    bench: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a database of many accounts, each with a session, for people to try things on
+    Seed {
+        /// How many accounts
+        #[arg(long, default_value_t = 1_000_000)]
+        accounts: usize,
+        /// The folder for the embedded database and the master secret, as the server's flag has it
+        #[arg(long, default_value = "data")]
+        data_dir: PathBuf,
+        /// postgres://…, in place of the embedded database
+        #[arg(long)]
+        database: Option<String>,
+    },
+    /// Compares what requests cost with few accounts and with many
+    Scale {
+        /// How many are many
+        #[arg(long, default_value_t = 1_000_000)]
+        accounts: usize,
+        /// postgres://…, in place of the embedded database; in schemas of its own, which it drops
+        #[arg(long)]
+        database: Option<String>,
+    },
+    /// Sends mixed traffic for some minutes
+    Load {
+        /// How long
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+        /// How many requests a second, in all
+        #[arg(long, default_value_t = 800)]
+        rate: u32,
+        /// postgres://…, in place of the embedded database; in a schema of its own, which it drops
+        #[arg(long)]
+        database: Option<String>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> Outcome {
+    match Arguments::parse().command {
+        // `cargo bench` runs every benchmark; these take minutes, so they wait to be asked for.
+        None => Ok(()),
+        Some(Command::Seed { accounts, data_dir, database }) => {
+            let place = Place::given(data_dir, database)?;
+            seed::fill(&place, accounts, seed::Hashing::Usual).await
+        }
+        Some(Command::Scale { accounts, database }) => scale::run(accounts, database.as_deref()).await,
+        Some(Command::Load { minutes, rate, database }) => {
+            load::run(Duration::from_mins(1) * minutes, rate, database.as_deref()).await
+        }
+    }
+}

@@ -1,0 +1,124 @@
+// What somebody does on the page of an example, from the first visit to the last.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+
+import { openBrowser, readableByScript } from "./browser.mjs";
+import { startServer, until } from "./server.mjs";
+
+const username = "ada";
+const password = "correct horse battery";
+const LOGIN = "mutation ($input: LoginInput!) { login(input: $input) { accessToken } }";
+const COUNT = "{ me { sessions { totalCount } } }";
+
+/** Runs an example of a folder behind Vite as `npm run dev` does, and uses its page. */
+export async function travel({ chromium, createServer, root }) {
+  const server = await startServer();
+  // Where the example's proxy looks for the server.
+  process.env.PORTCULLIS_URL = server.url;
+  const vite = await createServer({ root, logLevel: "warn", server: { port: 0 } });
+  await vite.listen();
+  const browser = await openBrowser(chromium);
+  try {
+    const page = await browser.context.newPage();
+    const faults = watch(page);
+    const url = vite.resolvedUrls.local[0];
+    await page.goto(url);
+    await registering(page);
+    await listing(page, server);
+    await revoked(page, server);
+    await signingOut(page);
+    assert.deepEqual(faults(url), []);
+  } finally {
+    await browser.close();
+    await vite.close();
+    await server.remove();
+  }
+  console.log("the page signs up, lists and revokes sessions, is signed out, signs in and signs out");
+}
+
+/** Notes what a page complains of, and whom it asks. */
+function watch(page) {
+  const complaints = [];
+  const asked = [];
+  page.on(
+    "console",
+    (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()),
+  );
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("request", (request) => asked.push(request.url()));
+  return (origin) => [
+    ...complaints,
+    ...asked.filter((url) => !url.startsWith(origin) && !url.startsWith("data:")),
+  ];
+}
+
+async function registering(page) {
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await shot(page, "sign-in");
+  await page.getByRole("button", { name: "Make an account instead" }).click();
+  await fill(page, "password");
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByRole("alert").filter({ hasText: /guess/ }).waitFor();
+  await shot(page, "weak-password");
+  await fill(page, password);
+  await page.keyboard.press("Enter");
+  await page.getByText("Signed in as ada").waitFor();
+  assert.doesNotMatch(await readableByScript(page), /eyJ|prt_|battery/, "no script can read a token");
+}
+
+async function listing(page, server) {
+  const tokens = [];
+  for (let device = 0; device < 7; device++) {
+    tokens.push((await server.ask(LOGIN, { input: { username, password } })).login.accessToken);
+  }
+  const count = async () => (await server.ask(COUNT, {}, tokens[0])).me.sessions.totalCount;
+  await page.reload();
+  await page.getByRole("heading", { name: "8 sessions" }).waitFor();
+  const rows = page.getByRole("listitem");
+  assert.equal(await rows.count(), 5);
+  await page.getByRole("button", { name: "Show more" }).click();
+  await rows.nth(7).waitFor();
+  await page.getByRole("button", { name: "Show more" }).waitFor({ state: "detached" });
+  await rows.filter({ hasText: "This one" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Revoke" }).count(), 7, "for all but the page's own");
+  await shot(page, "sessions");
+  await page.getByRole("button", { name: "Revoke" }).first().click();
+  await page.getByRole("heading", { name: "7 sessions" }).waitFor();
+  assert.equal(await rows.count(), 7);
+  assert.equal(await count(), 7);
+}
+
+/** Somebody else ends the page's session; the page finds that out with what it does next. */
+async function revoked(page, server) {
+  await server.run("sessions", "revoke", "--user", username);
+  await until(async () => {
+    const revoke = page.getByRole("button", { name: "Revoke" }).last();
+    await revoke.click({ timeout: 1000 }).catch(() => {});
+    return page.getByRole("heading", { name: "Sign in" }).isVisible();
+  });
+}
+
+async function signingOut(page) {
+  await fill(page, "not my password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").filter({ hasText: "not right" }).waitFor();
+  await fill(page, password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "1 session" }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.reload();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+}
+
+async function fill(page, password) {
+  await page.getByLabel("Username").fill(username);
+  await page.getByLabel("Password").fill(password);
+}
+
+/** A picture for who wants to look, in the folder that SCREENSHOTS names. */
+async function shot(page, name) {
+  const folder = process.env.SCREENSHOTS;
+  if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
+}

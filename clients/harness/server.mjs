@@ -1,0 +1,103 @@
+// Starts the server of PORTCULLIS_BIN for a test, on a port and in a folder of its own.
+
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/**
+ * Starts a server with the throttle off and no allowance for clocks that differ.
+ * `settings` are environment variables over that; `config` is a configuration file.
+ */
+export async function startServer({ settings = {}, config } = {}) {
+  // The server takes every other PORTCULLIS_… for a key of its configuration, and DATABASE_URL for its own.
+  const { PORTCULLIS_BIN: binary, DATABASE_URL, ...environment } = process.env;
+  if (!binary) throw new Error("PORTCULLIS_BIN must be the path of the portcullis binary.");
+  const folder = mkdtempSync(join(tmpdir(), "portcullis-"));
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const options = {
+    cwd: folder,
+    env: {
+      ...environment,
+      PORTCULLIS_DATA_DIR: folder,
+      PORTCULLIS_HTTP__LISTEN: new URL(url).host,
+      PORTCULLIS_LIMITS__ENABLED: "false",
+      PORTCULLIS_TOKENS__CLOCK_SKEW: "0s",
+      PORTCULLIS_LOG__FILTER: "error",
+      ...settings,
+    },
+  };
+  const flags = config ? ["--config", config] : [];
+  let child;
+
+  const server = {
+    url,
+    /** Runs a command of the same binary on the same data. */
+    async run(...words) {
+      const { stdout } = await promisify(execFile)(binary, [...words, ...flags], options);
+      return stdout;
+    },
+    async start() {
+      child = spawn(binary, flags, { ...options, stdio: ["ignore", "inherit", "inherit"] });
+      const started = child;
+      await until(async () => {
+        if (started.exitCode !== null) throw new Error(`The server ended with status ${started.exitCode}.`);
+        return (await fetch(`${url}/readyz`).catch(() => null))?.ok;
+      });
+    },
+    /** Stops the server; it may start again with the same data. */
+    async stop() {
+      if (!child || child.exitCode !== null) return;
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill();
+      await ended;
+    },
+    async remove() {
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+    /** Sends an operation as a client without any session would; gives its data. */
+    async ask(query, variables = {}, token) {
+      const headers = {
+        "content-type": "application/json",
+        ...(token && { authorization: `Bearer ${token}` }),
+      };
+      const body = JSON.stringify({ query, variables });
+      const answer = await (await fetch(`${url}/graphql`, { method: "POST", headers, body })).json();
+      if (answer.errors) throw new Error(JSON.stringify(answer.errors));
+      return answer.data;
+    },
+    /** Registers somebody and gives the payload. */
+    async register(username, password = "correct horse battery") {
+      const document = `mutation ($input: RegisterInput!) {
+        register(input: $input) { accessToken refreshToken user { id } session { id } errors { code } }
+      }`;
+      return (await server.ask(document, { input: { username, password } })).register;
+    },
+  };
+  await server.start();
+  return server;
+}
+
+/** Waits until a check gives something true; gives it. */
+export async function until(check, withinMs = 15_000) {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const found = await check();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`Not within ${withinMs} ms: ${check}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}

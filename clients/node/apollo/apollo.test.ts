@@ -1,0 +1,102 @@
+// Apollo Client with the links and the cache of client.ts, which README.md quotes, as a page uses them.
+
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { CombinedGraphQLErrors, gql, type TypedDocumentNode } from "@apollo/client";
+import { filter, firstValueFrom } from "rxjs";
+import { admin, ask, createUser, deleteUser, signIn as signInWithout } from "../server";
+import { sent } from "./browser";
+import { client } from "./client";
+import { bearer, signIn } from "./session";
+
+interface Connection {
+  edges: { node: { id: string } }[];
+  pageInfo: { hasNextPage: boolean; endCursor: string | null };
+}
+
+const PAGE = "edges { node { id } } pageInfo { hasNextPage endCursor }";
+
+before(async () => {
+  assert.deepEqual(await signIn(admin.username, admin.password), []);
+  for (let number = 0; number < 7; number++) await createUser(`apollo${number}`, await signInWithout(admin));
+});
+
+/** Waits until the page's access token has expired. */
+async function expiry(): Promise<void> {
+  const token = bearer();
+  assert(token);
+  for (let tries = 0; tries < 200; tries++) {
+    const { errors } = await ask("{ me { id } }", {}, token);
+    if (errors?.[0]?.extensions.reason === "TOKEN_EXPIRED") return;
+    await setTimeout(50);
+  }
+  assert.fail("the token does not expire: PORTCULLIS_TOKENS__ACCESS_TTL must be short for this test");
+}
+
+test("a wrong password is told as data", async () => {
+  const token = bearer();
+  const errors: { code: string }[] = await signIn("apollo0", "not the password");
+  assert.equal(errors[0]?.code, "INVALID_CREDENTIALS");
+  assert.equal(bearer(), null);
+  assert.notEqual(token, null);
+});
+
+test("a guarded field says why it stays shut, and opens to who has signed in", async () => {
+  const ME: TypedDocumentNode<{ me: { username: string } }> = gql("{ me { id username } }");
+  const refused = client.query({ query: ME, fetchPolicy: "no-cache" });
+  await assert.rejects(refused, (error) =>
+    CombinedGraphQLErrors.is(error) && error.errors[0]?.extensions?.["reason"] === "TOKEN_MISSING");
+
+  assert.deepEqual(await signIn(admin.username, admin.password), []);
+  const { data } = await client.query({ query: ME });
+  assert.equal(data?.me.username, "root");
+});
+
+test("ten queries on an expired token end in one refresh and ten answers", async () => {
+  const USER: TypedDocumentNode<{ user: { username: string } | null }, { name: string }> =
+    gql("query ($name: String!) { user(username: $name) { id username } }");
+  await expiry();
+  sent.length = 0;
+  const names = ["root", ...[0, 1, 2, 3, 4, 5, 6].map((number) => `apollo${number}`), "nobody", "noone"];
+  const answers = await Promise.all(names.map((name) =>
+    client.query({ query: USER, variables: { name }, fetchPolicy: "network-only" })));
+  assert.deepEqual(answers.map(({ data }) => data?.user?.username ?? null), [...names.slice(0, 8), null, null]);
+  assert.equal(sent.filter((body) => body.includes("refresh")).length, 1);
+});
+
+/** Reads two more pages of a list, with another item come and one gone in between, and gives all ids. */
+async function three(
+  query: TypedDocumentNode<Record<string, unknown>, { after?: string | null }>,
+  connection: (data: Record<string, unknown>) => Connection,
+): Promise<string[]> {
+  const list = client.watchQuery({ query, variables: {} });
+  const shown = () => connection(list.getCurrentResult().data as Record<string, unknown>);
+  const subscription = list.subscribe({});
+  await firstValueFrom(list.pipe(filter(({ dataState }) => dataState === "complete")));
+  for (const name of ["come", "gone"]) {
+    const token = await signInWithout(admin);
+    const id = await createUser(`${name}${Math.random().toString(36).slice(2)}`, token);
+    if (name === "gone") await deleteUser(id, token);
+    const { hasNextPage, endCursor } = shown().pageInfo;
+    assert(hasNextPage);
+    await list.fetchMore({ variables: { after: endCursor } });
+  }
+  subscription.unsubscribe();
+  return shown().edges.map(({ node }) => node.id);
+}
+
+const lists = {
+  users: gql(`query ($after: String) { users(first: 2, after: $after) { ${PAGE} } }`),
+  auditEvents: gql(`query ($after: String) { auditEvents(first: 2, after: $after) { ${PAGE} } }`),
+  sessions: gql(`query ($after: String) { me { id sessions(first: 2, after: $after) { ${PAGE} } } }`),
+};
+
+for (const [name, query] of Object.entries(lists)) {
+  test(`${name}: fetchMore twice gives three pages, and nothing twice`, async () => {
+    const ids = await three(query, (data) =>
+      (name === "sessions" ? (data["me"] as { sessions: Connection }).sessions : data[name]) as Connection);
+    assert.equal(ids.length, 6);
+    assert.equal(new Set(ids).size, 6);
+  });
+}

@@ -1,0 +1,39 @@
+let accessToken: string | null = null;
+let renewal: Promise<boolean> | null = null;
+
+export const bearer = () => accessToken;
+
+export async function ask(query: string, variables?: object) {
+  const response = await fetch("/graphql", {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(accessToken && { authorization: `Bearer ${accessToken}` }),
+    },
+    body: JSON.stringify({ query, variables }),
+  });
+  return response.json();
+}
+
+export async function signIn(username: string, password: string) {
+  const { data } = await ask(
+    "mutation ($input: LoginInput!) { login(input: $input) { accessToken errors { code message } } }",
+    { input: { username, password, delivery: "COOKIE" } },
+  );
+  accessToken = data.login.accessToken;
+  return data.login.errors; // empty: signed in
+}
+
+// Whoever finds the same token stale waits for the same refresh, and whoever finds it out late needs none.
+export function refresh(stale: string | null = accessToken) {
+  if (stale !== accessToken) return Promise.resolve(accessToken !== null);
+  return (renewal ??= renew().finally(() => (renewal = null)));
+}
+
+// With cookie delivery; otherwise hand the newest refreshToken over as input.
+async function renew() {
+  const { data, errors } = await ask("mutation { refresh { accessToken errors { code } } }");
+  if (!data) throw new Error(errors[0].message); // unavailable: try again later
+  accessToken = data.refresh.accessToken; // null: sign in again
+  return accessToken !== null;
+}

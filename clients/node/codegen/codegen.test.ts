@@ -1,0 +1,80 @@
+// What GraphQL Code Generator's client preset made of documents.ts, executed with fetch.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ask, password } from "../server";
+import { Login, Logout, Me, Refresh, Register, Sessions } from "./documents";
+import type { TypedDocumentString, UserErrorCode } from "./generated/graphql";
+
+/** Asks with the types that were generated. */
+async function execute<Data, Variables extends object>(
+  document: TypedDocumentString<Data, Variables>, variables: Variables, token?: string,
+) {
+  return ask<Data>(document.toString(), variables, token);
+}
+
+/** What a page says about an error: it compiles only when every code has its sentence. */
+function sentence(code: UserErrorCode): string {
+  switch (code) {
+    case "INVALID_CREDENTIALS": return "Wrong username or password.";
+    case "INVALID_REFRESH_TOKEN": return "Sign in again.";
+    case "ACCOUNT_DISABLED": return "Your account is disabled.";
+    case "RATE_LIMITED": return "Wait a moment.";
+    case "USERNAME_TAKEN": return "Take another name.";
+    case "USERNAME_INVALID": return "This cannot be a name.";
+    case "EMAIL_INVALID": return "This is no e-mail address.";
+    case "PASSWORD_TOO_SHORT": return "Take a longer password.";
+    case "PASSWORD_TOO_LONG": return "Take a shorter password.";
+    case "PASSWORD_TOO_WEAK": return "Take a better password.";
+    case "REGISTRATION_CLOSED": return "Ask an administrator for an account.";
+    case "NOT_FOUND": return "It is gone.";
+    case "UNKNOWN_ROLE": return "There is no such role.";
+    case "LAST_ADMIN": return "Somebody must remain.";
+    default: return code satisfies never;
+  }
+}
+
+test("somebody registers, is refused, refreshes, lists sessions and signs out", async () => {
+  const input = { username: "codegen", password };
+  const registered = (await execute(Register, { input })).data?.register;
+  assert(registered?.accessToken && registered.refreshToken && registered.user);
+  const since: string = registered.user.createdAt;
+  assert(!Number.isNaN(Date.parse(since)));
+
+  const wrong = (await execute(Login, { input: { ...input, password: "not this one" } })).data?.login;
+  assert(wrong?.errors[0]);
+  assert.equal(wrong.accessToken, null);
+  assert.equal(sentence(wrong.errors[0].code), "Wrong username or password.");
+
+  const refused = await execute(Me, {});
+  assert.equal(refused.errors?.[0]?.extensions.reason, "TOKEN_MISSING");
+  assert.equal(refused.data?.me, null);
+
+  const refreshToken = registered.refreshToken;
+  const refreshed = (await execute(Refresh, { input: { refreshToken } })).data?.refresh;
+  assert(refreshed?.accessToken);
+  const token = refreshed.accessToken;
+  assert.deepEqual((await execute(Me, {}, token)).data?.me?.roles, ["user"]);
+
+  for (const _ of [1, 2]) await execute(Login, { input });
+  const ids = new Set<string>();
+  const page = async (after: string | null) => {
+    const { data } = await execute(Sessions, { first: 2, after }, token);
+    assert(data?.me?.sessions);
+    return data.me.sessions;
+  };
+  let after: string | null = null;
+  for (const size of [2, 1]) {
+    const sessions = await page(after);
+    assert.equal(sessions.totalCount, 3);
+    assert.equal(sessions.nodes.length, size);
+    assert.equal(sessions.pageInfo.hasNextPage, size === 2);
+    sessions.nodes.forEach(({ id }) => ids.add(id));
+    after = sessions.pageInfo.endCursor ?? null;
+  }
+  assert.equal(ids.size, 3);
+
+  assert.deepEqual((await execute(Logout, {}, token)).data?.logout.errors, []);
+  const late = await execute(Me, {}, token);
+  assert.equal(late.errors?.[0]?.extensions.reason, "TOKEN_REVOKED");
+});

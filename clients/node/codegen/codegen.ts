@@ -1,0 +1,19 @@
+import type { CodegenConfig } from "@graphql-codegen/cli";
+
+const config: CodegenConfig = {
+  schema: "../../schema.graphql",
+  documents: "codegen/documents.ts",
+  generates: {
+    "codegen/generated/": {
+      preset: "client",
+      presetConfig: { fragmentMasking: false },
+      config: {
+        documentMode: "string",
+        scalars: { DateTime: "string" },
+        strictScalars: true,
+        useTypeImports: true,
+      },
+    },
+  },
+};
+export default config;

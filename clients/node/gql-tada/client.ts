@@ -1,0 +1,35 @@
+// urql with its own auth exchange: one refresh for all who wait for it.
+
+import { type Client, createClient, fetchExchange } from "@urql/core";
+import { authExchange } from "@urql/exchange-auth";
+import { graphql } from "./graphql";
+
+/** The tokens of one who has signed in, as they change. */
+export interface Tokens {
+  accessToken: string | null;
+  refreshToken: string | null;
+}
+
+const Refresh = graphql(`
+  mutation Refresh($input: RefreshInput!) {
+    refresh(input: $input) {
+      accessToken
+      refreshToken
+    }
+  }
+`);
+
+/** A client that sends the access token, and renews it when it is stale. */
+export function client(url: string, tokens: Tokens): Client {
+  const auth = authExchange(async ({ appendHeaders, mutate }) => ({
+    addAuthToOperation: (operation) =>
+      tokens.accessToken ? appendHeaders(operation, { authorization: `Bearer ${tokens.accessToken}` }) : operation,
+    didAuthError: ({ graphQLErrors }) =>
+      graphQLErrors.some((e) => ["TOKEN_EXPIRED", "TOKEN_REVOKED"].includes(String(e.extensions["reason"]))),
+    refreshAuth: async () => {
+      const { data } = await mutate(Refresh, { input: { refreshToken: tokens.refreshToken } });
+      if (data) Object.assign(tokens, data.refresh); // null: sign in again
+    },
+  }));
+  return createClient({ url, exchanges: [auth, fetchExchange], preferGetMethod: false });
+}

@@ -1,0 +1,50 @@
+// The served schema, beside schema.graphql, and beside what clients have been promised.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { type Change, CriticalityLevel, diff } from "@graphql-inspector/core";
+import { buildClientSchema, buildSchema, type GraphQLSchema, introspectionFromSchema } from "graphql";
+import { served } from "./served";
+
+const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
+
+/** A schema as introspection would tell it, which leaves out where directives are applied. */
+const told = (schema: GraphQLSchema) => buildClientSchema(introspectionFromSchema(schema, { specifiedByUrl: true }));
+
+const messages = (changes: Change[]) => changes.map(({ message }) => message);
+
+/** What would break clients that were generated from the older schema. */
+const breaks = async (older: GraphQLSchema, newer: GraphQLSchema) =>
+  (await diff(older, newer)).filter(({ criticality }) => criticality.level === CriticalityLevel.Breaking);
+
+test("schema.graphql is what the server tells", async () => {
+  assert.deepEqual(messages(await diff(told(buildSchema(read("schema.graphql"))), await served())), []);
+});
+
+/** The newest release of CHANGELOG.md; there may be none yet. */
+const release = /^## \[(\d+\.\d+\.\d+)\]/m.exec(read("CHANGELOG.md"))?.[1];
+
+// Before the first release, the contract is all that clients could rely on; what of it is not built yet is not
+// missing. Each release copies schema.graphql to clients/released.graphql under a line "# Release 1.2.3".
+test(`nothing breaks clients of ${release ? `release ${release}` : "the contract"}`, async () => {
+  const promised = read(release ? "clients/released.graphql" : "tests/contract.graphql");
+  if (release) assert(promised.startsWith(`# Release ${release}\n`), "clients/released.graphql is of another release");
+  const isLater = (change: Change) => !release && change.path === "Subscription";
+  const broken = (await breaks(told(buildSchema(promised)), await served())).filter((change) => !isLater(change));
+  assert.deepEqual(messages(broken), []);
+});
+
+test("a break is seen", async () => {
+  const schema = read("schema.graphql");
+  for (const [was, is] of [
+    ["  me: User @authenticated\n", ""],
+    ["username: String!", "username: String"],
+    ["  LAST_ADMIN\n", ""],
+    ["input LogoutInput {\n", "input LogoutInput {\n  reason: String!\n"],
+  ] as const) {
+    assert(schema.includes(was));
+    const broken = await breaks(buildSchema(schema), buildSchema(schema.replace(was, is)));
+    assert.equal(broken.length, 1, `${was} → ${is}`);
+  }
+});

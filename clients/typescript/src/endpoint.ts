@@ -1,0 +1,57 @@
+import { type Answer, PortcullisError } from "./answer.js";
+
+/** What is sent with an operation. */
+export interface Sending {
+  token?: string | null;
+  signal?: AbortSignal | undefined;
+}
+
+/** Sends an operation to the server. */
+export type Post = <Data>(document: string, variables: object, sending?: Sending) => Promise<Answer<Data>>;
+
+/** The server at a URL. Whatever is not its answer becomes a `PortcullisError`. */
+export function endpoint(
+  url: string,
+  credentials: RequestCredentials,
+  fetch?: typeof globalThis.fetch,
+): Post {
+  return async <Data>(query: string, variables: object, { token, signal }: Sending = {}) => {
+    const headers = {
+      accept: "application/graphql-response+json, application/json;q=0.9",
+      "content-type": "application/json",
+      ...bearer(token),
+    };
+    const body = JSON.stringify({ query, variables });
+    const init: RequestInit = { method: "POST", headers, body, credentials };
+    if (signal) init.signal = signal;
+    let response: Response;
+    let text: string;
+    try {
+      response = await (fetch ?? globalThis.fetch)(url, init);
+      text = await response.text();
+    } catch (cause) {
+      if (cause instanceof Error && cause.name === "AbortError") throw cause;
+      throw new PortcullisError("The server cannot be reached.", "NETWORK_ERROR", { cause });
+    }
+    return parse(response, text) as Answer<Data>;
+  };
+}
+
+/** The header that bears an access token, where there is one. */
+export function bearer(token: string | null | undefined): { authorization?: string } {
+  return token ? { authorization: `Bearer ${token}` } : {};
+}
+
+function parse(response: Response, text: string): object {
+  try {
+    const answer: unknown = JSON.parse(text);
+    if (typeof answer === "object" && answer !== null && ("data" in answer || "errors" in answer))
+      return answer;
+  } catch {
+    // Below.
+  }
+  // A proxy whose server is down says so in its own words.
+  const code = [502, 503, 504].includes(response.status) ? "SERVICE_UNAVAILABLE" : "INVALID_RESPONSE";
+  const retryAfter = Number(response.headers.get("retry-after")) || undefined;
+  throw new PortcullisError(`The answer is not GraphQL (status ${response.status}).`, code, { retryAfter });
+}

@@ -1,0 +1,262 @@
+import { type Answer, dataOf, failureOf, isRefused, PortcullisError } from "./answer.js";
+import {
+  CHANGE_PASSWORD,
+  isMutation,
+  LOGIN,
+  LOGOUT,
+  REFRESH,
+  REGISTER,
+  type TypedDocument,
+} from "./document.js";
+import { endpoint, type Post } from "./endpoint.js";
+import { type Outcome, type Payload, type Session, sessionOf, type State, stateOf } from "./session.js";
+import { memory, type TokenStorage } from "./storage.js";
+import { Tabs } from "./tabs.js";
+
+export type PortcullisOptions = {
+  /** The server's GraphQL endpoint, such as "/graphql". */
+  url: string;
+  /** In place of the global `fetch`. */
+  fetch?: typeof globalThis.fetch;
+} & (
+  | {
+      /** The refresh token is in a cookie that no script can read. */
+      delivery?: "cookie";
+    }
+  | {
+      /** The refresh token is in the answer, and this object keeps it. */
+      delivery: "body";
+      /** Where; in memory unless told otherwise. */
+      storage?: TokenStorage;
+    }
+);
+
+export interface RequestOptions {
+  signal?: AbortSignal;
+}
+
+/** How long the server may take over an operation of the session: meanwhile all tabs wait. */
+const SESSION_TIMEOUT_MS = 30_000;
+
+/** Signs people in to a Portcullis server, and keeps them signed in. */
+export function createPortcullis(options: PortcullisOptions): Portcullis {
+  return new Portcullis(options);
+}
+
+/** The session of a page. Whatever throws throws a `PortcullisError`. */
+export class Portcullis {
+  /** The server's GraphQL endpoint. */
+  readonly url: string;
+  readonly #delivery: "cookie" | "body";
+  readonly #refreshTokens: TokenStorage;
+  readonly #post: Post;
+  readonly #tabs: Tabs;
+  readonly #listeners = new Set<(state: State) => void>();
+  /** Undefined before the server has been asked, null when nobody is signed in. */
+  #session: Session | null | undefined;
+  #state: State = stateOf(undefined);
+  #refreshing: Promise<void> | undefined;
+
+  constructor(options: PortcullisOptions) {
+    this.url = options.url;
+    this.#delivery = options.delivery ?? "cookie";
+    this.#refreshTokens = (options.delivery === "body" && options.storage) || memory();
+    const credentials = this.#delivery === "cookie" ? "include" : "same-origin";
+    this.#post = endpoint(options.url, credentials, options.fetch);
+    const shared = this.#delivery === "cookie" ? "cookie" : this.#refreshTokens.shared;
+    const name = shared === undefined ? null : `portcullis ${shared} ${options.url}`;
+    this.#tabs = new Tabs(name, (session) => this.#become(session));
+  }
+
+  /** Who is signed in, as far as this page knows. The same object until something changes. */
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Calls the listener at every change, also of those from another tab. Returns how to stop that. */
+  onChange(listener: (state: State) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Finds out who is signed in: for the start of a page. */
+  async restore(): Promise<State> {
+    await this.accessToken();
+    return this.#state;
+  }
+
+  /** Makes an account and signs its owner in. */
+  register(input: {
+    username: string;
+    password: string;
+    email?: string;
+    displayName?: string;
+  }): Promise<Outcome> {
+    return this.#signIn(REGISTER, input);
+  }
+
+  /** Signs in. */
+  login(input: { username: string; password: string }): Promise<Outcome> {
+    return this.#signIn(LOGIN, input);
+  }
+
+  /** Changes the password, which ends every other session of the account. */
+  async changePassword(input: { currentPassword: string; newPassword: string }): Promise<Outcome> {
+    let outcome: Outcome | undefined;
+    const answer = await this.#authorized(true, (token) =>
+      this.#tabs.alone(async () => {
+        const askedAt = Date.now();
+        const answer = await this.#ask<{ payload: Payload | null }>(CHANGE_PASSWORD, { input }, token);
+        if (answer.data?.payload) outcome = await this.#take(answer.data.payload, askedAt);
+        return answer;
+      }),
+    );
+    if (!outcome) throw failureOf(answer);
+    return outcome;
+  }
+
+  /**
+   * Signs out, in all tabs. Throws where the server is away: the session then goes on, for only the server
+   * can end it.
+   */
+  logout(): Promise<void> {
+    return this.#tabs.alone(async () => {
+      const refreshToken = await this.#refreshTokens.read();
+      const input = refreshToken === null ? null : { refreshToken };
+      dataOf(await this.#ask(LOGOUT, { input }, this.#session?.accessToken));
+      await this.#end();
+    });
+  }
+
+  /**
+   * An access token that is good for a while; null when nobody is signed in. Refreshes where needed, once for
+   * all who ask, in all tabs. Throws where the server is away and the token that there was has expired.
+   */
+  async accessToken(): Promise<string | null> {
+    if (this.peek() === undefined) {
+      await this.#refresh().catch((error: unknown) => {
+        if (!this.#session || this.#session.expiresAt <= Date.now()) throw error;
+      });
+    }
+    return this.#session?.accessToken ?? null;
+  }
+
+  /** What `accessToken` gives, where it would not ask the server; undefined where it would. */
+  peek(): string | null | undefined {
+    const session = this.#session;
+    if (session && session.refreshAt <= Date.now()) return undefined;
+    return session && session.accessToken;
+  }
+
+  /** The access token after one that a server has refused; null when that shows that nobody is signed in. */
+  async renew(refused: string): Promise<string | null> {
+    if (this.#session?.accessToken === refused) await this.#refresh();
+    return this.#session?.accessToken ?? null;
+  }
+
+  /** Sends an operation and gives its data. Errors of the answer are thrown, with what data there was. */
+  async request<Data, Variables extends object = Record<string, unknown>>(
+    document: TypedDocument<Data, Variables>,
+    variables?: Variables,
+    options?: RequestOptions,
+  ): Promise<Data> {
+    return dataOf(await this.execute(document, variables, options));
+  }
+
+  /** Sends an operation and gives the answer as it is, with data and errors. */
+  execute<Data, Variables extends object = Record<string, unknown>>(
+    document: TypedDocument<Data, Variables>,
+    variables?: Variables,
+    options: RequestOptions = {},
+  ): Promise<Answer<Data>> {
+    const text = document.toString();
+    return this.#authorized(isMutation(text), (token) =>
+      this.#post<Data>(text, variables ?? {}, { token, signal: options.signal }),
+    );
+  }
+
+  /** Stops listening to other tabs. The session goes on. */
+  close() {
+    this.#listeners.clear();
+    this.#tabs.close();
+  }
+
+  /** Sends with the access token, and once more with the next when the server refuses it. */
+  async #authorized<Data>(
+    isMutation: boolean,
+    send: (token: string | null) => Promise<Answer<Data>>,
+  ): Promise<Answer<Data>> {
+    const token = await this.accessToken();
+    const answer = await send(token);
+    if (token === null || !isRefused(answer, isMutation)) return answer;
+    const next = await this.renew(token);
+    return next === null ? answer : send(next);
+  }
+
+  #signIn(document: string, input: object): Promise<Outcome> {
+    return this.#tabs.alone(async () => {
+      const askedAt = Date.now();
+      const delivery = this.#delivery.toUpperCase();
+      const answer = await this.#ask<{ payload: Payload }>(document, { input: { ...input, delivery } });
+      return this.#take(dataOf(answer).payload, askedAt);
+    });
+  }
+
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#refreshAlone().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #refreshAlone() {
+    const before = this.#session;
+    await this.#tabs.alone(async () => {
+      // Another tab was faster.
+      if (this.#session !== before) return;
+      const refreshToken = await this.#refreshTokens.read();
+      if (this.#delivery === "body" && refreshToken === null) return this.#end();
+      const askedAt = Date.now();
+      const input = refreshToken === null ? null : { refreshToken };
+      const { payload } = dataOf(await this.#ask<{ payload: Payload }>(REFRESH, { input }));
+      const { errors } = await this.#take(payload, askedAt);
+      const [error] = errors;
+      if (error?.code === "INVALID_REFRESH_TOKEN") return this.#end();
+      if (error)
+        throw new PortcullisError(error.message, error.code, { retryAfter: error.retryAfter ?? undefined });
+    });
+  }
+
+  #ask<Data>(document: string, variables: object, token?: string | null): Promise<Answer<Data>> {
+    return this.#post<Data>(document, variables, {
+      token: token ?? null,
+      signal: AbortSignal.timeout(SESSION_TIMEOUT_MS),
+    });
+  }
+
+  /** Takes the session over that a payload brings. */
+  async #take(payload: Payload, askedAt: number): Promise<Outcome> {
+    const session = sessionOf(payload, askedAt);
+    const [first, ...others] = payload.errors;
+    if (first) return { user: null, errors: [first, ...others] };
+    if (!session) throw failureOf({});
+    if (this.#delivery === "body") await this.#refreshTokens.write(payload.refreshToken);
+    this.#become(session);
+    this.#tabs.announce(session);
+    return { user: session.user, errors: [] };
+  }
+
+  async #end() {
+    if (this.#delivery === "body") await this.#refreshTokens.write(null);
+    this.#become(null);
+    this.#tabs.announce(null);
+  }
+
+  #become(session: Session | null) {
+    this.#session = session;
+    const state = stateOf(session);
+    if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
+    this.#state = state;
+    for (const listener of this.#listeners) listener(state);
+  }
+}

@@ -1,0 +1,123 @@
+// Each adapter with the library that it is for: ten operations at once on a token that the server has voided.
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { after, before, beforeEach, test } from "node:test";
+import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from "@apollo/client";
+import { createPortcullis } from "@portcullis/client";
+import { authLink } from "@portcullis/client/apollo";
+import { authFetch } from "@portcullis/client/fetch";
+import { fetchFunction } from "@portcullis/client/relay";
+import { authConfig } from "@portcullis/client/urql";
+import { Client, fetchExchange } from "@urql/core";
+import { authExchange } from "@urql/exchange-auth";
+import relay from "relay-runtime";
+
+import { startServer, until } from "../../harness/server.mjs";
+
+const ME = "query Me { me { username } }";
+const DISABLED = { cache: { enabled: false } };
+let server;
+let people = 0;
+let refreshes;
+
+before(async () => {
+  server = await startServer();
+});
+after(() => server.remove());
+beforeEach(() => {
+  refreshes = 0;
+});
+
+async function signedIn() {
+  const fetch = (url, init) => {
+    if (init.body.includes("refresh(")) refreshes++;
+    return globalThis.fetch(url, init);
+  };
+  const portcullis = createPortcullis({ url: `${server.url}/graphql`, delivery: "body", fetch });
+  const username = `person${++people}`;
+  await portcullis.register({ username, password: "correct horse battery" });
+  return { portcullis, username };
+}
+
+/** Other roles void the access token; the session goes on. */
+async function voidToken({ portcullis, username }) {
+  const token = await portcullis.accessToken();
+  await server.run("users", "set-roles", username, "--role", "admin");
+  await until(async () => (await server.ask(ME, {}, token).catch(() => "void")) === "void");
+}
+
+/** Uses a library's client before and after, and once more when the session is over. */
+async function check(person, ask) {
+  assert.equal(await ask(), person.username);
+  assert.equal(refreshes, 0);
+  await voidToken(person);
+  const names = await Promise.all(Array.from({ length: 10 }, ask));
+  assert.deepEqual(names, Array(10).fill(person.username));
+  assert.equal(refreshes, 1);
+  await server.run("sessions", "revoke", "--user", person.username);
+  await until(async () => (await ask().catch(() => null)) !== person.username);
+  assert.equal(person.portcullis.state.status, "signedOut");
+  assert.equal(refreshes, 2);
+}
+
+test("Apollo Client", async () => {
+  const person = await signedIn();
+  const client = new ApolloClient({
+    cache: new InMemoryCache(),
+    link: ApolloLink.from([authLink(person.portcullis), new HttpLink({ uri: person.portcullis.url })]),
+  });
+  // Apollo would send equal queries once.
+  const context = { queryDeduplication: false };
+  const options = { query: gql(ME), fetchPolicy: "network-only", context };
+  await check(person, async () => (await client.query(options)).data.me.username);
+});
+
+test("urql", async () => {
+  const person = await signedIn();
+  const client = new Client({
+    url: person.portcullis.url,
+    preferGetMethod: false,
+    requestPolicy: "network-only",
+    exchanges: [authExchange(authConfig(person.portcullis)), fetchExchange],
+  });
+  // urql would send equal queries once.
+  let asked = 0;
+  const ask = () => client.query(`query Me${++asked} { me { username } }`, {}).toPromise();
+  await check(person, async () => (await ask()).data.me.username);
+});
+
+test("Relay", async () => {
+  const person = await signedIn();
+  const network = relay.Network.create(fetchFunction(person.portcullis));
+  const params = { name: "Me", text: ME, operationKind: "query", id: null, metadata: {} };
+  const ask = () => network.execute(params, {}, DISABLED).toPromise();
+  await check(person, async () => (await ask()).data.me.username);
+});
+
+test("fetch for a service that takes the token", async () => {
+  const person = await signedIn();
+  const service = createServer(async (req, res) => {
+    const token = req.headers.authorization?.slice("Bearer ".length);
+    const { me } = await server.ask(ME, {}, token).catch(() => ({}));
+    const body = Buffer.concat(await req.toArray()).toString();
+    res.writeHead(me ? 200 : 401).end(JSON.stringify({ username: me?.username, body, token }));
+  });
+  await new Promise((resolve) => service.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${service.address().port}`;
+  try {
+    const fetch = authFetch(person.portcullis, { origins: [url] });
+    await check(person, async () => {
+      const answer = await (await fetch(`${url}/notes`, { method: "POST", body: "a note" })).json();
+      assert.equal(answer.body, "a note", "the body comes a second time, too");
+      return answer.username;
+    });
+
+    const { portcullis } = await signedIn();
+    const elsewhere = await authFetch(portcullis, { origins: ["https://api.example.com"] })(url);
+    assert.equal((await elsewhere.json()).token, undefined, "nobody else gets the token");
+  } finally {
+    service.closeAllConnections();
+    service.close();
+  }
+});

@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import { createPortcullis } from "@portcullis/client";
+
+import { startServer, until } from "../../harness/server.mjs";
+
+const password = "correct horse battery";
+const ME = "{ me { username } }";
+let server;
+let people = 0;
+/** The documents that went to the server since the test began. */
+let sent;
+
+before(async () => {
+  server = await startServer();
+});
+after(() => server.remove());
+beforeEach(() => {
+  sent = [];
+});
+
+const refreshes = () => sent.filter((document) => document.includes("refresh(")).length;
+
+function client(options = {}) {
+  const fetch = (url, init) => {
+    sent.push(JSON.parse(init.body).query);
+    return globalThis.fetch(url, init);
+  };
+  return createPortcullis({ url: `${server.url}/graphql`, delivery: "body", fetch, ...options });
+}
+
+async function signedIn(options) {
+  const portcullis = client(options);
+  const username = `person${++people}`;
+  const { errors } = await portcullis.register({ username, password });
+  assert.deepEqual(errors, []);
+  return Object.assign(portcullis, { username });
+}
+
+/** Lets the hour of the access token pass for the client; the server's clock stays. */
+function anHourLater(t) {
+  const now = Date.now;
+  t.mock.method(Date, "now", () => now() + 3_600_000);
+}
+
+test("who registers is signed in, and listeners hear of it", async () => {
+  const portcullis = client();
+  const heard = [];
+  const stop = portcullis.onChange((state) => heard.push(state.status));
+  assert.deepEqual(portcullis.state, { status: "unknown" });
+  const { user } = await portcullis.register({ username: "ada", password, email: "ada@example.com" });
+  assert.equal(user.username, "ada");
+  assert.equal(user.email, "ada@example.com");
+  assert.deepEqual(portcullis.state, { status: "signedIn", user });
+  assert.deepEqual(await portcullis.request(ME), { me: { username: "ada" } });
+  await portcullis.logout();
+  assert.deepEqual(portcullis.state, { status: "signedOut" });
+  assert.equal(await portcullis.accessToken(), null);
+  stop();
+  await portcullis.login({ username: "ada", password });
+  assert.deepEqual(heard, ["signedIn", "signedOut"]);
+});
+
+test("what a person can act on is data", async () => {
+  const portcullis = await signedIn();
+  const again = await portcullis.register({ username: portcullis.username, password });
+  assert.equal(again.user, null);
+  assert.deepEqual(
+    again.errors.map(({ code, field }) => [code, field]),
+    [["USERNAME_TAKEN", ["input", "username"]]],
+  );
+  const wrong = await client().login({ username: portcullis.username, password: "not my password" });
+  assert.equal(wrong.errors[0].code, "INVALID_CREDENTIALS");
+  assert.equal(portcullis.state.status, "signedIn", "a failed sign-in changes nothing");
+});
+
+test("a throttled sign-in says how long to wait", async () => {
+  const answer = {
+    data: {
+      payload: {
+        accessToken: null,
+        refreshToken: null,
+        expiresIn: null,
+        user: null,
+        errors: [{ code: "RATE_LIMITED", message: "Wait.", field: null, retryAfter: 4 }],
+      },
+    },
+  };
+  const portcullis = client({ fetch: async () => Response.json(answer) });
+  const { errors } = await portcullis.login({ username: "ada", password });
+  assert.equal(errors[0].retryAfter, 4);
+});
+
+test("a new password ends the other sessions, and this one goes on", async () => {
+  const portcullis = await signedIn();
+  const elsewhere = client();
+  await elsewhere.login({ username: portcullis.username, password });
+  const wrong = await portcullis.changePassword({
+    currentPassword: "not it at all",
+    newPassword: "rope winch granite",
+  });
+  assert.equal(wrong.errors[0].code, "INVALID_CREDENTIALS");
+  const right = await portcullis.changePassword({
+    currentPassword: password,
+    newPassword: "rope winch granite",
+  });
+  assert.equal(right.user.username, portcullis.username);
+  assert.equal((await portcullis.request(ME)).me.username, portcullis.username);
+  await assert.rejects(elsewhere.request(ME), { code: "UNAUTHENTICATED", reason: "TOKEN_REVOKED" });
+  assert.equal(elsewhere.state.status, "signedOut");
+});
+
+test("who is not signed in cannot change a password", async () => {
+  const change = client().changePassword({ currentPassword: password, newPassword: "rope winch granite" });
+  await assert.rejects(change, { code: "UNAUTHENTICATED", reason: "TOKEN_MISSING" });
+});
+
+test("ten requests at once on an old token refresh once", async (t) => {
+  const portcullis = await signedIn();
+  const old = await portcullis.accessToken();
+  anHourLater(t);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => portcullis.request(ME)));
+  assert.equal(answers.filter(({ me }) => me.username === portcullis.username).length, 10);
+  assert.equal(refreshes(), 1);
+  assert.notEqual(await portcullis.accessToken(), old);
+});
+
+test("ten requests at once on a token that the server has voided refresh once", async () => {
+  const portcullis = await signedIn();
+  const old = await portcullis.accessToken();
+  await server.run("users", "set-roles", portcullis.username, "--role", "user", "--role", "admin");
+  await until(async () => (await server.ask(ME, {}, old).catch(() => "void")) === "void");
+  const answers = await Promise.all(Array.from({ length: 10 }, () => portcullis.request(ME)));
+  assert.equal(answers.filter(({ me }) => me.username === portcullis.username).length, 10);
+  assert.equal(refreshes(), 1);
+  assert.deepEqual(portcullis.state.user.roles, ["admin", "user"], "the page hears of the new roles");
+});
+
+test("a mutation of which a part was carried out is not sent again", async () => {
+  const portcullis = await signedIn();
+  const { username } = portcullis;
+  const old = await portcullis.accessToken();
+  await server.run("users", "set-roles", username, "--role", "admin");
+  await until(async () => (await server.ask(ME, {}, old).catch(() => "void")) === "void");
+  const document = `mutation ($input: LoginInput!) {
+    login(input: $input) { errors { code } }
+    revokeOtherSessions { revokedCount }
+  }`;
+  await assert.rejects(portcullis.request(document, { input: { username, password } }), {
+    reason: "TOKEN_REVOKED",
+    data: { login: { errors: [] }, revokeOtherSessions: null },
+  });
+  assert.equal(sent.filter((text) => text === document).length, 1);
+});
+
+test("a revoked session signs out", async () => {
+  const portcullis = await signedIn();
+  await server.run("sessions", "revoke", "--user", portcullis.username);
+  await until(async () => (await portcullis.request(ME).catch(({ reason }) => ({ reason }))).reason);
+  assert.equal(portcullis.state.status, "signedOut");
+  assert.equal(refreshes(), 1);
+});
+
+test("a server that is away signs nobody out", async (t) => {
+  let away = false;
+  const fetch = (...request) => (away ? away() : globalThis.fetch(...request));
+  const portcullis = await signedIn({ fetch });
+  const unavailable = {
+    errors: [{ message: "Busy.", extensions: { code: "SERVICE_UNAVAILABLE", retryAfter: 3 } }],
+  };
+  anHourLater(t);
+  away = () => Promise.reject(new TypeError("fetch failed"));
+  await assert.rejects(portcullis.request(ME), { code: "NETWORK_ERROR", isServerAway: true });
+  away = async () => Response.json(unavailable, { status: 503 });
+  await assert.rejects(portcullis.request(ME), {
+    code: "SERVICE_UNAVAILABLE",
+    retryAfter: 3,
+    isServerAway: true,
+  });
+  away = async () => new Response("<h1>Bad Gateway</h1>", { status: 502, headers: { "retry-after": "7" } });
+  await assert.rejects(portcullis.request(ME), { code: "SERVICE_UNAVAILABLE", retryAfter: 7 });
+  away = async () => new Response("<h1>Welcome to the hotel's Wi-Fi</h1>");
+  await assert.rejects(portcullis.request(ME), { code: "INVALID_RESPONSE", isServerAway: true });
+  await assert.rejects(portcullis.logout(), { code: "INVALID_RESPONSE" });
+  assert.equal(portcullis.state.status, "signedIn");
+  away = undefined;
+  assert.equal((await portcullis.request(ME)).me.username, portcullis.username);
+});
+
+test("a token that is still good is used while no other can be had", async (t) => {
+  let away = false;
+  const fetch = (...request) =>
+    away ? Promise.reject(new TypeError("fetch failed")) : globalThis.fetch(...request);
+  const portcullis = await signedIn({ fetch });
+  const token = await portcullis.accessToken();
+  const now = Date.now;
+  t.mock.method(Date, "now", () => now() + 3_590_000);
+  away = true;
+  assert.equal(await portcullis.accessToken(), token);
+});
+
+test("what a request may not do is thrown, with the data that there is", async () => {
+  const portcullis = await signedIn();
+  await assert.rejects(portcullis.request("{ server { version } users { totalCount } }"), (error) => {
+    assert.equal(error.code, "FORBIDDEN");
+    assert.equal(error.isServerAway, false);
+    assert.equal(error.data.users, null);
+    assert.match(error.data.server.version, /^\d/);
+    return true;
+  });
+  assert.equal(portcullis.state.status, "signedIn");
+});
+
+test("an aborted request ends as such", async () => {
+  const portcullis = await signedIn();
+  await assert.rejects(portcullis.request(ME, {}, { signal: AbortSignal.abort() }), { name: "AbortError" });
+});
+
+test("a new page is signed in from the storage that the app handed in, and no longer after a sign-out", async () => {
+  let kept = null;
+  const storage = { read: () => kept, write: (token) => void (kept = token) };
+  const portcullis = await signedIn({ storage });
+  assert.match(kept, /^prt_/);
+  assert.equal((await client({ storage }).restore()).user.username, portcullis.username);
+  const other = client({ storage });
+  await other.logout();
+  assert.equal(kept, null);
+  assert.deepEqual(await client({ storage }).restore(), { status: "signedOut" });
+  await assert.rejects(portcullis.request(ME), { reason: "TOKEN_REVOKED" });
+});
+
+test("without a storage a new page is signed out, and asks nobody", async () => {
+  assert.deepEqual(await client().restore(), { status: "signedOut" });
+  assert.deepEqual(sent, []);
+});

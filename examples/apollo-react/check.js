@@ -1,0 +1,9 @@
+// Uses the page in Chromium, with the server that PORTCULLIS_BIN names behind it.
+
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { createServer } from "vite";
+
+import { travel } from "../../clients/harness/journey.mjs";
+
+await travel({ chromium, createServer, root: fileURLToPath(new URL(".", import.meta.url)) });

@@ -1,0 +1,52 @@
+import { ApolloProvider } from "@apollo/client/react";
+import type { User } from "@portcullis/client";
+import { useEffect, useState } from "react";
+
+import { createClient } from "./client";
+import { portcullis, useSession } from "./session";
+import { Sessions } from "./Sessions";
+import { SignIn } from "./SignIn";
+
+/** The page: for whoever is signed in, or for nobody. */
+export function App() {
+  const session = useSession();
+  switch (session.status) {
+    case "unknown":
+      return <Restore />;
+    case "signedOut":
+      return <SignIn />;
+    case "signedIn":
+      return <Account key={session.user.id} user={session.user} />;
+  }
+}
+
+/** Finds out who is signed in; shows nothing unless that takes a second try. */
+function Restore() {
+  const [hasFailed, setHasFailed] = useState(false);
+  const restore = () => void portcullis.restore().catch(() => setHasFailed(true));
+  useEffect(restore, []);
+  if (!hasFailed) return null;
+  return (
+    <div className="notice">
+      <p role="alert">The server is away.</p>
+      <button onClick={restore}>Try again</button>
+    </div>
+  );
+}
+
+function Account({ user }: { user: User }) {
+  const [client] = useState(createClient);
+  const [hasFailed, setHasFailed] = useState(false);
+  return (
+    <ApolloProvider client={client}>
+      <header>
+        <span>
+          Signed in as <strong>{user.username}</strong>
+        </span>
+        <button onClick={() => portcullis.logout().catch(() => setHasFailed(true))}>Sign out</button>
+      </header>
+      {hasFailed && <p role="alert">The server is away, and you are still signed in.</p>}
+      <Sessions />
+    </ApolloProvider>
+  );
+}

@@ -1,0 +1,57 @@
+import type { User } from "@portcullis/client";
+import { Suspense, useEffect, useState } from "react";
+import { RelayEnvironmentProvider } from "react-relay";
+
+import { createEnvironment } from "./environment";
+import { ErrorNotice } from "./ErrorNotice";
+import { portcullis, useSession } from "./session";
+import { Sessions } from "./Sessions";
+import { SignIn } from "./SignIn";
+
+/** The page: for whoever is signed in, or for nobody. */
+export function App() {
+  const session = useSession();
+  switch (session.status) {
+    case "unknown":
+      return <Restore />;
+    case "signedOut":
+      return <SignIn />;
+    case "signedIn":
+      return <Account key={session.user.id} user={session.user} />;
+  }
+}
+
+/** Finds out who is signed in; shows nothing unless that takes a second try. */
+function Restore() {
+  const [hasFailed, setHasFailed] = useState(false);
+  const restore = () => void portcullis.restore().catch(() => setHasFailed(true));
+  useEffect(restore, []);
+  if (!hasFailed) return null;
+  return (
+    <div className="notice">
+      <p role="alert">The server is away.</p>
+      <button onClick={restore}>Try again</button>
+    </div>
+  );
+}
+
+function Account({ user }: { user: User }) {
+  const [environment] = useState(createEnvironment);
+  const [hasFailed, setHasFailed] = useState(false);
+  return (
+    <RelayEnvironmentProvider environment={environment}>
+      <header>
+        <span>
+          Signed in as <strong>{user.username}</strong>
+        </span>
+        <button onClick={() => portcullis.logout().catch(() => setHasFailed(true))}>Sign out</button>
+      </header>
+      {hasFailed && <p role="alert">The server is away, and you are still signed in.</p>}
+      <ErrorNotice>
+        <Suspense fallback={<p>Loading…</p>}>
+          <Sessions />
+        </Suspense>
+      </ErrorNotice>
+    </RelayEnvironmentProvider>
+  );
+}

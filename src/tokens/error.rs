@@ -1,0 +1,60 @@
+use sea_orm::DbErr;
+
+use super::{KeyError, VerifierError};
+use crate::{clock::Timestamp, secret::Unsealable};
+
+/// Why the keyring does not open, or its keys cannot be changed so.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The database does not answer.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+    /// A key is damaged.
+    #[error("the signing key {kid}: {source}")]
+    Key {
+        /// Which.
+        kid: String,
+        /// What is wrong.
+        source: KeyError,
+    },
+    /// A key was sealed under another master secret.
+    #[error(
+        "the signing key {kid} was sealed under another master secret: {source}; set the secret with which this \
+         database was made"
+    )]
+    Sealed {
+        /// Which.
+        kid: String,
+        /// What is wrong.
+        source: Unsealable,
+    },
+    /// A key cannot be published.
+    #[error(transparent)]
+    Publish(#[from] VerifierError),
+    /// No new key could be made.
+    #[error(transparent)]
+    Make(#[from] KeyError),
+    /// There is no key that signs now.
+    #[error("no signing key is active")]
+    NoActiveKey,
+    /// The keys of the database do not sign.
+    #[error("tokens.signing_key_file names the key that signs; the keys of the database do not count")]
+    FromFile,
+    /// A key waits for its turn already.
+    #[error("the key {kid} is published already and signs from {active_from} on")]
+    NextIsThere {
+        /// Which.
+        kid: String,
+        /// When its turn comes.
+        active_from: Timestamp,
+    },
+    /// There is no such key.
+    #[error("there is no signing key {0}")]
+    Unknown(String),
+    /// The key is there already.
+    #[error("the signing key {0} is there already")]
+    Known(String),
+    /// The key does not sign any more.
+    #[error("the signing key {0} signs no more")]
+    Retired(String),
+}

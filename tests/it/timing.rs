@@ -1,0 +1,140 @@
+//! What the time of an answer tells: nothing about who exists.
+//!
+//! Each kind of attempt is made 200 times, in turns, so that whatever else the machine does strikes all kinds
+//! alike. Two kinds count as different when the rank test of Mann and Whitney is sure of it and their medians
+//! lie apart by more than a small part. A control, which skips the hash, shows each time that the test
+//! can tell.
+
+mod statistics;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use self::statistics::Comparison;
+use crate::support::{Client, Dice, LOAD, OTHER_PASSWORD, PASSWORD, Process, QUICK, TERSE, TestApp};
+
+/// How often each kind of attempt is made.
+const SAMPLES: usize = 200;
+
+/// By what part of the time of an attempt the medians may differ. Where hashes cost next to nothing, a look-up
+/// that is left out exceeds it.
+const TOLERANCE: f64 = 0.1;
+
+/// A throttle that counts and never says no.
+const PATIENT: [(&str, &str); 5] = [
+    TERSE,
+    ("PORTCULLIS_LIMITS__ENABLED", "true"),
+    ("PORTCULLIS_LIMITS__PAIR__FREE", "100000"),
+    ("PORTCULLIS_LIMITS__ACCOUNT__FREE", "100000"),
+    ("PORTCULLIS_LIMITS__ADDRESS__FREE", "100000"),
+];
+
+/// A kind of attempt: its name, the mutation, and its input at each turn.
+type Kind = (&'static str, &'static str, Box<dyn Fn(usize) -> Value>);
+
+fn login(name: &'static str, username: impl Fn(usize) -> String + 'static, password: &str) -> Kind {
+    let password = password.to_owned();
+    (name, "login", Box::new(move |turn| json!({ "username": username(turn), "password": password })))
+}
+
+/// What skips the hash.
+fn control() -> Kind {
+    ("a refresh token that is none", "refresh", Box::new(|_| json!({ "refreshToken": "prt_nonsense" })))
+}
+
+/// Makes all attempts, in turns and each turn in another order. Gives the times of each kind.
+async fn measure(client: &Client, kinds: &[Kind]) -> Vec<Vec<Duration>> {
+    let mut dice = Dice::new(1);
+    let mut times = vec![Vec::with_capacity(SAMPLES); kinds.len()];
+    // The first turns warm up what is met for the first time.
+    for turn in 0..SAMPLES + 10 {
+        let mut order: Vec<usize> = (0..kinds.len()).collect();
+        for last in (1..order.len()).rev() {
+            order.swap(last, dice.below(last + 1));
+        }
+        for kind in order {
+            let (name, mutation, input) = &kinds[kind];
+            let began = Instant::now();
+            let answer = client.mutate(mutation, input(turn), "errors { code }").await;
+            let took = began.elapsed();
+            assert!(answer.body.get("errors").is_none(), "{name}: {}", answer.body);
+            if turn >= 10 {
+                times[kind].push(took);
+            }
+        }
+    }
+    times
+}
+
+/// Says that each kind but the last takes as long as the first, and that the last, the control, does not.
+fn assert_alike(kinds: &[Kind], times: &[Vec<Duration>]) {
+    let (control, others) = times.split_last().expect("there is a control");
+    for ((name, ..), other) in kinds.iter().zip(others).skip(1) {
+        let comparison = Comparison::of(&times[0], other);
+        assert!(!comparison.tells(TOLERANCE), "{}, {name}: {comparison:?}", kinds[0].0);
+    }
+    let comparison = Comparison::of(&times[0], control);
+    assert!(comparison.tells(TOLERANCE), "the test would find nothing: {comparison:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_takes_as_long_for_an_unknown_user_as_for_a_wrong_password() {
+    let _alone = LOAD.lock().await;
+    let process = Process::start(&PATIENT).await;
+    process.register(5).await;
+    let kinds = [
+        login("a wrong password", |turn| format!("user{}", turn % 5), OTHER_PASSWORD),
+        login("an unknown user", |turn| format!("nobody{}", turn % 5), OTHER_PASSWORD),
+        // Who sends these knows that there is nobody; that nothing is looked up does not show beside the hash.
+        login("a name with a space", |turn| format!("no body{}", turn % 5), OTHER_PASSWORD),
+        login("an endless name", |_| "a".repeat(300), OTHER_PASSWORD),
+        control(),
+    ];
+    assert_alike(&kinds, &measure(&process.anonymous(), &kinds).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_beside_the_hash_tells_who_exists_either() {
+    let _alone = LOAD.lock().await;
+    let process = Process::start(&[&QUICK[..], &PATIENT].concat()).await;
+    process.make_admin("root");
+    process.register(20).await;
+    let mut root = process.anonymous();
+    root.log_in("root", PASSWORD).await.assert_done();
+    for number in 10..20 {
+        let user = root.ask(&format!("{{ user(username: \"user{number}\") {{ id }} }}")).await;
+        let input = json!({ "id": user.at("/user/id"), "disabled": true });
+        root.mutate("updateUser", input, "errors { code }").await.assert_done();
+    }
+    let known = |turn| format!("user{}", turn % 10);
+    let kinds = [
+        login("a wrong password", known, OTHER_PASSWORD),
+        login("an unknown user", |turn| format!("nobody{}", turn % 10), OTHER_PASSWORD),
+        login("a disabled account", |turn| format!("user{}", 10 + turn % 10), OTHER_PASSWORD),
+        login("a password of which no account can be", known, &"a".repeat(300)),
+        login("such a password for nobody", |turn| format!("nobody{}", turn % 10), &"a".repeat(300)),
+        control(),
+    ];
+    assert_alike(&kinds, &measure(&process.anonymous(), &kinds).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn registering_with_an_address_that_is_somebody_elses_takes_as_long_as_with_a_free_one() {
+    let _alone = LOAD.lock().await;
+    let app = TestApp::start().await;
+    let mut owner = app.anonymous();
+    let input = json!({ "username": "owner", "password": PASSWORD, "email": "taken@example.org" });
+    owner.keep(app.anonymous().mutate("register", input, crate::support::AUTH).await);
+    app.verify_email("owner").await;
+    let with = |name, prefix: &'static str, email: &'static str| -> Kind {
+        let input = move |turn| json!({ "username": format!("{prefix}{turn}"), "password": PASSWORD, "email": email });
+        (name, "register", Box::new(input))
+    };
+    let kinds = [
+        with("an address that is free", "free", "free@example.org"),
+        with("an address that is taken", "taken", "taken@example.org"),
+        control(),
+    ];
+    assert_alike(&kinds, &measure(&app.anonymous(), &kinds).await);
+}
