@@ -115,7 +115,7 @@ pub struct Page<K> {
 
 /// The rows of a page in the order of the list, and whether the list goes on around them.
 pub struct Rows<Row> {
-    rows: Vec<Row>,
+    items: Vec<Row>,
     has_previous_page: bool,
     has_next_page: bool,
 }
@@ -203,7 +203,7 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> Page<K> {
         {
             has_next_page = !read(Self::one(Direction::Forward, before)).await?.is_empty();
         }
-        Ok(Rows { rows, has_previous_page, has_next_page })
+        Ok(Rows { items: rows, has_previous_page, has_next_page })
     }
 
     /// The item of this key, or else the one next to its place in this direction.
@@ -229,7 +229,7 @@ impl<Row> Rows<Row> {
         K: Serialize + DeserializeOwned + Send + Sync,
     {
         let edge = |row| Edge { cursor: OpaqueCursor(key(&row)).encode_cursor(), node: node(row) };
-        let edges: Vec<_> = self.rows.into_iter().map(edge).collect();
+        let edges: Vec<_> = self.items.into_iter().map(edge).collect();
         let cursor = |edge: Option<&Edge<Node>>| edge.map(|edge| edge.cursor.clone());
         let page_info = PageInfo {
             has_next_page: self.has_next_page,
