@@ -8,7 +8,7 @@ import { filter, firstValueFrom } from "rxjs";
 import { admin, ask, createUser, deleteUser, signIn as signInWithout } from "../server";
 import { sent } from "./browser";
 import { client } from "./client";
-import { bearer, signIn } from "./session";
+import { bearer, refresh, signIn } from "./session";
 
 interface Connection {
   edges: { node: { id: string } }[];
@@ -63,6 +63,14 @@ test("ten queries on an expired token end in one refresh and ten answers", async
     client.query({ query: USER, variables: { name }, fetchPolicy: "network-only" })));
   assert.deepEqual(answers.map(({ data }) => data?.user?.username ?? null), [...names.slice(0, 8), null, null]);
   assert.equal(sent.filter((body) => body.includes("refresh")).length, 1);
+});
+
+test("who finds out late that a token is stale needs no other refresh", async () => {
+  const stale = bearer();
+  assert(await refresh());
+  sent.length = 0;
+  assert(await refresh(stale));
+  assert.deepEqual(sent, []);
 });
 
 /** Reads two more pages of a list, with another item come and one gone in between, and gives all ids. */
