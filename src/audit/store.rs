@@ -1,11 +1,11 @@
 //! The rows of the audit log.
 
-use std::{collections::BTreeSet, ops::Bound};
+use std::collections::BTreeSet;
 
 use entity::audit_event::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder,
-    QuerySelect, Select, prelude::ChronoUnixTimestampMillis as Millis, sea_query::Query,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Select,
+    prelude::ChronoUnixTimestampMillis as Millis, sea_query::Query,
 };
 use uuid::Uuid;
 
@@ -96,21 +96,7 @@ fn matching(filter: &Filter, page: &Page<EventId>) -> Select<Entity> {
         query =
             query.filter(Column::At.lt(Millis(until))).filter(Column::Id.lt(first_id_at(until, MARGIN_MS)));
     }
-    query = match page.after {
-        Bound::Excluded(id) => query.filter(Column::Id.lt(id.uuid())),
-        Bound::Included(id) => query.filter(Column::Id.lte(id.uuid())),
-        Bound::Unbounded => query,
-    };
-    query = match page.before {
-        Bound::Excluded(id) => query.filter(Column::Id.gt(id.uuid())),
-        Bound::Included(id) => query.filter(Column::Id.gte(id.uuid())),
-        Bound::Unbounded => query,
-    };
-    let order = match page.direction {
-        Direction::Forward => Order::Desc,
-        Direction::Backward => Order::Asc,
-    };
-    query.order_by(Column::Id, order).limit(page.limit())
+    page.newest_first(query, Column::Id)
 }
 
 /// Deletes events from before `time`, at most `batch`.

@@ -36,7 +36,7 @@ Every answer that is not data has one shape, whichever part of the server gives 
 Branch on `extensions.code`; the `message` is for people and may change. `requestId` is the `x-request-id` of the
 answer and finds the request in the server's log. `data` is missing where nothing was executed; `path` is there
 where a field failed. Only what is no HTTP request, or has too large a header, is refused by a status alone (400,
-431).";
+414, 431).";
 
 /// Everything that goes wrong outside of a payload: what, its code, and the status of the answer as
 /// `application/json` and as `application/graphql-response+json`. A test provokes each.

@@ -19,6 +19,8 @@ mod document;
 #[cfg(feature = "server")]
 mod id;
 #[cfg(feature = "server")]
+mod newest_first;
+#[cfg(feature = "server")]
 mod shape;
 #[cfg(feature = "server")]
 mod user_error;

@@ -1,12 +1,10 @@
 //! The rows of sessions.
 
-use std::ops::Bound;
-
 use entity::session::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select, UpdateMany,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select, UpdateMany,
     prelude::ChronoUnixTimestampMillis as Millis,
     sea_query::{CaseStatement, Expr, Query, SimpleExpr},
 };
@@ -14,7 +12,7 @@ use sea_orm::{
 use super::Session;
 use crate::{
     clock::Timestamp,
-    graphql::{Client, Direction, Page},
+    graphql::{Client, Page},
     id::{SessionId, UserId},
     tokens::{Generation, RefreshToken},
 };
@@ -182,22 +180,7 @@ pub(super) async fn list(
     now: Timestamp,
     page: &Page<SessionId>,
 ) -> Result<Vec<Session>, DbErr> {
-    let mut query = live_of(user, now);
-    query = match page.after {
-        Bound::Excluded(id) => query.filter(Column::Id.lt(id.uuid())),
-        Bound::Included(id) => query.filter(Column::Id.lte(id.uuid())),
-        Bound::Unbounded => query,
-    };
-    query = match page.before {
-        Bound::Excluded(id) => query.filter(Column::Id.gt(id.uuid())),
-        Bound::Included(id) => query.filter(Column::Id.gte(id.uuid())),
-        Bound::Unbounded => query,
-    };
-    let order = match page.direction {
-        Direction::Forward => Order::Desc,
-        Direction::Backward => Order::Asc,
-    };
-    let rows = query.order_by(Column::Id, order).limit(page.limit()).all(db).await?;
+    let rows = page.newest_first(live_of(user, now), Column::Id).all(db).await?;
     Ok(rows.into_iter().map(read).collect())
 }
 
