@@ -12,12 +12,12 @@ mod person;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use self::{ledger::Ledger, person::Person};
 use crate::support::{Cluster, Dice, LOAD, Process, QUICK, TERSE, TestDatabase, at_once, postgres, variable};
@@ -36,6 +36,8 @@ struct World {
     dice: Dice,
     /// How many answers have come, to everybody.
     answers: Arc<AtomicUsize>,
+    /// Whether people stop after the answer that they wait for.
+    pause: Arc<AtomicBool>,
 }
 
 impl World {
@@ -46,15 +48,23 @@ impl World {
         let ledger = Ledger::open(process.anonymous()).await;
         let person = |number| Person::new(number, seed, process.anonymous());
         let people = (0..16).map(person).collect();
-        Self { process, people, ledger, dice: Dice::new(seed), answers: Arc::default() }
+        Self {
+            process,
+            people,
+            ledger,
+            dice: Dice::new(seed),
+            answers: Arc::default(),
+            pause: Arc::default(),
+        }
     }
 
-    /// Lets everybody go on until the server does not answer them.
+    /// Lets everybody go on until the server does not answer them, or there is a pause.
     fn live(&mut self) -> JoinSet<Person> {
+        self.pause.store(false, Ordering::Relaxed);
         let live = |mut person: Person| {
-            let answers = Arc::clone(&self.answers);
+            let (answers, pause) = (Arc::clone(&self.answers), Arc::clone(&self.pause));
             async move {
-                while person.act().await {
+                while !pause.load(Ordering::Relaxed) && person.act().await {
                     answers.fetch_add(1, Ordering::Relaxed);
                 }
                 person
@@ -75,11 +85,14 @@ impl World {
 
     /// Compares what everybody was told with what the server says now.
     async fn compare(&mut self, living: JoinSet<Person>) {
+        // Who asked for nothing that takes the database did not notice that it was away.
+        self.pause.store(true, Ordering::Relaxed);
+        let people = timeout(PATIENCE, living.join_all()).await.expect("everybody is answered, or cut off");
         let check = |mut person: Person| async move {
             person.check().await;
             person
         };
-        self.people = at_once(living.join_all().await.into_iter().map(check)).await;
+        self.people = at_once(people.into_iter().map(check)).await;
         self.ledger.compare(&self.people).await;
         let sessions = check::sessions(&self.process.database().connect().await).await;
         for person in &self.people {
