@@ -28,13 +28,18 @@ pub(super) struct Census<'a> {
 }
 
 impl<'a> Census<'a> {
+    /// That of a document which was counted before.
+    pub(super) fn of(document: &'a ExecutableDocument, limits: &'a GraphqlConfig) -> Self {
+        Self { document, limits, aliases: 0, directives: 0, fields: 0 }
+    }
+
     /// Counts a document. All its operations count, and the fragments that nothing spreads, for all of them
     /// are validated.
     ///
     /// # Errors
     /// When it exceeds one of the limits.
     pub(super) fn take(document: &'a ExecutableDocument, limits: &'a GraphqlConfig) -> Result<Self, Failure> {
-        let mut census = Self { document, limits, aliases: 0, directives: 0, fields: 0 };
+        let mut census = Self::of(document, limits);
         for fragment in document.fragments.values() {
             census.count_definition(&fragment.node.selection_set.node)?;
             census.limit_arguments(&fragment.node.selection_set.node)?;
