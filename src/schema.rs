@@ -152,5 +152,5 @@ pub fn sdl() -> String {
 /// The schema as a subgraph of Apollo Federation 2.
 #[must_use]
 pub fn subgraph_sdl() -> String {
-    subgraph::sdl(&builder::<SubgraphQuery>().finish())
+    subgraph::sdl(&finish_subgraph(builder::<SubgraphQuery>()))
 }

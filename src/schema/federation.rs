@@ -109,7 +109,7 @@ where
     S: SubscriptionType + 'static,
 {
     let sdl = Sdl::default();
-    let schema = builder.data(sdl.clone()).finish();
+    let schema = builder.enable_subscription_in_federation().data(sdl.clone()).finish();
     sdl.0.get_or_init(|| subgraph::sdl(&schema));
     schema
 }

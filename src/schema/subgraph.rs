@@ -31,20 +31,20 @@ where
     let options = SDLExportOptions::new().federation().compose_directive();
     let exported = schema.sdl_with_options(options.include_specified_by().use_space_ident());
     let mut subgraph = String::with_capacity(exported.len() + LINK.len());
+    // The type whose fields are read.
     let mut owner = "";
     for part in parts(&exported) {
         let of_type = part.head.strip_prefix("type ").map(first_word);
-        owner = of_type.unwrap_or(owner);
+        owner = if part.head == "}" { "" } else { of_type.unwrap_or(owner) };
         let directive = part.head.strip_prefix("directive @").map(first_word);
-        let is_node_field = || NODE_FIELDS.iter().any(|field| part.head.starts_with(field));
+        let is_known = directive.is_some_and(|name| KNOWN_DIRECTIVES.contains(&name));
+        let is_node_field = owner == "Query" && NODE_FIELDS.iter().any(|field| part.head.starts_with(field));
         if part.text.starts_with("extend schema") && part.text.contains("specs.apollo.dev/federation/") {
             subgraph.push_str(LINK);
         } else if of_type.is_some_and(|name| ENTITIES.contains(&name)) {
             subgraph.push_str(part.text.trim_end().trim_end_matches('{'));
             subgraph.push_str("@key(fields: \"id\") {\n");
-        } else if !directive.is_some_and(|name| KNOWN_DIRECTIVES.contains(&name))
-            && !(owner == "Query" && is_node_field())
-        {
+        } else if !is_known && !is_node_field {
             subgraph.push_str(part.text);
         }
     }
