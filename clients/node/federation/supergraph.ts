@@ -19,7 +19,6 @@ export async function compose(postsUrl: string) {
 
 /** What the gateway answers. */
 export interface Answer {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   data?: any;
   errors?: GraphQLFormattedError[];
 }
