@@ -1,8 +1,17 @@
 //! The schema: every capability's part of the roots, listed once.
 
+mod federation;
+mod subgraph;
+
+use std::sync::Arc;
+
 use async_graphql::{
-    Context, EmptySubscription, ID, Interface, MergedObject, Object, SDLExportOptions, Schema, SchemaBuilder,
+    Context, Data, EmptySubscription, Executor, ID, Interface, MergedObject, Object, ObjectType, Request,
+    Response, SDLExportOptions, Schema, SchemaBuilder,
 };
+use futures_util::stream::BoxStream;
+
+pub use self::federation::{FederationQuery, finish_subgraph};
 
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery, User},
@@ -25,6 +34,11 @@ pub struct IdentityMutation(SignInMutation, SessionsMutation, AccountsMutation, 
 /// Everything that can be asked.
 #[derive(Default, MergedObject)]
 pub struct Query(IdentityQuery);
+
+/// Everything that can be asked.
+#[derive(Default, MergedObject)]
+#[graphql(name = "Query")]
+pub struct SubgraphQuery(IdentityQuery, FederationQuery);
 
 /// Everything that can be done.
 #[derive(Default, MergedObject)]
@@ -97,17 +111,46 @@ async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Failure> 
 }
 
 /// The schema as the binary serves it.
-pub type IdentitySchema = Schema<Query, Mutation, EmptySubscription>;
+#[derive(Clone)]
+pub enum IdentitySchema {
+    /// By itself.
+    Alone(Schema<Query, Mutation, EmptySubscription>),
+    /// As a part of a supergraph, too: `graphql.federation`.
+    Subgraph(Schema<SubgraphQuery, Mutation, EmptySubscription>),
+}
 
-/// A builder of the schema as the binary serves it. It needs no database to be printed.
+impl Executor for IdentitySchema {
+    async fn execute(&self, request: Request) -> Response {
+        match self {
+            Self::Alone(schema) => schema.execute(request).await,
+            Self::Subgraph(schema) => schema.execute(request).await,
+        }
+    }
+
+    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        match self {
+            Self::Alone(schema) => Executor::execute_stream(schema, request, session),
+            Self::Subgraph(schema) => Executor::execute_stream(schema, request, session),
+        }
+    }
+}
+
+/// A builder of the schema as the binary serves it, with [`Query`] or [`SubgraphQuery`]. It needs no database to be
+/// printed.
 #[must_use]
-pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+pub fn builder<Q: ObjectType + Default + 'static>() -> SchemaBuilder<Q, Mutation, EmptySubscription> {
+    Schema::build(Q::default(), Mutation::default(), EmptySubscription)
 }
 
 /// The schema in GraphQL's schema definition language, with the directives of the guards.
 #[must_use]
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().include_specified_by().use_space_ident();
-    builder().finish().sdl_with_options(options)
+    builder::<Query>().finish().sdl_with_options(options)
+}
+
+/// The schema as a subgraph of Apollo Federation 2.
+#[must_use]
+pub fn subgraph_sdl() -> String {
+    subgraph::sdl(&finish_subgraph(builder::<SubgraphQuery>()))
 }

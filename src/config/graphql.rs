@@ -10,6 +10,8 @@ pub struct GraphqlConfig {
     pub introspection: Introspection,
     /// Whether `/` serves GraphiQL.
     pub playground: bool,
+    /// Whether a router of Apollo Federation 2 may ask for what it needs of a subgraph.
+    pub federation: bool,
     /// The most tokens of a document: names, numbers, strings and signs.
     pub max_tokens: usize,
     /// The most levels of fields in fields.
@@ -47,6 +49,7 @@ impl Default for GraphqlConfig {
         Self {
             introspection: Introspection::Everyone,
             playground: true,
+            federation: false,
             max_tokens: 5000,
             max_depth: 20,
             max_aliases: 30,

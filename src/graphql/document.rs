@@ -15,6 +15,9 @@ use super::{
 };
 use crate::config::GraphqlConfig;
 
+/// The fields that tell the schema; the last is Apollo Federation's.
+const INTROSPECTION: [&str; 3] = ["__schema", "__type", "_service"];
+
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prepared {
@@ -57,7 +60,7 @@ pub fn prepare(
         tally.password_fields += root.iter().filter(is_guess).count();
     }
     tally.check(limits)?;
-    let introspects = root.iter().any(|field| ["__schema", "__type"].contains(&field.name.node.as_str()));
+    let introspects = root.iter().any(|field| INTROSPECTION.contains(&field.name.node.as_str()));
     let prepared = Prepared { kind: operation.ty, introspects };
     withdraw_list_defaults(&mut document, &request.variables);
     request.set_parsed_query(document);

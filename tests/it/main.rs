@@ -17,6 +17,7 @@ mod crash;
 mod documents;
 mod error_contract;
 mod faults;
+mod federation;
 mod floods;
 mod guards;
 mod guessing;
