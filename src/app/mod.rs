@@ -26,7 +26,7 @@ use crate::{
     http::{Gate, Streams},
     limits::Throttle,
     passwords::{Cost, Hasher, Policy},
-    schema::{IdentitySchema, builder},
+    schema::{IdentitySchema, builder, finish_subgraph},
     secret::{MasterSecrets, Sealer},
     sessions::Sessions,
     sign_in::SignIn,
@@ -102,7 +102,11 @@ impl App {
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn schema(&self) -> IdentitySchema {
-        self.provide(builder()).finish()
+        if self.config.graphql.federation {
+            IdentitySchema::Subgraph(finish_subgraph(self.provide(builder())))
+        } else {
+            IdentitySchema::Alone(self.provide(builder()).finish())
+        }
     }
 
     /// Gives a schema that has [`IdentityQuery`](crate::schema::IdentityQuery),

@@ -18,6 +18,8 @@ pub struct GraphqlConfig {
     pub trusted_documents: Option<PathBuf>,
     /// Whether no other documents are executed.
     pub only_trusted_documents: bool,
+    /// Whether a router of Apollo Federation 2 may ask for what it needs of a subgraph.
+    pub federation: bool,
     /// The most tokens of a document: names, numbers, strings and signs.
     pub max_tokens: usize,
     /// The most levels of fields in fields.
@@ -58,6 +60,7 @@ impl Default for GraphqlConfig {
             persisted_queries: true,
             trusted_documents: None,
             only_trusted_documents: false,
+            federation: false,
             max_tokens: 5000,
             max_depth: 20,
             max_aliases: 30,

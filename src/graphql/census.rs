@@ -193,7 +193,7 @@ pub(super) fn limit_lists<'a>(
 }
 
 /// How many items a field answers with, where its arguments say so: Relay's `first` and `last`, and a list
-/// of `ids`.
+/// of `ids` or, from a router, of `representations`.
 fn items(field: &Field, variables: &Variables) -> Option<usize> {
     let argument = |name: &str| {
         let value = &field.get_argument(name)?.node;
@@ -203,7 +203,7 @@ fn items(field: &Field, variables: &Variables) -> Option<usize> {
         Value::Number(number) => number.as_u64().and_then(|number| usize::try_from(number).ok()),
         _ => None,
     };
-    if let Some(Value::List(ids)) = argument("ids") {
+    if let Some(Value::List(ids)) = argument("ids").or_else(|| argument("representations")) {
         return Some(ids.len());
     }
     let count = argument("first").and_then(number).or_else(|| argument("last").and_then(number));

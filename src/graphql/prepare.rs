@@ -16,6 +16,9 @@ use super::{
 };
 use crate::config::GraphqlConfig;
 
+/// The fields that tell the schema; the last is Apollo Federation's.
+const INTROSPECTION: [&str; 3] = ["__schema", "__type", "_service"];
+
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prepared {
@@ -72,7 +75,7 @@ pub fn prepare(
     let is_public = |field: &&Field| is_one_of(field, fields.public) || is_one_of(field, &["__typename"]);
     let prepared = Prepared {
         kind: operation.ty,
-        introspects: root.iter().any(|field| is_one_of(field, &["__schema", "__type"])),
+        introspects: root.iter().any(|field| is_one_of(field, &INTROSPECTION)),
         is_public: operation.ty == OperationType::Query && root.iter().all(is_public),
     };
     let mut document = document.parsed.clone();

@@ -19,6 +19,7 @@ mod documents;
 mod error_contract;
 mod event_streams;
 mod faults;
+mod federation;
 mod floods;
 mod guards;
 mod guessing;
