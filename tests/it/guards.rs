@@ -42,6 +42,7 @@ const GUARDED: [(&str, Option<&str>); 14] = [
 /// A field of a root, by its directive.
 struct RootField {
     name: String,
+    description: String,
     guard: Guard,
     /// An operation that asks for it as `it`, and for a field beside it.
     operation: String,
@@ -74,6 +75,24 @@ fn the_guards_are_those_of_the_contract() {
     };
     let contract = GUARDED.map(|(name, scope): (&str, Option<&str>)| (name.to_owned(), guard(scope)));
     assert_eq!(served, BTreeMap::from(contract));
+}
+
+#[test]
+fn each_guarded_field_ends_its_description_in_what_it_requires() {
+    for field in root_fields() {
+        let said = match &field.guard {
+            Guard::None => {
+                assert!(!field.description.contains("Requires"), "{}: {}", field.name, field.description);
+                continue;
+            }
+            Guard::Authenticated => "Requires sign-in.".to_owned(),
+            Guard::Scopes(scopes) => {
+                format!("Requires the scope `{}`.", scopes[0][0].as_str().expect("a scope"))
+            }
+        };
+        let words = field.description.strip_suffix(&format!("\n{said}"));
+        assert!(words.is_some_and(|words| !words.is_empty()), "{}: {}", field.name, field.description);
+    }
 }
 
 #[tokio::test]
@@ -188,6 +207,7 @@ fn root_fields() -> Vec<RootField> {
         let TypeKind::Object(object) = schema.kind(root) else { panic!("{root} is an object") };
         let field = |field: &FieldDefinition| RootField {
             name: field.name.node.to_string(),
+            description: field.description.as_ref().map(|text| text.node.clone()).unwrap_or_default(),
             guard: guard(field.directives.iter().map(|directive| &directive.node)),
             operation: format!("{} {{ beside: __typename it: {} }}", root.to_lowercase(), schema.ask(field)),
         };
