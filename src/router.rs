@@ -63,6 +63,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         password_fields: &PASSWORD_FIELDS,
         permits: Arc::new(Semaphore::new(app.config.http.max_concurrent_requests)),
         tasks: app.tasks.clone(),
+        streams: Arc::clone(&app.streams),
     });
     let state = State {
         config: Arc::clone(&app.config),

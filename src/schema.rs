@@ -1,13 +1,13 @@
 //! The schema: every capability's part of the roots, listed once.
 
 use async_graphql::{
-    Context, EmptySubscription, ID, Interface, MergedObject, Object, SDLExportOptions, Schema, SchemaBuilder,
+    Context, ID, Interface, MergedObject, MergedSubscription, Object, SDLExportOptions, Schema, SchemaBuilder,
 };
 
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery, User},
     admin::graphql::AdminMutation,
-    audit::graphql::{AuditEvent, AuditQuery},
+    audit::graphql::{AuditEvent, AuditQuery, AuditSubscription},
     graphql::{Failure, guarded},
     id::Id,
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
@@ -22,6 +22,10 @@ pub struct IdentityQuery(AccountsQuery, SessionsQuery, AuditQuery, NodeQuery);
 #[derive(Default, MergedObject)]
 pub struct IdentityMutation(SignInMutation, SessionsMutation, AccountsMutation, AdminMutation);
 
+/// The subscriptions of Portcullis, to merge with your own.
+#[derive(Default, MergedSubscription)]
+pub struct IdentitySubscription(AuditSubscription);
+
 /// Everything that can be asked.
 #[derive(Default, MergedObject)]
 pub struct Query(IdentityQuery);
@@ -29,6 +33,10 @@ pub struct Query(IdentityQuery);
 /// Everything that can be done.
 #[derive(Default, MergedObject)]
 pub struct Mutation(IdentityMutation);
+
+/// Everything that can be followed.
+#[derive(Default, MergedSubscription)]
+pub struct Subscription(IdentitySubscription);
 
 /// Something that has an id of its own (Relay's global object identification).
 #[derive(Interface)]
@@ -97,12 +105,12 @@ async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Failure> 
 }
 
 /// The schema as the binary serves it.
-pub type IdentitySchema = Schema<Query, Mutation, EmptySubscription>;
+pub type IdentitySchema = Schema<Query, Mutation, Subscription>;
 
 /// A builder of the schema as the binary serves it. It needs no database to be printed.
 #[must_use]
-pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+pub fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
 }
 
 /// The schema in GraphQL's schema definition language, with the directives of the guards.

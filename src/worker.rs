@@ -25,9 +25,10 @@ const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(1);
 
 /// Starts the background tasks. They end when `stop` is cancelled.
 pub fn start(app: &App, stop: &CancellationToken) {
-    let tasks: [BoxFuture<'static, ()>; 4] = [
+    let tasks: [BoxFuture<'static, ()>; 5] = [
         Box::pin(read_feed(app.clone())),
         Box::pin(listen(app.clone())),
+        Box::pin(publish_events(app.clone())),
         Box::pin(tend_keys(app.clone())),
         Box::pin(sweep(app.clone())),
     ];
@@ -64,6 +65,16 @@ async fn listen(app: App) {
             Err(error) => tracing::warn!(%error, "cannot listen for changes"),
         }
         tokio::time::sleep(PAUSE_AFTER_FAULT).await;
+    }
+}
+
+/// Hands new events to those who follow them.
+async fn publish_events(app: App) {
+    loop {
+        app.feed.news().await;
+        if let Err(error) = app.audit.publish().await {
+            tracing::warn!(%error, "cannot read the new events");
+        }
     }
 }
 

@@ -164,6 +164,7 @@ impl Maker {
             session_id: Some(session.id),
             ip_address: session.ip_address.clone(),
             user_agent: session.user_agent.clone(),
+            position: 0,
         };
         events.into_iter().map(event).collect()
     }

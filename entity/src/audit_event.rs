@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_events")]
 pub struct Model {
-    /// UUIDv7; its order is the order of the events.
+    /// UUIDv7, made when the event happened.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// The name of an audit action.
@@ -23,6 +23,8 @@ pub struct Model {
     pub ip_address: Option<String>,
     /// The client's User-Agent header.
     pub user_agent: Option<String>,
+    /// Where the event stands among all, and by its id among those of the same position. The database fills it in.
+    pub position: i64,
 }
 
 /// An event outlives what it speaks of.

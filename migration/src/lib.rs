@@ -15,6 +15,7 @@ mod m20261123_000004_changes;
 mod m20261123_000005_throttle;
 mod m20261123_000006_audit_events;
 mod m20261124_000001_lists;
+mod m20261124_000007_event_order;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000005_throttle::Migration),
             Box::new(m20261123_000006_audit_events::Migration),
             Box::new(m20261124_000001_lists::Migration),
+            Box::new(m20261124_000007_event_order::Migration),
         ]
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::{Config, Introspection},
     database::Database,
-    http::Gate,
+    http::{Gate, Streams},
     limits::Throttle,
     passwords::{Cost, Hasher, Policy},
     schema::{IdentitySchema, builder},
@@ -61,6 +61,8 @@ pub struct App {
     pub admin: Admin,
     /// What runs beside the requests, and must end before the program does.
     pub tasks: TaskTracker,
+    /// The sockets and event streams that are open.
+    pub streams: Arc<Streams>,
 }
 
 impl App {
@@ -144,7 +146,7 @@ impl Ground {
         let Self { config, clock, database, gate, feed, keyring, codec, policy, hasher } = self;
         let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
         let retention = Some(config.audit.retention).filter(|time| !time.is_zero());
-        let audit = Audit::new(database.clone(), retention, clock.clone());
+        let audit = Audit::new(database.clone(), feed.clone(), retention, clock.clone());
         let accounts =
             Accounts::new(database.clone(), config.clone(), feed.clone(), audit.clone(), clock.clone());
         let sessions = Sessions {
@@ -176,6 +178,7 @@ impl Ground {
             keyring: keyring.clone(),
             audit: audit.clone(),
         };
+        let streams = Streams::new(config.http.streams.clone());
         App {
             config,
             clock,
@@ -190,6 +193,7 @@ impl Ground {
             sign_in,
             admin,
             tasks: TaskTracker::new(),
+            streams,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The audit log in the schema.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, Object, Subscription};
+use futures_util::{Stream, StreamExt};
 
-use super::{Audit, AuditAction, Event, Filter};
+use super::{Audit, AuditAction, Event, Filter, FollowError};
 use crate::{
     accounts::graphql::{User, load_user},
-    graphql::{DateTime, Failure, List, Page, caller, expect_id, guarded, node_id},
+    graphql::{DateTime, Failure, LastEventId, List, Page, caller, expect_id, guarded, node_id},
     id::EventId,
     sessions::graphql::UserSession,
     tokens::Caller,
@@ -146,4 +147,55 @@ impl AuditQuery {
         let extra = async_graphql::connection::EmptyFields;
         Ok(Some(page.list(extra, |event| event.id, node)))
     }
+}
+
+/// The subscriptions to the audit log.
+#[derive(Default)]
+pub struct AuditSubscription;
+
+#[guarded]
+#[Subscription]
+impl AuditSubscription {
+    /// What happens to your own account, as it happens: sign-ins, other devices that sign out, a new password,
+    /// other roles. When your session ends, so does the subscription, and says why.
+    #[authenticated]
+    async fn account_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of the last event that you know: first comes what has happened since.")]
+        after: Option<ID>,
+    ) -> Result<impl Stream<Item = Result<AuditEvent, Failure>>, Failure> {
+        let filter = Filter { user: caller(ctx).user(), ..Filter::default() };
+        follow(ctx, filter, after).await
+    }
+
+    /// The same for every account, and for what concerns none.
+    #[requires_scopes("audit:read")]
+    async fn audit_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which events.")] filter: Option<AuditEventFilter>,
+        #[graphql(desc = "The id of the last event that you know: first comes what has happened since.")]
+        after: Option<ID>,
+    ) -> Result<impl Stream<Item = Result<AuditEvent, Failure>>, Failure> {
+        follow(ctx, filter.unwrap_or_default().parse()?, after).await
+    }
+}
+
+/// The events as the caller sees them, behind the one of this id or of the header Last-Event-ID.
+async fn follow(
+    ctx: &Context<'_>,
+    filter: Filter,
+    after: Option<ID>,
+) -> Result<impl Stream<Item = Result<AuditEvent, Failure>> + use<>, Failure> {
+    let after = after.or_else(|| ctx.data_opt::<LastEventId>().map(|last| ID(last.0.clone())));
+    let after = after.map(|id| expect_id(&id, "after")).transpose()?;
+    let events = ctx.data_unchecked::<Audit>().follow(filter, after).await.map_err(|error| match error {
+        FollowError::UnknownEvent => Failure::bad_input(
+            "after must be the id of an event that you could have followed and that is kept.",
+        ),
+        FollowError::Database(error) => error.into(),
+    })?;
+    let viewer = caller(ctx);
+    Ok(events.map(move |event| Ok(AuditEvent { event: event?, viewer: viewer.clone() })))
 }

@@ -4,17 +4,20 @@
 //! Each event is a line of the program's log, too, under the target `portcullis::audit`. It is written while the
 //! transaction is open: after a fault there may be a line without an event, but no event without its line. A new kind of event is a variant of [`AuditAction`], and a call of [`Audit::record`] where it happens.
 
+mod live;
 mod store;
 
 pub mod graphql;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_graphql::{Enum, resolver_utils::EnumType};
 use sea_orm::{ConnectionTrait, DbErr};
 
-pub use self::store::Filter;
+use self::live::Live;
+pub use self::{live::FollowError, store::Filter};
 use crate::{
+    changes::Feed,
     clock::{Clock, Timestamp},
     database::Database,
     graphql::{Client, Page},
@@ -128,6 +131,8 @@ impl<'a> Actor<'a> {
 #[derive(Clone)]
 pub struct Audit {
     database: Database,
+    feed: Arc<Feed>,
+    live: Arc<Live>,
     clock: Clock,
     retention: Option<Duration>,
 }
@@ -135,11 +140,11 @@ pub struct Audit {
 impl Audit {
     /// The log of this database; without a retention, events are kept for ever.
     #[must_use]
-    pub fn new(database: Database, retention: Option<Duration>, clock: Clock) -> Self {
-        Self { database, clock, retention }
+    pub fn new(database: Database, feed: Arc<Feed>, retention: Option<Duration>, clock: Clock) -> Self {
+        Self { database, feed, live: Arc::default(), clock, retention }
     }
 
-    /// Writes an event in the transaction that makes it true.
+    /// Writes an event in the transaction that makes it true. [`Feed::commit`] then tells those who follow.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -179,7 +184,10 @@ impl Audit {
     /// # Errors
     /// When the database does not answer.
     pub async fn record_alone(&self, happening: Happening<'_>) -> Result<Event, DbErr> {
-        self.record(self.database.writer(), happening).await
+        let transaction = self.database.begin().await?;
+        let event = self.record(&transaction, happening).await?;
+        self.feed.commit(transaction, &[]).await?;
+        Ok(event)
     }
 
     /// The event of this id.
@@ -197,6 +205,7 @@ impl Audit {
     pub async fn list(&self, filter: &Filter, page: &Page<EventId>) -> Result<Vec<Event>, DbErr> {
         store::list(self.database.reader(), filter, page).await
     }
+
     /// Forgets events whose time is over, at most `batch`.
     ///
     /// # Errors

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use entity::audit_event::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Select,
-    prelude::ChronoUnixTimestampMillis as Millis, sea_query::Query,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
+    prelude::ChronoUnixTimestampMillis as Millis,
+    sea_query::{Expr, Query},
 };
 use uuid::Uuid;
 
@@ -29,6 +32,46 @@ pub struct Filter {
     pub until: Option<Timestamp>,
 }
 
+impl Filter {
+    /// Whether an event is one of them.
+    #[must_use]
+    pub fn admits(&self, event: &Event) -> bool {
+        self.user.is_none_or(|user| event.user == Some(user))
+            && self.actions.as_ref().is_none_or(|actions| actions.contains(&event.action))
+            && self.since.is_none_or(|since| event.at >= since)
+            && self.until.is_none_or(|until| event.at < until)
+    }
+}
+
+/// Where an event stands in the order in which events are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    position: i64,
+    id: Uuid,
+}
+
+impl Place {
+    /// Behind all events of a position, and before those of the next.
+    pub(super) const fn behind(position: i64) -> Self {
+        Self { position, id: Uuid::max() }
+    }
+}
+
+/// An event in its place; none of a kind that a later release writes and this one does not know.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    pub(super) place: Place,
+    pub(super) user: Option<UserId>,
+    pub(super) event: Option<Event>,
+}
+
+impl From<Model> for Placed {
+    fn from(row: Model) -> Self {
+        let place = Place { position: row.position, id: row.id };
+        Self { place, user: row.user_id.map(UserId::from_uuid), event: read(row) }
+    }
+}
+
 /// How far the time of an event and the time in its id may lie apart, in milliseconds.
 const MARGIN_MS: i64 = 1000;
 
@@ -36,7 +79,7 @@ const MARGIN_MS: i64 = 1000;
 /// primary key.
 fn first_id_at(time: Timestamp, later_ms: i64) -> Uuid {
     let milliseconds = u64::try_from(time.timestamp_millis().saturating_add(later_ms)).unwrap_or(0);
-    Uuid::from_u128(u128::from(milliseconds.min(0xffff_ffff_ffff)) << 80)
+    Uuid::from_u128(u128::from(Ord::min(milliseconds, 0xffff_ffff_ffff)) << 80)
 }
 
 pub(super) async fn insert(db: &impl ConnectionTrait, event: &Event) -> Result<(), DbErr> {
@@ -49,12 +92,43 @@ pub(super) async fn insert(db: &impl ConnectionTrait, event: &Event) -> Result<(
         session_id: Set(event.session.map(SessionId::uuid)),
         ip_address: Set(event.ip_address.clone()),
         user_agent: Set(event.user_agent.clone()),
+        position: NotSet,
     };
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
 
 pub(super) async fn find(db: &impl ConnectionTrait, id: EventId) -> Result<Option<Event>, DbErr> {
     Ok(Entity::find_by_id(id.uuid()).one(db).await?.and_then(read))
+}
+
+/// The event of this id in its place.
+pub(super) async fn find_placed(db: &impl ConnectionTrait, id: EventId) -> Result<Option<Placed>, DbErr> {
+    Ok(Entity::find_by_id(id.uuid()).one(db).await?.map(Placed::from))
+}
+
+/// The highest position that there is.
+pub(super) async fn newest_position(db: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let newest = Entity::find().order_by_desc(Column::Position).order_by_desc(Column::Id).one(db).await?;
+    Ok(newest.map_or(0, |row| row.position))
+}
+
+/// The next events behind a place, those of one account or all, before the first position that is still open.
+pub(super) async fn following(
+    db: &impl ConnectionTrait,
+    user: Option<UserId>,
+    behind: Place,
+    first_open: i64,
+    limit: u64,
+) -> Result<Vec<Placed>, DbErr> {
+    let place = Expr::tuple([Expr::col(Column::Position), Expr::col(Column::Id)]);
+    let mark = Expr::tuple([Expr::val(behind.position), Expr::val(behind.id)]);
+    let mut query =
+        Entity::find().filter(place.gt(mark)).filter(Column::Position.lt(first_open)).limit(limit);
+    if let Some(user) = user {
+        query = query.filter(Column::UserId.eq(user.uuid()));
+    }
+    let rows = query.order_by_asc(Column::Position).order_by_asc(Column::Id).all(db).await?;
+    Ok(rows.into_iter().map(Placed::from).collect())
 }
 
 /// The events of a page, from its end of the list; the list has the newest first.

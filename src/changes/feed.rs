@@ -5,6 +5,7 @@ use std::{
 };
 
 use sea_orm::{DatabaseTransaction, DbErr};
+use tokio::sync::Notify;
 
 use super::{Change, Revocations, store};
 use crate::{
@@ -36,6 +37,7 @@ pub struct Feed {
     config: FeedConfig,
     revocations: Arc<Revocations>,
     observers: RwLock<Vec<Observer>>,
+    news: Notify,
     tail: Mutex<Tail>,
     /// Two readers at once would only read the same rows.
     reading: tokio::sync::Mutex<()>,
@@ -60,6 +62,7 @@ impl Feed {
             config,
             revocations,
             observers: RwLock::default(),
+            news: Notify::new(),
             tail: Mutex::new(tail),
             reading: tokio::sync::Mutex::default(),
         }
@@ -70,24 +73,31 @@ impl Feed {
         self.observers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(observer));
     }
 
+    /// Waits until there may be something new in the database, whoever wrote it: at once where this replica did
+    /// or the database tells, else when the feed is read the next time. By then the feed has been read. For one
+    /// who waits; what was told while nobody did is kept.
+    pub async fn news(&self) {
+        self.news.notified().await;
+    }
+
     /// Commits a transaction with the changes that it makes, and lets them take effect on this replica
     /// without waiting for the feed. They are written last, so that little time passes between an id and
-    /// its row's being seen: see `OVERLAP`.
+    /// its row's being seen: see `OVERLAP`. Every replica is told, whether there are changes or not.
     ///
     /// # Errors
     /// When the database does not answer; then nothing was changed.
     pub async fn commit(&self, transaction: DatabaseTransaction, changes: &[Change]) -> Result<(), DbErr> {
-        if changes.is_empty() {
-            return transaction.commit().await;
-        }
         let now = self.clock.now();
         let until = now + self.config.longest_token;
         Database::notify(&transaction).await?;
-        store::insert(&transaction, changes, now, until).await?;
+        if !changes.is_empty() {
+            store::insert(&transaction, changes, now, until).await?;
+        }
         transaction.commit().await?;
         for change in changes {
             self.apply(change, until);
         }
+        self.news.notify_one();
         Ok(())
     }
 
@@ -107,6 +117,7 @@ impl Feed {
             }
         }
         self.tail().advance(started, newest);
+        self.news.notify_one();
         Ok(())
     }
 

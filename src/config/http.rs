@@ -3,7 +3,7 @@ use std::{net::SocketAddr, time::Duration};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Impossible, require, require_between};
+use super::{Impossible, StreamsConfig, require, require_between};
 
 /// `[http]`: the listener, what stands before it, and how much of it one may use.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -40,6 +40,8 @@ pub struct HttpConfig {
     /// How long requests in flight may go on when the server stops.
     #[serde(with = "super::duration")]
     pub shutdown_grace: Duration,
+    /// Sockets and event streams.
+    pub streams: StreamsConfig,
 }
 
 /// How refresh tokens are kept in browsers, for who asks for cookie delivery.
@@ -71,6 +73,7 @@ impl Default for HttpConfig {
             // Load balancers keep idle connections for a minute, and must be the first to close them.
             idle_timeout: Duration::from_secs(75),
             shutdown_grace: Duration::from_secs(30),
+            streams: StreamsConfig::default(),
         }
     }
 }
@@ -105,6 +108,7 @@ impl HttpConfig {
         require_between(self.request_timeout, second, hour, "http.request_timeout")?;
         require_between(self.idle_timeout, moment, hour, "http.idle_timeout")?;
         require_between(self.shutdown_grace, Duration::ZERO, hour, "http.shutdown_grace")?;
+        self.streams.check()?;
         self.check_origins()?;
         self.check_cookies()
     }

@@ -18,6 +18,7 @@ mod load;
 mod log;
 mod passwords;
 mod source;
+mod streams;
 mod tokens;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
@@ -38,6 +39,7 @@ pub use self::{
     log::{LogConfig, LogFormat},
     passwords::PasswordsConfig,
     source::Source,
+    streams::StreamsConfig,
     tokens::{SigningAlgorithm, TokensConfig},
 };
 use crate::secret::MIN_SECRET_BYTES;

@@ -7,6 +7,7 @@ mod connect;
 mod fault;
 mod listen;
 mod migrate;
+mod order;
 mod server;
 
 use sea_orm::{

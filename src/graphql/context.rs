@@ -21,6 +21,14 @@ pub struct Client {
 #[derive(Clone, Debug, Default)]
 pub struct RefreshCookie(pub Option<SecretString>);
 
+/// Says that the answer has no headers of its own, so that no cookie can be set by it.
+#[derive(Clone, Copy, Debug)]
+pub struct NoHeaders;
+
+/// The last event that a client has received before it lost the stream, as it says in a header of that name.
+#[derive(Clone, Debug)]
+pub struct LastEventId(pub String);
+
 /// The session of an access token that counts no more: it opens nothing, but its bearer may end it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VoidSession(pub Option<SessionId>);

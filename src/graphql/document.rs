@@ -1,9 +1,10 @@
 use async_graphql::{
-    Request, Value as ConstValue, Variables,
+    Name, Positioned, Request, Value as ConstValue, Variables,
     parser::{
         parse_query,
         types::{
             BaseType, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType,
+            Selection,
         },
     },
 };
@@ -59,6 +60,10 @@ pub fn prepare(
     tally.check(limits)?;
     let introspects = root.iter().any(|field| ["__schema", "__type"].contains(&field.name.node.as_str()));
     let prepared = Prepared { kind: operation.ty, introspects };
+    if prepared.kind == OperationType::Subscription {
+        expect_one_event(&root)?;
+        lift_subscription(&mut document, request.operation_name.as_deref())?;
+    }
     withdraw_list_defaults(&mut document, &request.variables);
     request.set_parsed_query(document);
     Ok(prepared)
@@ -80,6 +85,51 @@ impl Tally {
         }
         Ok(())
     }
+}
+
+/// A subscription has one field at its root, which is none of introspection (GraphQL specification §5.2.4.1).
+fn expect_one_event(root: &[&Field]) -> Result<(), Failure> {
+    match root {
+        [field] if !field.name.node.starts_with("__") => Ok(()),
+        _ => {
+            let message =
+                "A subscription must have exactly one field at its root, and none of introspection.";
+            Err(Failure::new(Code::ValidationFailed, message))
+        }
+    }
+}
+
+/// Lifts the one field of a subscription out of the fragments around it, in which async-graphql (8.0.0-rc.5)
+/// does not look for it.
+fn lift_subscription(document: &mut ExecutableDocument, name: Option<&str>) -> Result<(), Failure> {
+    let operation = match &mut document.operations {
+        DocumentOperations::Single(operation) => operation,
+        DocumentOperations::Multiple(operations) => {
+            let chosen = name.map_or_else(|| operations.keys().next().cloned(), |name| Some(Name::new(name)));
+            let unknown = || Failure::new(Code::ValidationFailed, "The document has no such operation.");
+            chosen.and_then(|name| operations.get_mut(&name)).ok_or_else(unknown)?
+        }
+    };
+    let selections = &mut operation.node.selection_set.node.items;
+    while let [Positioned { node: selection, .. }] = selections.as_slice() {
+        if matches!(selection, Selection::Field(_)) {
+            return Ok(());
+        }
+        if !selection.directives().is_empty() {
+            let message = "A fragment at the root of a subscription can have no directive.";
+            return Err(Failure::new(Code::ValidationFailed, message));
+        }
+        let inner = match selection {
+            Selection::InlineFragment(fragment) => fragment.node.selection_set.clone(),
+            Selection::FragmentSpread(spread) => {
+                let fragment = document.fragments.remove(&spread.node.fragment_name.node);
+                fragment.map(|fragment| fragment.node.selection_set).unwrap_or_default()
+            }
+            Selection::Field(_) => break,
+        };
+        *selections = inner.node.items;
+    }
+    Ok(())
 }
 
 /// The validation panics at the default of a variable that is a list of an unknown type (async-graphql

@@ -29,7 +29,7 @@ pub use portcullis_macros::guarded;
 
 pub use self::{
     code::{Code, Extension},
-    context::{Client, RefreshCookie, VoidSession, caller},
+    context::{Client, LastEventId, NoHeaders, RefreshCookie, VoidSession, caller},
     error::{Failure, finish_error},
     guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
 };

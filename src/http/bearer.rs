@@ -41,24 +41,40 @@ impl Gate {
         }
     }
 
-    fn verify(&self, headers: &HeaderMap) -> Result<Caller, Rejection> {
-        let claims = self.verifier.verify(token(headers)?)?;
+    /// Who bears a token that comes as it does in an Authorization header, though it need not come in one.
+    ///
+    /// # Errors
+    /// Why it is nobody.
+    pub fn admit(&self, authorization: &str) -> Result<Caller, Rejection> {
+        let claims = self.verifier.verify(bearer(authorization)?)?;
         if self.revocations.is_void(&claims) {
             return Err(Rejection::Revoked);
         }
         Ok(Caller::Authenticated(claims))
     }
+
+    fn verify(&self, headers: &HeaderMap) -> Result<Caller, Rejection> {
+        self.admit(authorization(headers)?)
+    }
 }
 
-/// The one bearer token of a request (RFC 6750 §2.1).
-fn token(headers: &HeaderMap) -> Result<&str, Rejection> {
+/// The one Authorization header of a request.
+pub(super) fn authorization(headers: &HeaderMap) -> Result<&str, Rejection> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(Rejection::Missing)?;
     if values.next().is_some() {
         return Err(Rejection::Malformed);
     }
-    let value = value.to_str().map_err(|_| Rejection::Malformed)?;
-    let (scheme, token) = value.split_once(' ').ok_or(Rejection::Malformed)?;
+    value.to_str().map_err(|_| Rejection::Malformed)
+}
+
+/// The one bearer token of a request (RFC 6750 §2.1).
+fn token(headers: &HeaderMap) -> Result<&str, Rejection> {
+    bearer(authorization(headers)?)
+}
+
+fn bearer(authorization: &str) -> Result<&str, Rejection> {
+    let (scheme, token) = authorization.split_once(' ').ok_or(Rejection::Malformed)?;
     if scheme.eq_ignore_ascii_case("bearer") {
         Ok(token.trim_matches(' '))
     } else {

@@ -12,7 +12,8 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
+use futures_util::StreamExt;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -28,7 +29,7 @@ use tower_service::Service;
 use self::{
     places::{Place, Places},
     socket::Watched,
-    watch::{Verdict, Watch},
+    watch::{InFlight, Verdict, Watch},
 };
 use crate::config::HttpConfig;
 
@@ -86,6 +87,24 @@ fn builder(config: &HttpConfig) -> Builder<TokioExecutor> {
     builder
 }
 
+/// Marks a response whose body lasts as long as there is something to follow. Its connection is not idle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lasting;
+
+/// Lets a request be in flight until the body of its answer ends, where that lasts. Any other is as good as
+/// written: that its client reads it is watched by other means.
+fn keep_if_lasting(answer: Response, in_flight: InFlight) -> Response {
+    if answer.extensions().get::<Lasting>().is_none() {
+        return answer;
+    }
+    answer.map(|body| {
+        Body::from_stream(body.into_data_stream().map(move |chunk| {
+            let _ = &in_flight;
+            chunk
+        }))
+    })
+}
+
 /// The next connection. A fault of one of them is its own affair.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
@@ -121,10 +140,7 @@ impl Connection {
             let in_flight = watch.begin(request.version());
             request.extensions_mut().insert(ConnectInfo(peer));
             let answer = router.clone().call(request.map(Body::new));
-            async move {
-                let _in_flight = in_flight;
-                answer.await
-            }
+            async move { answer.await.map(|answer| keep_if_lasting(answer, in_flight)) }
         });
         let socket = TokioIo::new(Watched::new(socket, watch.clone(), place));
         let mut connection = pin!(builder.serve_connection_with_upgrades(socket, service));

@@ -10,20 +10,23 @@ use axum::{
     http::{HeaderValue, StatusCode, header::ALLOW, request::Parts},
     response::Response,
 };
+use futures_util::stream::BoxStream;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::{
-    Gate, Proxies, RequestId, cookie,
-    media::Media,
-    origin,
+    Gate, Proxies, RequestId,
+    asker::Asker,
+    event_stream::{self, EventStream},
+    media::{Media, accepts_events},
     request::{self, Asked, Refusal, is_safe},
-    respond,
+    respond, socket,
+    streams::Streams,
 };
 use crate::{
     config::{GraphqlConfig, HttpConfig, Introspection},
-    graphql::{Code, Failure, Tally, VoidSession, prepare},
+    graphql::{Code, Failure, Tally, prepare},
     tokens::Caller,
 };
 
@@ -45,6 +48,8 @@ pub struct Endpoint<E> {
     pub permits: Arc<Semaphore>,
     /// Where operations run, so that one that has begun goes on when its client hangs up.
     pub tasks: TaskTracker,
+    /// The sockets and event streams that are open.
+    pub streams: Arc<Streams>,
 }
 
 /// Answers a GraphQL request.
@@ -55,14 +60,28 @@ pub async fn graphql<E: Executor>(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let Some(media) = Media::negotiate(&parts.headers) else {
-        let message = "The response can be application/graphql-response+json or application/json.";
-        let failure = Failure::bad_input(message);
-        return respond::failure(failure, StatusCode::NOT_ACCEPTABLE, Media::Json, &request_id);
+    if socket::is_asked_for(&parts.headers) {
+        let opened = socket::open(endpoint, peer, parts, request_id.clone()).await;
+        return opened.unwrap_or_else(|Refusal(status, failure)| {
+            respond::failure(failure, status, Media::Json, &request_id)
+        });
+    }
+    let media = Media::negotiate(&parts.headers);
+    let takes_only_events = media.is_none() && accepts_events(&parts.headers);
+    let media = match media {
+        None if !takes_only_events => {
+            let message = "The response can be application/graphql-response+json, application/json or \
+                           text/event-stream.";
+            let failure = Failure::bad_input(message);
+            return respond::failure(failure, StatusCode::NOT_ACCEPTABLE, Media::Json, &request_id);
+        }
+        media => media.unwrap_or(Media::Json),
     };
     match endpoint.answer(peer, &parts, body).await {
+        Ok(Answers::One(answer)) if takes_only_events => event_stream::once(answer, &request_id),
         Ok(Answers::One(answer)) => respond::answer(answer, media, &request_id),
         Ok(Answers::Batch(answers)) => respond::batch(answers, media, &request_id),
+        Ok(Answers::Events(events)) => events.respond(&endpoint.tasks, request_id),
         Err(Refusal(status, failure)) => {
             let mut response = respond::failure(failure, status, media, &request_id);
             if status == StatusCode::METHOD_NOT_ALLOWED {
@@ -77,6 +96,15 @@ pub async fn graphql<E: Executor>(
 enum Answers {
     One(Answer),
     Batch(Vec<Answer>),
+    Events(EventStream),
+}
+
+/// An operation that may begin.
+pub(super) enum Started {
+    /// A query or a mutation.
+    Once(Operation),
+    /// A subscription.
+    Events(BoxStream<'static, Answer>),
 }
 
 impl<E: Executor> Endpoint<E> {
@@ -84,9 +112,17 @@ impl<E: Executor> Endpoint<E> {
         let Asked { operations, is_batch } =
             request::read(parts, body, &self.http, self.graphql.max_batch).await?;
         let caller = self.gate.caller(&parts.headers);
-        let mut operations = self.prepare(operations, is_batch, parts, &caller)?;
-        self.introduce(&mut operations, peer, parts, &caller)?;
-        let mut answers = self.execute(operations).await?;
+        let mut prepared = self.prepare(operations, is_batch, parts, &caller)?;
+        let asker = Asker::of_request(self, peer, parts, caller)?;
+        for (operation, _) in prepared.iter_mut().flatten() {
+            asker.introduce(operation);
+        }
+        if let [Ok((operation, OperationType::Subscription))] = prepared.as_mut_slice() {
+            let operation = std::mem::replace(operation, Operation::new(""));
+            return EventStream::open(self, operation, asker, &parts.headers).map(Answers::Events);
+        }
+        let operations = prepared.into_iter().map(|prepared| prepared.map(|(operation, _)| operation));
+        let mut answers = self.execute(operations.collect()).await?;
         match answers.pop() {
             Some(answer) if !is_batch => Ok(Answers::One(answer)),
             last => Ok(Answers::Batch(answers.into_iter().chain(last).collect())),
@@ -101,20 +137,26 @@ impl<E: Executor> Endpoint<E> {
         is_batch: bool,
         parts: &Parts,
         caller: &Caller,
-    ) -> Result<Vec<Result<Operation, Failure>>, Refusal> {
+    ) -> Result<Vec<Result<(Operation, OperationType), Failure>>, Refusal> {
+        let may_stream = !is_batch && accepts_events(&parts.headers);
         let mut tally = Tally::default();
         let mut prepared = Vec::with_capacity(operations.len());
         for operation in operations {
             let checked = operation.and_then(|operation| self.check(operation, caller, &mut tally));
             prepared.push(match checked {
-                Ok((_, kind)) if is_safe(&parts.method) && kind != OperationType::Query => {
+                Ok((_, OperationType::Mutation)) if is_safe(&parts.method) => {
                     let failure = Failure::bad_input("GET is for queries; send a mutation by POST.");
                     return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, failure));
+                }
+                Ok((_, OperationType::Subscription)) if !may_stream => {
+                    let message = "A subscription is answered over a WebSocket, or alone and with \
+                                   `Accept: text/event-stream`.";
+                    return Err(Refusal(StatusCode::NOT_ACCEPTABLE, Failure::bad_input(message)));
                 }
                 Err(failure) if is_batch && failure.code == Code::LimitExceeded => {
                     return Err(Refusal(StatusCode::BAD_REQUEST, failure));
                 }
-                checked => checked.map(|(operation, _)| operation),
+                checked => checked,
             });
         }
         Ok(prepared)
@@ -143,28 +185,23 @@ impl<E: Executor> Endpoint<E> {
         }
     }
 
-    /// Tells the operations who asks.
-    fn introduce(
-        &self,
-        operations: &mut [Result<Operation, Failure>],
-        peer: SocketAddr,
-        parts: &Parts,
-        caller: &Caller,
-    ) -> Result<(), Refusal> {
-        let cookie = cookie::read_refresh_cookie(&parts.headers, self.http.cookies);
-        if cookie.0.is_some() && origin::is_foreign(parts, &self.http) {
-            let message = "A page of an origin that is not in http.cors_origins cannot use the cookie.";
-            return Err(Refusal(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message)));
-        }
-        let void = VoidSession(self.gate.void_session(&parts.headers, caller));
-        let client = self.proxies.client(peer, &parts.headers);
-        for data in operations.iter_mut().flatten().map(|operation| &mut operation.data) {
-            data.insert(caller.clone());
-            data.insert(void);
-            data.insert(client.clone());
-            data.insert(cookie.clone());
-        }
-        Ok(())
+    /// Holds an operation that came alone against what it may be, and begins it where that is for the caller
+    /// to do.
+    pub(super) fn start(&self, operation: Operation, asker: &Asker) -> Result<Started, Failure> {
+        let operation = request::required(operation).map_err(|Refusal(_, failure)| failure)?;
+        let (mut operation, kind) = self.check(operation, &asker.caller, &mut Tally::default())?;
+        asker.introduce(&mut operation);
+        Ok(match kind {
+            OperationType::Subscription => Started::Events(self.executor.execute_stream(operation, None)),
+            OperationType::Query | OperationType::Mutation => Started::Once(operation),
+        })
+    }
+
+    /// Executes one operation.
+    pub(super) async fn execute_one(&self, operation: Operation) -> Result<Answer, Refusal> {
+        let answers = self.execute(vec![Ok(operation)]).await?;
+        let none = || Refusal(StatusCode::INTERNAL_SERVER_ERROR, Failure::masked());
+        answers.into_iter().next().ok_or_else(none)
     }
 
     /// Executes the operations, one after the other.

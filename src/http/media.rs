@@ -44,6 +44,16 @@ impl Media {
     }
 }
 
+/// Whether the client says that it takes an event stream. Who takes anything does not mean that.
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
+    let ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    ranges.flat_map(|ranges| ranges.split(',')).any(|range| {
+        let mut parts = range.split(';').map(|part| part.trim().to_ascii_lowercase());
+        parts.next().as_deref() == Some("text/event-stream")
+            && !parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)))
+    })
+}
+
 /// Whether the body of a request says that it is JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -4,6 +4,8 @@
 //! Every refusal on the way to the executor is a [`Failure`](crate::graphql::Failure) and is answered in
 //! the one shape that `respond.rs` gives.
 
+#[cfg(feature = "server")]
+mod asker;
 mod bearer;
 #[cfg(feature = "server")]
 mod client;
@@ -15,6 +17,8 @@ mod cookie;
 mod discovery;
 #[cfg(feature = "server")]
 mod endpoint;
+#[cfg(feature = "server")]
+mod event_stream;
 #[cfg(feature = "server")]
 mod harden;
 #[cfg(feature = "server")]
@@ -29,6 +33,10 @@ mod playground;
 mod request;
 #[cfg(feature = "server")]
 mod respond;
+#[cfg(feature = "server")]
+mod socket;
+#[cfg(feature = "server")]
+mod streams;
 #[cfg(feature = "server")]
 mod trace;
 
@@ -45,5 +53,6 @@ pub use self::{
     origin::{any_origin, listed_origins},
     playground::{playground, playground_asset},
     respond::{method_not_allowed, not_found},
+    streams::Streams,
     trace::{RequestId, trace},
 };

@@ -20,6 +20,14 @@ pub(super) const PREFLIGHT_HEADERS: [&str; 3] =
 /// A request that does not reach the executor, and its status.
 pub(super) struct Refusal(pub(super) StatusCode, pub(super) Failure);
 
+impl Refusal {
+    /// Of a stream for which there is no seat.
+    pub(super) fn of_stream(failure: Failure) -> Self {
+        let is_busy = failure.code == Code::ServiceUnavailable;
+        Self(if is_busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::TOO_MANY_REQUESTS }, failure)
+    }
+}
+
 /// What a request asks for: one operation, or a batch of them, of which some may be none.
 pub(super) struct Asked {
     pub(super) operations: Vec<Result<Operation, Failure>>,
@@ -132,7 +140,7 @@ fn json_fault(what: &str, error: &serde_json::Error) -> String {
 }
 
 /// The parameter `query` has no default (GraphQL over HTTP §5.1).
-fn required(operation: Operation) -> Result<Operation, Refusal> {
+pub(super) fn required(operation: Operation) -> Result<Operation, Refusal> {
     if !operation.query.is_empty() {
         return Ok(operation);
     }

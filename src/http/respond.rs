@@ -16,11 +16,11 @@ use crate::graphql::{Failure, finish_error};
 /// A response of the executor on the wire: `data` is there when there was an execution
 /// (GraphQL specification §7.1).
 #[derive(Serialize)]
-struct Wire<'a> {
+pub(super) struct Wire<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
+    pub(super) errors: &'a [ServerError],
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a async_graphql::Value>,
+    pub(super) data: Option<&'a async_graphql::Value>,
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     extensions: &'a std::collections::BTreeMap<String, async_graphql::Value>,
 }
@@ -49,7 +49,8 @@ pub(super) fn batch(mut answers: Vec<Answer>, media: Media, request_id: &Request
     json(StatusCode::OK, media, &wires, headers)
 }
 
-fn finish<'a>(answer: &'a mut Answer, request_id: &RequestId) -> Wire<'a> {
+/// What the executor answered, with its errors in the shape that all errors have.
+pub(super) fn finish<'a>(answer: &'a mut Answer, request_id: &RequestId) -> Wire<'a> {
     answer.errors.truncate(MAX_ERRORS);
     for error in &mut answer.errors {
         finish_error(error, request_id.as_str());
@@ -73,10 +74,16 @@ pub(super) fn failure(
     if let Some(seconds) = failure.retry_after_seconds() {
         headers.insert(RETRY_AFTER, seconds.into());
     }
+    let extensions = std::collections::BTreeMap::new();
+    let errors = [error(failure, request_id)];
+    json(status, media, &Wire { errors: &errors, data: None, extensions: &extensions }, headers)
+}
+
+/// A failure in the shape that all errors have.
+pub(super) fn error(failure: Failure, request_id: &RequestId) -> ServerError {
     let mut error = ServerError::from(failure);
     finish_error(&mut error, request_id.as_str());
-    let extensions = std::collections::BTreeMap::new();
-    json(status, media, &Wire { errors: &[error], data: None, extensions: &extensions }, headers)
+    error
 }
 
 fn json(status: StatusCode, media: Media, wire: &impl Serialize, headers: HeaderMap) -> Response {

@@ -42,6 +42,7 @@ mod replicas;
 mod schema;
 mod secrets;
 mod sessions;
+mod subscriptions;
 mod tampering;
 mod timing;
 mod tokens;

@@ -6,7 +6,7 @@ use super::UserSession;
 use crate::{
     accounts::graphql::User,
     config::Cookies,
-    graphql::{Failure, UserError},
+    graphql::{Failure, NoHeaders, UserError},
     http::refresh_cookie,
     sessions::{Sessions, SignedIn},
 };
@@ -31,6 +31,9 @@ impl TokenDelivery {
             (Self::Cookie, Cookies::Off) => Err(Failure::bad_input(
                 "This server sets no cookies (http.cookies is off): use delivery BODY.",
             )),
+            (Self::Cookie, _) if ctx.data_opt::<NoHeaders>().is_some() => {
+                Err(Failure::bad_input("A cookie cannot be set over a WebSocket: use delivery BODY."))
+            }
             _ => Ok(()),
         }
     }

@@ -74,6 +74,12 @@ impl Client {
         self
     }
 
+    /// Where its server listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        let address = self.url.trim_start_matches("http://").split('/').next();
+        address.and_then(|address| address.parse().ok()).expect("an address and a port")
+    }
+
     /// A POST to the GraphQL endpoint with this client's headers and no body yet.
     pub(crate) fn post(&self) -> reqwest::RequestBuilder {
         let mut request = self.http.post(&self.url);

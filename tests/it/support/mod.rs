@@ -8,6 +8,7 @@ mod dice;
 mod process;
 mod proxy;
 mod secrets;
+mod socket;
 mod token;
 mod wire;
 
@@ -43,6 +44,7 @@ pub(crate) use self::{
     process::{LOAD, Process, QUICK, TERSE},
     proxy::Proxy,
     secrets::{Secrets, forms},
+    socket::{Heard, Socket},
     token::{Forge, base64url, decode, hex, unsigned, write_pem},
     wire::Wire,
 };

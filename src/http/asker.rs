@@ -1,0 +1,72 @@
+use std::net::SocketAddr;
+
+use async_graphql::{Executor, Request as Operation};
+use axum::http::{StatusCode, request::Parts};
+
+use super::{cookie, endpoint::Endpoint, origin, request::Refusal};
+use crate::{
+    graphql::{Client, Code, Failure, LastEventId, NoHeaders, RefreshCookie, VoidSession},
+    tokens::Caller,
+};
+
+/// Who asks, from where, and with what.
+pub(super) struct Asker {
+    pub(super) caller: Caller,
+    pub(super) client: Client,
+    void: VoidSession,
+    cookie: RefreshCookie,
+    last_event: Option<LastEventId>,
+    has_headers: bool,
+}
+
+impl Asker {
+    /// Who sends a request.
+    pub(super) fn of_request<E: Executor>(
+        endpoint: &Endpoint<E>,
+        peer: SocketAddr,
+        parts: &Parts,
+        caller: Caller,
+    ) -> Result<Self, Refusal> {
+        let cookie = cookie::read_refresh_cookie(&parts.headers, endpoint.http.cookies);
+        if cookie.0.is_some() && origin::is_foreign(parts, &endpoint.http) {
+            let message = "A page of an origin that is not in http.cors_origins cannot use the cookie.";
+            return Err(Refusal(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message)));
+        }
+        let last_event = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
+        Ok(Self {
+            client: endpoint.proxies.client(peer, &parts.headers),
+            void: VoidSession(endpoint.gate.void_session(&parts.headers, &caller)),
+            cookie,
+            last_event: last_event.filter(|id| !id.is_empty()).map(|id| LastEventId(id.to_owned())),
+            has_headers: true,
+            caller,
+        })
+    }
+
+    /// Who speaks through a socket. Cookies do not count there, and none can be set.
+    pub(super) fn of_socket(caller: Caller, client: Client) -> Self {
+        Self {
+            caller,
+            client,
+            void: VoidSession::default(),
+            cookie: RefreshCookie::default(),
+            last_event: None,
+            has_headers: false,
+        }
+    }
+
+    /// Tells an operation who asks.
+    pub(super) fn introduce(&self, operation: &mut Operation) {
+        let data = &mut operation.data;
+        data.insert(self.caller.clone());
+        data.insert(self.void);
+        data.insert(self.client.clone());
+        data.insert(self.cookie.clone());
+        if let Some(last) = &self.last_event {
+            data.insert(last.clone());
+        }
+        if !self.has_headers {
+            data.insert(NoHeaders);
+        }
+    }
+}

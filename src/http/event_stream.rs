@@ -1,0 +1,182 @@
+//! GraphQL over server-sent events: one operation a stream, as graphql-sse has it in its mode of distinct
+//! connections.
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::{Executor, Request as Operation, Response as Answer};
+use axum::{
+    body::{Body, Bytes},
+    http::{
+        HeaderMap, HeaderName, HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+    response::Response,
+};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use tokio::{
+    sync::mpsc::{Sender, channel},
+    time::{Instant, interval, interval_at, timeout},
+};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use super::{
+    Gate, RequestId,
+    asker::Asker,
+    bearer::authorization,
+    connections::Lasting,
+    endpoint::Endpoint,
+    request::Refusal,
+    respond,
+    streams::{LOOK_EVERY, Pass, Seat, Streams},
+};
+use crate::{
+    graphql::Failure,
+    tokens::{Caller, Rejection},
+};
+
+/// How many events wait for a client that has not received those before.
+const WAITING: usize = 4;
+
+/// Nothing but a sign that somebody is there.
+const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
+
+/// There is no more. It has a data line, for else browsers would not tell of it.
+const COMPLETE: Bytes = Bytes::from_static(b"event: complete\ndata:\n\n");
+
+/// A subscription whose events are sent as they come.
+pub(super) struct EventStream {
+    answers: BoxStream<'static, Answer>,
+    pass: Pass,
+    gate: Gate,
+    streams: Arc<Streams>,
+    seats: Vec<Seat>,
+}
+
+impl EventStream {
+    /// Begins a subscription, unless there is no seat for it.
+    pub(super) fn open<E: Executor>(
+        endpoint: &Endpoint<E>,
+        operation: Operation,
+        asker: Asker,
+        headers: &HeaderMap,
+    ) -> Result<Self, Refusal> {
+        let streams = Arc::clone(&endpoint.streams);
+        let mut seats = Vec::from(streams.admit(asker.client.address).map_err(Refusal::of_stream)?);
+        seats.extend(streams.admit_session(&asker.caller).map_err(Refusal::of_stream)?);
+        let pass = match asker.caller {
+            Caller::Anonymous(rejection) => Pass::anonymous(rejection),
+            Caller::Authenticated(_) => authorization(headers)
+                .and_then(|token| Pass::of(token, &endpoint.gate))
+                .unwrap_or_else(Pass::anonymous),
+        };
+        let answers = endpoint.executor.execute_stream(operation, None);
+        Ok(Self { answers, pass, gate: endpoint.gate.clone(), streams, seats })
+    }
+
+    /// The response, which lasts as long as the subscription.
+    pub(super) fn respond(self, tasks: &TaskTracker, request_id: RequestId) -> Response {
+        let (sender, receiver) = channel(WAITING);
+        let out = Out { sender, patience: self.streams.limits.send_timeout };
+        tasks.spawn(self.send(out, request_id).in_current_span());
+        let chunks = stream::unfold(receiver, |mut receiver| async {
+            let chunk = receiver.recv().await?;
+            Some((Ok::<_, std::convert::Infallible>(chunk), receiver))
+        });
+        response(Body::from_stream(chunks))
+    }
+
+    /// Sends what comes until there is no more, the token counts no more, the server stops, or nobody reads.
+    async fn send(mut self, out: Out, request_id: RequestId) {
+        let pause = self.streams.limits.heartbeat;
+        let mut heartbeat = interval(pause);
+        let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+        let mut is_open = true;
+        while is_open {
+            is_open = tokio::select! {
+                // Without a goodbye, so that the client comes again.
+                () = self.streams.closing.cancelled() => false,
+                () = out.sender.closed() => false,
+                answer = self.answers.next() => match (self.pass.check(&self.gate), answer) {
+                    (Ok(()), Some(answer)) => out.send(next(answer, &request_id)).await,
+                    (Ok(()), None) => {
+                        out.send(COMPLETE).await;
+                        false
+                    }
+                    (Err(rejection), _) => out.refuse(rejection, &request_id).await,
+                },
+                _ = look.tick() => match self.pass.check(&self.gate) {
+                    Ok(()) => true,
+                    Err(rejection) => out.refuse(rejection, &request_id).await,
+                },
+                _ = heartbeat.tick() => out.send(HEARTBEAT).await,
+            };
+        }
+        drop(self.seats);
+    }
+}
+
+/// Where the events go.
+struct Out {
+    sender: Sender<Bytes>,
+    /// How long one may have to wait for those before.
+    patience: Duration,
+}
+
+impl Out {
+    /// Whether the client still takes events.
+    async fn send(&self, chunk: Bytes) -> bool {
+        matches!(timeout(self.patience, self.sender.send(chunk)).await, Ok(Ok(())))
+    }
+
+    /// Says why there is no more.
+    async fn refuse(&self, rejection: Rejection, request_id: &RequestId) -> bool {
+        let answer = Answer::from_errors(vec![Failure::unauthenticated(rejection).into()]);
+        self.send(next(answer, request_id)).await;
+        self.send(COMPLETE).await;
+        false
+    }
+}
+
+/// The answer to an operation that is none to follow, for a client that takes nothing but events.
+pub(super) fn once(mut answer: Answer, request_id: &RequestId) -> Response {
+    let headers = std::mem::take(&mut answer.http_headers);
+    let mut response = response(Body::from([next(answer, request_id), COMPLETE].concat()));
+    response.headers_mut().extend(headers);
+    response
+}
+
+/// An event that tells an answer, and the id of what it tells of where that was asked for.
+fn next(mut answer: Answer, request_id: &RequestId) -> Bytes {
+    let id = event_id(&answer.data).map(|id| format!("id: {id}\n")).unwrap_or_default();
+    let data = serde_json::to_string(&respond::finish(&mut answer, request_id)).unwrap_or_default();
+    format!("event: next\n{id}data: {data}\n\n").into()
+}
+
+/// The field `id` of the one thing in an answer.
+fn event_id(data: &async_graphql::Value) -> Option<&str> {
+    let async_graphql::Value::Object(fields) = data else { return None };
+    match fields.values().next()? {
+        async_graphql::Value::Object(event) => match event.get("id")? {
+            async_graphql::Value::String(id) => {
+                Some(id).filter(|id| id.starts_with("event_")).map(String::as_str)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn response(body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.extensions_mut().insert(Lasting);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies would wait until there is more.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}

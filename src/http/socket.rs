@@ -1,0 +1,72 @@
+//! GraphQL over a WebSocket: the protocol graphql-transport-ws.
+//!
+//! The client says who it is in `connection_init`, or in the Authorization header of the request for the socket;
+//! who says nothing is anonymous. Cookies do not count: any page can open a socket here, and browsers send
+//! them along. The token must count for as long as the socket is open.
+
+mod conversation;
+mod operations;
+mod protocol;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use async_graphql::Executor;
+use axum::{
+    extract::{FromRequestParts, WebSocketUpgrade, ws::WebSocket},
+    http::{HeaderMap, StatusCode, header::UPGRADE, request::Parts},
+    response::Response,
+};
+use tracing::Instrument;
+
+use self::conversation::Conversation;
+use super::{RequestId, endpoint::Endpoint, origin, request::Refusal};
+use crate::graphql::{Code, Failure};
+
+/// The name of the protocol, as clients ask for it.
+const PROTOCOL: &str = "graphql-transport-ws";
+
+/// How much a socket reads or writes at once. Tungstenite's own buffers are for fewer and busier sockets.
+const BUFFER_BYTES: usize = 4 * 1024;
+
+/// Whether a request asks for a socket.
+pub(super) fn is_asked_for(headers: &HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Opens a socket, unless it is refused.
+pub(super) async fn open<E: Executor>(
+    endpoint: Arc<Endpoint<E>>,
+    peer: SocketAddr,
+    mut parts: Parts,
+    request_id: RequestId,
+) -> Result<Response, Refusal> {
+    let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message));
+    if origin::is_foreign(&parts, &endpoint.http) {
+        let message = "A page of an origin that is not in http.cors_origins cannot open a socket.";
+        return Err(Refusal(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message)));
+    }
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
+    let upgrade = upgrade.map_err(|error| bad(format!("This is no request for a socket: {error}.")))?;
+    let upgrade = upgrade.protocols([PROTOCOL]);
+    if upgrade.selected_protocol().is_none() {
+        return Err(bad(format!("A socket here speaks {PROTOCOL}: ask for it in Sec-WebSocket-Protocol.")));
+    }
+    let client = endpoint.proxies.client(peer, &parts.headers);
+    let seats = endpoint.streams.admit(client.address).map_err(Refusal::of_stream)?;
+    let most = endpoint.http.max_body_bytes;
+    let upgrade = upgrade
+        .max_message_size(most)
+        .max_frame_size(most)
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES);
+    let tasks = endpoint.tasks.clone();
+    let talk = |socket: WebSocket| {
+        let conversation = Conversation::new(endpoint, socket, parts.headers, client, request_id);
+        async move {
+            let _seats = seats;
+            conversation.hold().await;
+        }
+    };
+    let span = tracing::Span::current();
+    Ok(upgrade.on_upgrade(move |socket| tasks.track_future(talk(socket).instrument(span))))
+}

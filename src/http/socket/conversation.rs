@@ -1,0 +1,281 @@
+use std::{convert::Infallible, ops::ControlFlow, sync::Arc, time::Duration};
+
+use async_graphql::{Executor, Request as Operation};
+use axum::{
+    extract::ws::{Message, WebSocket},
+    http::HeaderMap,
+};
+use futures_util::{StreamExt, stream};
+use serde_json::{Map, Value};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
+
+use super::{
+    operations::{Operations, Outcome},
+    protocol::{Close, Said, Say},
+};
+use crate::{
+    graphql::{Client, Failure},
+    http::{
+        RequestId,
+        asker::Asker,
+        bearer::authorization,
+        endpoint::{Endpoint, Started},
+        respond,
+        streams::{LOOK_EVERY, Pass, Seat},
+    },
+    tokens::Rejection,
+};
+
+/// How long a client may take to say goodbye. What it has sent meanwhile is read, for else the network could
+/// take our reason from it.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The longest name of an operation, in bytes: it comes back in reasons, and clients count or use UUIDs.
+const MAX_ID_BYTES: usize = 64;
+
+/// How a conversation goes on, or why it ends; without a reason where nobody is there to hear it.
+type Turn = ControlFlow<Option<Close>>;
+
+/// What is said through one socket.
+pub(super) struct Conversation<E> {
+    endpoint: Arc<Endpoint<E>>,
+    socket: WebSocket,
+    /// Of the request for the socket.
+    headers: HeaderMap,
+    client: Client,
+    request_id: RequestId,
+    /// Who is there, once it was said.
+    pass: Option<Pass>,
+    /// Held while the socket is open.
+    session_seat: Option<Seat>,
+    operations: Operations,
+    /// Since when so many messages have come.
+    messages: (Instant, usize),
+    /// Whether anything was heard since the last heartbeat.
+    is_alive: bool,
+}
+
+impl<E: Executor> Conversation<E> {
+    pub(super) fn new(
+        endpoint: Arc<Endpoint<E>>,
+        socket: WebSocket,
+        headers: HeaderMap,
+        client: Client,
+        request_id: RequestId,
+    ) -> Self {
+        Self {
+            endpoint,
+            socket,
+            headers,
+            client,
+            request_id,
+            pass: None,
+            session_seat: None,
+            operations: Operations::default(),
+            messages: (Instant::now(), 0),
+            is_alive: true,
+        }
+    }
+
+    /// Talks until one of both has had enough.
+    pub(super) async fn hold(mut self) {
+        let why = match self.talk().await {
+            ControlFlow::Break(why) => why,
+            ControlFlow::Continue(never) => match never {},
+        };
+        tracing::debug!(?why, "a socket closes");
+        if let Some(close) = why {
+            let farewell = async {
+                let closed = self.socket.send(Message::Close(Some(close.frame()))).await;
+                while closed.is_ok() && matches!(self.socket.recv().await, Some(Ok(_))) {}
+            };
+            let _ = timeout(GOODBYE, farewell).await;
+        }
+    }
+
+    async fn talk(&mut self) -> ControlFlow<Option<Close>, Infallible> {
+        let limits = self.endpoint.streams.limits.clone();
+        let closing = self.endpoint.streams.closing.clone();
+        let init_is_due = Instant::now() + limits.init_timeout;
+        let mut heartbeat = every(limits.heartbeat);
+        let mut look = every(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                () = closing.cancelled() => return ControlFlow::Break(Some(Close::GoingAway)),
+                message = self.socket.recv() => {
+                    let message = match message {
+                        Some(Ok(message)) => message,
+                        Some(Err(error)) => return ControlFlow::Break(Close::for_error(error)),
+                        None => return ControlFlow::Break(None),
+                    };
+                    self.hear(message).await?;
+                }
+                (id, outcome) = self.operations.next() => self.tell(&id, outcome).await?,
+                _ = look.tick(), if self.pass.is_some() => self.check_pass()?,
+                () = sleep_until(init_is_due), if self.pass.is_none() => {
+                    return ControlFlow::Break(Some(Close::InitTimeout));
+                }
+                _ = heartbeat.tick() => {
+                    if !std::mem::take(&mut self.is_alive) {
+                        return ControlFlow::Break(None);
+                    }
+                    self.send(Message::Ping(axum::body::Bytes::new())).await?;
+                }
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: Message) -> Turn {
+        self.is_alive = true;
+        self.count_message()?;
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Ping(_) | Message::Pong(_) => return ControlFlow::Continue(()),
+            Message::Close(_) => return ControlFlow::Break(None),
+            Message::Binary(_) => return end(Close::Invalid("A message must be text.")),
+        };
+        let Ok(said) = serde_json::from_str::<Said>(&text) else {
+            return end(Close::Invalid("This is no message of graphql-transport-ws."));
+        };
+        match said {
+            Said::ConnectionInit { payload } => self.initialise(&payload.unwrap_or_default()).await,
+            Said::Ping {} => self.send(Say::Pong.message()).await,
+            Said::Pong {} => ControlFlow::Continue(()),
+            Said::Subscribe { id, payload } => self.begin(id, payload).await,
+            Said::Complete { id } => {
+                self.operations.end(&id);
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn count_message(&mut self) -> Turn {
+        let (since, count) = &mut self.messages;
+        if since.elapsed() >= Duration::from_secs(1) {
+            (*since, *count) = (Instant::now(), 0);
+        }
+        *count += 1;
+        if *count > self.endpoint.streams.limits.max_messages_per_second {
+            return end(Close::TooFast);
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn initialise(&mut self, payload: &Map<String, Value>) -> Turn {
+        if self.pass.is_some() {
+            return end(Close::SecondInit);
+        }
+        let pass = match self.identify(payload) {
+            Ok(pass) => pass,
+            Err(rejection) => return end(Close::Refused(rejection)),
+        };
+        self.session_seat = match self.endpoint.streams.admit_session(&pass.caller) {
+            Ok(seat) => seat,
+            Err(_) => {
+                return end(Close::TryAgainLater("There are http.streams.max_open_per_session already."));
+            }
+        };
+        self.pass = Some(pass);
+        self.send(Say::ConnectionAck.message()).await
+    }
+
+    /// Who is there, by the token in the payload, else by that of the request for the socket.
+    fn identify(&self, payload: &Map<String, Value>) -> Result<Pass, Rejection> {
+        let gate = &self.endpoint.gate;
+        match payload.get("authorization").or_else(|| payload.get("Authorization")) {
+            Some(Value::String(token)) => Pass::of(token, gate),
+            Some(Value::Null) | None => match authorization(&self.headers) {
+                Ok(token) => Pass::of(token, gate),
+                Err(Rejection::Missing) => Ok(Pass::anonymous(Rejection::Missing)),
+                Err(rejection) => Err(rejection),
+            },
+            Some(_) => Err(Rejection::Malformed),
+        }
+    }
+
+    fn check_pass(&self) -> Turn {
+        match self.pass.as_ref().map(|pass| pass.check(&self.endpoint.gate)) {
+            Some(Err(rejection)) => end(Close::Void(rejection)),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    async fn begin(&mut self, id: String, operation: Operation) -> Turn {
+        let Some(pass) = &self.pass else { return end(Close::NotInitialised) };
+        if id.is_empty() || id.len() > MAX_ID_BYTES {
+            return end(Close::Invalid("The id of an operation must have 1 to 64 bytes."));
+        }
+        if self.operations.is_running(&id) {
+            return end(Close::Duplicate(id));
+        }
+        self.check_pass()?;
+        let most = self.endpoint.streams.limits.max_operations;
+        if self.operations.len() >= most {
+            return self
+                .tell(&id, Outcome::Failure(Failure::limit("http.streams.max_operations", most)))
+                .await;
+        }
+        let asker = Asker::of_socket(pass.caller.clone(), self.client.clone());
+        match self.endpoint.start(operation, &asker) {
+            Ok(Started::Events(events)) => self.operations.start(id, events.map(Outcome::Answer)),
+            Ok(Started::Once(operation)) => {
+                let endpoint = Arc::clone(&self.endpoint);
+                let outcome = async move {
+                    let answer = endpoint.execute_one(operation).await;
+                    answer.map_or_else(|refusal| Outcome::Failure(refusal.1), Outcome::Answer)
+                };
+                self.operations.start(id, stream::once(outcome));
+            }
+            Err(failure) => return self.tell(&id, Outcome::Failure(failure)).await,
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Tells what an operation has come to; those who may not hear it any longer are told why.
+    async fn tell(&mut self, id: &str, outcome: Outcome) -> Turn {
+        self.check_pass()?;
+        match outcome {
+            Outcome::Answer(mut answer) => {
+                let payload = respond::finish(&mut answer, &self.request_id);
+                let message = if payload.data.is_some() {
+                    Say::Next { id, payload: &payload }.message()
+                } else {
+                    // Nothing was executed, so nothing more comes.
+                    self.operations.end(id);
+                    Say::Error { id, payload: payload.errors }.message()
+                };
+                self.send(message).await
+            }
+            Outcome::Failure(failure) => {
+                self.operations.end(id);
+                let error = respond::error(failure, &self.request_id);
+                self.send(Say::Error { id, payload: &[error] }.message()).await
+            }
+            Outcome::Done => {
+                self.operations.end(id);
+                self.send(Say::Complete { id }.message()).await
+            }
+        }
+    }
+
+    /// Sends a message, for which the client has a while. Nothing else happens meanwhile, so that no more than
+    /// this one waits for a client that does not read.
+    async fn send(&mut self, message: Message) -> Turn {
+        match timeout(self.endpoint.streams.limits.send_timeout, self.socket.send(message)).await {
+            Ok(Ok(())) => ControlFlow::Continue(()),
+            Ok(Err(_)) => ControlFlow::Break(None),
+            Err(_) => end(Close::TryAgainLater("The client is slower than http.streams.send_timeout.")),
+        }
+    }
+}
+
+fn end(why: Close) -> Turn {
+    ControlFlow::Break(Some(why))
+}
+
+/// Ticks for the first time when the time has passed once.
+fn every(time: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + time, time);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}

@@ -1,0 +1,111 @@
+//! The messages of graphql-transport-ws, and the codes with which a socket is closed.
+
+use std::borrow::Cow;
+
+use async_graphql::{Request as Operation, ServerError};
+use axum::extract::ws::{CloseFrame, Message};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{http::respond::Wire, tokens::Rejection};
+
+/// What a client says.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Said {
+    /// Who it is.
+    ConnectionInit {
+        #[serde(default)]
+        payload: Option<Map<String, Value>>,
+    },
+    /// Whether we are there.
+    Ping {},
+    /// That it is.
+    Pong {},
+    /// What it wants.
+    Subscribe { id: String, payload: Operation },
+    /// That it wants no more of that.
+    Complete { id: String },
+}
+
+/// What we say.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Say<'a> {
+    /// Who it says it is, it is.
+    ConnectionAck,
+    /// We are there.
+    Pong,
+    /// An answer to what it wanted.
+    Next { id: &'a str, payload: &'a Wire<'a> },
+    /// It cannot be had.
+    Error { id: &'a str, payload: &'a [ServerError] },
+    /// There is no more.
+    Complete { id: &'a str },
+}
+
+impl Say<'_> {
+    pub(super) fn message(&self) -> Message {
+        Message::Text(serde_json::to_string(self).unwrap_or_default().into())
+    }
+}
+
+/// Why a socket is closed.
+#[derive(Clone, Debug)]
+pub(super) enum Close {
+    /// The server stops.
+    GoingAway,
+    /// What came is not of WebSocket.
+    Broken,
+    /// A message is larger than `http.max_body_bytes`.
+    TooBig,
+    /// Too many messages in a second.
+    TooFast,
+    /// Too many sockets, or a client that does not read.
+    TryAgainLater(&'static str),
+    /// What was said is not of the protocol.
+    Invalid(&'static str),
+    /// The token counts no more.
+    Void(Rejection),
+    /// Something was wanted before it was said who wants it.
+    NotInitialised,
+    /// The token does not count.
+    Refused(Rejection),
+    /// Nobody said who is there.
+    InitTimeout,
+    /// An operation of this id is still running.
+    Duplicate(String),
+    /// It was said twice who is there.
+    SecondInit,
+}
+
+impl Close {
+    /// Why a socket is closed from which no more can be read; nothing where nobody is there.
+    pub(super) fn for_error(error: axum::Error) -> Option<Self> {
+        match error.into_inner().downcast_ref::<tungstenite::Error>() {
+            Some(tungstenite::Error::Capacity(_)) => Some(Self::TooBig),
+            Some(tungstenite::Error::Utf8(_)) => Some(Self::Invalid("A message must be UTF-8.")),
+            Some(tungstenite::Error::Protocol(_)) => Some(Self::Broken),
+            _ => None,
+        }
+    }
+
+    /// The code (RFC 6455 §7.4, and those of graphql-transport-ws from 4400 on) and the reason.
+    pub(super) fn frame(&self) -> CloseFrame {
+        let (code, reason): (u16, Cow<'_, str>) = match self {
+            Self::GoingAway => (1001, "The server stops.".into()),
+            Self::Broken => (1002, "Protocol error".into()),
+            Self::TooBig => (1009, "A message exceeds http.max_body_bytes.".into()),
+            Self::TooFast => (1008, "Messages exceed http.streams.max_messages_per_second.".into()),
+            Self::TryAgainLater(reason) => (1013, (*reason).into()),
+            Self::Invalid(reason) => (4400, (*reason).into()),
+            Self::Void(rejection) => (4401, rejection.as_str().into()),
+            Self::NotInitialised => (4401, "Unauthorized".into()),
+            Self::Refused(rejection) => (4403, rejection.as_str().into()),
+            Self::InitTimeout => (4408, "Connection initialisation timeout".into()),
+            Self::Duplicate(id) => (4409, format!("Subscriber for {id} already exists").into()),
+            Self::SecondInit => (4429, "Too many initialisation requests".into()),
+        };
+        CloseFrame { code, reason: reason.as_ref().into() }
+    }
+}

@@ -1,0 +1,148 @@
+//! What sockets and event streams have in common: how many there are, when they must end, and for how long
+//! their token counts.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio_util::sync::CancellationToken;
+
+use super::Gate;
+use crate::{
+    config::StreamsConfig,
+    graphql::Failure,
+    id::SessionId,
+    limits::network,
+    tokens::{Caller, Rejection},
+};
+
+/// How often it is asked whether a token still counts, besides before each event.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The sockets and event streams that are open.
+pub struct Streams {
+    /// Their limits.
+    pub(super) limits: StreamsConfig,
+    /// Is cancelled when all must end.
+    pub(super) closing: CancellationToken,
+    taken: Mutex<HashMap<Owner, usize>>,
+}
+
+/// Whose streams are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Owner {
+    Everybody,
+    Address(IpAddr),
+    Session(SessionId),
+}
+
+/// A seat that a stream has in somebody's name, for as long as it keeps this.
+pub(super) struct Seat {
+    streams: Arc<Streams>,
+    owner: Owner,
+}
+
+impl Streams {
+    /// None yet.
+    #[must_use]
+    pub fn new(limits: StreamsConfig) -> Arc<Self> {
+        Arc::new(Self { limits, closing: CancellationToken::new(), taken: Mutex::default() })
+    }
+
+    /// Ends all that are open, and those that come.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// The seats of a stream that somebody opens from this address.
+    ///
+    /// # Errors
+    /// `SERVICE_UNAVAILABLE` when there are too many, `OPERATION_LIMIT_EXCEEDED` when too many are from there.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<[Seat; 2], Failure> {
+        let limits = &self.limits;
+        let Some(one_of_all) = self.take(Owner::Everybody, limits.max_open) else {
+            tracing::warn!("a stream was refused, for there are http.streams.max_open already");
+            let mut failure = Failure::unavailable(Duration::from_secs(1));
+            failure.message = "There are http.streams.max_open streams already; try again soon.".into();
+            return Err(failure);
+        };
+        let most = limits.max_open_per_address;
+        let from_there = self.take(Owner::Address(network(address.to_canonical())), most);
+        let limit = || Failure::limit("http.streams.max_open_per_address", most);
+        Ok([one_of_all, from_there.ok_or_else(limit)?])
+    }
+
+    /// The seat of a stream that the caller's session has; none for who has no session.
+    ///
+    /// # Errors
+    /// `OPERATION_LIMIT_EXCEEDED` when the session has too many.
+    pub(super) fn admit_session(self: &Arc<Self>, caller: &Caller) -> Result<Option<Seat>, Failure> {
+        let Some(session) = caller.session() else { return Ok(None) };
+        let most = self.limits.max_open_per_session;
+        let seat = self.take(Owner::Session(session), most);
+        seat.map(Some).ok_or_else(|| Failure::limit("http.streams.max_open_per_session", most))
+    }
+
+    fn take(self: &Arc<Self>, owner: Owner, most: usize) -> Option<Seat> {
+        let mut taken = self.taken();
+        let count = taken.get(&owner).copied().unwrap_or_default();
+        if count >= most {
+            return None;
+        }
+        taken.insert(owner, count + 1);
+        drop(taken);
+        Some(Seat { streams: Arc::clone(self), owner })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<Owner, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.streams.taken();
+        if let Some(count) = taken.get_mut(&self.owner) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.owner);
+            }
+        }
+    }
+}
+
+/// Who has opened a stream, and the token that must count for as long as it is open.
+pub(super) struct Pass {
+    pub(super) caller: Caller,
+    authorization: Option<SecretString>,
+}
+
+impl Pass {
+    /// The pass of somebody who need not have a token.
+    pub(super) const fn anonymous(rejection: Rejection) -> Self {
+        Self { caller: Caller::Anonymous(rejection), authorization: None }
+    }
+
+    /// The pass of the bearer of a token, which comes as in an Authorization header.
+    ///
+    /// # Errors
+    /// Why it does not count.
+    pub(super) fn of(authorization: &str, gate: &Gate) -> Result<Self, Rejection> {
+        Ok(Self { caller: gate.admit(authorization)?, authorization: Some(authorization.into()) })
+    }
+
+    /// Says that the token still counts, where there is one.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(super) fn check(&self, gate: &Gate) -> Result<(), Rejection> {
+        match &self.authorization {
+            Some(authorization) => gate.admit(authorization.expose_secret()).map(drop),
+            None => Ok(()),
+        }
+    }
+}

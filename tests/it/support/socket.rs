@@ -1,0 +1,148 @@
+use std::{net::SocketAddr, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Error, Message, client::IntoClientRequest, handshake::client::Request},
+};
+
+use super::{Answer, Client};
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A socket that speaks graphql-transport-ws.
+pub(crate) struct Socket(WebSocketStream<TcpStream>);
+
+/// What was heard.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Message(Value),
+    /// The code and the reason with which the server closed the socket.
+    Closed(u16, String),
+    /// It is gone without a word.
+    Lost,
+}
+
+impl Socket {
+    /// Opens one at a server, with these headers besides those that it takes.
+    pub(crate) async fn try_open(to: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Self, Answer> {
+        let mut request: Request = format!("ws://{to}/graphql").into_client_request().expect("a URL");
+        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().expect("text"));
+        for (name, value) in headers {
+            match *value {
+                "" => request.headers_mut().remove(*name),
+                value => request.headers_mut().insert(*name, value.parse().expect("a header")),
+            };
+        }
+        let stream = TcpStream::connect(to).await.expect("the server listens");
+        match client_async(request, stream).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(response)) => {
+                let (parts, body) = response.into_parts();
+                let body = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
+                Err(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+            }
+            Err(error) => panic!("no socket: {error}"),
+        }
+    }
+
+    /// Opens one and says whose it is.
+    pub(crate) async fn open(client: &Client) -> Self {
+        let mut socket = Self::try_open(client.address(), &[]).await.expect("a socket");
+        let payload =
+            client.token.as_ref().map(|token| json!({ "authorization": format!("Bearer {token}") }));
+        socket.init(payload).await;
+        assert_eq!(socket.message().await, json!({ "type": "connection_ack" }));
+        socket
+    }
+
+    pub(crate) async fn init(&mut self, payload: Option<Value>) {
+        self.say(&match payload {
+            Some(payload) => json!({ "type": "connection_init", "payload": payload }),
+            None => json!({ "type": "connection_init" }),
+        })
+        .await;
+    }
+
+    pub(crate) async fn say(&mut self, message: &Value) {
+        self.send(Message::text(message.to_string())).await;
+    }
+
+    /// Sends a frame of any kind; the server may have gone.
+    pub(crate) async fn send(&mut self, message: Message) {
+        self.0.send(message).await.ok();
+    }
+
+    /// Begins an operation.
+    pub(crate) async fn subscribe(&mut self, id: &str, query: &str) {
+        self.say(&json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
+    }
+
+    /// Begins an operation, and waits until another one behind it was answered.
+    pub(crate) async fn subscribed(&mut self, id: &str, query: &str) {
+        self.subscribe(id, query).await;
+        // What is asked later is answered when the events are followed already, but for a moment.
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+
+    /// What comes next.
+    pub(crate) async fn hear(&mut self) -> Heard {
+        loop {
+            let message = timeout(PATIENCE, self.0.next()).await.expect("the server says something");
+            return match message {
+                Some(Ok(Message::Text(text))) => {
+                    Heard::Message(serde_json::from_str(&text).expect("a JSON object"))
+                }
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    Heard::Closed(frame.code.into(), frame.reason.to_string())
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                None | Some(Err(_) | Ok(Message::Close(None))) => Heard::Lost,
+                Some(Ok(other)) => panic!("the server says {other:?}"),
+            };
+        }
+    }
+
+    /// The next message.
+    #[track_caller]
+    pub(crate) fn message(&mut self) -> impl Future<Output = Value> {
+        let caller = std::panic::Location::caller();
+        async move {
+            match self.hear().await {
+                Heard::Message(message) => message,
+                other => panic!("{caller}: a message was expected: {other:?}"),
+            }
+        }
+    }
+
+    /// The next answer to an operation.
+    pub(crate) async fn next(&mut self, id: &str) -> Value {
+        let message = self.message().await;
+        assert_eq!((&message["type"], &message["id"]), (&json!("next"), &json!(id)), "{message}");
+        message["payload"].clone()
+    }
+
+    /// The errors that end an operation.
+    pub(crate) async fn error(&mut self, id: &str) -> Value {
+        let message = self.message().await;
+        assert_eq!((&message["type"], &message["id"]), (&json!("error"), &json!(id)), "{message}");
+        message["payload"].clone()
+    }
+
+    /// The code and the reason with which the server closes the socket, which must be the next that is heard.
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
+        match self.hear().await {
+            Heard::Closed(code, reason) => (code, reason),
+            other => panic!("the socket should be closed: {other:?}"),
+        }
+    }
+
+    /// Says that the socket says nothing for a while.
+    pub(crate) async fn assert_silent(&mut self) {
+        let heard = timeout(Duration::from_millis(300), self.hear()).await;
+        assert!(heard.is_err(), "{heard:?}");
+    }
+}
