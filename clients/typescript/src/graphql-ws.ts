@@ -21,6 +21,7 @@ export function createSocket(
   let refused: string | null = null;
   let endedAt = 0;
   let waits = true;
+  let isReplacing = false;
   const client = createClient({
     url: () => socketUrl(portcullis.url),
     retryWait: (retries) => pause(waits ? backoff(retries) : 0),
@@ -37,6 +38,7 @@ export function createSocket(
         options.on?.connected?.(...event);
       },
       closed(event) {
+        if (isReplacing) return;
         options.on?.closed?.(event);
         const { code, reason } = event as { code?: number; reason?: string };
         if (!isRefusal(reason)) return;
@@ -45,7 +47,9 @@ export function createSocket(
         waits = Date.now() - endedAt < TOO_SOON_MS;
         endedAt = Date.now();
         // To graphql-ws this code is the end of all subscriptions; a terminated socket is one to open again.
+        isReplacing = true;
         client.terminate();
+        isReplacing = false;
       },
     },
   });
