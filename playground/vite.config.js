@@ -38,10 +38,13 @@ export default defineConfig({
       { find: "react-style-singleton", replacement: path("src/style-singleton.ts") },
       // The browser client from its sources, so that it need not be built first.
       { find: /^@portcullis\/client$/, replacement: path("../clients/typescript/src/index.ts") },
+      { find: /^@portcullis\/client\/(.+)$/, replacement: path("../clients/typescript/src/$1.ts") },
     ],
+    // What the browser client imports is this page's, too.
+    dedupe: ["graphql-ws"],
   },
   css: { postcss: { plugins: [dropWebFonts] } },
-  server: { proxy: { "/graphql": "http://127.0.0.1:4000" }, fs: { allow: [".."] } },
+  server: { proxy: { "/graphql": { target: "http://127.0.0.1:4000", ws: true } }, fs: { allow: [".."] } },
   build: {
     outDir: "../src/http/playground",
     emptyOutDir: true,

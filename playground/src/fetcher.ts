@@ -1,14 +1,16 @@
 import { isRefused } from "@portcullis/client";
 import type { Fetcher, FetcherParams } from "@graphiql/toolkit";
-import { getOperationAST, Kind, type OperationDefinitionNode, OperationTypeNode, parse } from "graphql";
+import {
+  type ExecutionResult,
+  getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  parse,
+} from "graphql";
 
 import { adopt, session } from "./session";
-
-type Payload = { accessToken?: unknown; refreshToken?: unknown; errors?: unknown };
-type Answer = {
-  data?: Record<string, Payload | null> | null;
-  errors?: { message: string; extensions?: { reason?: string } }[];
-};
+import { follow } from "./socket";
 
 /**
  * Sends an operation to /graphql, with the access token of the page's session unless the headers editor has an
@@ -17,6 +19,9 @@ type Answer = {
 export const fetcher = (async (params: FetcherParams, options?: { headers?: HeadersInit }) => {
   const operation = operationOf(params);
   const headers = new Headers(options?.headers);
+  if (operation?.operation === OperationTypeNode.SUBSCRIPTION) {
+    return follow(params, headers.get("Authorization"));
+  }
   if (headers.has("Authorization")) return send(params, headers);
 
   const client = session();
@@ -27,11 +32,11 @@ export const fetcher = (async (params: FetcherParams, options?: { headers?: Head
     token = await client.renew(token);
     if (token) answer = await send(params, headers, token);
   }
-  if (isMutation) await follow(operation, answer, token);
+  if (isMutation) await keepUp(operation, answer, token);
   return answer;
 }) satisfies Fetcher;
 
-async function send(params: FetcherParams, given: Headers, token?: string | null): Promise<Answer> {
+async function send(params: FetcherParams, given: Headers, token?: string | null): Promise<ExecutionResult> {
   const headers = new Headers(given);
   headers.set("Content-Type", "application/json");
   if (!headers.has("Accept")) {
@@ -51,11 +56,10 @@ async function send(params: FetcherParams, given: Headers, token?: string | null
 }
 
 /** Begins and ends the page's session as the answer to a mutation says. */
-async function follow(operation: OperationDefinitionNode, { data }: Answer, token?: string | null) {
+async function keepUp(operation: OperationDefinitionNode, { data }: ExecutionResult, token: string | null) {
   for (const payload of Object.values(data ?? {})) {
-    if (typeof payload?.accessToken === "string") {
-      await adopt({ accessToken: payload.accessToken, refreshToken: payload.refreshToken });
-    }
+    const { accessToken, refreshToken } = (payload ?? {}) as Record<string, unknown>;
+    if (typeof accessToken === "string") await adopt(accessToken, refreshToken);
   }
   const ending = operation.selectionSet.selections.some(
     (field) => field.kind === Kind.FIELD && ["logout", "deleteAccount"].includes(field.name.value),

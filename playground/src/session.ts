@@ -61,7 +61,7 @@ async function leave(client: Portcullis) {
 }
 
 /** Takes over the session of an answer to an operation in the editor. */
-export async function adopt({ accessToken, refreshToken }: { accessToken: string; refreshToken?: unknown }) {
+export async function adopt(accessToken: string, refreshToken: unknown) {
   const claims = claimsOf(accessToken);
   if (!claims) return;
   const { sub, sid, username, roles, iat, exp } = claims;

@@ -3,6 +3,7 @@
 import { chromium } from "playwright-core";
 
 import { openBrowser } from "../../clients/harness/browser.mjs";
+import { until } from "../../clients/harness/server.mjs";
 
 export const password = "rope winch granite";
 
@@ -38,9 +39,14 @@ export async function openPages(url) {
 
 /** Runs a document in the editor and gives the answer once it holds `expected`. */
 export async function run(page, document, expected) {
+  await start(page, document);
+  return shows(page, expected);
+}
+
+/** Runs a document in the editor. */
+export async function start(page, document) {
   await write(page, ".graphiql-query-editor", document);
   await page.keyboard.press("Control+Enter");
-  return shows(page, expected);
 }
 
 /** Writes into an editor, and leaves the cursor there. */
@@ -58,14 +64,16 @@ export async function write(page, editor, text) {
   await page.waitForTimeout(800);
 }
 
+/** The answer that the page shows. */
+export const answer = (page) =>
+  page.evaluate(() => document.querySelector(".result-window .CodeMirror")?.CodeMirror.getValue() ?? "");
+
 /** Waits until the answer holds a text; gives the answer. */
-export async function shows(page, expected) {
-  const answer = (expected) => {
-    const text = document.querySelector(".result-window .CodeMirror")?.CodeMirror.getValue();
-    return text?.includes(expected) && text;
-  };
-  return (await page.waitForFunction(answer, expected)).jsonValue();
-}
+export const shows = (page, expected) =>
+  until(async () => {
+    const text = await answer(page);
+    return text.includes(expected) && text;
+  });
 
 /** Fills in the dialog that makes an account, and sends it. */
 export async function register(page, username) {

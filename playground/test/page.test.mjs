@@ -2,10 +2,25 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 
 import { readableByScript } from "../../clients/harness/browser.mjs";
-import { startServer } from "../../clients/harness/server.mjs";
-import { account, fill, openPages, password, register, run, shows, signOut, write } from "./page.mjs";
+import { startServer, until } from "../../clients/harness/server.mjs";
+import {
+  account,
+  answer,
+  fill,
+  openPages,
+  password,
+  register,
+  run,
+  shows,
+  signOut,
+  start,
+  write,
+} from "./page.mjs";
 
 const ME = "{ me { username } }";
+const EVENTS = "subscription { accountEvents { action } }";
+const LOGIN = "mutation ($input: LoginInput!) { login(input: $input) { accessToken } }";
+const HEADERS = ".graphiql-editor-tool .graphiql-editor:not(.hidden)";
 let server;
 let pages;
 let page;
@@ -80,8 +95,8 @@ test("all tabs are signed in and out together", async () => {
 test("a token that was voided is replaced, and the operation sent once more", async () => {
   await register(page, "dorothy");
   await server.run("users", "set-roles", "dorothy", "--role", "admin");
-  const answer = await run(page, "{ users { totalCount } session { current } }", "totalCount");
-  assert.doesNotMatch(answer, /TOKEN_REVOKED|FORBIDDEN/);
+  const text = await run(page, "{ users { totalCount } session { current } }", "totalCount");
+  assert.doesNotMatch(text, /TOKEN_REVOKED|FORBIDDEN/);
 });
 
 test("who is signed out elsewhere is told so", async () => {
@@ -110,9 +125,49 @@ test("an Authorization in the headers editor goes first, and the page's session 
   const { accessToken } = await server.register("katherine", password);
   await register(page, "edith");
   await page.getByRole("button", { name: "Headers" }).click();
-  await write(page, ".graphiql-editor-tool .graphiql-editor:not(.hidden)", JSON.stringify({ Authorization: `Bearer ${accessToken}` }));
+  await write(page, HEADERS, JSON.stringify({ Authorization: `Bearer ${accessToken}` }));
   await run(page, ME, '"username": "katherine"');
   await account(page, "edith").waitFor();
+});
+
+/** Signs in elsewhere until the answer tells of it. */
+async function hearsOf(page, username) {
+  await until(async () => {
+    await server.ask(LOGIN, { input: { username, password } });
+    return (await answer(page)).includes("LOGIN_SUCCEEDED");
+  });
+}
+
+test("a subscription shows what happens, as it happens, until it is stopped", async () => {
+  await register(page, "barbara");
+  await start(page, EVENTS);
+  await hearsOf(page, "barbara");
+  await page.getByRole("button", { name: "Stop query" }).click();
+  await run(page, ME, '"username": "barbara"');
+});
+
+test("a subscription goes on with the next token, and ends with the session", async () => {
+  await register(page, "frances");
+  await start(page, EVENTS);
+  await hearsOf(page, "frances");
+  await server.run("users", "set-roles", "frances", "--role", "admin");
+  await page.getByText("admin", { exact: true }).waitFor();
+  await server.run("sessions", "revoke", "--user", "frances");
+  await shows(page, "TOKEN_MISSING");
+  await page.getByText("You are signed out.").waitFor();
+});
+
+test("an Authorization in the headers editor is that of a subscription, too", async () => {
+  const { accessToken } = await server.register("margaret", password);
+  const bear = (token) => write(page, HEADERS, JSON.stringify({ Authorization: `Bearer ${token}` }));
+  await page.getByRole("button", { name: "Headers" }).click();
+  await bear(accessToken);
+  await start(page, EVENTS);
+  await hearsOf(page, "margaret");
+  await page.getByRole("button", { name: "Stop query" }).click();
+  await bear("nonsense");
+  await start(page, EVENTS);
+  await shows(page, "The server closed the subscription: TOKEN_MALFORMED (4403).");
 });
 
 test("the explorer says which fields are guarded, and by what", async () => {
