@@ -1,4 +1,10 @@
-import { type Client, type ClientOptions, createClient } from "graphql-ws";
+import {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type FormattedExecutionResult,
+  type SubscribePayload,
+} from "graphql-ws";
 
 import { isRefusal } from "./answer.js";
 import { bearer } from "./endpoint.js";
@@ -11,7 +17,8 @@ const TOO_SOON_MS = 1000;
 
 /**
  * A client of `graphql-ws` whose sockets bear the access token. When it expires or is void, the subscriptions go
- * on with the next one; when there is none, as somebody who is not signed in.
+ * on with the next one; when there is none, as somebody who is not signed in. None misses an event that takes the
+ * variable `$after` and asks for the event's `id`: sent again, it goes on from the last one.
  */
 export function createSocket(
   portcullis: Portcullis,
@@ -53,7 +60,45 @@ export function createSocket(
       },
     },
   });
-  return client;
+  return {
+    ...client,
+    subscribe(payload, sink) {
+      const { kept, note } = resumable(payload);
+      const next: typeof sink.next = (result) => {
+        note(result);
+        sink.next(result);
+      };
+      // A sink may be of a class.
+      return client.subscribe(kept, {
+        next,
+        error: (error) => sink.error(error),
+        complete: () => sink.complete(),
+      });
+    },
+    iterate(payload) {
+      const { kept, note } = resumable(payload);
+      const results = client.iterate<any, any>(kept);
+      const next = results.next.bind(results);
+      results.next = async () => {
+        const result = await next();
+        if (!result.done) note(result.value);
+        return result;
+      };
+      return results;
+    },
+  };
+}
+
+/** The payload, which is read whenever it is sent, and how to note a result in it. */
+function resumable(payload: SubscribePayload) {
+  const variables: Record<string, unknown> = { ...payload.variables };
+  const note = ({ data }: FormattedExecutionResult<unknown, unknown>) => {
+    const [event] = Object.values(data ?? {}) as ({ id?: unknown } | null)[];
+    if (typeof event?.id === "string") variables.after = event.id;
+  };
+  return /\$after\b/.test(payload.query)
+    ? { kept: { ...payload, variables }, note }
+    : { kept: payload, note: () => {} };
 }
 
 function socketUrl(url: string): string {

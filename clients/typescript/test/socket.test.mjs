@@ -34,24 +34,15 @@ async function start(settings) {
   });
 }
 
-/** Follows the account's events, without a gap where a socket ends and the next one begins. */
+/** Follows the account's events. */
 function follow() {
   const heard = { actions: [], errors: [], completed: false };
-  let last = null;
-  const variables = {
-    // Asked for whenever the subscription is sent.
-    get after() {
-      return last;
-    },
-  };
   socket.subscribe(
-    { query: EVENTS, variables },
+    { query: EVENTS },
     {
       next({ data, errors }) {
         if (errors) heard.errors.push(errors[0].extensions.reason);
-        if (!data?.accountEvents) return;
-        last = data.accountEvents.id;
-        heard.actions.push(data.accountEvents.action);
+        if (data?.accountEvents) heard.actions.push(data.accountEvents.action);
       },
       error: (error) => heard.errors.push(error),
       complete: () => {
@@ -92,6 +83,22 @@ test("no event is lost where the token of the socket expires", async () => {
   assert.equal(heard.actions.length, logins);
   assert.deepEqual(story.slice(0, 3), ["connected", "4401 TOKEN_EXPIRED", "connected"]);
   assert.deepEqual(heard.errors, []);
+});
+
+test("nor where a server is away, also by an iterator", async () => {
+  await start();
+  const events = socket.iterate({ query: EVENTS });
+  const first = events.next();
+  await until(() => story.length);
+  await login();
+  assert.equal((await first).value.data.accountEvents.action, "LOGIN_SUCCEEDED");
+  await server.stop();
+  await server.run("users", "set-roles", "ada", "--none");
+  await server.run("users", "set-roles", "ada", "--role", "user");
+  await server.start();
+  for (const { value } of [await events.next(), await events.next()]) {
+    assert.equal(value.data.accountEvents.action, "ROLES_CHANGED");
+  }
 });
 
 test("other roles bring another token, and the subscription goes on", async () => {
