@@ -15,7 +15,7 @@
 //! | 9 | [`sign_in`], [`admin`] | every way in; every privileged operation |
 //! | 8 | [`sessions`] | one sign-in on one device |
 //! | 7 | [`accounts`] | who exists |
-//! | 6 | [`audit`], [`http`] | what happened; bearer, GraphQL over HTTP, health, the page |
+//! | 6 | [`audit`], [`http`] | what happened, and who follows it; bearer, GraphQL over HTTP and WebSocket, health, the page |
 //! | 5 | [`graphql`] | guards, ids, lists, errors |
 //! | 4 | [`changes`] | what replicas tell each other, and the tokens that are void |
 //! | 3 | [`tokens`], [`passwords`], [`limits`] | what a token says; what a password is; the throttle |
@@ -28,8 +28,8 @@
 //!
 //! # In your own schema
 //!
-//! Merge [`schema::IdentityQuery`] and [`schema::IdentityMutation`] with your roots, guard your fields with
-//! [`graphql::guarded`], and hand the schema to [`router::router`].
+//! Merge [`schema::IdentityQuery`], [`schema::IdentityMutation`] and [`schema::IdentitySubscription`] with your
+//! roots, guard your fields with [`graphql::guarded`], and hand the schema to [`router::router`].
 
 #![forbid(unsafe_code)]
 

@@ -12,13 +12,15 @@ use syn::{
     spanned::Spanned,
 };
 
-/// Guards the fields of an `#[Object]` that bear `#[authenticated]` or `#[requires_scopes(…)]`.
+/// Guards the fields of an `#[Object]` or a `#[Subscription]` that bear `#[authenticated]` or
+/// `#[requires_scopes(…)]`.
 ///
-/// Stands above `#[Object]`. Inside, `#[authenticated]` opens a field to callers with a valid access
+/// Stands above it. Inside, `#[authenticated]` opens a field to callers with a valid access
 /// token, and `#[requires_scopes("a", "b")]` to those whose token holds all these scopes; repeated,
 /// one of the lists is enough. The field bears the directive of the same name in the exported schema, and
-/// its description ends in what it requires, for introspection knows no directives of fields. Where it returns `Result<Option<T>>` a refusal makes it null and leaves the fields beside it
-/// alone, as the GraphQL specification §6.4.4 has it. Such a field takes `ctx: &Context<'_>` first.
+/// its description ends in what it requires, for introspection knows no directives of fields. Where it
+/// returns `Result<Option<T>>` a refusal makes it null and leaves the fields beside it alone, as the
+/// GraphQL specification §6.4.4 has it. Such a field takes `ctx: &Context<'_>` first.
 /// `#[nullable]` gives a field that is open to everybody the same treatment of its errors.
 #[proc_macro_attribute]
 pub fn guarded(arguments: TokenStream, item: TokenStream) -> TokenStream {

@@ -101,8 +101,9 @@ impl App {
         self.provide(builder()).finish()
     }
 
-    /// Gives a schema that has [`IdentityQuery`](crate::schema::IdentityQuery) or
-    /// [`IdentityMutation`](crate::schema::IdentityMutation) among its parts what their resolvers need.
+    /// Gives a schema that has [`IdentityQuery`](crate::schema::IdentityQuery),
+    /// [`IdentityMutation`](crate::schema::IdentityMutation) or
+    /// [`IdentitySubscription`](crate::schema::IdentitySubscription) among its parts what their resolvers need.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.

@@ -17,7 +17,10 @@ use super::{
     Audit, Event, Filter,
     store::{self, Place, Placed},
 };
-use crate::id::{EventId, UserId};
+use crate::{
+    database::Snapshot,
+    id::{EventId, UserId},
+};
 
 /// How many events wait for a follower before it must read them from the log.
 const CHANNEL: usize = 64;
@@ -60,19 +63,24 @@ impl Audit {
         let mut mark = self.live.mark.lock().await;
         // Before the end is asked for: what comes behind it is handed out.
         let receiver = self.live.subscribe(filter.user);
-        let end = self.settled_end().await?;
+        let snapshot = self.database.snapshot().await?;
+        let end = match &snapshot {
+            Some(snapshot) => Place::behind(snapshot.first_open - 1),
+            None => Place::behind(store::newest_position(self.database.reader()).await?),
+        };
         mark.get_or_insert(end);
         drop(mark);
-        let start = match after {
-            Some(id) => self.place(&filter, id).await?,
-            None => end,
+        let (start, seen) = match (after, snapshot) {
+            (Some(id), _) => (self.place(&filter, id).await?, Seen::Event(id)),
+            (None, Some(snapshot)) => (end, Seen::Snapshot(snapshot)),
+            (None, None) => (end, Seen::Nothing),
         };
         let follower = Follower {
             audit: self.clone(),
             filter,
             // An event that was seen before it was settled may have others before it that are still to come.
             last: start.min(end),
-            seen: after,
+            seen,
             receiver,
             read: VecDeque::new(),
             is_behind: after.is_some(),
@@ -107,15 +115,6 @@ impl Audit {
         }
     }
 
-    /// Behind all events that are settled.
-    async fn settled_end(&self) -> Result<Place, DbErr> {
-        let position = match self.database.first_open_position().await? {
-            i64::MAX => store::newest_position(self.database.reader()).await?,
-            first_open => first_open - 1,
-        };
-        Ok(Place::behind(position))
-    }
-
     async fn place(&self, filter: &Filter, id: EventId) -> Result<Place, FollowError> {
         let found = store::find_placed(self.database.reader(), id).await?;
         let found = found.filter(|found| filter.user.is_none_or(|user| found.user == Some(user)));
@@ -123,7 +122,7 @@ impl Audit {
     }
 
     async fn following(&self, topic: Topic, behind: Place) -> Result<Vec<Placed>, DbErr> {
-        let first_open = self.database.first_open_position().await?;
+        let first_open = self.database.snapshot().await?.map_or(i64::MAX, |snapshot| snapshot.first_open);
         store::following(self.database.reader(), topic, behind, first_open, PAGE).await
     }
 }
@@ -162,13 +161,32 @@ struct Follower {
     filter: Filter,
     /// Of the last event that was looked at; none before it is looked at again.
     last: Place,
-    /// The event to follow from.
-    seen: Option<EventId>,
+    seen: Seen,
     receiver: Receiver<Placed>,
     /// What was read from the log and not looked at yet.
     read: VecDeque<Placed>,
     /// Whether there may be more in the log that the channel does not hold.
     is_behind: bool,
+}
+
+/// What a follower knows of the events that were not settled when it came.
+enum Seen {
+    /// There were none.
+    Nothing,
+    /// Those that were there, for it follows from then on.
+    Snapshot(Snapshot),
+    /// This one, from which it follows.
+    Event(EventId),
+}
+
+impl Seen {
+    fn has(&self, event: &Event, place: Place) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Snapshot(snapshot) => snapshot.shows(place.position),
+            Self::Event(id) => event.id == *id,
+        }
+    }
 }
 
 impl Follower {
@@ -195,8 +213,10 @@ impl Follower {
                 continue;
             }
             self.last = placed.place;
-            let event = placed.event.filter(|event| self.filter.admits(event));
-            if let Some(event) = event.filter(|event| Some(event.id) != self.seen) {
+            if let Some(event) = placed.event
+                && self.filter.admits(&event)
+                && !self.seen.has(&event, placed.place)
+            {
                 return Ok(event);
             }
         }

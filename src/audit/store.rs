@@ -46,7 +46,7 @@ impl Filter {
 /// Where an event stands in the order in which events are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    position: i64,
+    pub(super) position: i64,
     id: Uuid,
 }
 

@@ -40,11 +40,16 @@ where a field failed. Only what is no HTTP request, or has too large a header, i
 
 /// Everything that goes wrong outside of a payload: what, its code, and the status of the answer as
 /// `application/json` and as `application/graphql-response+json`. A test provokes each.
-const REFUSALS: [(&str, Code, u16, u16); 26] = [
+const REFUSALS: [(&str, Code, u16, u16); 31] = [
     ("The path does not exist.", Code::BadUserInput, 404, 404),
     ("The path does not know the method.", Code::BadUserInput, 405, 405),
     ("A mutation came by GET.", Code::BadUserInput, 405, 405),
-    ("`Accept` names neither media type.", Code::BadUserInput, 406, 406),
+    ("`Accept` names no media type that there is.", Code::BadUserInput, 406, 406),
+    ("A subscription came neither over a WebSocket nor for an event stream.", Code::BadUserInput, 406, 406),
+    ("A WebSocket was asked for wrongly, or without its protocol.", Code::BadUserInput, 400, 400),
+    ("A page of an origin that is not listed opened a WebSocket.", Code::Forbidden, 403, 403),
+    ("There are too many streams from an address, or of a session.", Code::LimitExceeded, 429, 429),
+    ("There are `http.streams.max_open` already.", Code::ServiceUnavailable, 503, 503),
     ("The form of another site could have sent the request.", Code::BadUserInput, 415, 415),
     ("A page of an origin that is not listed used the cookie.", Code::Forbidden, 403, 403),
     ("The body did not arrive in time.", Code::BadUserInput, 408, 408),

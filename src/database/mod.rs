@@ -20,6 +20,7 @@ pub use self::{
     fault::{broken_constraint, is_unavailable},
     listen::Listener,
     migrate::Migrations,
+    order::Snapshot,
     server::Server,
 };
 

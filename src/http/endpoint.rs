@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{
     Executor, Request as Operation, Response as Answer, ServerError, parser::types::OperationType,
@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header::ALLOW, request::Parts},
     response::Response,
 };
-use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream::BoxStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -192,9 +192,21 @@ impl<E: Executor> Endpoint<E> {
         let (mut operation, kind) = self.check(operation, &asker.caller, &mut Tally::default())?;
         asker.introduce(&mut operation);
         Ok(match kind {
-            OperationType::Subscription => Started::Events(self.executor.execute_stream(operation, None)),
+            OperationType::Subscription => Started::Events(self.events(operation)),
             OperationType::Query | OperationType::Mutation => Started::Once(operation),
         })
+    }
+
+    /// The answers to a subscription, one for each event.
+    pub(super) fn events(&self, operation: Operation) -> BoxStream<'static, Answer> {
+        let answers = AssertUnwindSafe(self.executor.execute_stream(operation, None)).catch_unwind();
+        let answer = |answer: std::thread::Result<Answer>| {
+            answer.unwrap_or_else(|_| {
+                tracing::error!("a subscription panicked");
+                Answer::from_errors(vec![Failure::masked().into()])
+            })
+        };
+        answers.map(answer).boxed()
     }
 
     /// Executes one operation.

@@ -73,7 +73,7 @@ impl EventStream {
                 .and_then(|token| Pass::of(token, &endpoint.gate))
                 .unwrap_or_else(Pass::anonymous),
         };
-        let answers = endpoint.executor.execute_stream(operation, None);
+        let answers = endpoint.events(operation);
         Ok(Self { answers, pass, gate: endpoint.gate.clone(), streams, seats })
     }
 

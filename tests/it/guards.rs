@@ -14,15 +14,18 @@ use async_graphql::{
     },
 };
 use portcullis::config::{Config, RoleConfig};
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, Client, Part, TestApp};
 
 /// The fields that anybody may ask for. Think twice before you add one.
 const OPEN: [&str; 7] = ["login", "logout", "node", "nodes", "refresh", "register", "server"];
 
 /// What the contract says of all others: the scope that they take, or none where a token will do.
-const GUARDED: [(&str, Option<&str>); 14] = [
+const GUARDED: [(&str, Option<&str>); 16] = [
+    ("Subscription.accountEvents", None),
+    ("Subscription.auditEvents", Some("audit:read")),
     ("auditEvents", Some("audit:read")),
     ("changePassword", None),
     ("createUser", Some("users:write")),
@@ -44,8 +47,31 @@ struct RootField {
     name: String,
     description: String,
     guard: Guard,
-    /// An operation that asks for it as `it`, and for a field beside it.
+    /// An operation that asks for it as `it`, and for a field beside it where one may stand.
     operation: String,
+}
+
+impl RootField {
+    fn is_subscription(&self) -> bool {
+        self.operation.starts_with("subscription")
+    }
+
+    /// What somebody gets for it first.
+    async fn ask(&self, client: &Client) -> Answer {
+        if !self.is_subscription() {
+            return client.ask(&self.operation).await;
+        }
+        let mut events = client.follow(&self.operation).await;
+        let body = events.next().await;
+        assert_eq!(events.part().await, Some(Part::Complete), "{body}");
+        Answer { status: 200, headers: HeaderMap::new(), body }
+    }
+
+    /// Says that the field beside it was answered.
+    #[track_caller]
+    fn assert_beside(&self, answer: &Answer) {
+        assert!(self.is_subscription() || answer.at("/beside").is_string(), "{}", answer.body);
+    }
 }
 
 #[derive(Debug, PartialEq)]
@@ -99,13 +125,13 @@ fn each_guarded_field_ends_its_description_in_what_it_requires() {
 async fn an_anonymous_caller_gets_null_from_each_guarded_field_and_an_answer_from_the_one_beside_it() {
     let app = TestApp::start().await;
     for field in root_fields().iter().filter(|field| field.guard != Guard::None) {
-        let answer = app.anonymous().ask(&field.operation).await;
+        let answer = field.ask(&app.anonymous()).await;
         answer.assert_failed("UNAUTHENTICATED");
         assert_eq!(answer.error()["reason"], "TOKEN_MISSING", "{}", field.name);
         assert_eq!(answer.body["errors"][0]["path"], json!(["it"]), "{}", field.name);
         assert_eq!(answer.status, 200);
         assert!(answer.body["data"]["it"].is_null(), "{}", answer.body);
-        assert!(answer.at("/beside").is_string(), "{}", answer.body);
+        field.assert_beside(&answer);
     }
 }
 
@@ -114,12 +140,12 @@ async fn a_caller_without_the_scope_is_told_which_it_takes() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     for field in root_fields() {
-        let Guard::Scopes(scopes) = field.guard else { continue };
-        let answer = ada.ask(&field.operation).await;
+        let Guard::Scopes(scopes) = &field.guard else { continue };
+        let answer = field.ask(&ada).await;
         answer.assert_failed("FORBIDDEN");
-        assert_eq!(answer.error()["requiredScopes"], scopes, "{}", field.name);
+        assert_eq!(answer.error()["requiredScopes"], *scopes, "{}", field.name);
         assert!(answer.body["data"]["it"].is_null(), "{}", answer.body);
-        assert!(answer.at("/beside").is_string(), "{}", answer.body);
+        field.assert_beside(&answer);
     }
 }
 
@@ -137,9 +163,9 @@ async fn a_caller_with_just_the_scope_passes_and_one_with_all_others_does_not() 
         let holder = app.with_roles(&format!("holder{number}"), &[scope]).await;
         let other = app.with_roles(&format!("other{number}"), &[&format!("but-{scope}")]).await;
         for field in root_fields().iter().filter(|field| field.guard == Guard::Scopes(json!([[scope]]))) {
-            let passed = holder.ask(&field.operation).await;
+            let passed = field.ask(&holder).await;
             assert_passes(&passed, &field.name);
-            other.ask(&field.operation).await.assert_failed("FORBIDDEN");
+            field.ask(&other).await.assert_failed("FORBIDDEN");
         }
     }
 }
@@ -149,7 +175,7 @@ async fn a_caller_with_a_token_passes_where_a_token_is_enough() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     for field in root_fields().iter().filter(|field| field.guard == Guard::Authenticated) {
-        let answer = ada.ask(&field.operation).await;
+        let answer = field.ask(&ada).await;
         assert_passes(&answer, &field.name);
     }
 }
@@ -206,14 +232,20 @@ fn root_fields() -> Vec<RootField> {
     let of = |root: &str| {
         let TypeKind::Object(object) = schema.kind(root) else { panic!("{root} is an object") };
         let field = |field: &FieldDefinition| RootField {
-            name: field.name.node.to_string(),
+            name: format!("{}{}", if root == "Subscription" { "Subscription." } else { "" }, field.name.node),
             description: field.description.as_ref().map(|text| text.node.clone()).unwrap_or_default(),
             guard: guard(field.directives.iter().map(|directive| &directive.node)),
-            operation: format!("{} {{ beside: __typename it: {} }}", root.to_lowercase(), schema.ask(field)),
+            operation: match root {
+                // It stands alone, and would wait for an event if the guard let it pass and it had no fault.
+                "Subscription" => {
+                    format!("subscription {{ it: {}(after: \"x\") {{ __typename }} }}", field.name.node)
+                }
+                _ => format!("{} {{ beside: __typename it: {} }}", root.to_lowercase(), schema.ask(field)),
+            },
         };
         object.fields.iter().map(|definition| field(&definition.node)).collect::<Vec<_>>()
     };
-    of("Query").into_iter().chain(of("Mutation")).collect()
+    ["Query", "Mutation", "Subscription"].into_iter().flat_map(of).collect()
 }
 
 fn guard<'a>(directives: impl Iterator<Item = &'a ConstDirective>) -> Guard {

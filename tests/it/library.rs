@@ -1,14 +1,15 @@
 //! The crate as a stranger uses it: resolvers of their own, in the same schema, behind the same guards.
 
-use async_graphql::{Context, EmptySubscription, MergedObject, Object, Result, Schema};
+use async_graphql::{Context, MergedObject, MergedSubscription, Object, Result, Schema, Subscription};
+use futures_util::{Stream, StreamExt, stream};
 use portcullis::{
     graphql::{caller, guarded},
     router::router,
-    schema::{IdentityMutation, IdentityQuery},
+    schema::{IdentityMutation, IdentityQuery, IdentitySubscription},
 };
 use serde_json::json;
 
-use crate::support::{Client, TestApp};
+use crate::support::{Client, Socket, TestApp};
 
 #[derive(Default)]
 struct Notes;
@@ -43,9 +44,29 @@ impl Notes {
 #[derive(Default, MergedObject)]
 struct Query(IdentityQuery, Notes);
 
+#[derive(Default)]
+struct NoteEvents;
+
+#[guarded]
+#[Subscription]
+impl NoteEvents {
+    #[requires_scopes("notes:read")]
+    async fn note_events(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = String>> {
+        let of = caller(ctx).claims().map(|claims| format!("a note of {}", claims.username));
+        Ok(stream::iter(of))
+    }
+
+    async fn panics(&self) -> impl Stream<Item = i32> {
+        stream::iter([1, 0]).map(|number| 1 / number)
+    }
+}
+
+#[derive(Default, MergedSubscription)]
+struct Follow(IdentitySubscription, NoteEvents);
+
 /// A client of a server with these notes.
 async fn notes(app: &TestApp) -> Client {
-    let schema = Schema::build(Query::default(), IdentityMutation::default(), EmptySubscription);
+    let schema = Schema::build(Query::default(), IdentityMutation::default(), Follow::default());
     let schema = app.app.provide(schema).finish();
     app.also_serve(router(&app.app, schema)).await
 }
@@ -120,11 +141,43 @@ async fn a_fault_in_a_stranger_s_resolver_is_masked() {
     assert_eq!(answer.at("/server/registrationOpen"), true);
 }
 
+#[tokio::test]
+async fn a_stranger_s_subscription_is_followed_beside_ours_and_behind_the_same_guards() {
+    let app = TestApp::with(|config| {
+        let scopes = vec!["notes:read".to_owned()];
+        config.roles.insert("reader".to_owned(), portcullis::config::RoleConfig { scopes });
+    })
+    .await;
+    let at_notes = notes(&app).await;
+    let query = "subscription { noteEvents }";
+    let ada = at_notes.clone().bearing(&app.signed_in("ada").await.token.expect("a token"));
+    assert_eq!(ada.follow(query).await.next().await["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    let grace = app.with_roles("grace", &["reader"]).await;
+    let grace = at_notes.bearing(&grace.token.expect("a token"));
+    let mut socket = Socket::open(&grace).await;
+    socket.subscribe("1", query).await;
+    assert_eq!(socket.next("1").await, json!({ "data": { "noteEvents": "a note of grace" } }));
+    assert_eq!(socket.message().await["type"], "complete");
+
+    socket.subscribed("ours", "subscription { accountEvents { action } }").await;
+    app.anonymous().log_in("grace", "wrong").await;
+    assert_eq!(socket.next("ours").await["data"]["accountEvents"]["action"], "LOGIN_FAILED");
+
+    socket.subscribe("2", "subscription { panics }").await;
+    assert_eq!(socket.next("2").await, json!({ "data": { "panics": 1 } }));
+    let errors = socket.error("2").await;
+    assert_eq!(errors[0]["extensions"]["code"], "INTERNAL_SERVER_ERROR");
+    socket.subscribe("3", "{ __typename }").await;
+    socket.next("3").await;
+}
+
 #[test]
 fn the_schema_shows_the_guards_of_a_stranger() {
-    let schema = Schema::build(Query::default(), IdentityMutation::default(), EmptySubscription);
+    let schema = Schema::build(Query::default(), IdentityMutation::default(), Follow::default());
     let sdl = schema.finish().sdl();
     assert!(sdl.contains("note: String @authenticated"), "{sdl}");
+    let events = r#"noteEvents: String! @requiresScopes(scopes: [["notes:read"]])"#;
+    assert!(sdl.contains(events) && sdl.contains("accountEvents("), "{sdl}");
     let scopes = r#"notes: Int @requiresScopes(scopes: [["notes:read", "notes:all"], ["notes:admin"]])"#;
     assert!(sdl.contains(scopes), "{sdl}");
     assert!(sdl.contains("certain: Boolean! @authenticated"), "{sdl}");

@@ -1,23 +1,64 @@
 //! What somebody who follows events hears: each once, in their order, wherever it was written.
 
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::support::{Client, PASSWORD, Socket, TestApp};
+use crate::support::{Client, PASSWORD, Socket, TestApp, at_once, postgres};
 
 const MINE: &str = "subscription { accountEvents { id action } }";
 
-/// The action of an event.
-fn action(answer: &Value) -> &str {
+/// The thing that an answer tells of.
+fn event(answer: &Value) -> &Value {
     let event = answer["data"].as_object().and_then(|fields| fields.values().next());
-    event
-        .and_then(|event| event["action"].as_str())
-        .unwrap_or_else(|| panic!("an event was expected: {answer}"))
+    event.filter(|event| event.is_object()).unwrap_or_else(|| panic!("an event was expected: {answer}"))
+}
+
+fn action(answer: &Value) -> &str {
+    event(answer)["action"].as_str().expect("text")
+}
+
+fn id(answer: &Value) -> String {
+    event(answer)["id"].as_str().expect("text").to_owned()
 }
 
 async fn log_in(app: &TestApp, username: &str) -> Client {
     let mut client = app.anonymous();
     client.log_in(username, PASSWORD).await.assert_done();
     client
+}
+
+/// A failed sign-in, which is an event of the account and nothing else.
+async fn fail(client: &Client, username: &str) {
+    client.clone().log_in(username, "wrong").await.assert_refused("INVALID_CREDENTIALS");
+}
+
+/// Follows all events of the caller's account after one.
+fn mine_after(id: &str) -> String {
+    format!("subscription {{ accountEvents(after: \"{id}\") {{ id action }} }}")
+}
+
+/// The ids of all events of an account, the oldest first, as the log has them.
+async fn log_of(root: &Client, user: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut after = Value::Null;
+    loop {
+        let query = "query($user: ID!, $after: String) { \
+            auditEvents(first: 100, after: $after, filter: { user: $user }) { \
+            nodes { id } pageInfo { hasNextPage endCursor } } }";
+        let page = root.ask_with(query, json!({ "user": user, "after": after })).await;
+        let nodes = page.assert_done().at("/auditEvents/nodes").as_array().expect("a list");
+        ids.extend(nodes.iter().filter_map(|node| node["id"].as_str()).map(ToOwned::to_owned));
+        if page.at("/auditEvents/pageInfo/hasNextPage") == false {
+            ids.reverse();
+            return ids;
+        }
+        after = page.at("/auditEvents/pageInfo/endCursor").clone();
+    }
 }
 
 #[tokio::test]
@@ -30,11 +71,281 @@ async fn what_happens_to_an_account_is_told_to_its_owner() {
         .await;
     let elsewhere = log_in(&app, "ada").await;
     app.signed_in("grace").await;
-    let event = socket.next("1").await;
+    let answer = socket.next("1").await;
     let told = json!({ "action": "LOGIN_SUCCEEDED", "user": { "username": "ada" },
         "session": { "id": elsewhere.session_id } });
-    assert_eq!(event["data"]["accountEvents"], told);
+    assert_eq!(*event(&answer), told);
     elsewhere.ask("mutation { it: logout { errors { code } } }").await.assert_done();
     assert_eq!(action(&socket.next("1").await), "LOGOUT");
     socket.assert_silent().await;
+}
+
+#[tokio::test]
+async fn an_event_shows_what_it_has_changed() {
+    let app = TestApp::start().await;
+    let other = app.replica().await;
+    let ada = app.signed_in("ada").await;
+    let there = ada.clone().at(other.url("/graphql"));
+    there.ask("{ me { displayName } }").await.assert_done();
+    let mut socket = Socket::open(&there).await;
+    socket.subscribed("1", "subscription { accountEvents { action user { displayName } } }").await;
+    let input = json!({ "displayName": "Ada Lovelace" });
+    ada.mutate("updateProfile", input, "errors { code }").await.assert_done();
+    let told = json!({ "action": "USER_UPDATED", "user": { "displayName": "Ada Lovelace" } });
+    assert_eq!(*event(&socket.next("1").await), told);
+}
+
+#[tokio::test]
+async fn an_administrator_hears_of_all_and_of_what_the_filter_lets_through() {
+    let app = TestApp::start().await;
+    let (root, ada) = (app.admin().await, app.signed_in("ada").await);
+    let mut socket = Socket::open(&root).await;
+    let filters = [
+        ("all", String::new()),
+        ("ada", format!("(filter: {{ user: \"{}\" }})", ada.user_id)),
+        ("logout", "(filter: { actions: [LOGOUT] })".to_owned()),
+        ("past", "(filter: { until: \"2026-01-01T00:00:00Z\" })".to_owned()),
+        ("since", "(filter: { since: \"2026-01-01T00:00:00Z\", actions: [LOGIN_FAILED] })".to_owned()),
+    ];
+    for (name, filter) in &filters {
+        let query = format!("subscription {{ auditEvents{filter} {{ action user {{ username }} }} }}");
+        socket.subscribed(name, &query).await;
+    }
+    fail(&app.anonymous(), "nobody").await;
+    ada.ask("mutation { it: logout { errors { code } } }").await.assert_done();
+    let mut heard = BTreeSet::new();
+    for _ in 0..5 {
+        let message = socket.message().await;
+        let told = event(&message["payload"]);
+        heard.insert(format!("{} {} {}", message["id"], told["action"], told["user"]["username"]));
+    }
+    let expected = [
+        r#""ada" "LOGOUT" "ada""#,
+        r#""all" "LOGIN_FAILED" null"#,
+        r#""all" "LOGOUT" "ada""#,
+        r#""logout" "LOGOUT" "ada""#,
+        r#""since" "LOGIN_FAILED" null"#,
+    ];
+    assert_eq!(heard, expected.map(ToOwned::to_owned).into());
+    socket.assert_silent().await;
+}
+
+#[tokio::test]
+async fn events_cross_from_one_server_to_another() {
+    let app = TestApp::start().await;
+    let other = app.replica().await;
+    let ada = app.signed_in("ada").await;
+    let mut socket = Socket::open(&ada.clone().at(other.url("/graphql"))).await;
+    socket.subscribed("1", MINE).await;
+    let began = Instant::now();
+    fail(&app.anonymous(), "ada").await;
+    assert_eq!(action(&socket.next("1").await), "LOGIN_FAILED");
+    // On PostgreSQL it is told at once, but whatever else is written in the cluster is waited for.
+    assert!(began.elapsed() < Duration::from_millis(2500), "it took {:?}", began.elapsed());
+}
+
+/// Writes an event of an account in a transaction that stays open.
+async fn write(app: &TestApp, of: &Client) -> sea_orm::DatabaseTransaction {
+    let user: portcullis::id::UserId = of.user_id.parse().expect("an id");
+    let event = app.clock().uuid();
+    let transaction = app.app.database.begin().await.expect("a transaction");
+    let sql = format!(
+        "INSERT INTO audit_events (id, action, at, user_id) VALUES ('{event}', 'LOGOUT', 0, '{}')",
+        user.uuid()
+    );
+    transaction.execute_unprepared(&sql).await.expect("the row is written");
+    transaction
+}
+
+#[tokio::test]
+async fn events_that_commit_out_of_order_are_told_in_order_and_none_is_missed() {
+    if postgres().is_none() {
+        return; // SQLite has one writer: what is written first commits first.
+    }
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let mut socket = Socket::open(&ada).await;
+    socket.subscribed("1", MINE).await;
+    let early = write(&app, &ada).await;
+    let rolled_back = write(&app, &ada).await;
+    fail(&app.anonymous(), "ada").await;
+    // It has committed, but what is still to come stands before it.
+    socket.assert_silent().await;
+    early.commit().await.expect("committed");
+    socket.assert_silent().await;
+    rolled_back.rollback().await.expect("rolled back");
+    assert_eq!(action(&socket.next("1").await), "LOGOUT");
+    assert_eq!(action(&socket.next("1").await), "LOGIN_FAILED");
+    socket.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_list_and_what_follows_it_have_no_gap() {
+    if postgres().is_none() {
+        return; // What the list shows is settled there.
+    }
+    let app = TestApp::start().await;
+    let (root, ada) = (app.admin().await, app.signed_in("ada").await);
+    let early = write(&app, &ada).await;
+    fail(&app.anonymous(), "ada").await;
+    // The list shows the later event, and the earlier one is yet to come.
+    let newest = log_of(&root, &ada.user_id).await.pop().expect("an event");
+    let mut socket = Socket::open(&ada).await;
+    socket.subscribed("1", &mine_after(&newest)).await;
+    early.commit().await.expect("committed");
+    assert_eq!(action(&socket.next("1").await), "LOGOUT");
+    socket.assert_silent().await;
+}
+
+#[tokio::test]
+async fn somebody_who_comes_back_hears_what_has_happened_since() {
+    let app = TestApp::start().await;
+    let other = app.replica().await;
+    let (root, ada) = (app.admin().await, app.signed_in("ada").await);
+    let first = log_of(&root, &ada.user_id).await.swap_remove(0);
+    for _ in 0..3 {
+        fail(&app.anonymous(), "ada").await;
+        app.signed_in(&format!("other{}", app.clock().uuid().simple())).await;
+    }
+    let all = log_of(&root, &ada.user_id).await;
+    for server in [&app, &other] {
+        let mut socket = Socket::open(&ada.clone().at(server.url("/graphql"))).await;
+        socket.subscribe("1", &mine_after(&first)).await;
+        for expected in &all[1..] {
+            assert_eq!(id(&socket.next("1").await), *expected);
+        }
+        socket.subscribe("2", &mine_after(&all[2])).await;
+        for expected in &all[3..] {
+            assert_eq!(id(&socket.next("2").await), *expected);
+        }
+        socket.assert_silent().await;
+        let everything = format!("subscription {{ auditEvents(after: \"{}\") {{ id action }} }}", all[1]);
+        let mut admin = Socket::open(&root.clone().at(server.url("/graphql"))).await;
+        admin.subscribe("all", &everything).await;
+        let mut of_ada = Vec::new();
+        while of_ada.last() != all.last() {
+            of_ada.push(id(&admin.next("all").await));
+            of_ada.retain(|id| all.contains(id));
+        }
+        assert_eq!(of_ada, all[2..]);
+    }
+}
+
+#[tokio::test]
+async fn nobody_follows_from_an_event_that_is_not_theirs_or_does_not_exist() {
+    let app = TestApp::start().await;
+    let (root, ada, grace) = (app.admin().await, app.signed_in("ada").await, app.signed_in("grace").await);
+    let of_grace = log_of(&root, &grace.user_id).await.swap_remove(0);
+    let mut refusals = BTreeSet::new();
+    let mut socket = Socket::open(&ada).await;
+    let unknown = portcullis::id::EventId::generate(&app.clock()).to_string();
+    for (number, id) in [of_grace.as_str(), &unknown].into_iter().enumerate() {
+        let name = number.to_string();
+        socket.subscribe(&name, &mine_after(id)).await;
+        let answer = socket.next(&name).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+        refusals.insert(answer["errors"][0]["message"].to_string());
+        assert_eq!(socket.message().await, json!({ "type": "complete", "id": name }));
+    }
+    assert_eq!(refusals.len(), 1, "nobody learns which events there are: {refusals:?}");
+    for id in ["x", "", ada.user_id.as_str()] {
+        socket.subscribe("form", &mine_after(id)).await;
+        let answer = socket.next("form").await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+        socket.message().await;
+    }
+    let filter = format!("filter: {{ user: \"{}\" }}", ada.user_id);
+    let mut admin = Socket::open(&root).await;
+    admin
+        .subscribe("1", &format!("subscription {{ auditEvents({filter}, after: \"{of_grace}\") {{ id }} }}"))
+        .await;
+    assert_eq!(admin.next("1").await["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_and_goes_while_much_happens_misses_nothing_and_hears_nothing_twice() {
+    const WRITERS: usize = 4;
+    const EACH: usize = 40;
+    let app = TestApp::start().await;
+    let other = app.replica().await;
+    let (root, ada) = (app.admin().await, app.signed_in("ada").await);
+    let first = log_of(&root, &ada.user_id).await.pop().expect("an event");
+    let writers = at_once((0..WRITERS).map(|number| {
+        let server = if number % 2 == 0 { &app } else { &other };
+        let client = server.anonymous();
+        async move {
+            for _ in 0..EACH {
+                fail(&client, "ada").await;
+            }
+        }
+    }));
+    let listener = async {
+        let mut heard = vec![first.clone()];
+        for turn in 0.. {
+            let server = if turn % 2 == 0 { &other } else { &app };
+            let mut socket = Socket::open(&ada.clone().at(server.url("/graphql"))).await;
+            socket.subscribe("1", &mine_after(heard.last().expect("one"))).await;
+            for _ in 0..1 + turn % 7 {
+                heard.push(id(&socket.next("1").await));
+                if heard.len() == WRITERS * EACH + 1 {
+                    return heard;
+                }
+            }
+        }
+        heard
+    };
+    let (_, heard) = tokio::join!(writers, listener);
+    let log = log_of(&root, &ada.user_id).await;
+    let from = log.iter().position(|id| *id == first).expect("it is in the log");
+    let sorted = |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(sorted(&heard), sorted(&log[from..]));
+    assert_eq!(heard.len(), sorted(&heard).len(), "none twice");
+}
+
+#[tokio::test]
+async fn what_happened_before_somebody_followed_is_not_told() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let mut early = Socket::open(&ada).await;
+    early.subscribed("1", MINE).await;
+    for _ in 0..5 {
+        fail(&app.anonymous(), "ada").await;
+        let mut late = Socket::open(&ada).await;
+        late.subscribed("2", MINE).await;
+        late.assert_silent().await;
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_has_one_field_at_its_root_in_whatever_fragment() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let mut socket = Socket::open(&ada).await;
+    for wrong in [
+        "subscription { a: accountEvents { id } b: accountEvents { id } }",
+        "subscription { __typename }",
+        "subscription { accountEvents { id } ...More } fragment More on Subscription { accountEvents { id } }",
+        "subscription { ... @include(if: true) { accountEvents { id } } }",
+        "subscription { nope { id } }",
+        "subscription { accountEvents }",
+    ] {
+        socket.subscribe("1", wrong).await;
+        let errors = socket.error("1").await;
+        assert_eq!(errors[0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{wrong}: {errors}");
+    }
+    let right = [
+        "subscription A { ... { ... on Subscription { accountEvents { id action } } } }",
+        "subscription A { ...Mine } fragment Mine on Subscription { ...Inner } \
+         fragment Inner on Subscription { accountEvents { ...Event } } fragment Event on AuditEvent { id action }",
+        "query B { __typename } subscription A { mine: accountEvents { id action } }",
+    ];
+    for (number, query) in right.iter().enumerate() {
+        let payload = json!({ "query": query, "operationName": "A" });
+        socket.say(&json!({ "type": "subscribe", "id": number.to_string(), "payload": payload })).await;
+    }
+    socket.assert_silent().await;
+    fail(&app.anonymous(), "ada").await;
+    for _ in right {
+        assert_eq!(action(&socket.message().await["payload"]), "LOGIN_FAILED");
+    }
 }

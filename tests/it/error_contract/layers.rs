@@ -9,7 +9,7 @@ use portcullis::{
 };
 use serde_json::json;
 
-use crate::support::{AUTH, Answer, Client, PASSWORD, TestApp, at_once};
+use crate::support::{AUTH, Answer, Client, PASSWORD, Socket, TestApp, at_once};
 
 /// A refresh token in a cookie, as far as anybody looks who refuses it.
 const COOKIE: &str = "__Host-portcullis_refresh=prt_";
@@ -23,6 +23,7 @@ pub(super) struct Provoked {
 /// All that can go wrong, answered in this media type.
 pub(super) async fn provoke_everything(media: &'static str) -> Vec<Provoked> {
     let mut all = before_the_document(media).await;
+    all.extend(at_the_streams(media).await);
     all.extend(in_the_document(media).await);
     all.extend(where_the_schema_is_hidden(media).await);
     all.extend(at_the_fields(media).await);
@@ -59,7 +60,7 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
     let mutation = get("/graphql?query=mutation%7Blogout%7Berrors%7Bcode%7D%7D%7D").await;
     all.extend(each("A mutation came by GET.", [mutation]));
     let html = app.request("GET", "/graphql?query=%7B__typename%7D", &[("accept", "text/html")]).await;
-    all.extend(each("Accept names neither media type.", [html]));
+    all.extend(each("Accept names no media type that there is.", [html]));
 
     let form = [("content-type", "application/x-www-form-urlencoded"), ("accept", media)];
     let form = app.request("POST", "/graphql", &form).await;
@@ -89,12 +90,42 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
     all
 }
 
+/// What is wrong with the wish to follow something.
+async fn at_the_streams(media: &'static str) -> Vec<Provoked> {
+    let app = TestApp::with(|config| {
+        config.http.streams.max_open = 3;
+        config.http.streams.max_open_per_address = 2;
+        config.http.streams.max_open_per_session = 1;
+    })
+    .await;
+    let ada = app.signed_in("ada").await.header("accept", media);
+    let query = "subscription { accountEvents { id } }";
+    let plain = "A subscription came neither over a WebSocket nor for an event stream.";
+    let mut all = each(plain, [ada.ask(query).await]);
+    let open = async |headers: &[(&'static str, &str)]| Socket::try_open(app.address(), headers).await;
+    let refused = async |headers: &[(&'static str, &str)]| open(headers).await.err().expect("it is refused");
+    let protocol = refused(&[("sec-websocket-protocol", "graphql-ws")]).await;
+    all.extend(each("A WebSocket was asked for wrongly, or without its protocol.", [protocol]));
+    let foreign = refused(&[("origin", "https://evil.example")]).await;
+    all.extend(each("A page of an origin that is not listed opened a WebSocket.", [foreign]));
+
+    let _of_session = ada.follow(query).await;
+    let again = ada.try_follow(query).await.err().expect("one is enough");
+    let _of_address = open(&[]).await;
+    let too_many = [again, refused(&[]).await];
+    all.extend(each("There are too many streams from an address, or of a session.", too_many));
+    let _last = open(&[("x-forwarded-for", "203.0.113.7")]).await;
+    let full = refused(&[("x-forwarded-for", "203.0.113.8")]).await;
+    all.extend(each("There are http.streams.max_open already.", [full]));
+    all
+}
+
 /// What is wrong with a document, its variables, or the name of its operation.
 async fn in_the_document(media: &'static str) -> Vec<Provoked> {
     let app = TestApp::start().await;
     let client = app.anonymous().header("accept", media);
     let mut all = each("The document is not GraphQL.", asking(&client, ["{".into(), "{ a: }".into()]).await);
-    let unfit = ["{ nope }", "{ me }", "{ ...Nope }", "query($a: Nope) { __typename }", "subscription { a }"];
+    let unfit = ["{ nope }", "{ me }", "{ ...Nope }", "query($a: Nope) { __typename }", "mutation { a }"];
     let unfit = asking(&client, unfit.map(Into::into)).await;
     all.extend(each("The document does not fit the schema.", unfit));
     let named = json!({ "query": "query A { __typename }", "operationName": "B" });

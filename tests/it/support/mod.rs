@@ -5,6 +5,7 @@ mod client;
 mod cluster;
 mod database;
 mod dice;
+mod events;
 mod process;
 mod proxy;
 mod secrets;
@@ -41,6 +42,7 @@ pub(crate) use self::{
     cluster::Cluster,
     database::{TestDatabase, password_of, postgres, variable},
     dice::Dice,
+    events::{Events, Part},
     process::{LOAD, Process, QUICK, TERSE},
     proxy::Proxy,
     secrets::{Secrets, forms},

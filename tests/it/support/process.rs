@@ -90,6 +90,13 @@ impl Process {
         assert!(child.wait().expect("it ends").success());
     }
 
+    /// Runs a command beside the server, on its database.
+    pub(crate) fn run(&self, arguments: &[&str]) {
+        let output =
+            command(&self.database, &self.settings).args(arguments).output().expect("the program starts");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Asks the program to end, as an orchestrator does.
     pub(crate) fn terminate(&self) {
         let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();

@@ -1,0 +1,218 @@
+//! GraphQL over server-sent events: one operation a stream.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Client, Events, PASSWORD, Part, TestApp};
+
+const MINE: &str = "subscription { accountEvents { id action } }";
+
+/// A GET of the endpoint for an event stream, as a browser's EventSource sends it.
+async fn get(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> Result<Events, Answer> {
+    let mut url = reqwest::Url::parse(&app.url("/graphql")).expect("a URL");
+    url.query_pairs_mut().append_pair("query", query);
+    let request = reqwest::Client::new().get(url).header("accept", "text/event-stream");
+    Events::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+}
+
+/// Follows, and is there when the first heartbeat was.
+async fn follow(client: &Client) -> Events {
+    let mut events = client.follow(MINE).await;
+    assert_eq!(events.part().await, Some(Part::Heartbeat));
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    events
+}
+
+async fn fail(app: &TestApp) {
+    app.anonymous().log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+}
+
+fn told(part: Option<Part>) -> (Value, String) {
+    match part {
+        Some(Part::Next { answer, id: Some(id) }) => (answer, id),
+        other => panic!("an event was expected: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn events_come_with_their_ids_over_either_version_of_http() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    for client in [ada.clone(), ada.clone().over_http2()] {
+        let mut events = follow(&client).await;
+        fail(&app).await;
+        let (answer, id) = told(events.word().await);
+        assert_eq!(answer["data"]["accountEvents"], json!({ "id": id, "action": "LOGIN_FAILED" }));
+    }
+    let mut nameless = ada.follow("subscription { accountEvents { action } }").await;
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    fail(&app).await;
+    let answer = json!({ "data": { "accountEvents": { "action": "LOGIN_FAILED" } } });
+    assert_eq!(nameless.word().await, Some(Part::Next { answer, id: None }));
+}
+
+#[tokio::test]
+async fn a_browser_resumes_by_itself_and_an_argument_counts_more() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let mut events = follow(&ada).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        fail(&app).await;
+        ids.push(told(events.word().await).1);
+    }
+    let bearer = format!("Bearer {}", ada.token.as_ref().expect("a token"));
+    let headers = [("authorization", bearer.as_str()), ("last-event-id", ids[0].as_str())];
+    let mut resumed = get(&app, MINE, &headers).await.expect("a stream");
+    assert_eq!([told(resumed.word().await).1, told(resumed.word().await).1], ids[1..]);
+    let after = format!("subscription {{ accountEvents(after: \"{}\") {{ id }} }}", ids[1]);
+    let mut resumed = get(&app, &after, &headers).await.expect("a stream");
+    assert_eq!(told(resumed.word().await).1, ids[2]);
+    let wrong = [headers[0], ("last-event-id", "event_nonsense")];
+    let mut refused = get(&app, MINE, &wrong).await.expect("a stream");
+    assert_eq!(refused.next().await["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    assert_eq!(refused.part().await, Some(Part::Complete));
+}
+
+#[tokio::test]
+async fn queries_and_mutations_are_answered_once() {
+    let app = TestApp::start().await;
+    let mut events = app.anonymous().follow("{ __typename }").await;
+    assert_eq!(events.next().await, json!({ "data": { "__typename": "Query" } }));
+    assert_eq!(events.part().await, Some(Part::Complete));
+    assert_eq!(events.part().await, None);
+    let register = format!(
+        "mutation {{ register(input: {{ username: \"ada\", password: \"{PASSWORD}\" }}) {{ expiresIn }} }}"
+    );
+    let mut events = app.anonymous().follow(&register).await;
+    assert_eq!(events.next().await["data"]["register"]["expiresIn"], 3600);
+    let refused = get(&app, &register, &[]).await.err().expect("GET changes nothing");
+    refused.assert_not_executed(405, "BAD_USER_INPUT");
+    // Who takes both gets what it named.
+    let both = app.anonymous().header("accept", "application/json, text/event-stream");
+    assert_eq!(both.ask("{ __typename }").await.at("/__typename"), "Query");
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_executed_is_told_in_the_stream_and_a_request_that_is_none_by_its_status() {
+    let app = TestApp::start().await;
+    for (query, code) in [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("subscription { nope { id } }", "GRAPHQL_VALIDATION_FAILED"),
+        ("subscription { a: accountEvents { id } b: accountEvents { id } }", "GRAPHQL_VALIDATION_FAILED"),
+        (MINE, "UNAUTHENTICATED"),
+    ] {
+        let mut events = app.anonymous().follow(query).await;
+        let answer = events.next().await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{query}");
+        assert_eq!(answer["errors"][0]["extensions"]["requestId"], events.request_id.as_str());
+        assert_eq!(events.part().await, Some(Part::Complete), "{query}");
+        assert_eq!(events.part().await, None);
+    }
+    app.anonymous().try_follow("").await.err().expect("no query").assert_not_executed(400, "BAD_USER_INPUT");
+    let form = app.anonymous().post().header("accept", "text/event-stream").body("query={__typename}");
+    let form = Events::of(form.header("content-type", "application/x-www-form-urlencoded")).await;
+    form.err().expect("a form").assert_not_executed(415, "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn a_subscription_in_a_plain_request_is_told_where_to_go() {
+    let app = TestApp::with(|config| config.graphql.max_batch = 2).await;
+    let ada = app.signed_in("ada").await;
+    for accept in ["application/json", "application/graphql-response+json", "*/*"] {
+        let answer = ada.clone().header("accept", accept).ask(MINE).await;
+        answer.assert_not_executed(406, "BAD_USER_INPUT");
+        assert!(
+            answer.body["errors"][0]["message"].to_string().contains("text/event-stream"),
+            "{}",
+            answer.body
+        );
+    }
+    let batch = json!([{ "query": "{ __typename }" }, { "query": MINE }]);
+    ada.header("accept", "text/event-stream").send(&batch).await.assert_not_executed(406, "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_token_and_says_why() {
+    let app = TestApp::start().await;
+    let other = app.replica().await;
+    let (ada, mut grace) = (app.signed_in("ada").await, app.signed_in("grace").await);
+    let mut revoked = follow(&ada.clone().at(other.url("/graphql"))).await;
+    let mut expired = follow(&grace).await;
+    let began = Instant::now();
+    ada.ask("mutation { it: logout { errors { code } } }").await.assert_done();
+    assert_last(&mut revoked, "TOKEN_REVOKED").await;
+    let most = Duration::from_millis(if crate::support::postgres().is_some() { 1000 } else { 2500 });
+    assert!(began.elapsed() < most, "it took {:?}", began.elapsed());
+    app.wait(Duration::from_hours(1));
+    assert_last(&mut expired, "TOKEN_EXPIRED").await;
+    grace.refresh().await.assert_done();
+    follow(&grace).await;
+}
+
+/// Says that a stream ends for this reason.
+async fn assert_last(events: &mut Events, reason: &str) {
+    let answer = events.next().await;
+    let extensions = &answer["errors"][0]["extensions"];
+    assert_eq!((&extensions["code"], &extensions["reason"]), (&json!("UNAUTHENTICATED"), &json!(reason)));
+    assert_eq!(extensions["requestId"], events.request_id.as_str());
+    assert_eq!(events.part().await, Some(Part::Complete));
+    assert_eq!(events.part().await, None);
+}
+
+#[tokio::test]
+async fn a_stream_in_which_nothing_happens_is_kept_open() {
+    let app = TestApp::with(|config| {
+        config.http.idle_timeout = Duration::from_millis(300);
+        config.http.header_timeout = Duration::from_millis(300);
+        config.http.streams.heartbeat = Duration::from_millis(200);
+    })
+    .await;
+    let ada = app.signed_in("ada").await;
+    for client in [ada.clone(), ada.clone().over_http2()] {
+        let mut events = client.follow(MINE).await;
+        for _ in 0..6 {
+            assert_eq!(events.part().await, Some(Part::Heartbeat));
+        }
+        fail(&app).await;
+        events.next().await;
+    }
+}
+
+#[tokio::test]
+async fn so_many_streams_are_open_at_once_and_the_next_is_refused() {
+    let app = TestApp::with(|config| {
+        config.http.streams.max_open = 3;
+        config.http.streams.max_open_per_address = 2;
+        config.http.streams.max_open_per_session = 1;
+    })
+    .await;
+    let (ada, grace) = (app.signed_in("ada").await, app.signed_in("grace").await);
+    let first = follow(&ada).await;
+    let of_session = ada.try_follow(MINE).await.err().expect("too many of the session");
+    of_session.assert_not_executed(429, "OPERATION_LIMIT_EXCEEDED");
+    let _second = follow(&grace).await;
+    let edsger = app.signed_in("edsger").await;
+    let from_there = edsger.try_follow(MINE).await.err().expect("too many from there");
+    from_there.assert_not_executed(429, "OPERATION_LIMIT_EXCEEDED");
+    let _third = follow(&edsger.clone().behind("203.0.113.7")).await;
+    let barbara = app.signed_in("barbara").await.behind("203.0.113.8");
+    let too_many = barbara.try_follow(MINE).await.err().expect("too many");
+    too_many.assert_not_executed(503, "SERVICE_UNAVAILABLE");
+    drop(first);
+    let freed = async { while barbara.try_follow(MINE).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("a seat is free again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_ends_its_streams_without_a_goodbye() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let (mut one, mut two) = (follow(&ada).await, follow(&ada.clone().over_http2()).await);
+    let began = Instant::now();
+    let (one, two, ()) = tokio::join!(one.word(), two.word(), app.stop());
+    // A client takes it for a broken connection, and comes again.
+    assert_eq!((one, two), (None, None));
+    assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
+}

@@ -1,0 +1,485 @@
+//! GraphQL over a WebSocket: who may open one, what is said in it, and with which code it ends.
+
+use std::time::{Duration, Instant};
+
+use portcullis::config::Config;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{AUTH, Client, Heard, PASSWORD, Process, QUICK, Socket, TestApp, at_once};
+
+const MINE: &str = "subscription { accountEvents { id action } }";
+
+/// A socket of which nobody knows yet whose it is.
+async fn open(app: &TestApp) -> Socket {
+    Socket::try_open(app.address(), &[]).await.expect("a socket")
+}
+
+/// How a socket with this payload is received.
+async fn greeted(app: &TestApp, headers: &[(&'static str, &str)], payload: Option<Value>) -> Heard {
+    let mut socket = Socket::try_open(app.address(), headers).await.expect("a socket");
+    socket.init(payload).await;
+    socket.hear().await
+}
+
+fn is_ack(heard: &Heard) -> bool {
+    matches!(heard, Heard::Message(message) if *message == json!({ "type": "connection_ack" }))
+}
+
+#[tokio::test]
+async fn a_socket_speaks_one_protocol_and_nothing_else_opens_one() {
+    let app = TestApp::start().await;
+    let right = [
+        ("connection", "upgrade, close"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-protocol", "graphql-transport-ws"),
+    ];
+    for (wrong, value) in [
+        ("sec-websocket-protocol", ""),
+        ("sec-websocket-protocol", "graphql-ws"),
+        ("sec-websocket-version", "12"),
+        ("sec-websocket-key", ""),
+        ("connection", "close"),
+    ] {
+        let headers = right.map(|(name, right)| (name, if name == wrong { value } else { right }));
+        let headers = headers.into_iter().filter(|(_, value)| !value.is_empty());
+        let headers: String = headers.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request =
+            format!("GET /graphql HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\n{headers}\r\n");
+        app.raw(request.as_bytes()).await.assert_not_executed(400, "BAD_USER_INPUT");
+    }
+    let several = [("sec-websocket-protocol", "graphql-ws, graphql-transport-ws")];
+    assert!(is_ack(&greeted(&app, &several, None).await));
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_opens_no_socket() {
+    let listed = "https://app.example.com";
+    let app = TestApp::with(|config| config.http.cors_origins = vec![listed.to_owned()]).await;
+    for headers in [
+        vec![("origin", "https://evil.example.com")],
+        vec![("origin", "null")],
+        vec![("origin", "https://id.example.com.evil.example")],
+        vec![("origin", "https://evil.example.com"), ("sec-fetch-site", "same-site")],
+    ] {
+        let refused = Socket::try_open(app.address(), &headers).await.err().expect("it is refused");
+        refused.assert_not_executed(403, "FORBIDDEN");
+    }
+    for origin in [listed, "https://id.example.com", &app.url("")] {
+        assert!(is_ack(&greeted(&app, &[("origin", origin)], None).await), "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn the_token_comes_in_the_payload_or_in_the_header() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let bearer = format!("Bearer {}", ada.token.as_ref().expect("a token"));
+    let lower = bearer.replace("Bearer", "bearer");
+    for (header, payload) in [
+        ("", json!({ "authorization": bearer })),
+        ("", json!({ "Authorization": lower })),
+        (bearer.as_str(), json!({})),
+        (bearer.as_str(), json!({ "authorization": null })),
+        // What a page says itself counts more than what a proxy has added.
+        ("Bearer nonsense", json!({ "authorization": bearer })),
+    ] {
+        let mut socket =
+            Socket::try_open(app.address(), &[("authorization", header)]).await.expect("a socket");
+        socket.init(Some(payload)).await;
+        assert_eq!(socket.message().await["type"], "connection_ack");
+        socket.subscribe("1", "{ me { username } }").await;
+        assert_eq!(socket.next("1").await, json!({ "data": { "me": { "username": "ada" } } }));
+        assert_eq!(socket.message().await, json!({ "type": "complete", "id": "1" }));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_refused_with_the_reason() {
+    let app = TestApp::start().await;
+    let (ada, old) = (app.signed_in("ada").await, app.signed_in("old").await);
+    ada.ask("mutation { logout { errors { code } } }").await.assert_done();
+    let bearer = |client: &Client| format!("Bearer {}", client.token.as_ref().expect("a token"));
+    let refused = |heard: Heard, reason: &str| match heard {
+        Heard::Closed(code, why) => assert_eq!((code, why.as_str()), (4403, reason)),
+        other => panic!("{reason}: {other:?}"),
+    };
+    for (authorization, reason) in [
+        (json!(bearer(&ada)), "TOKEN_REVOKED"),
+        (json!("Bearer a.b.c"), "TOKEN_INVALID"),
+        (json!("Bearer x"), "TOKEN_MALFORMED"),
+        (json!("Basic YTpi"), "TOKEN_MALFORMED"),
+        (json!(""), "TOKEN_MALFORMED"),
+        (json!(["Bearer x"]), "TOKEN_MALFORMED"),
+    ] {
+        let heard = greeted(&app, &[], Some(json!({ "authorization": authorization }))).await;
+        refused(heard, reason);
+    }
+    refused(greeted(&app, &[("authorization", "Bearer a.b.c")], None).await, "TOKEN_INVALID");
+    app.wait(Duration::from_hours(1));
+    refused(greeted(&app, &[], Some(json!({ "authorization": bearer(&old) }))).await, "TOKEN_EXPIRED");
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_anonymous_and_guarded_fields_stay_shut() {
+    let app = TestApp::start().await;
+    app.signed_in("ada").await;
+    let mut socket = Socket::open(&app.anonymous()).await;
+    for (number, query) in ["{ me { id } }", MINE, "subscription { auditEvents { id } }"].iter().enumerate() {
+        let id = number.to_string();
+        socket.subscribe(&id, query).await;
+        let answer = socket.next(&id).await;
+        let extensions = &answer["errors"][0]["extensions"];
+        assert_eq!(
+            (&extensions["code"], &extensions["reason"]),
+            (&json!("UNAUTHENTICATED"), &json!("TOKEN_MISSING"))
+        );
+        assert!(extensions["requestId"].is_string(), "{answer}");
+        assert_eq!(socket.message().await, json!({ "type": "complete", "id": id }));
+    }
+    let mut ada = Socket::open(&app.signed_in("grace").await).await;
+    ada.subscribe("1", "subscription { auditEvents { id } }").await;
+    assert_eq!(ada.next("1").await["errors"][0]["extensions"]["code"], "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn a_cookie_does_not_count_in_a_socket_and_none_is_set_by_one() {
+    let app = TestApp::start().await;
+    let input = json!({ "username": "ada", "password": PASSWORD, "delivery": "COOKIE" });
+    let answer = app.anonymous().mutate("register", input.clone(), AUTH).await;
+    let (name, token, _) = answer.assert_done().cookie().expect("a cookie");
+    let cookie = format!("{name}={token}");
+    let mut socket = Socket::try_open(app.address(), &[("cookie", &cookie)]).await.expect("a socket");
+    socket.init(None).await;
+    socket.message().await;
+    socket.subscribe("1", "mutation { refresh { accessToken errors { code } } }").await;
+    let answer = socket.next("1").await;
+    assert_eq!(answer["data"]["refresh"]["accessToken"], Value::Null, "{answer}");
+    socket.message().await;
+    let login = format!(
+        "mutation {{ login(input: {{ username: \"ada\", password: \"{PASSWORD}\", delivery: COOKIE }}) {{ expiresIn }} }}"
+    );
+    socket.subscribe("2", &login).await;
+    assert_eq!(socket.next("2").await["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn queries_and_mutations_have_the_limits_of_any_request() {
+    let app = TestApp::with(|config| config.graphql.max_depth = 4).await;
+    let mut socket = Socket::open(&app.anonymous()).await;
+    let logins =
+        "mutation($i: LoginInput!) { a: login(input: $i) { expiresIn } b: login(input: $i) { expiresIn } }";
+    let input = json!({ "i": { "username": "ada", "password": PASSWORD } });
+    for (payload, code) in [
+        (json!({ "query": "{" }), "GRAPHQL_PARSE_FAILED"),
+        (json!({ "query": "{ nope }" }), "GRAPHQL_VALIDATION_FAILED"),
+        (json!({ "query": "query A { __typename }", "operationName": "B" }), "GRAPHQL_VALIDATION_FAILED"),
+        (json!({ "query": "query($a: Int!) { __typename }" }), "BAD_USER_INPUT"),
+        (json!({ "query": "" }), "BAD_USER_INPUT"),
+        (json!({ "query": "{ a { b { c { d { e } } } } }" }), "OPERATION_LIMIT_EXCEEDED"),
+        (json!({ "query": logins, "variables": input }), "OPERATION_LIMIT_EXCEEDED"),
+        (json!({ "query": format!("{{ {} }}", "a ".repeat(21)) }), "OPERATION_LIMIT_EXCEEDED"),
+    ] {
+        socket.say(&json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
+        let errors = socket.error("1").await;
+        assert_eq!(errors[0]["extensions"]["code"], code, "{payload}: {errors}");
+        assert!(errors[0]["extensions"]["requestId"].is_string(), "{errors}");
+    }
+    let register = json!({ "query": "mutation($i: RegisterInput!) { it: register(input: $i) { user { username } } }",
+        "variables": input });
+    socket.say(&json!({ "type": "subscribe", "id": "1", "payload": register })).await;
+    assert_eq!(socket.next("1").await["data"]["it"]["user"]["username"], "ada");
+}
+
+#[tokio::test]
+async fn what_is_not_of_the_protocol_ends_the_socket_with_its_code() {
+    let app = TestApp::start().await;
+    let init = json!({ "type": "connection_init" }).to_string();
+    let subscribe = |id: &str, query: &str| {
+        json!({ "type": "subscribe", "id": id, "payload": { "query": query } }).to_string()
+    };
+    let endless = subscribe("1", "subscription { accountEvents { id } }");
+    let ada = app.signed_in("ada").await;
+    let hello = json!({ "type": "connection_init",
+        "payload": { "authorization": format!("Bearer {}", ada.token.as_ref().expect("a token")) } });
+    for (messages, code) in [
+        (vec![subscribe("1", "{ __typename }")], 4401),
+        (vec![init.clone(), init.clone()], 4429),
+        (vec![hello.to_string(), endless.clone(), endless], 4409),
+        (vec!["{".into()], 4400),
+        (vec!["[]".into()], 4400),
+        (vec![r#"{"type":"start"}"#.into()], 4400),
+        (vec![r#"{"type":"connection_init","payload":1}"#.into()], 4400),
+        (vec![r#"{"type":"connection_ack"}"#.into()], 4400),
+        (vec![init.clone(), r#"{"type":"subscribe","payload":{"query":"{ a }"}}"#.into()], 4400),
+        (vec![init.clone(), r#"{"type":"subscribe","id":1,"payload":{"query":"{ a }"}}"#.into()], 4400),
+        (vec![init.clone(), r#"{"type":"subscribe","id":"1","payload":{"query":1}}"#.into()], 4400),
+        (vec![init.clone(), subscribe("", "{ __typename }")], 4400),
+        (vec![init.clone(), subscribe(&"x".repeat(65), "{ __typename }")], 4400),
+        (vec![init.clone(), r#"{"type":"complete"}"#.into()], 4400),
+    ] {
+        let mut socket = open(&app).await;
+        for message in &messages {
+            socket.send(Message::text(message.clone())).await;
+        }
+        let heard = loop {
+            match socket.hear().await {
+                Heard::Message(_) => {}
+                heard => break heard,
+            }
+        };
+        assert!(matches!(heard, Heard::Closed(closed, _) if closed == code), "{messages:?}: {heard:?}");
+    }
+    let mut socket = open(&app).await;
+    socket.send(Message::binary(init.into_bytes())).await;
+    assert_eq!(socket.closed().await.0, 4400);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_whether_we_are_there_is_told() {
+    let app = TestApp::start().await;
+    let mut socket = open(&app).await;
+    socket.say(&json!({ "type": "ping", "payload": { "any": "thing" } })).await;
+    assert_eq!(socket.message().await, json!({ "type": "pong" }));
+    socket.say(&json!({ "type": "pong" })).await;
+    socket.init(None).await;
+    assert_eq!(socket.message().await["type"], "connection_ack");
+    socket.say(&json!({ "type": "complete", "id": "never begun" })).await;
+    socket.subscribe("1", "{ __typename }").await;
+    assert_eq!(socket.next("1").await, json!({ "data": { "__typename": "Query" } }));
+}
+
+#[tokio::test]
+async fn an_operation_that_was_completed_says_nothing_more_and_its_id_is_free() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let mut socket = Socket::open(&ada).await;
+    socket.subscribed("1", MINE).await;
+    socket.say(&json!({ "type": "complete", "id": "1" })).await;
+    app.anonymous().log_in("ada", "wrong").await;
+    socket.assert_silent().await;
+    socket.subscribed("1", MINE).await;
+    app.anonymous().log_in("ada", "wrong").await;
+    socket.next("1").await;
+    socket.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_socket_ends_when_its_token_expires_and_says_so() {
+    let app = TestApp::start().await;
+    let mut ada = app.signed_in("ada").await;
+    let mut socket = Socket::open(&ada).await;
+    let mut anonymous = Socket::open(&app.anonymous()).await;
+    socket.subscribed("1", MINE).await;
+    app.wait(Duration::from_hours(1));
+    assert_eq!(socket.closed().await, (4401, "TOKEN_EXPIRED".to_owned()));
+    // With a fresh one it goes on.
+    ada.refresh().await.assert_done();
+    Socket::open(&ada).await.assert_silent().await;
+    anonymous.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_socket_ends_on_every_server_when_its_session_does() {
+    let app = TestApp::start().await;
+    let other = app.replica().await;
+    let root = app.admin().await;
+    let most = Duration::from_millis(if crate::support::postgres().is_some() { 1000 } else { 2500 });
+    for server in [&app, &other] {
+        for way in ["logout", "revoke", "disable", "delete"] {
+            let ada = app.signed_in(&format!("ada-{way}-{}", server.address().port())).await;
+            let mut socket = Socket::open(&ada.clone().at(server.url("/graphql"))).await;
+            socket.subscribed("1", "subscription { accountEvents { action } }").await;
+            let began = Instant::now();
+            let (user, done) = (&ada.user_id, "errors { code }");
+            match way {
+                "logout" => ada.ask("mutation { it: logout { errors { code } } }").await,
+                "revoke" => root.mutate("revokeUserSessions", json!({ "userId": user }), done).await,
+                "disable" => root.mutate("updateUser", json!({ "id": user, "disabled": true }), done).await,
+                _ => root.mutate("deleteUser", json!({ "id": user }), done).await,
+            }
+            .assert_done();
+            // The event that ends it is for those who stay.
+            assert_eq!(socket.closed().await, (4401, "TOKEN_REVOKED".to_owned()), "{way}");
+            assert!(began.elapsed() < most, "{way}: it took {:?}", began.elapsed());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_ends_the_sockets_of_its_tokens() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let mut socket = Socket::open(&ada).await;
+    let kid = app.anonymous().get("/.well-known/jwks.json").await.body["keys"][0]["kid"].clone();
+    let actor = portcullis::audit::Actor::COMMAND_LINE;
+    app.app.admin.revoke_key(kid.as_str().expect("a kid"), actor).await.expect("it is revoked");
+    assert_eq!(socket.closed().await, (4401, "TOKEN_REVOKED".to_owned()));
+}
+
+fn quick(config: &mut Config) {
+    let streams = &mut config.http.streams;
+    streams.init_timeout = Duration::from_millis(200);
+    streams.heartbeat = Duration::from_millis(200);
+    streams.send_timeout = Duration::from_millis(200);
+}
+
+#[tokio::test]
+async fn who_does_not_say_who_it_is_must_go() {
+    let app = TestApp::with(quick).await;
+    let mut socket = open(&app).await;
+    assert_eq!(socket.closed().await.0, 4408);
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_is_noticed_and_one_that_is_there_is_kept() {
+    let app = TestApp::with(|config| {
+        quick(config);
+        config.http.streams.max_open_per_address = 2;
+    })
+    .await;
+    let mut alive = Socket::open(&app.anonymous()).await;
+    // It never reads, so it answers no ping.
+    let _dead = Socket::open(&app.anonymous()).await;
+    let reads = async {
+        for _ in 0..3 {
+            alive.assert_silent().await;
+        }
+    };
+    reads.await;
+    // Its seat is free again.
+    Socket::open(&app.anonymous()).await;
+    alive.subscribe("1", "{ __typename }").await;
+    alive.next("1").await;
+}
+
+#[tokio::test]
+async fn a_socket_takes_so_much_and_no_more() {
+    let app = TestApp::with(|config| {
+        config.http.max_body_bytes = 1024;
+        config.http.streams.max_messages_per_second = 10;
+        config.http.streams.max_operations = 2;
+    })
+    .await;
+    let ada = app.signed_in("ada").await;
+    let mut large = Socket::open(&ada).await;
+    large.subscribe("1", &"#".repeat(1024)).await;
+    assert_eq!(large.closed().await.0, 1009);
+
+    let mut fast = Socket::open(&ada).await;
+    for _ in 0..10 {
+        fast.say(&json!({ "type": "pong" })).await;
+    }
+    assert_eq!(fast.closed().await.0, 1008);
+
+    let mut wide = Socket::open(&ada).await;
+    for id in ["1", "2", "3"] {
+        wide.subscribe(id, MINE).await;
+    }
+    let errors = wide.error("3").await;
+    assert_eq!(errors[0]["extensions"]["code"], "OPERATION_LIMIT_EXCEEDED");
+    assert!(errors[0]["message"].to_string().contains("http.streams.max_operations"), "{errors}");
+    wide.say(&json!({ "type": "complete", "id": "1" })).await;
+    wide.subscribe("3", "{ __typename }").await;
+    wide.next("3").await;
+}
+
+#[tokio::test]
+async fn so_many_sockets_are_open_at_once_and_the_next_is_refused() {
+    let app = TestApp::with(|config| {
+        config.http.streams.max_open = 4;
+        config.http.streams.max_open_per_address = 3;
+        config.http.streams.max_open_per_session = 2;
+    })
+    .await;
+    let ada = app.signed_in("ada").await;
+    let first = Socket::open(&ada).await;
+    let _second = Socket::open(&ada).await;
+    let payload = json!({ "authorization": format!("Bearer {}", ada.token.as_ref().expect("a token")) });
+    let Heard::Closed(code, reason) = greeted(&app, &[], Some(payload)).await else {
+        panic!("it is too many")
+    };
+    assert_eq!((code, reason.contains("http.streams.max_open_per_session")), (1013, true));
+    let _third = Socket::open(&app.anonymous()).await;
+    let refused = Socket::try_open(app.address(), &[]).await.err().expect("too many from there");
+    refused.assert_not_executed(429, "OPERATION_LIMIT_EXCEEDED");
+    let from = |address| [("x-forwarded-for", address)];
+    let _fourth = Socket::try_open(app.address(), &from("203.0.113.7")).await.expect("from elsewhere");
+    let refused = Socket::try_open(app.address(), &from("203.0.113.8")).await.err().expect("too many");
+    refused.assert_not_executed(503, "SERVICE_UNAVAILABLE");
+    assert!(!refused.header("retry-after").is_empty());
+    drop(first);
+    let freed = async { while Socket::try_open(app.address(), &from("203.0.113.8")).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("a seat is free again");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off_and_can_resume() {
+    let app = TestApp::with(|config| {
+        quick(config);
+        config.http.streams.heartbeat = Duration::from_mins(1);
+        config.http.streams.max_open_per_address = 1;
+    })
+    .await;
+    let root = app.admin().await;
+    let mut socket = Socket::open(&root).await;
+    // Far more than the buffers of the network hold.
+    let long = format!(
+        "{{ {} }}",
+        (0..20)
+            .map(|n| format!(
+                "a{n}: __schema {{ types {{ description fields {{ description args {{ description }} }} }} }}"
+            ))
+            .collect::<Vec<_>>()
+            .join(" ")
+    );
+    let mut refused = 0;
+    for id in 0..30 {
+        socket.subscribe(&id.to_string(), &long).await;
+    }
+    let seat = async {
+        while Socket::try_open(app.address(), &[]).await.is_err() {
+            refused += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), seat).await.expect("the seat is free again");
+    assert!(refused > 0, "it had a while");
+    while let Heard::Message(_) = socket.hear().await {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_do_not_hold_up_a_server_that_stops() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let mut sockets = Vec::new();
+    for _ in 0..5 {
+        let mut socket = Socket::open(&ada).await;
+        socket.subscribed("1", MINE).await;
+        sockets.push(socket);
+    }
+    let silent = open(&app).await;
+    let began = Instant::now();
+    let farewells = at_once(sockets.into_iter().map(|mut socket| async move { socket.closed().await }));
+    let (farewells, ()) = tokio::join!(farewells, app.stop());
+    assert!(farewells.iter().all(|(code, _)| *code == 1001), "{farewells:?}");
+    assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
+    drop(silent);
+}
+
+#[tokio::test]
+async fn what_is_done_on_the_command_line_reaches_a_socket() {
+    let process = Process::start(&QUICK).await;
+    let mut ada = process.anonymous();
+    ada.register("ada", PASSWORD).await.assert_done();
+    let mut elsewhere = process.anonymous();
+    elsewhere.log_in("ada", PASSWORD).await.assert_done();
+    let mut socket = Socket::open(&ada).await;
+    socket.subscribed("1", "subscription { accountEvents { action actor { id } session { id } } }").await;
+    process.run(&["sessions", "revoke", &elsewhere.session_id]);
+    let told = socket.next("1").await;
+    assert_eq!(told["data"]["accountEvents"]["action"], "SESSION_REVOKED", "{told}");
+    process.run(&["users", "disable", "ada"]);
+    assert_eq!(socket.closed().await, (4401, "TOKEN_REVOKED".to_owned()));
+}
