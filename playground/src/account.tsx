@@ -5,36 +5,31 @@ import { remaining, useExpiry } from "./expiry";
 import { currentState, session, signOut, subscribe } from "./session";
 import { SignIn } from "./sign-in";
 
+/** How long a notice stays. */
+const NOTICE_MS = 10_000;
+
 /** At the page's top: who it is signed in as, or how to sign in. */
 export function Account() {
   const state = useSyncExternalStore(subscribe, currentState);
-  const [notice, setNotice] = useState("");
   const user = state.status === "signedIn" ? state.user : undefined;
-  const caller = user && `${user.id} ${user.roles}`;
-  useSchemaOf(caller);
+  const [notice, setNotice] = useNotice(state.status);
+  const introspect = useSchemaOf(user && `${user.id} ${user.roles}`);
   const bar = useFocusAfter(state.status);
 
-  const was = useRef(state.status);
-  useEffect(() => {
-    if (was.current === "signedIn" && state.status === "signedOut") setNotice("You are signed out.");
-    if (state.status === "signedIn") setNotice("");
-    was.current = state.status;
-  }, [state.status]);
-
-  const leave = () => signOut().catch((error: Error) => setNotice(`Still signed in: ${error.message}`));
-  const restore = () =>
-    session().restore().then(
-      () => setNotice(""),
-      (error: Error) => setNotice(error.message),
-    );
+  const [isAway, setIsAway] = useState(false);
+  const restore = async () => {
+    setIsAway(await session().restore().then(() => false, () => true));
+    if (isAway) await introspect();
+  };
   useEffect(() => void restore(), []);
+  const leave = () => signOut().catch((error: Error) => setNotice(`Still signed in: ${error.message}`));
 
   return (
     <div className="portcullis-account" ref={bar}>
       <span className="portcullis-notice" role="status">
-        {notice}
+        {isAway ? "The server cannot be reached." : notice}
       </span>
-      {state.status === "unknown" && notice && (
+      {isAway && (
         <button type="button" className="graphiql-button" onClick={restore}>
           Try again
         </button>
@@ -80,7 +75,7 @@ function Menu({ username, roles, id, signOut, notify }: MenuProps) {
         <ChevronDownIcon aria-hidden="true" />
       </DropdownMenu.Button>
       <DropdownMenu.Content align="end" className="portcullis-menu">
-        <dl>
+        <dl role="group" aria-label="Session">
           <dt>Account</dt>
           <dd>
             <code>{id}</code>
@@ -110,6 +105,22 @@ function Name() {
   );
 }
 
+/** A word on what has just happened. That a session has ended is one, whoever ended it. */
+function useNotice(status: string) {
+  const [notice, setNotice] = useState("");
+  const before = useRef(status);
+  useEffect(() => {
+    if (before.current === "signedIn" && status === "signedOut") setNotice("You are signed out.");
+    if (status === "signedIn") setNotice("");
+    before.current = status;
+  }, [status]);
+  useEffect(() => {
+    const timer = setTimeout(() => setNotice(""), NOTICE_MS);
+    return () => clearTimeout(timer);
+  }, [notice]);
+  return [notice, setNotice] as const;
+}
+
 /** A server may show a caller only what they may call, so the schema changes with the caller. */
 function useSchemaOf(caller: string | undefined) {
   const introspect = useSchemaStore((store) => store.introspect);
@@ -119,6 +130,7 @@ function useSchemaOf(caller: string | undefined) {
     shown.current = caller;
     void introspect();
   }, [caller, introspect]);
+  return introspect;
 }
 
 /** Keeps the keyboard's focus in the bar when the button that had it is gone. */

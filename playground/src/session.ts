@@ -85,13 +85,17 @@ interface Claims {
   exp: number;
 }
 
-/** What an access token says, unverified: it is only shown, and the server judges the token. */
+/** What an access token of ours says, unverified: it is only shown, and the server judges the token. */
 function claimsOf(accessToken: string): Claims | undefined {
   try {
-    const payload = accessToken.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/");
-    const bytes = Uint8Array.from(atob(payload), (char) => char.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes));
+    const [header, payload] = accessToken.split(".").slice(0, 2).map(decode);
+    return header.typ === "at+jwt" && payload.sid ? payload : undefined;
   } catch {
     return undefined;
   }
+}
+
+function decode(base64url: string) {
+  const base64 = base64url.replaceAll("-", "+").replaceAll("_", "/");
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))));
 }

@@ -77,6 +77,20 @@ test("where the browser drops the cookie, the page does without", async () => {
   assert.deepEqual(pages.faults, []);
 });
 
+test("a page that finds no server says so, and tries again when asked", async () => {
+  const page = await open();
+  await page.route("**/graphql", (route) => route.abort());
+  await page.reload();
+  await page.getByRole("status").filter({ hasText: "The server cannot be reached." }).waitFor();
+  await page.unroute("**/graphql");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+  await page.getByRole("button", { name: /Documentation Explorer/ }).click();
+  await page.getByRole("link", { name: "Mutation" }).first().waitFor();
+  const complaints = pages.faults.filter((fault) => !fault.includes("ERR_FAILED"));
+  assert.deepEqual(complaints, []);
+});
+
 test("a server that is away signs nobody out", async () => {
   const page = await open();
   await register(page, "ada");
