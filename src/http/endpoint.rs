@@ -99,10 +99,13 @@ enum Answers {
     Events(EventStream),
 }
 
+/// An operation that may be executed, and its kind.
+type Checked = (Operation, OperationType);
+
 /// An operation that may begin.
 pub(super) enum Started {
     /// A query or a mutation.
-    Once(Operation),
+    Once(Box<Operation>),
     /// A subscription.
     Events(BoxStream<'static, Answer>),
 }
@@ -119,7 +122,7 @@ impl<E: Executor> Endpoint<E> {
         }
         if let [Ok((operation, OperationType::Subscription))] = prepared.as_mut_slice() {
             let operation = std::mem::replace(operation, Operation::new(""));
-            return EventStream::open(self, operation, asker, &parts.headers).map(Answers::Events);
+            return EventStream::open(self, operation, &asker, &parts.headers).map(Answers::Events);
         }
         let operations = prepared.into_iter().map(|prepared| prepared.map(|(operation, _)| operation));
         let mut answers = self.execute(operations.collect()).await?;
@@ -137,7 +140,7 @@ impl<E: Executor> Endpoint<E> {
         is_batch: bool,
         parts: &Parts,
         caller: &Caller,
-    ) -> Result<Vec<Result<(Operation, OperationType), Failure>>, Refusal> {
+    ) -> Result<Vec<Result<Checked, Failure>>, Refusal> {
         let may_stream = !is_batch && accepts_events(&parts.headers);
         let mut tally = Tally::default();
         let mut prepared = Vec::with_capacity(operations.len());
@@ -167,7 +170,7 @@ impl<E: Executor> Endpoint<E> {
         mut operation: Operation,
         caller: &Caller,
         tally: &mut Tally,
-    ) -> Result<(Operation, OperationType), Failure> {
+    ) -> Result<Checked, Failure> {
         let found = prepare(&mut operation, &self.graphql, self.password_fields, tally)?;
         if found.introspects {
             self.allow_introspection(caller)?;
@@ -193,7 +196,7 @@ impl<E: Executor> Endpoint<E> {
         asker.introduce(&mut operation);
         Ok(match kind {
             OperationType::Subscription => Started::Events(self.events(operation)),
-            OperationType::Query | OperationType::Mutation => Started::Once(operation),
+            OperationType::Query | OperationType::Mutation => Started::Once(operation.into()),
         })
     }
 

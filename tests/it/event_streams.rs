@@ -8,7 +8,7 @@ use crate::support::{Answer, Client, Events, PASSWORD, Part, TestApp};
 
 const MINE: &str = "subscription { accountEvents { id action } }";
 
-/// A GET of the endpoint for an event stream, as a browser's EventSource sends it.
+/// A GET of the endpoint for an event stream, as the `EventSource` of a browser sends it.
 async fn get(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> Result<Events, Answer> {
     let mut url = reqwest::Url::parse(&app.url("/graphql")).expect("a URL");
     url.query_pairs_mut().append_pair("query", query);

@@ -132,3 +132,15 @@ graphql`
     }
   }
 `;
+
+graphql`
+  subscription AccountsEventsSubscription($after: ID) {
+    auditEvents(after: $after, filter: { actions: [USER_UPDATED] }) {
+      id
+      action
+      user {
+        ...Accounts_details
+      }
+    }
+  }
+`;

@@ -1,6 +1,7 @@
 // A Relay environment for one who has signed in, and the parts of react-relay's hooks that need no React.
 
 import assert from "node:assert/strict";
+import { createClient, type Client, type FormattedExecutionResult } from "graphql-ws";
 import {
   commitMutation,
   createOperationDescriptor,
@@ -8,23 +9,53 @@ import {
   fetchQuery,
   getSelector,
   Network,
+  Observable,
   RecordSource,
+  requestSubscription,
   Store,
   type ConcreteRequest,
+  type FetchFunction,
   type GraphQLResponse,
   type MutationParameters,
   type OperationType,
   type ReaderFragment,
+  type SubscribeFunction,
 } from "relay-runtime";
 import { ask } from "../server";
+import { socketUrl } from "../subscriptions/people";
 
-/** An environment whose requests carry this access token. */
-export function environment(token: string): Environment {
-  const network = Network.create(async (params, variables) => {
+/** An environment whose requests carry this access token; it follows events where there is a socket for them. */
+export function environment(token: string, socket?: Client): Environment {
+  const fetch: FetchFunction = async (params, variables) => {
     assert(params.text);
     return (await ask(params.text, variables, token)) as GraphQLResponse;
+  };
+  const subscribe: SubscribeFunction = (params, variables) => Observable.create<GraphQLResponse>((sink) => {
+    const { text: query, name: operationName } = params;
+    assert(query && socket);
+    return socket.subscribe({ query, operationName, variables }, {
+      next: (answer: FormattedExecutionResult) => sink.next(answer as GraphQLResponse),
+      error: (error) => sink.error(error as Error),
+      complete: () => sink.complete(),
+    });
   });
+  const network = Network.create(fetch, subscribe);
   return new Environment({ network, store: new Store(new RecordSource()) });
+}
+
+/** A socket whose token this is. */
+export function connect(token: string): Client {
+  return createClient({ url: socketUrl, connectionParams: { authorization: `Bearer ${token}` } });
+}
+
+/** Follows events with Relay's own request for them. */
+export function follow<Subscription extends OperationType>(
+  relay: Environment, subscription: ConcreteRequest, variables: Subscription["variables"],
+  onNext: (event: Subscription["response"]) => void,
+) {
+  const fail = (error: Error) => { throw error; };
+  const next = (event: Subscription["response"] | null | undefined) => event && onNext(event);
+  return requestSubscription<Subscription>(relay, { subscription, variables, onNext: next, onError: fail });
 }
 
 /** Asks the server, and keeps the answer in the store. */

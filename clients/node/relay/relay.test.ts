@@ -6,6 +6,9 @@ import { admin, createUser, deleteUser, password, signIn } from "../server";
 import AppendMutation, { type AccountsAppendMutation } from "./__generated__/AccountsAppendMutation.graphql";
 import DeleteMutation, { type AccountsDeleteMutation } from "./__generated__/AccountsDeleteMutation.graphql";
 import details, { type Accounts_details$key } from "./__generated__/Accounts_details.graphql";
+import EventsSubscription, {
+  type AccountsEventsSubscription,
+} from "./__generated__/AccountsEventsSubscription.graphql";
 import DetailsQuery, { type AccountsDetailsQuery } from "./__generated__/AccountsDetailsQuery.graphql";
 import list, { type Accounts_list$data, type Accounts_list$key } from "./__generated__/Accounts_list.graphql";
 import NodesQuery, { type AccountsNodesQuery } from "./__generated__/AccountsNodesQuery.graphql";
@@ -14,7 +17,7 @@ import PrependMutation, { type AccountsPrependMutation } from "./__generated__/A
 import AccountsQuery, { type AccountsQuery as Query } from "./__generated__/AccountsQuery.graphql";
 import RawPageQuery, { type AccountsRawPageQuery } from "./__generated__/AccountsRawPageQuery.graphql";
 import RenameMutation, { type AccountsRenameMutation } from "./__generated__/AccountsRenameMutation.graphql";
-import { environment, load, mutate, read } from "./environment";
+import { connect, environment, follow, load, mutate, read } from "./environment";
 
 const order = { field: "USERNAME", direction: "ASC" } as const;
 const ids = new Map<string, string>();
@@ -162,4 +165,43 @@ test("what a mutation refuses is data, and the list stays as it is", async () =>
   assert.equal(createUser?.user, null);
   assert.deepEqual(createUser?.errors, [{ code: "USERNAME_TAKEN", field: ["input", "username"] }]);
   assert.deepEqual(names(), ["a", "b"]);
+});
+
+test("what happens to an account on the screen is shown as it happens", async () => {
+  const socket = connect(token);
+  const relay = environment(token, socket);
+  const root: Accounts_list$key = await load<Query>(relay, AccountsQuery, { first: 1, last: null, order });
+  const [edge] = read(relay, list, root).users?.edges ?? [];
+  assert(edge);
+  const account: Accounts_details$key = edge.node;
+
+  const told: string[] = [];
+  const hear = (after: string | null, names: string[]) => new Promise<void>((resolve) => {
+    const following = follow<AccountsEventsSubscription>(relay, EventsSubscription, { after }, ({ auditEvents }) => {
+      told.push(auditEvents.id);
+      names.push(read(relay, details, account).displayName ?? "nobody");
+      if (names.length < 2) return;
+      following.dispose();
+      resolve();
+    });
+  });
+  const rename = (displayName: string) => mutate<AccountsRenameMutation>(environment(token), RenameMutation,
+    { input: { id: edge.node.id, displayName } });
+  const names: string[] = [];
+  const hearing = hear(null, names);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await rename("One");
+  await rename("Two");
+  await hearing;
+  assert.equal(names.at(-1), "Two");
+
+  // Who comes back hears what has happened meanwhile.
+  await rename("Three");
+  await rename("Four");
+  const [, last] = told;
+  assert(last);
+  await hear(last, []);
+  assert.equal(new Set(told).size, 4);
+  assert.equal(read(relay, details, account).displayName, "Four");
+  await socket.dispose();
 });

@@ -141,7 +141,7 @@ impl<E: Executor> Conversation<E> {
             Said::ConnectionInit { payload } => self.initialise(&payload.unwrap_or_default()).await,
             Said::Ping {} => self.send(Say::Pong.message()).await,
             Said::Pong {} => ControlFlow::Continue(()),
-            Said::Subscribe { id, payload } => self.begin(id, payload).await,
+            Said::Subscribe { id, payload } => self.begin(id, *payload).await,
             Said::Complete { id } => {
                 self.operations.end(&id);
                 ControlFlow::Continue(())
@@ -221,7 +221,7 @@ impl<E: Executor> Conversation<E> {
             Ok(Started::Once(operation)) => {
                 let endpoint = Arc::clone(&self.endpoint);
                 let outcome = async move {
-                    let answer = endpoint.execute_one(operation).await;
+                    let answer = endpoint.execute_one(*operation).await;
                     answer.map_or_else(|refusal| Outcome::Failure(refusal.1), Outcome::Answer)
                 };
                 self.operations.start(id, stream::once(outcome));
