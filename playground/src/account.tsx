@@ -1,4 +1,5 @@
 import { ChevronDownIcon, DropdownMenu, useSchemaStore } from "@graphiql/react";
+import type { User } from "@portcullis/client";
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 
 import { remaining, useExpiry } from "./expiry";
@@ -22,34 +23,34 @@ export function Account() {
     if (isAway) await introspect();
   };
   useEffect(() => void restore(), []);
+  const showsAway = isAway && state.status === "unknown";
   const leave = () => signOut().catch((error: Error) => setNotice(`Still signed in: ${error.message}`));
 
   return (
     <div className="portcullis-account" ref={bar}>
       <span className="portcullis-notice" role="status">
-        {isAway ? "The server cannot be reached." : notice}
+        {showsAway ? "The server cannot be reached." : notice}
       </span>
-      {isAway && (
+      {showsAway && (
         <button type="button" className="graphiql-button" onClick={restore}>
           Try again
         </button>
       )}
       {state.status === "signedOut" && <SignIn />}
-      {user && <Menu username={user.username} roles={user.roles} id={user.id} signOut={leave} notify={setNotice} />}
+      {user && <Menu user={user} signOut={leave} notify={setNotice} />}
       <Name />
     </div>
   );
 }
 
 interface MenuProps {
-  username: string;
-  roles: string[];
-  id: string;
+  user: User;
   signOut(): void;
   notify(notice: string): void;
 }
 
-function Menu({ username, roles, id, signOut, notify }: MenuProps) {
+/** Who is signed in and for how long, and what they can do about it. */
+function Menu({ user: { id, username, roles }, signOut, notify }: MenuProps) {
   const left = useExpiry();
   const copy = async () => {
     const token = await session().accessToken();

@@ -11,7 +11,7 @@ import {
 
 import { portcullis } from "./session";
 
-const socket = createSocket(portcullis);
+const socket = createSocket(portcullis, { retryAttempts: Infinity });
 
 const subscribe: SubscribeFunction = ({ name, text }, variables) =>
   Observable.create<GraphQLResponse>((sink) =>
