@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 /**
@@ -15,8 +15,9 @@ import { promisify } from "node:util";
  */
 export async function startServer({ settings = {}, config } = {}) {
   // The server takes every other PORTCULLIS_… for a key of its configuration, and DATABASE_URL for its own.
-  const { PORTCULLIS_BIN: binary, TEST_DATABASE_URL: postgres, DATABASE_URL, ...environment } = process.env;
-  if (!binary) throw new Error("PORTCULLIS_BIN must be the path of the portcullis binary.");
+  const { PORTCULLIS_BIN, TEST_DATABASE_URL: postgres, DATABASE_URL, ...environment } = process.env;
+  if (!PORTCULLIS_BIN) throw new Error("PORTCULLIS_BIN must be the path of the portcullis binary.");
+  const binary = resolve(PORTCULLIS_BIN);
   const folder = mkdtempSync(join(tmpdir(), "portcullis-"));
   const url = `http://127.0.0.1:${await freePort()}`;
   const schema = postgres && (await createSchema(postgres));

@@ -93,7 +93,10 @@ impl App {
         let (policy, hasher) = passwords(&config)?;
         let config = Arc::new(config);
         let codec = Arc::new(RefreshCodec::new(&masters));
-        Ok(Ground { config, clock, database, documents, gate, feed, keyring, codec, policy, hasher }.build())
+        let app =
+            Ground { config, clock, database, documents, gate, feed, keyring, codec, policy, hasher }.build();
+        app.audit.forget_foreign_places().await?;
+        Ok(app)
     }
 
     /// The schema as the binary serves it.

@@ -115,6 +115,22 @@ impl Audit {
         }
     }
 
+    /// Forgets the places of events that another PostgreSQL cluster has given, from which the data were brought
+    /// here: transactions begin to count anew in each. Such events come first, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn forget_foreign_places(&self) -> Result<(), DbErr> {
+        let Some(snapshot) = self.database.snapshot().await? else { return Ok(()) };
+        if snapshot.is_ahead_of(store::newest_position(self.database.reader()).await?) {
+            return Ok(());
+        }
+        tracing::warn!("the events were written in another cluster; they get new places");
+        let transaction = self.database.begin_exclusive().await?;
+        store::reset_positions(&transaction).await?;
+        transaction.commit().await
+    }
+
     async fn place(&self, filter: &Filter, id: EventId) -> Result<Place, FollowError> {
         let found = store::find_placed(self.database.reader(), id).await?;
         let found = found.filter(|found| filter.user.is_none_or(|user| found.user == Some(user)));

@@ -112,6 +112,12 @@ pub(super) async fn newest_position(db: &impl ConnectionTrait) -> Result<i64, Db
     Ok(newest.map_or(0, |row| row.position))
 }
 
+/// Puts all events before those that are still to come.
+pub(super) async fn reset_positions(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let update = Entity::update_many().col_expr(Column::Position, Expr::val(0_i64));
+    update.filter(Column::Position.gt(0)).exec(db).await.map(|_| ())
+}
+
 /// The next events behind a place, those of one account or all, before the first position that is still open.
 pub(super) async fn following(
     db: &impl ConnectionTrait,

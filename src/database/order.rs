@@ -43,6 +43,12 @@ impl Snapshot {
         Some(Self { first_open, end, open: open.map(|id| id.parse().ok()).collect::<Option<_>>()? })
     }
 
+    /// Whether what has this position can have been written here.
+    #[must_use]
+    pub fn is_ahead_of(&self, position: i64) -> bool {
+        position < self.end
+    }
+
     /// Whether rows of this position could be seen.
     #[must_use]
     pub fn shows(&self, position: i64) -> bool {

@@ -104,10 +104,13 @@ enum Answers {
     Events(EventStream),
 }
 
+/// An operation that may be executed, and its kind.
+type Checked = (Operation, Prepared);
+
 /// An operation that may begin.
 pub(super) enum Started {
     /// A query or a mutation.
-    Once(Operation),
+    Once(Box<Operation>),
     /// A subscription.
     Events(BoxStream<'static, Answer>),
 }
@@ -125,7 +128,7 @@ impl<E: Executor> Endpoint<E> {
         if let [Ok((operation, Prepared { kind: OperationType::Subscription, .. }))] = prepared.as_mut_slice()
         {
             let operation = std::mem::replace(operation, Operation::new(""));
-            return EventStream::open(self, operation, asker, &parts.headers).map(Answers::Events);
+            return EventStream::open(self, operation, &asker, &parts.headers).map(Answers::Events);
         }
         let is_public = is_safe(&parts.method)
             && prepared.iter().all(|prepared| matches!(prepared, Ok((_, Prepared { is_public: true, .. }))));
@@ -146,7 +149,7 @@ impl<E: Executor> Endpoint<E> {
         is_batch: bool,
         parts: &Parts,
         caller: &Caller,
-    ) -> Result<Vec<Result<(Operation, Prepared), Failure>>, Refusal> {
+    ) -> Result<Vec<Result<Checked, Failure>>, Refusal> {
         let may_stream = !is_batch && accepts_events(&parts.headers);
         let mut tally = Tally::default();
         let mut prepared = Vec::with_capacity(operations.len());
@@ -179,7 +182,7 @@ impl<E: Executor> Endpoint<E> {
         mut operation: Operation,
         caller: &Caller,
         tally: &mut Tally,
-    ) -> Result<(Operation, Prepared), Failure> {
+    ) -> Result<Checked, Failure> {
         let document = self.documents.find(&operation)?;
         let found = prepare(&mut operation, &document, &self.graphql, self.fields, tally)?;
         if found.introspects {
@@ -207,7 +210,7 @@ impl<E: Executor> Endpoint<E> {
         asker.introduce(&mut operation);
         Ok(match kind {
             OperationType::Subscription => Started::Events(self.events(operation)),
-            OperationType::Query | OperationType::Mutation => Started::Once(operation),
+            OperationType::Query | OperationType::Mutation => Started::Once(operation.into()),
         })
     }
 

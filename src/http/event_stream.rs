@@ -61,14 +61,14 @@ impl EventStream {
     pub(super) fn open<E: Executor>(
         endpoint: &Endpoint<E>,
         operation: Operation,
-        asker: Asker,
+        asker: &Asker,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
         let streams = Arc::clone(&endpoint.streams);
         let mut seats = Vec::from(streams.admit(asker.client.address).map_err(Refusal::of_stream)?);
         seats.extend(streams.admit_session(&asker.caller).map_err(Refusal::of_stream)?);
-        let pass = match asker.caller {
-            Caller::Anonymous(rejection) => Pass::anonymous(rejection),
+        let pass = match &asker.caller {
+            Caller::Anonymous(rejection) => Pass::anonymous(*rejection),
             Caller::Authenticated(_) => authorization(headers)
                 .and_then(|token| Pass::of(token, &endpoint.gate))
                 .unwrap_or_else(Pass::anonymous),

@@ -42,7 +42,8 @@ fn is_listed(config: &HttpConfig, origin: &str) -> bool {
 pub fn listed_origins(config: &HttpConfig) -> CorsLayer {
     let origins = config.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
     let listed = config.clone();
-    let headers = PREFLIGHT_HEADERS.map(HeaderName::from_static);
+    let last_event = HeaderName::from_static("last-event-id");
+    let headers = PREFLIGHT_HEADERS.map(HeaderName::from_static).into_iter().chain([last_event]);
     CorsLayer::new()
         .allow_origin(origins.collect::<Vec<_>>())
         .allow_credentials(AllowCredentials::predicate(move |origin, _| {

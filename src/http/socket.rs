@@ -60,8 +60,8 @@ pub(super) async fn open<E: Executor>(
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES);
     let tasks = endpoint.tasks.clone();
-    let talk = |socket: WebSocket| {
-        let conversation = Conversation::new(endpoint, socket, parts.headers, client, request_id);
+    let talk = move |socket: WebSocket| {
+        let conversation = Conversation::new(endpoint, socket, &parts.headers, client, request_id);
         async move {
             let _seats = seats;
             conversation.hold().await;

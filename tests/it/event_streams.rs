@@ -8,7 +8,7 @@ use crate::support::{Answer, Client, Events, PASSWORD, Part, TestApp};
 
 const MINE: &str = "subscription { accountEvents { id action } }";
 
-/// A GET of the endpoint for an event stream, as a browser's EventSource sends it.
+/// A GET of the endpoint for an event stream, as the `EventSource` of a browser sends it.
 async fn get(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> Result<Events, Answer> {
     let mut url = reqwest::Url::parse(&app.url("/graphql")).expect("a URL");
     url.query_pairs_mut().append_pair("query", query);
@@ -92,6 +92,8 @@ async fn queries_and_mutations_are_answered_once() {
     // Who takes both gets what it named.
     let both = app.anonymous().header("accept", "application/json, text/event-stream");
     assert_eq!(both.ask("{ __typename }").await.at("/__typename"), "Query");
+    let mut events = both.follow(MINE).await;
+    assert_eq!(events.next().await["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
 }
 
 #[tokio::test]
@@ -215,4 +217,51 @@ async fn a_server_that_stops_ends_its_streams_without_a_goodbye() {
     // A client takes it for a broken connection, and comes again.
     assert_eq!((one, two), (None, None));
     assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_stream_is_cut_off_and_can_resume() {
+    let app = TestApp::with(|config| {
+        config.http.streams.send_timeout = Duration::from_millis(200);
+        config.http.streams.max_open_per_session = 1;
+    })
+    .await;
+    let mut ada = app.anonymous().header("user-agent", &"x".repeat(250));
+    ada.register("ada", PASSWORD).await.assert_done();
+    for _ in 0..20 {
+        ada.log_in("ada", PASSWORD).await.assert_done();
+    }
+    // Each of these events is as large as the answers of some requests, and the buffers of the network are not.
+    let sessions = |n| format!("s{n}: sessions(first: 50) {{ nodes {{ userAgent }} }}");
+    let sessions: Vec<_> = (0..25).map(sessions).collect();
+    let large = format!("subscription {{ accountEvents {{ id user {{ {} }} }} }}", sessions.join(" "));
+    let mut unread = ada.follow(&large).await;
+    assert_eq!(unread.part().await, Some(Part::Heartbeat));
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    for _ in 0..60 {
+        fail(&app).await;
+    }
+    // Its seat is free again.
+    let freed = async {
+        while ada.try_follow(MINE).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), freed).await.expect("it is cut off");
+    // It reads what was on its way, then the end, and goes on from there.
+    let (mut last, mut count) = (String::new(), 0);
+    while let Some(part) = unread.word().await {
+        last = told(Some(part)).1;
+        count += 1;
+    }
+    assert!(count < 60, "{count}");
+    let after = format!("subscription {{ accountEvents(after: \"{last}\") {{ id }} }}");
+    let mut resumed = loop {
+        if let Ok(events) = ada.try_follow(&after).await {
+            break events;
+        }
+    };
+    for _ in count..60 {
+        told(resumed.word().await);
+    }
 }

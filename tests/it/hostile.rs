@@ -92,7 +92,7 @@ async fn a_document_that_does_not_fit_the_schema_says_where() {
         ("query($a: Nope) { __typename }", "GRAPHQL_VALIDATION_FAILED", "Nope"),
         ("query($a: Nope = 1) { __typename }", "GRAPHQL_VALIDATION_FAILED", "Nope"),
         ("query($a: [[Nope!]!] = [[1]]) { __typename }", "GRAPHQL_VALIDATION_FAILED", "Nope"),
-        ("subscription { nope }", "GRAPHQL_VALIDATION_FAILED", "ubscription"),
+        ("mutation { nope }", "GRAPHQL_VALIDATION_FAILED", "nope"),
         ("{", "GRAPHQL_PARSE_FAILED", "1:2"),
         ("{ a: }", "GRAPHQL_PARSE_FAILED", "1:6"),
         ("😀", "GRAPHQL_PARSE_FAILED", "1:1"),

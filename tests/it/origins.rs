@@ -55,7 +55,9 @@ async fn a_listed_origin_is_told_what_it_may_send() {
     assert_eq!(answer.header("access-control-allow-methods"), "GET,POST");
     assert_eq!(answer.header("access-control-max-age"), "7200");
     let headers = answer.header("access-control-allow-headers");
-    for name in ["authorization", "content-type", "apollo-require-preflight", "x-requested-with"] {
+    for name in
+        ["authorization", "content-type", "apollo-require-preflight", "x-requested-with", "last-event-id"]
+    {
         assert!(headers.split(',').any(|allowed| allowed == name), "{name}: {headers}");
     }
     assert!(answer.header("vary").contains("origin"), "{:?}", answer.headers);

@@ -83,9 +83,24 @@ async fn read_everything(root: &Client, ada: &Client) {
     let query =
         format!("{{ auditEvents(first: 1, filter: {{ {both} }}) {{ nodes {{ id user {{ id }} }} }} }}");
     root.ask(&query).await.assert_done();
+    follow_everything(root, ada).await;
     ada.ask("{ session { id } me { sessions(first: 1) { totalCount nodes { id } } } }").await.assert_done();
     let both = format!("{{ nodes(ids: [\"{}\", \"{}\"]) {{ id }} }}", ada.user_id, ada.session_id);
     root.ask(&both).await.assert_done();
+}
+
+/// Events from now on and from one of them on, those of an account and all.
+async fn follow_everything(root: &Client, ada: &Client) {
+    let filter = format!("filter: {{ user: \"{}\" }}", ada.user_id);
+    let list = root.ask(&format!("{{ auditEvents(last: 1, {filter}) {{ nodes {{ id }} }} }}")).await;
+    let first = list.at("/auditEvents/nodes/0/id").as_str().expect("an id").to_owned();
+    let mut live = ada.follow("subscription { accountEvents { id } }").await;
+    for (client, field) in [(ada, "accountEvents"), (root, "auditEvents")] {
+        let query = format!("subscription {{ {field}(after: \"{first}\") {{ id }} }}");
+        client.follow(&query).await.next().await;
+    }
+    ada.clone().log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+    live.next().await;
 }
 
 /// The statements about the tables that grow, as the log has them.
@@ -133,7 +148,9 @@ fn is_slow(statement: &str, plan: &[String]) -> bool {
     let is_count = statement.contains("COUNT(*)");
     // It finds its place in the order, and does not walk there.
     let places = ["< (?, ?)", "> (?, ?)"];
-    let seeks = !places.iter().any(|place| statement.contains(place)) || has("SEARCH users");
+    let seeks = !places.iter().any(|place| statement.contains(place))
+        || has("SEARCH users")
+        || has("SEARCH audit_events");
     let scans = TABLES.iter().any(|table| {
         has(&format!("Seq Scan on {table}"))
             || plan

@@ -1,14 +1,15 @@
 //! What somebody who follows events hears: each once, in their order, wherever it was written.
 
+mod order;
+
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
 };
 
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::support::{Client, PASSWORD, Socket, TestApp, at_once, postgres};
+use crate::support::{Client, PASSWORD, Socket, TestApp, at_once};
 
 const MINE: &str = "subscription { accountEvents { id action } }";
 
@@ -144,59 +145,6 @@ async fn events_cross_from_one_server_to_another() {
     assert!(began.elapsed() < Duration::from_millis(2500), "it took {:?}", began.elapsed());
 }
 
-/// Writes an event of an account in a transaction that stays open.
-async fn write(app: &TestApp, of: &Client) -> sea_orm::DatabaseTransaction {
-    let user: portcullis::id::UserId = of.user_id.parse().expect("an id");
-    let event = app.clock().uuid();
-    let transaction = app.app.database.begin().await.expect("a transaction");
-    let sql = format!(
-        "INSERT INTO audit_events (id, action, at, user_id) VALUES ('{event}', 'LOGOUT', 0, '{}')",
-        user.uuid()
-    );
-    transaction.execute_unprepared(&sql).await.expect("the row is written");
-    transaction
-}
-
-#[tokio::test]
-async fn events_that_commit_out_of_order_are_told_in_order_and_none_is_missed() {
-    if postgres().is_none() {
-        return; // SQLite has one writer: what is written first commits first.
-    }
-    let app = TestApp::start().await;
-    let ada = app.signed_in("ada").await;
-    let mut socket = Socket::open(&ada).await;
-    socket.subscribed("1", MINE).await;
-    let early = write(&app, &ada).await;
-    let rolled_back = write(&app, &ada).await;
-    fail(&app.anonymous(), "ada").await;
-    // It has committed, but what is still to come stands before it.
-    socket.assert_silent().await;
-    early.commit().await.expect("committed");
-    socket.assert_silent().await;
-    rolled_back.rollback().await.expect("rolled back");
-    assert_eq!(action(&socket.next("1").await), "LOGOUT");
-    assert_eq!(action(&socket.next("1").await), "LOGIN_FAILED");
-    socket.assert_silent().await;
-}
-
-#[tokio::test]
-async fn a_list_and_what_follows_it_have_no_gap() {
-    if postgres().is_none() {
-        return; // What the list shows is settled there.
-    }
-    let app = TestApp::start().await;
-    let (root, ada) = (app.admin().await, app.signed_in("ada").await);
-    let early = write(&app, &ada).await;
-    fail(&app.anonymous(), "ada").await;
-    // The list shows the later event, and the earlier one is yet to come.
-    let newest = log_of(&root, &ada.user_id).await.pop().expect("an event");
-    let mut socket = Socket::open(&ada).await;
-    socket.subscribed("1", &mine_after(&newest)).await;
-    early.commit().await.expect("committed");
-    assert_eq!(action(&socket.next("1").await), "LOGOUT");
-    socket.assert_silent().await;
-}
-
 #[tokio::test]
 async fn somebody_who_comes_back_hears_what_has_happened_since() {
     let app = TestApp::start().await;
@@ -285,7 +233,7 @@ async fn who_comes_and_goes_while_much_happens_misses_nothing_and_hears_nothing_
             let server = if turn % 2 == 0 { &other } else { &app };
             let mut socket = Socket::open(&ada.clone().at(server.url("/graphql"))).await;
             socket.subscribe("1", &mine_after(heard.last().expect("one"))).await;
-            for _ in 0..1 + turn % 7 {
+            for _ in 0..=turn % 7 {
                 heard.push(id(&socket.next("1").await));
                 if heard.len() == WRITERS * EACH + 1 {
                     return heard;

@@ -9,7 +9,15 @@ import {
   type TypedDocument,
 } from "./document.js";
 import { endpoint, type Post } from "./endpoint.js";
-import { type Outcome, type Payload, type Session, sessionOf, type State, stateOf } from "./session.js";
+import {
+  type Outcome,
+  type Payload,
+  type Session,
+  sessionOf,
+  type State,
+  stateOf,
+  type User,
+} from "./session.js";
 import { memory, type TokenStorage } from "./storage.js";
 import { Tabs } from "./tabs.js";
 
@@ -116,6 +124,22 @@ export class Portcullis {
   }
 
   /**
+   * Takes over a session that an operation of your own has opened or continued: what the server's `AuthPayload`
+   * brought. With body delivery `refreshToken` is what it goes on with; with cookie delivery it is in the cookie.
+   */
+  adopt(payload: {
+    accessToken: string;
+    refreshToken?: string | null;
+    expiresIn: number;
+    user: User;
+  }): Promise<void> {
+    const askedAt = Date.now();
+    return this.#tabs.alone(async () => {
+      await this.#take({ ...payload, refreshToken: payload.refreshToken ?? null, errors: [] }, askedAt);
+    });
+  }
+
+  /**
    * Signs out, in all tabs. Throws where the server is away: the session then goes on, for only the server
    * can end it.
    */
@@ -146,6 +170,11 @@ export class Portcullis {
     const session = this.#session;
     if (session && session.refreshAt <= Date.now()) return undefined;
     return session && session.accessToken;
+  }
+
+  /** When the access token that there is expires, by this device's clock; null when there is none. */
+  get expiresAt(): Date | null {
+    return this.#session ? new Date(this.#session.expiresAt) : null;
   }
 
   /** The access token after one that a server has refused; null when that shows that nobody is signed in. */

@@ -6,6 +6,7 @@ use axum::{
     http::HeaderMap,
 };
 use futures_util::{StreamExt, stream};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 
@@ -40,8 +41,8 @@ type Turn = ControlFlow<Option<Close>>;
 pub(super) struct Conversation<E> {
     endpoint: Arc<Endpoint<E>>,
     socket: WebSocket,
-    /// Of the request for the socket.
-    headers: HeaderMap,
+    /// The token of the request for the socket.
+    authorization: Result<SecretString, Rejection>,
     client: Client,
     request_id: RequestId,
     /// Who is there, once it was said.
@@ -59,14 +60,14 @@ impl<E: Executor> Conversation<E> {
     pub(super) fn new(
         endpoint: Arc<Endpoint<E>>,
         socket: WebSocket,
-        headers: HeaderMap,
+        headers: &HeaderMap,
         client: Client,
         request_id: RequestId,
     ) -> Self {
         Self {
             endpoint,
             socket,
-            headers,
+            authorization: authorization(headers).map(SecretString::from),
             client,
             request_id,
             pass: None,
@@ -141,7 +142,7 @@ impl<E: Executor> Conversation<E> {
             Said::ConnectionInit { payload } => self.initialise(&payload.unwrap_or_default()).await,
             Said::Ping {} => self.send(Say::Pong.message()).await,
             Said::Pong {} => ControlFlow::Continue(()),
-            Said::Subscribe { id, payload } => self.begin(id, payload).await,
+            Said::Subscribe { id, payload } => self.begin(id, *payload).await,
             Said::Complete { id } => {
                 self.operations.end(&id);
                 ControlFlow::Continue(())
@@ -184,10 +185,10 @@ impl<E: Executor> Conversation<E> {
         let gate = &self.endpoint.gate;
         match payload.get("authorization").or_else(|| payload.get("Authorization")) {
             Some(Value::String(token)) => Pass::of(token, gate),
-            Some(Value::Null) | None => match authorization(&self.headers) {
-                Ok(token) => Pass::of(token, gate),
+            Some(Value::Null) | None => match &self.authorization {
+                Ok(token) => Pass::of(token.expose_secret(), gate),
                 Err(Rejection::Missing) => Ok(Pass::anonymous(Rejection::Missing)),
-                Err(rejection) => Err(rejection),
+                Err(rejection) => Err(*rejection),
             },
             Some(_) => Err(Rejection::Malformed),
         }
@@ -221,7 +222,7 @@ impl<E: Executor> Conversation<E> {
             Ok(Started::Once(operation)) => {
                 let endpoint = Arc::clone(&self.endpoint);
                 let outcome = async move {
-                    let answer = endpoint.execute_one(operation).await;
+                    let answer = endpoint.execute_one(*operation).await;
                     answer.map_or_else(|refusal| Outcome::Failure(refusal.1), Outcome::Answer)
                 };
                 self.operations.start(id, stream::once(outcome));

@@ -23,7 +23,7 @@ pub(super) enum Said {
     /// That it is.
     Pong {},
     /// What it wants.
-    Subscribe { id: String, payload: Operation },
+    Subscribe { id: String, payload: Box<Operation> },
     /// That it wants no more of that.
     Complete { id: String },
 }

@@ -58,8 +58,8 @@ impl Events {
     pub(crate) async fn part(&mut self) -> Option<Part> {
         loop {
             if let Some((part, rest)) = self.read.split_once("\n\n") {
-                let part = read(part);
-                self.read = rest.to_owned();
+                let (part, behind) = (read(part), self.read.len() - rest.len());
+                self.read.drain(..behind);
                 return Some(part);
             }
             let chunk = timeout(PATIENCE, self.response.chunk()).await.expect("the server says something");

@@ -1,0 +1,121 @@
+//! The order of the events, past what a client can bring about: transactions that lie open, many events at once,
+//! and a database that comes from elsewhere.
+
+use futures_util::{FutureExt, StreamExt};
+use portcullis::{
+    audit::{Actor, AuditAction, Filter, Happening},
+    id::UserId,
+};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+
+use super::{MINE, action, fail, id, log_of, mine_after};
+use crate::support::{Client, Socket, TestApp, postgres};
+
+/// Writes an event of an account in a transaction that stays open.
+async fn write(app: &TestApp, of: &Client) -> DatabaseTransaction {
+    let user: UserId = of.user_id.parse().expect("an id");
+    let event = app.clock().uuid();
+    let transaction = app.app.database.begin().await.expect("a transaction");
+    let sql = format!(
+        "INSERT INTO audit_events (id, action, at, user_id) VALUES ('{event}', 'LOGOUT', 0, '{}')",
+        user.uuid()
+    );
+    transaction.execute_unprepared(&sql).await.expect("the row is written");
+    transaction
+}
+
+#[tokio::test]
+async fn events_that_commit_out_of_order_are_told_in_order_and_none_is_missed() {
+    if postgres().is_none() {
+        return; // SQLite has one writer: what is written first commits first.
+    }
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let mut socket = Socket::open(&ada).await;
+    socket.subscribed("1", MINE).await;
+    let early = write(&app, &ada).await;
+    let rolled_back = write(&app, &ada).await;
+    fail(&app.anonymous(), "ada").await;
+    // It has committed, but what is still to come stands before it.
+    socket.assert_silent().await;
+    early.commit().await.expect("committed");
+    socket.assert_silent().await;
+    rolled_back.rollback().await.expect("rolled back");
+    assert_eq!(action(&socket.next("1").await), "LOGOUT");
+    assert_eq!(action(&socket.next("1").await), "LOGIN_FAILED");
+    socket.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_list_and_what_follows_it_have_no_gap() {
+    if postgres().is_none() {
+        return; // What the list shows is settled there.
+    }
+    let app = TestApp::start().await;
+    let (root, ada) = (app.admin().await, app.signed_in("ada").await);
+    let early = write(&app, &ada).await;
+    fail(&app.anonymous(), "ada").await;
+    // The list shows the later event, and the earlier one is yet to come.
+    let newest = log_of(&root, &ada.user_id).await.pop().expect("an event");
+    let mut socket = Socket::open(&ada).await;
+    socket.subscribed("1", &mine_after(&newest)).await;
+    early.commit().await.expect("committed");
+    assert_eq!(action(&socket.next("1").await), "LOGOUT");
+    socket.assert_silent().await;
+}
+
+#[tokio::test]
+async fn who_is_slower_than_all_channels_reads_the_log_and_misses_nothing() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let user = Some(ada.user_id.parse().expect("an id"));
+    let audit = &app.app.audit;
+    let mut events = Box::pin(
+        audit.follow(Filter { user, ..Filter::default() }, None).await.expect("the database answers"),
+    );
+    assert!(events.next().now_or_never().is_none(), "nothing has happened");
+    let happening =
+        Happening { action: AuditAction::Logout, user, session: None, actor: Actor::COMMAND_LINE };
+    let mut written = Vec::new();
+    for _ in 0..250 {
+        written.push(audit.record_alone(happening).await.expect("the database answers").id);
+    }
+    // Until all of them are settled.
+    for expected in written {
+        let event = tokio::time::timeout(std::time::Duration::from_secs(10), events.next()).await;
+        let event = event.expect("it comes").expect("there is no end").expect("the database answers");
+        assert_eq!(event.id, expected);
+    }
+    assert!(events.next().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn events_that_were_written_in_another_cluster_come_before_those_of_this_one() {
+    if postgres().is_none() {
+        return; // A file takes its places along.
+    }
+    let app = TestApp::start().await;
+    let (root, ada) = (app.admin().await, app.signed_in("ada").await);
+    for _ in 0..3 {
+        fail(&app.anonymous(), "ada").await;
+    }
+    let before = log_of(&root, &ada.user_id).await;
+    app.stop().await;
+    // As a dump brings them.
+    let sql = "UPDATE audit_events SET position = position + 1000000000000";
+    app.app.database.writer().execute_unprepared(sql).await.expect("the rows are there");
+
+    let app = app.replica().await;
+    let ada = ada.at(app.url("/graphql"));
+    let mut live = Socket::open(&ada).await;
+    live.subscribed("1", MINE).await;
+    let mut resumed = Socket::open(&ada).await;
+    resumed.subscribe("1", &mine_after(&before[0])).await;
+    for expected in &before[1..] {
+        assert_eq!(id(&resumed.next("1").await), *expected);
+    }
+    fail(&app.anonymous(), "ada").await;
+    assert_eq!(id(&live.next("1").await), id(&resumed.next("1").await));
+    live.assert_silent().await;
+    resumed.assert_silent().await;
+}
