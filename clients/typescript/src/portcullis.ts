@@ -4,6 +4,7 @@ import {
   isMutation,
   LOGIN,
   LOGOUT,
+  type NamedDocument,
   REFRESH,
   REGISTER,
   type TypedDocument,
@@ -185,7 +186,7 @@ export class Portcullis {
 
   /** Sends an operation and gives its data. Errors of the answer are thrown, with what data there was. */
   async request<Data, Variables extends object = Record<string, unknown>>(
-    document: TypedDocument<Data, Variables>,
+    document: TypedDocument<Data, Variables> | NamedDocument,
     variables?: Variables,
     options?: RequestOptions,
   ): Promise<Data> {
@@ -194,13 +195,13 @@ export class Portcullis {
 
   /** Sends an operation and gives the answer as it is, with data and errors. */
   execute<Data, Variables extends object = Record<string, unknown>>(
-    document: TypedDocument<Data, Variables>,
+    document: TypedDocument<Data, Variables> | NamedDocument,
     variables?: Variables,
     options: RequestOptions = {},
   ): Promise<Answer<Data>> {
-    const text = document.toString();
-    return this.#authorized(isMutation(text), (token) =>
-      this.#post<Data>(text, variables ?? {}, { token, signal: options.signal }),
+    const sent = typeof document === "object" && "id" in document ? document : document.toString();
+    return this.#authorized(isMutation(sent), (token) =>
+      this.#post<Data>(sent, variables ?? {}, { token, signal: options.signal }),
     );
   }
 
