@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+
 // GraphiQL's style sheet embeds its web fonts as data: URLs, ten times its own size and outside of
 // `font-src 'self'`. Ours names system fonts instead (src/playground.css).
 const dropWebFonts = {
@@ -30,12 +32,19 @@ const completeLicenses = {
 export default defineConfig({
   base: "./",
   plugins: [completeLicenses],
-  // Radix adds a <style> element while a dialog or menu is open, which `style-src 'self'` forbids.
   resolve: {
-    alias: { "react-style-singleton": fileURLToPath(new URL("src/style-singleton.ts", import.meta.url)) },
+    alias: [
+      // Radix adds a <style> element while a dialog or menu is open, which `style-src 'self'` forbids.
+      { find: "react-style-singleton", replacement: path("src/style-singleton.ts") },
+      // The browser client from its sources, so that it need not be built first.
+      { find: /^@portcullis\/client$/, replacement: path("../clients/typescript/src/index.ts") },
+      { find: /^@portcullis\/client\/(.+)$/, replacement: path("../clients/typescript/src/$1.ts") },
+    ],
+    // What the browser client imports is this page's, too.
+    dedupe: ["graphql-ws"],
   },
   css: { postcss: { plugins: [dropWebFonts] } },
-  server: { proxy: { "/graphql": "http://127.0.0.1:4000" } },
+  server: { proxy: { "/graphql": { target: "http://127.0.0.1:4000", ws: true } }, fs: { allow: [".."] } },
   build: {
     outDir: "../src/http/playground",
     emptyOutDir: true,

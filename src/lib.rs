@@ -29,7 +29,8 @@
 //! # In your own schema
 //!
 //! Merge [`schema::IdentityQuery`], [`schema::IdentityMutation`] and [`schema::IdentitySubscription`] with your
-//! roots, guard your fields with [`graphql::guarded`], and hand the schema to [`router::router`].
+//! roots, guard your fields with [`graphql::guarded`], and hand the schema to [`router::router`]. With
+//! [`schema::FederationQuery`] and [`schema::finish_subgraph`] it is a subgraph of Apollo Federation as well.
 
 #![forbid(unsafe_code)]
 

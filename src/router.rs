@@ -12,11 +12,13 @@ use axum::{
 use tokio::sync::Semaphore;
 
 use crate::{
+    accounts::graphql::PUBLIC_FIELDS,
     app::App,
     changes::Feed,
     clock::Clock,
     config::Config,
     database::Database,
+    graphql::RootFields,
     http::{
         Endpoint, IsBehindTls, Proxies, alive, any_origin, discovery, graphql, harden, jwks, listed_origins,
         method_not_allowed, not_found, playground, playground_asset, ready, trace,
@@ -60,7 +62,8 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         proxies: Proxies(app.config.http.trusted_proxies.clone()),
         http: app.config.http.clone(),
         graphql: app.config.graphql.clone(),
-        password_fields: &PASSWORD_FIELDS,
+        documents: Arc::clone(&app.documents),
+        fields: RootFields { password: &PASSWORD_FIELDS, public: &PUBLIC_FIELDS },
         permits: Arc::new(Semaphore::new(app.config.http.max_concurrent_requests)),
         tasks: app.tasks.clone(),
         streams: Arc::clone(&app.streams),

@@ -1,8 +1,17 @@
 //! The schema: every capability's part of the roots, listed once.
 
+mod federation;
+mod subgraph;
+
+use std::sync::Arc;
+
 use async_graphql::{
-    Context, ID, Interface, MergedObject, MergedSubscription, Object, SDLExportOptions, Schema, SchemaBuilder,
+    Context, Data, Executor, ID, Interface, MergedObject, MergedSubscription, Object, ObjectType, Request,
+    Response, SDLExportOptions, Schema, SchemaBuilder,
 };
+use futures_util::stream::BoxStream;
+
+pub use self::federation::{FederationQuery, finish_subgraph};
 
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery, User},
@@ -29,6 +38,11 @@ pub struct IdentitySubscription(AuditSubscription);
 /// Everything that can be asked.
 #[derive(Default, MergedObject)]
 pub struct Query(IdentityQuery);
+
+/// Everything that can be asked.
+#[derive(Default, MergedObject)]
+#[graphql(name = "Query")]
+pub struct SubgraphQuery(IdentityQuery, FederationQuery);
 
 /// Everything that can be done.
 #[derive(Default, MergedObject)]
@@ -105,17 +119,46 @@ async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Failure> 
 }
 
 /// The schema as the binary serves it.
-pub type IdentitySchema = Schema<Query, Mutation, Subscription>;
+#[derive(Clone)]
+pub enum IdentitySchema {
+    /// By itself.
+    Alone(Schema<Query, Mutation, Subscription>),
+    /// As a part of a supergraph, too: `graphql.federation`.
+    Subgraph(Schema<SubgraphQuery, Mutation, Subscription>),
+}
 
-/// A builder of the schema as the binary serves it. It needs no database to be printed.
+impl Executor for IdentitySchema {
+    async fn execute(&self, request: Request) -> Response {
+        match self {
+            Self::Alone(schema) => schema.execute(request).await,
+            Self::Subgraph(schema) => schema.execute(request).await,
+        }
+    }
+
+    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        match self {
+            Self::Alone(schema) => Executor::execute_stream(schema, request, session),
+            Self::Subgraph(schema) => Executor::execute_stream(schema, request, session),
+        }
+    }
+}
+
+/// A builder of the schema as the binary serves it, with [`Query`] or [`SubgraphQuery`]. It needs no database to be
+/// printed.
 #[must_use]
-pub fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+pub fn builder<Q: ObjectType + Default + 'static>() -> SchemaBuilder<Q, Mutation, Subscription> {
+    Schema::build(Q::default(), Mutation::default(), Subscription::default())
 }
 
 /// The schema in GraphQL's schema definition language, with the directives of the guards.
 #[must_use]
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().include_specified_by().use_space_ident();
-    builder().finish().sdl_with_options(options)
+    builder::<Query>().finish().sdl_with_options(options)
+}
+
+/// The schema as a subgraph of Apollo Federation 2.
+#[must_use]
+pub fn subgraph_sdl() -> String {
+    subgraph::sdl(&finish_subgraph(builder::<SubgraphQuery>()))
 }

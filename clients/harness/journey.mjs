@@ -26,6 +26,7 @@ export async function travel({ chromium, createServer, root }) {
     await page.goto(url);
     await registering(page);
     await listing(page, server);
+    await following(page, server);
     await revoked(page, server);
     await signingOut(page);
     assert.deepEqual(faults(url), []);
@@ -34,7 +35,7 @@ export async function travel({ chromium, createServer, root }) {
     await vite.close();
     await server.remove();
   }
-  console.log("the page signs up, lists and revokes sessions, is signed out, signs in and signs out");
+  console.log("the page signs up, lists, revokes and follows sessions, is signed out, signs in and signs out");
 }
 
 /** Notes what a page complains of, and whom it asks. */
@@ -85,18 +86,25 @@ async function listing(page, server) {
   await shot(page, "sessions");
   await page.getByRole("button", { name: "Revoke" }).first().click();
   await page.getByRole("heading", { name: "7 sessions" }).waitFor();
-  assert.equal(await rows.count(), 7);
+  await until(async () => (await rows.count()) === 7);
   assert.equal(await count(), 7);
 }
 
-/** Somebody else ends the page's session; the page finds that out with what it does next. */
+/** Somebody signs in elsewhere, and the page tells of it. */
+async function following(page, server) {
+  const log = page.getByRole("log");
+  await log.getByText("A session was revoked").waitFor();
+  await server.ask(LOGIN, { input: { username, password } });
+  await page.getByRole("heading", { name: "8 sessions" }).waitFor();
+  await log.getByText("Signed in").waitFor();
+  await page.getByRole("listitem").nth(7).waitFor();
+  await shot(page, "events");
+}
+
+/** Somebody else ends the page's session, and the page signs out by itself. */
 async function revoked(page, server) {
   await server.run("sessions", "revoke", "--user", username);
-  await until(async () => {
-    const revoke = page.getByRole("button", { name: "Revoke" }).last();
-    await revoke.click({ timeout: 1000 }).catch(() => {});
-    return page.getByRole("heading", { name: "Sign in" }).isVisible();
-  });
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
 }
 
 async function signingOut(page) {
@@ -120,5 +128,5 @@ async function fill(page, password) {
 /** A picture for who wants to look, in the folder that SCREENSHOTS names. */
 async function shot(page, name) {
   const folder = process.env.SCREENSHOTS;
-  if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
+  if (folder) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
 }

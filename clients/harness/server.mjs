@@ -1,10 +1,12 @@
-// Starts the server of PORTCULLIS_BIN for a test, on a port and in a folder of its own.
+// Starts the server of PORTCULLIS_BIN for a test, on a port, in a folder and on a database of its own: SQLite, or a
+// schema where TEST_DATABASE_URL names a PostgreSQL server (it takes psql, then).
 
 import { execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 /**
@@ -13,15 +15,18 @@ import { promisify } from "node:util";
  */
 export async function startServer({ settings = {}, config } = {}) {
   // The server takes every other PORTCULLIS_… for a key of its configuration, and DATABASE_URL for its own.
-  const { PORTCULLIS_BIN: binary, DATABASE_URL, ...environment } = process.env;
-  if (!binary) throw new Error("PORTCULLIS_BIN must be the path of the portcullis binary.");
+  const { PORTCULLIS_BIN, TEST_DATABASE_URL: postgres, DATABASE_URL, ...environment } = process.env;
+  if (!PORTCULLIS_BIN) throw new Error("PORTCULLIS_BIN must be the path of the portcullis binary.");
+  const binary = resolve(PORTCULLIS_BIN);
   const folder = mkdtempSync(join(tmpdir(), "portcullis-"));
   const url = `http://127.0.0.1:${await freePort()}`;
+  const schema = postgres && (await createSchema(postgres));
   const options = {
     cwd: folder,
     env: {
       ...environment,
       PORTCULLIS_DATA_DIR: folder,
+      ...(schema && { PORTCULLIS_DATABASE__URL: schema.url }),
       PORTCULLIS_HTTP__LISTEN: new URL(url).host,
       PORTCULLIS_LIMITS__ENABLED: "false",
       PORTCULLIS_TOKENS__CLOCK_SKEW: "0s",
@@ -56,6 +61,7 @@ export async function startServer({ settings = {}, config } = {}) {
     },
     async remove() {
       await server.stop();
+      await schema?.drop();
       rmSync(folder, { recursive: true, force: true });
     },
     /** Sends an operation as a client without any session would; gives its data. */
@@ -90,6 +96,19 @@ export async function until(check, withinMs = 15_000) {
     if (Date.now() > deadline) throw new Error(`Not within ${withinMs} ms: ${check}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** Makes a schema on a PostgreSQL server; gives the URL of a database that has nothing else, and how to drop it. */
+async function createSchema(postgres) {
+  const name = `portcullis_clients_${randomBytes(8).toString("hex")}`;
+  const run = (...statements) =>
+    promisify(execFile)("psql", ["-qX", postgres, ...statements.flatMap((statement) => ["-c", statement])]);
+  await run(`CREATE SCHEMA ${name}`);
+  const join = postgres.includes("?") ? "&" : "?";
+  return {
+    url: `${postgres}${join}options=-csearch_path%3D${name}`,
+    drop: () => run("SET client_min_messages = warning", `DROP SCHEMA ${name} CASCADE`),
+  };
 }
 
 function freePort() {

@@ -1,4 +1,5 @@
-//! `#[guarded]`: one declaration gives a GraphQL field its guard and its directive in the schema.
+//! `#[guarded]`: one declaration gives a GraphQL field its guard, its directive in the schema, and the last
+//! sentence of its description.
 
 #![forbid(unsafe_code)]
 
@@ -16,9 +17,10 @@ use syn::{
 ///
 /// Stands above it. Inside, `#[authenticated]` opens a field to callers with a valid access
 /// token, and `#[requires_scopes("a", "b")]` to those whose token holds all these scopes; repeated,
-/// one of the lists is enough. The field bears the directive of the same name in the exported schema,
-/// and where it returns `Result<Option<T>>` a refusal makes it null and leaves the fields beside it
-/// alone, as the GraphQL specification §6.4.4 has it. Such a field takes `ctx: &Context<'_>` first.
+/// one of the lists is enough. The field bears the directive of the same name in the exported schema, and
+/// its description ends in what it requires, for introspection knows no directives of fields. Where it
+/// returns `Result<Option<T>>` a refusal makes it null and leaves the fields beside it alone, as the
+/// GraphQL specification §6.4.4 has it. Such a field takes `ctx: &Context<'_>` first.
 /// `#[nullable]` gives a field that is open to everybody the same treatment of its errors.
 #[proc_macro_attribute]
 pub fn guarded(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -48,8 +50,9 @@ fn guard(field: &mut ImplItemFn) -> Result<()> {
     let body = field.block.clone();
     let guarded = match declaration(&guards)? {
         None => quote!(#body),
-        Some((check, directive)) => {
+        Some(Declaration { check, directive, sentence }) => {
             add_directive(field, &directive)?;
+            field.attrs.push(parse_quote!(#[doc = #sentence]));
             let context = context(&field.sig, span)?;
             quote_spanned!(span=> { #check.check(#context)?; #body })
         }
@@ -90,8 +93,16 @@ fn context(signature: &Signature, span: Span) -> Result<&Pat> {
     }
 }
 
-/// The guard and the directive that the attributes of a field ask for.
-fn declaration(guards: &[Attribute]) -> Result<Option<(Tokens, Tokens)>> {
+/// What the attributes of a field ask for.
+struct Declaration {
+    /// The guard.
+    check: Tokens,
+    directive: Tokens,
+    /// Ends the field's description.
+    sentence: String,
+}
+
+fn declaration(guards: &[Attribute]) -> Result<Option<Declaration>> {
     let mut lists = Vec::new();
     for guard in guards {
         if !guard.path().is_ident("requires_scopes") {
@@ -99,11 +110,10 @@ fn declaration(guards: &[Attribute]) -> Result<Option<(Tokens, Tokens)>> {
                 return Err(Error::new(guard.span(), "a field has one kind of guard"));
             }
             guard.meta.require_path_only()?;
-            return Ok(guard.path().is_ident("authenticated").then(|| {
-                (
-                    quote!(::portcullis::graphql::Authenticated),
-                    quote!(::portcullis::graphql::authenticated::apply()),
-                )
+            return Ok(guard.path().is_ident("authenticated").then(|| Declaration {
+                check: quote!(::portcullis::graphql::Authenticated),
+                directive: quote!(::portcullis::graphql::authenticated::apply()),
+                sentence: "Requires sign-in.".to_owned(),
             }));
         }
         let scopes = guard.parse_args_with(Punctuated::<LitStr, Token![,]>::parse_terminated)?;
@@ -117,10 +127,22 @@ fn declaration(guards: &[Attribute]) -> Result<Option<(Tokens, Tokens)>> {
         let scopes = list.iter();
         quote!(::std::vec![#(::std::string::String::from(#scopes)),*])
     });
-    Ok(Some((
-        quote!(::portcullis::graphql::RequiresScopes(&[#(#names),*])),
-        quote!(::portcullis::graphql::requires_scopes::apply(::std::vec![#(#strings),*])),
-    )))
+    Ok(Some(Declaration {
+        check: quote!(::portcullis::graphql::RequiresScopes(&[#(#names),*])),
+        directive: quote!(::portcullis::graphql::requires_scopes::apply(::std::vec![#(#strings),*])),
+        sentence: sentence(&lists),
+    }))
+}
+
+/// "Requires the scopes `a` and `b`, or `c`."
+fn sentence(lists: &[Punctuated<LitStr, Token![,]>]) -> String {
+    let all_of = |list: &Punctuated<LitStr, Token![,]>| {
+        let scopes: Vec<_> = list.iter().map(|scope| format!("`{}`", scope.value())).collect();
+        scopes.join(" and ")
+    };
+    let one_of: Vec<_> = lists.iter().map(all_of).collect();
+    let plural = if lists.iter().any(|list| list.len() > 1) { "s" } else { "" };
+    format!("Requires the scope{plural} {}.", one_of.join(", or "))
 }
 
 /// The `T` and the `E` of `Result<Option<T>, E>`; async-graphql's `Result` has its own `E`.

@@ -1,35 +1,52 @@
+import { isRefused } from "@portcullis/client";
 import type { Fetcher, FetcherParams } from "@graphiql/toolkit";
-import { Kind, OperationTypeNode, parse } from "graphql";
+import {
+  type ExecutionResult,
+  getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  parse,
+} from "graphql";
 
-import { begin, currentSession, end } from "./session";
-
-type Fields = Record<string, Record<string, unknown> | null>;
-type Answer = { data?: Fields | null; errors?: { extensions?: { code?: string } }[] };
+import { adopt, session } from "./session";
+import { follow } from "./socket";
 
 /**
- * Sends an operation to /graphql. The access token that an answer brings goes with every later
- * request, unless the headers editor has an Authorization of its own.
+ * Sends an operation to /graphql, with the access token of the page's session unless the headers editor has an
+ * Authorization of its own. A token that has expired or is void is replaced, and the operation sent once more.
  */
 export const fetcher = (async (params: FetcherParams, options?: { headers?: HeadersInit }) => {
+  const operation = operationOf(params);
   const headers = new Headers(options?.headers);
+  if (operation?.operation === OperationTypeNode.SUBSCRIPTION) {
+    return follow(params, headers.get("Authorization"));
+  }
+  if (headers.has("Authorization")) return send(params, headers);
+
+  const client = session();
+  const isMutation = operation?.operation === OperationTypeNode.MUTATION;
+  let token = await client.accessToken();
+  let answer = await send(params, headers, token);
+  if (token && isRefused(answer, isMutation)) {
+    token = await client.renew(token);
+    if (token) answer = await send(params, headers, token);
+  }
+  if (isMutation) await keepUp(operation, answer, token);
+  return answer;
+}) satisfies Fetcher;
+
+async function send(params: FetcherParams, given: Headers, token?: string | null): Promise<ExecutionResult> {
+  const headers = new Headers(given);
   headers.set("Content-Type", "application/json");
   if (!headers.has("Accept")) {
     headers.set("Accept", "application/graphql-response+json, application/json;q=0.9");
   }
-  const sent = headers.has("Authorization") ? undefined : currentSession()?.accessToken;
-  if (sent) headers.set("Authorization", `Bearer ${sent}`);
-
-  const response = await fetch("/graphql", {
-    method: "POST",
-    headers,
-    body: JSON.stringify(params),
+  if (token) headers.set("Authorization", `Bearer ${token}`);
+  const body = JSON.stringify(params);
+  const response = await fetch("/graphql", { method: "POST", headers, body }).catch(() => {
+    throw new Error("The server cannot be reached.");
   });
-  const answer = await read(response);
-  follow(params, answer, sent);
-  return answer;
-}) satisfies Fetcher;
-
-async function read(response: Response): Promise<Answer> {
   const text = await response.text();
   try {
     return JSON.parse(text);
@@ -38,39 +55,24 @@ async function read(response: Response): Promise<Answer> {
   }
 }
 
-/** Begins and ends the page's session as the answer says. */
-function follow(params: FetcherParams, answer: Answer, sent: string | undefined) {
-  const ending = endingFields(params);
-  for (const [name, payload] of Object.entries(answer.data ?? {})) {
-    if (typeof payload?.accessToken === "string") begin(payload.accessToken);
-    const failed = Array.isArray(payload?.errors) && payload.errors.length > 0;
-    if (sent && payload && !failed && ending.has(name)) end(sent);
+/** Begins and ends the page's session as the answer to a mutation says. */
+async function keepUp(operation: OperationDefinitionNode, { data }: ExecutionResult, token: string | null) {
+  for (const payload of Object.values(data ?? {})) {
+    const { accessToken, refreshToken } = (payload ?? {}) as Record<string, unknown>;
+    if (typeof accessToken === "string") await adopt(accessToken, refreshToken);
   }
-  // Expired or revoked: sending it again would only keep every guarded field shut.
-  if (sent && answer.errors?.some((error) => error.extensions?.code === "UNAUTHENTICATED")) end(sent);
+  const ending = operation.selectionSet.selections.some(
+    (field) => field.kind === Kind.FIELD && ["logout", "deleteAccount"].includes(field.name.value),
+  );
+  // It may have ended the page's session: the server knows.
+  if (ending && token) await session().renew(token);
 }
 
-/** Under which names the answer holds the mutations that end the caller's session. */
-function endingFields({ query, operationName }: FetcherParams): Set<string> {
-  const names = new Set<string>();
-  // What does not parse is the server's to explain.
-  for (const operation of parsed(query)) {
-    if (operation.kind !== Kind.OPERATION_DEFINITION) continue;
-    if (operation.operation !== OperationTypeNode.MUTATION) continue;
-    if (operationName && operation.name?.value !== operationName) continue;
-    for (const field of operation.selectionSet.selections) {
-      if (field.kind !== Kind.FIELD) continue;
-      if (!["logout", "deleteAccount"].includes(field.name.value)) continue;
-      names.add(field.alias?.value ?? field.name.value);
-    }
-  }
-  return names;
-}
-
-function parsed(query: string) {
+function operationOf({ query, operationName }: FetcherParams) {
   try {
-    return parse(query, { noLocation: true }).definitions;
+    return getOperationAST(parse(query, { noLocation: true }), operationName);
   } catch {
-    return [];
+    // What does not parse is the server's to explain.
+    return undefined;
   }
 }

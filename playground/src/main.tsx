@@ -17,7 +17,7 @@ createRoot(root).render(
     storage={storage}
     shouldPersistHeaders={false}
     defaultQuery={tour}
-    defaultEditorToolsVisibility="headers"
+    defaultEditorToolsVisibility="variables"
   >
     <GraphiQL.Logo>
       <Account />

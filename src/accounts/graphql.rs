@@ -18,6 +18,9 @@ use crate::{
     tokens::Caller,
 };
 
+/// The queries whose answer does not depend on who asks.
+pub const PUBLIC_FIELDS: [&str; 1] = ["server"];
+
 /// The queries about accounts.
 #[derive(Default)]
 pub struct AccountsQuery;

@@ -4,6 +4,7 @@ use sea_orm::DbErr;
 
 use crate::{
     database::ConnectError,
+    graphql::TrustedError,
     passwords::{InvalidCost, InvalidPolicy, StartError},
     secret::SecretError,
     tokens::{KeyError, KeyringError},
@@ -41,6 +42,9 @@ pub enum AppError {
     /// The file of `tokens.signing_key_file` cannot be used.
     #[error("tokens.signing_key_file: {0}")]
     SigningKey(#[from] KeyError),
+    /// The trusted documents cannot be used.
+    #[error(transparent)]
+    TrustedDocuments(#[from] TrustedError),
     /// The keyring does not open.
     #[error(transparent)]
     Keyring(#[from] KeyringError),

@@ -22,10 +22,11 @@ use crate::{
     clock::Clock,
     config::{Config, Introspection},
     database::Database,
+    graphql::Documents,
     http::{Gate, Streams},
     limits::Throttle,
     passwords::{Cost, Hasher, Policy},
-    schema::{IdentitySchema, builder},
+    schema::{IdentitySchema, builder, finish_subgraph},
     secret::{MasterSecrets, Sealer},
     sessions::Sessions,
     sign_in::SignIn,
@@ -59,6 +60,8 @@ pub struct App {
     pub sign_in: SignIn,
     /// Every privileged operation.
     pub admin: Admin,
+    /// What need not be parsed again.
+    pub documents: Arc<Documents>,
     /// What runs beside the requests, and must end before the program does.
     pub tasks: TaskTracker,
     /// The sockets and event streams that are open.
@@ -74,6 +77,7 @@ impl App {
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
         // Before the database: who may not use it shall not have touched it.
         let found = secrets::find(&config)?;
+        let documents = Arc::new(Documents::open(&config.graphql)?);
         let database = Database::connect(&config).await?;
         for migration in database.migrate_up().await? {
             tracing::info!(migration, "applied a migration");
@@ -89,7 +93,8 @@ impl App {
         let (policy, hasher) = passwords(&config)?;
         let config = Arc::new(config);
         let codec = Arc::new(RefreshCodec::new(&masters));
-        let app = Ground { config, clock, database, gate, feed, keyring, codec, policy, hasher }.build();
+        let app =
+            Ground { config, clock, database, documents, gate, feed, keyring, codec, policy, hasher }.build();
         app.audit.forget_foreign_places().await?;
         Ok(app)
     }
@@ -100,7 +105,11 @@ impl App {
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn schema(&self) -> IdentitySchema {
-        self.provide(builder()).finish()
+        if self.config.graphql.federation {
+            IdentitySchema::Subgraph(finish_subgraph(self.provide(builder())))
+        } else {
+            IdentitySchema::Alone(self.provide(builder()).finish())
+        }
     }
 
     /// Gives a schema that has [`IdentityQuery`](crate::schema::IdentityQuery),
@@ -136,6 +145,7 @@ struct Ground {
     config: Arc<Config>,
     clock: Clock,
     database: Database,
+    documents: Arc<Documents>,
     gate: Gate,
     feed: Arc<Feed>,
     keyring: Arc<Keyring>,
@@ -146,7 +156,7 @@ struct Ground {
 
 impl Ground {
     fn build(self) -> App {
-        let Self { config, clock, database, gate, feed, keyring, codec, policy, hasher } = self;
+        let Self { config, clock, database, documents, gate, feed, keyring, codec, policy, hasher } = self;
         let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
         let retention = Some(config.audit.retention).filter(|time| !time.is_zero());
         let audit = Audit::new(database.clone(), feed.clone(), retention, clock.clone());
@@ -186,6 +196,7 @@ impl Ground {
             config,
             clock,
             database,
+            documents,
             gate,
             feed,
             keyring,

@@ -40,7 +40,7 @@ where a field failed. Only what is no HTTP request, or has too large a header, i
 
 /// Everything that goes wrong outside of a payload: what, its code, and the status of the answer as
 /// `application/json` and as `application/graphql-response+json`. A test provokes each.
-const REFUSALS: [(&str, Code, u16, u16); 31] = [
+const REFUSALS: [(&str, Code, u16, u16); 34] = [
     ("The path does not exist.", Code::BadUserInput, 404, 404),
     ("The path does not know the method.", Code::BadUserInput, 405, 405),
     ("A mutation came by GET.", Code::BadUserInput, 405, 405),
@@ -56,10 +56,23 @@ const REFUSALS: [(&str, Code, u16, u16); 31] = [
     ("The body is larger than `http.max_body_bytes`.", Code::LimitExceeded, 413, 413),
     ("The body, or the query string, is no GraphQL request.", Code::BadUserInput, 400, 400),
     ("A batch exceeds a limit.", Code::LimitExceeded, 400, 400),
-    ("Only the hash of a document was sent.", Code::PersistedQueryNotSupported, 200, 200),
     ("The document is not GraphQL.", Code::ParseFailed, 200, 400),
     ("The document exceeds a limit.", Code::LimitExceeded, 200, 400),
     ("The document does not fit the schema.", Code::ValidationFailed, 200, 400),
+    ("The hash of a document is none, or not that of the document.", Code::BadUserInput, 200, 400),
+    (
+        "Only the hash of a document was sent, which is not known here.",
+        Code::PersistedQueryNotFound,
+        200,
+        400,
+    ),
+    (
+        "Only the hash was sent, and `graphql.persisted_queries` is off.",
+        Code::PersistedQueryNotSupported,
+        200,
+        400,
+    ),
+    ("The document is not trusted, and no others are executed.", Code::UntrustedDocument, 403, 403),
     ("The document has no such operation.", Code::ValidationFailed, 200, 400),
     ("A variable has the wrong type, or is missing.", Code::BadUserInput, 200, 400),
     ("The schema is asked for where nobody may see it.", Code::ValidationFailed, 200, 400),

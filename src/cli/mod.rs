@@ -53,7 +53,7 @@ enum Command {
     #[command(subcommand)]
     Migrate(migrate::Migrate),
     /// Print the GraphQL schema; needs no database
-    Schema,
+    Schema(schema::Schema),
     /// Print the reference of all errors, in Markdown; needs no database
     Errors,
     /// Make, list and change accounts
@@ -79,7 +79,7 @@ impl Cli {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(settings),
             Command::Migrate(command) => command.run(settings, out),
-            Command::Schema => schema::run(out),
+            Command::Schema(command) => command.run(out),
             Command::Errors => errors::run(out),
             Command::Users(command) => command.run(settings, out),
             Command::Sessions(command) => command.run(settings, out),

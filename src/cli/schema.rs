@@ -1,8 +1,21 @@
 use std::io::Write;
 
-use super::error::CliError;
+use clap::Args;
 
-/// Prints the schema definition language, with the directives of the guards.
-pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
-    Ok(writeln!(out, "{}", crate::schema::sdl().trim_end())?)
+use super::error::CliError;
+use crate::schema::{sdl, subgraph_sdl};
+
+#[derive(Args)]
+pub(super) struct Schema {
+    /// As a subgraph of Apollo Federation 2, for composition
+    #[arg(long)]
+    federation: bool,
+}
+
+impl Schema {
+    /// Prints the schema definition language, with the directives of the guards.
+    pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), CliError> {
+        let sdl = if self.federation { subgraph_sdl() } else { sdl() };
+        Ok(writeln!(out, "{}", sdl.trim_end())?)
+    }
 }

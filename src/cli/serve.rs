@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{error::CliError, log, open::runtime, settings::Settings};
 use crate::{
-    app::App,
+    app::{App, AppError},
     clock::Clock,
     config::{Config, Loaded},
     router::router,
@@ -38,8 +38,10 @@ async fn serve_until_stopped(loaded: Loaded) -> Result<(), CliError> {
     let stop = CancellationToken::new();
     let work = async {
         let app = App::open(loaded.config, Clock::system()).await?;
+        let schema = app.schema();
+        app.documents.check(&schema).await.map_err(AppError::from)?;
         tracing::info!("{banner}");
-        serve(&app, router(&app, app.schema()), listener, stop.clone()).await;
+        serve(&app, router(&app, schema), listener, stop.clone()).await;
         Ok(())
     };
     let insist = async {

@@ -59,7 +59,7 @@ impl Loaded {
 }
 
 /// What does not hang on where a value came from.
-fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static str); 6] {
+fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static str); 7] {
     let (http, passwords) = (&config.http, &config.passwords);
     let work_kib = u64::from(passwords.memory_kib) * u64::from(passwords.iterations);
     [
@@ -74,6 +74,11 @@ fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static
             "http.public_url",
             "the server is reachable from elsewhere, and its tokens name an address as their issuer; set the URL \
              that clients use",
+        ),
+        (
+            config.graphql.only_trusted_documents && config.graphql.playground,
+            "graphql.playground",
+            "only trusted documents are executed, and those of GraphiQL are not among them: turn it off",
         ),
         (
             !config.limits.enabled,

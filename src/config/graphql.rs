@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Impossible, require};
@@ -10,6 +12,14 @@ pub struct GraphqlConfig {
     pub introspection: Introspection,
     /// Whether `/` serves GraphiQL.
     pub playground: bool,
+    /// Whether a document may be sent once and then named by its hash.
+    pub persisted_queries: bool,
+    /// A manifest of documents that are named by it, and known from the start.
+    pub trusted_documents: Option<PathBuf>,
+    /// Whether no other documents are executed.
+    pub only_trusted_documents: bool,
+    /// Whether a router of Apollo Federation 2 may ask for what it needs of a subgraph.
+    pub federation: bool,
     /// The most tokens of a document: names, numbers, strings and signs.
     pub max_tokens: usize,
     /// The most levels of fields in fields.
@@ -47,6 +57,10 @@ impl Default for GraphqlConfig {
         Self {
             introspection: Introspection::Everyone,
             playground: true,
+            persisted_queries: true,
+            trusted_documents: None,
+            only_trusted_documents: false,
+            federation: false,
             max_tokens: 5000,
             max_depth: 20,
             max_aliases: 30,
@@ -72,6 +86,11 @@ impl GraphqlConfig {
         ] {
             require(limit >= 1, key, "must be at least 1")?;
         }
+        require(
+            self.trusted_documents.is_some() || !self.only_trusted_documents,
+            "graphql.only_trusted_documents",
+            "needs graphql.trusted_documents",
+        )?;
         require((1..=100).contains(&self.max_batch), "graphql.max_batch", "must be between 1 and 100")?;
         // The executor recurses with the document; deeper ones could exhaust its stack.
         require(self.max_depth <= 30, "graphql.max_depth", "must be at most 30")

@@ -28,13 +28,18 @@ pub(super) struct Census<'a> {
 }
 
 impl<'a> Census<'a> {
+    /// That of a document which was counted before.
+    pub(super) fn of(document: &'a ExecutableDocument, limits: &'a GraphqlConfig) -> Self {
+        Self { document, limits, aliases: 0, directives: 0, fields: 0 }
+    }
+
     /// Counts a document. All its operations count, and the fragments that nothing spreads, for all of them
     /// are validated.
     ///
     /// # Errors
     /// When it exceeds one of the limits.
     pub(super) fn take(document: &'a ExecutableDocument, limits: &'a GraphqlConfig) -> Result<Self, Failure> {
-        let mut census = Self { document, limits, aliases: 0, directives: 0, fields: 0 };
+        let mut census = Self::of(document, limits);
         for fragment in document.fragments.values() {
             census.count_definition(&fragment.node.selection_set.node)?;
             census.limit_arguments(&fragment.node.selection_set.node)?;
@@ -188,7 +193,7 @@ pub(super) fn limit_lists<'a>(
 }
 
 /// How many items a field answers with, where its arguments say so: Relay's `first` and `last`, and a list
-/// of `ids`.
+/// of `ids` or, from a router, of `representations`.
 fn items(field: &Field, variables: &Variables) -> Option<usize> {
     let argument = |name: &str| {
         let value = &field.get_argument(name)?.node;
@@ -198,7 +203,7 @@ fn items(field: &Field, variables: &Variables) -> Option<usize> {
         Value::Number(number) => number.as_u64().and_then(|number| usize::try_from(number).ok()),
         _ => None,
     };
-    if let Some(Value::List(ids)) = argument("ids") {
+    if let Some(Value::List(ids)) = argument("ids").or_else(|| argument("representations")) {
         return Some(ids.len());
     }
     let count = argument("first").and_then(number).or_else(|| argument("last").and_then(number));

@@ -20,6 +20,8 @@ words! {
         PersistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND",
         /// The server keeps no documents; send them in full.
         PersistedQueryNotSupported = "PERSISTED_QUERY_NOT_SUPPORTED",
+        /// The server executes only the documents that its operator trusts, and this is none of them.
+        UntrustedDocument = "UNTRUSTED_DOCUMENT",
         /// Too many tries; `retryAfter` says how long to wait.
         RateLimited = "RATE_LIMITED",
         /// The database is away or too much is waiting; `retryAfter` says when to try again.
@@ -55,6 +57,7 @@ impl Code {
             | Self::LimitExceeded
             | Self::PersistedQueryNotFound
             | Self::PersistedQueryNotSupported
+            | Self::UntrustedDocument
             | Self::Internal => &[],
         }
     }

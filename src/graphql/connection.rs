@@ -30,6 +30,7 @@ struct Edge<Node> {
 
 /// Where a page stands in its list.
 #[derive(Clone, SimpleObject)]
+#[graphql(shareable)]
 pub struct PageInfo {
     /// Whether the list goes on behind this page.
     has_next_page: bool,

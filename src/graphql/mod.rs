@@ -17,11 +17,17 @@ mod date_time;
 #[cfg(feature = "server")]
 mod document;
 #[cfg(feature = "server")]
+mod documents;
+#[cfg(feature = "server")]
 mod id;
 #[cfg(feature = "server")]
 mod newest_first;
 #[cfg(feature = "server")]
+mod prepare;
+#[cfg(feature = "server")]
 mod shape;
+#[cfg(feature = "server")]
+mod trusted;
 #[cfg(feature = "server")]
 mod user_error;
 
@@ -37,7 +43,10 @@ pub use self::{
 pub use self::{
     connection::{Direction, List, Page, PageInfo},
     date_time::DateTime,
-    document::{Prepared, Tally, prepare},
+    document::Document,
+    documents::Documents,
     id::{expect_id, node_id},
+    prepare::{Prepared, RootFields, Tally, prepare},
+    trusted::TrustedError,
     user_error::{UserError, UserErrorCode},
 };

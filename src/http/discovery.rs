@@ -1,24 +1,23 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
-    Json,
     extract::State,
-    http::{HeaderName, header::CACHE_CONTROL},
-    response::IntoResponse,
+    http::{HeaderMap, HeaderName, HeaderValue},
+    response::{IntoResponse, Response},
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::caching;
 use crate::{config::Config, tokens::Keyring};
 
-/// How long others may keep what they read here, and that pages of any site may.
-const PUBLIC: [(HeaderName, &str); 2] = [
-    (CACHE_CONTROL, "public, max-age=300"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
-];
+/// That pages of any site may read what is here.
+const READABLE: [(HeaderName, &str); 1] =
+    [(HeaderName::from_static("cross-origin-resource-policy"), "cross-origin")];
 
 /// `/.well-known/jwks.json`: the keys that verify access tokens (RFC 7517 §5).
-pub async fn jwks(State(keyring): State<Arc<Keyring>>) -> impl IntoResponse {
-    (PUBLIC, Json(keyring.jwks()))
+pub async fn jwks(State(keyring): State<Arc<Keyring>>, asked: HeaderMap) -> Response {
+    public(&asked, &keyring.jwks())
 }
 
 /// `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: where things are
@@ -26,8 +25,15 @@ pub async fn jwks(State(keyring): State<Arc<Keyring>>) -> impl IntoResponse {
 pub async fn discovery(
     State(config): State<Arc<Config>>,
     State(keyring): State<Arc<Keyring>>,
-) -> impl IntoResponse {
-    (PUBLIC, Json(document(&config, &keyring)))
+    asked: HeaderMap,
+) -> Response {
+    public(&asked, &document(&config, &keyring))
+}
+
+fn public(asked: &HeaderMap, document: &impl Serialize) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    let body = serde_json::to_vec(document).unwrap_or_default();
+    (READABLE, caching::public(asked, "public, max-age=300", json, body)).into_response()
 }
 
 fn document(config: &Config, keyring: &Keyring) -> Value {

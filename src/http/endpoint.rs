@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     config::{GraphqlConfig, HttpConfig, Introspection},
-    graphql::{Code, Failure, Tally, prepare},
+    graphql::{Code, Documents, Failure, Prepared, RootFields, Tally, prepare},
     tokens::Caller,
 };
 
@@ -42,8 +42,10 @@ pub struct Endpoint<E> {
     pub http: HttpConfig,
     /// Limits of the operation.
     pub graphql: GraphqlConfig,
-    /// The mutations that check a password, of which a request may hold one.
-    pub password_fields: &'static [&'static str],
+    /// Documents that need not be parsed again.
+    pub documents: Arc<Documents>,
+    /// The fields at the root that are not like others.
+    pub fields: RootFields,
     /// One for each request that may be executed at once.
     pub permits: Arc<Semaphore>,
     /// Where operations run, so that one that has begun goes on when its client hangs up.
@@ -80,6 +82,7 @@ pub async fn graphql<E: Executor>(
     match endpoint.answer(peer, &parts, body).await {
         Ok(Answers::One(answer)) if takes_only_events => event_stream::once(answer, &request_id),
         Ok(Answers::One(answer)) => respond::answer(answer, media, &request_id),
+        Ok(Answers::Public(answer)) => respond::public(answer, media, &request_id, &parts.headers),
         Ok(Answers::Batch(answers)) => respond::batch(answers, media, &request_id),
         Ok(Answers::Events(events)) => events.respond(&endpoint.tasks, request_id),
         Err(Refusal(status, failure)) => {
@@ -95,12 +98,14 @@ pub async fn graphql<E: Executor>(
 /// What a request is answered with.
 enum Answers {
     One(Answer),
+    /// What anybody would be answered who sent this URL.
+    Public(Answer),
     Batch(Vec<Answer>),
     Events(EventStream),
 }
 
 /// An operation that may be executed, and its kind.
-type Checked = (Operation, OperationType);
+type Checked = (Operation, Prepared);
 
 /// An operation that may begin.
 pub(super) enum Started {
@@ -120,13 +125,17 @@ impl<E: Executor> Endpoint<E> {
         for (operation, _) in prepared.iter_mut().flatten() {
             asker.introduce(operation);
         }
-        if let [Ok((operation, OperationType::Subscription))] = prepared.as_mut_slice() {
+        if let [Ok((operation, Prepared { kind: OperationType::Subscription, .. }))] = prepared.as_mut_slice()
+        {
             let operation = std::mem::replace(operation, Operation::new(""));
             return EventStream::open(self, operation, &asker, &parts.headers).map(Answers::Events);
         }
+        let is_public = is_safe(&parts.method)
+            && prepared.iter().all(|prepared| matches!(prepared, Ok((_, Prepared { is_public: true, .. }))));
         let operations = prepared.into_iter().map(|prepared| prepared.map(|(operation, _)| operation));
         let mut answers = self.execute(operations.collect()).await?;
         match answers.pop() {
+            Some(answer) if is_public && !is_batch => Ok(Answers::Public(answer)),
             Some(answer) if !is_batch => Ok(Answers::One(answer)),
             last => Ok(Answers::Batch(answers.into_iter().chain(last).collect())),
         }
@@ -147,17 +156,20 @@ impl<E: Executor> Endpoint<E> {
         for operation in operations {
             let checked = operation.and_then(|operation| self.check(operation, caller, &mut tally));
             prepared.push(match checked {
-                Ok((_, OperationType::Mutation)) if is_safe(&parts.method) => {
+                Ok((_, Prepared { kind: OperationType::Mutation, .. })) if is_safe(&parts.method) => {
                     let failure = Failure::bad_input("GET is for queries; send a mutation by POST.");
                     return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, failure));
                 }
-                Ok((_, OperationType::Subscription)) if !may_stream => {
+                Ok((_, Prepared { kind: OperationType::Subscription, .. })) if !may_stream => {
                     let message = "A subscription is answered over a WebSocket, or alone and with \
                                    `Accept: text/event-stream`.";
                     return Err(Refusal(StatusCode::NOT_ACCEPTABLE, Failure::bad_input(message)));
                 }
                 Err(failure) if is_batch && failure.code == Code::LimitExceeded => {
                     return Err(Refusal(StatusCode::BAD_REQUEST, failure));
+                }
+                Err(failure) if !is_batch && failure.code == Code::UntrustedDocument => {
+                    return Err(Refusal(StatusCode::FORBIDDEN, failure));
                 }
                 checked => checked,
             });
@@ -171,11 +183,12 @@ impl<E: Executor> Endpoint<E> {
         caller: &Caller,
         tally: &mut Tally,
     ) -> Result<Checked, Failure> {
-        let found = prepare(&mut operation, &self.graphql, self.password_fields, tally)?;
+        let document = self.documents.find(&operation)?;
+        let found = prepare(&mut operation, &document, &self.graphql, self.fields, tally)?;
         if found.introspects {
             self.allow_introspection(caller)?;
         }
-        Ok((operation, found.kind))
+        Ok((operation, found))
     }
 
     fn allow_introspection(&self, caller: &Caller) -> Result<(), Failure> {
@@ -192,7 +205,8 @@ impl<E: Executor> Endpoint<E> {
     /// to do.
     pub(super) fn start(&self, operation: Operation, asker: &Asker) -> Result<Started, Failure> {
         let operation = request::required(operation).map_err(|Refusal(_, failure)| failure)?;
-        let (mut operation, kind) = self.check(operation, &asker.caller, &mut Tally::default())?;
+        let (mut operation, Prepared { kind, .. }) =
+            self.check(operation, &asker.caller, &mut Tally::default())?;
         asker.introduce(&mut operation);
         Ok(match kind {
             OperationType::Subscription => Started::Events(self.events(operation)),

@@ -8,6 +8,8 @@
 mod asker;
 mod bearer;
 #[cfg(feature = "server")]
+mod caching;
+#[cfg(feature = "server")]
 mod client;
 #[cfg(feature = "server")]
 mod connections;

@@ -139,15 +139,10 @@ fn json_fault(what: &str, error: &serde_json::Error) -> String {
     }
 }
 
-/// The parameter `query` has no default (GraphQL over HTTP §5.1).
+/// The parameter `query` has no default (GraphQL over HTTP §5.1), but a document may be named instead.
 pub(super) fn required(operation: Operation) -> Result<Operation, Refusal> {
-    if !operation.query.is_empty() {
+    if !operation.query.is_empty() || operation.extensions.contains_key("persistedQuery") {
         return Ok(operation);
-    }
-    if operation.extensions.contains_key("persistedQuery") {
-        // Apollo clients then send the document in full, at once and from then on.
-        let failure = Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported");
-        return Err(Refusal(StatusCode::OK, failure));
     }
     Err(Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The request has no query.")))
 }

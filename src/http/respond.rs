@@ -3,14 +3,14 @@ use axum::{
     Extension,
     body::Body,
     http::{
-        HeaderMap, HeaderName, Method, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY},
     },
     response::Response,
 };
 use serde::Serialize;
 
-use super::{RequestId, media::Media};
+use super::{RequestId, caching, media::Media};
 use crate::graphql::{Failure, finish_error};
 
 /// A response of the executor on the wire: `data` is there when there was an execution
@@ -37,6 +37,22 @@ pub(super) fn answer(mut answer: Answer, media: Media, request_id: &RequestId) -
         _ => StatusCode::OK,
     };
     json(status, media, &wire, headers)
+}
+
+/// Writes what anybody is answered who sends the same; with errors it is like any other answer.
+pub(super) fn public(
+    mut answer: Answer,
+    media: Media,
+    request_id: &RequestId,
+    asked: &HeaderMap,
+) -> Response {
+    if answer.is_err() || !answer.http_headers.is_empty() {
+        return self::answer(answer, media, request_id);
+    }
+    let body = serde_json::to_vec(&finish(&mut answer, request_id)).unwrap_or_default();
+    let mut response = caching::public(asked, "public, max-age=60", media.content_type(), body);
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    response
 }
 
 /// Writes what the executor answered to each operation of a batch.
@@ -91,7 +107,7 @@ fn json(status: StatusCode, media: Media, wire: &impl Serialize, headers: Header
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     // Answers hold tokens and what only their caller may see.
-    response.headers_mut().insert(CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(CONTENT_TYPE, media.content_type());
     let mut last: Option<HeaderName> = None;
     for (name, value) in headers {

@@ -167,13 +167,6 @@ async fn nobody_shuts_the_owner_of_an_address_out_by_taking_it_for_a_username() 
 }
 
 #[tokio::test]
-async fn an_unknown_persisted_query_makes_apollo_send_the_document() {
-    let app = TestApp::start().await;
-    let request = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "00" } } });
-    app.anonymous().send(&request).await.assert_failed("PERSISTED_QUERY_NOT_SUPPORTED");
-}
-
-#[tokio::test]
 async fn a_client_that_hangs_up_leaves_nothing_half_done() {
     let app = TestApp::start().await;
     app.signed_in("ada").await;

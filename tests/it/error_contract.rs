@@ -20,10 +20,8 @@ use crate::{
 const PAGE: &str = include_str!("../../docs/errors.md");
 
 /// The codes that nothing gives yet, and why.
-const NOT_YET: [(Code, &str); 2] = [
-    (Code::PersistedQueryNotFound, "no documents are kept"),
-    (Code::RateLimited, "whoever tries too often learns of it in the payload"),
-];
+const NOT_YET: [(Code, &str); 1] =
+    [(Code::RateLimited, "whoever tries too often learns of it in the payload")];
 
 /// The two media types of an answer, in the order of the page's columns.
 const MEDIA: [&str; 2] = ["application/json", "application/graphql-response+json"];

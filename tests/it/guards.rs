@@ -45,6 +45,7 @@ const GUARDED: [(&str, Option<&str>); 16] = [
 /// A field of a root, by its directive.
 struct RootField {
     name: String,
+    description: String,
     guard: Guard,
     /// An operation that asks for it as `it`, and for a field beside it where one may stand.
     operation: String,
@@ -100,6 +101,24 @@ fn the_guards_are_those_of_the_contract() {
     };
     let contract = GUARDED.map(|(name, scope): (&str, Option<&str>)| (name.to_owned(), guard(scope)));
     assert_eq!(served, BTreeMap::from(contract));
+}
+
+#[test]
+fn each_guarded_field_ends_its_description_in_what_it_requires() {
+    for field in root_fields() {
+        let said = match &field.guard {
+            Guard::None => {
+                assert!(!field.description.contains("Requires"), "{}: {}", field.name, field.description);
+                continue;
+            }
+            Guard::Authenticated => "Requires sign-in.".to_owned(),
+            Guard::Scopes(scopes) => {
+                format!("Requires the scope `{}`.", scopes[0][0].as_str().expect("a scope"))
+            }
+        };
+        let words = field.description.strip_suffix(&format!("\n{said}"));
+        assert!(words.is_some_and(|words| !words.is_empty()), "{}: {}", field.name, field.description);
+    }
 }
 
 #[tokio::test]
@@ -214,6 +233,7 @@ fn root_fields() -> Vec<RootField> {
         let TypeKind::Object(object) = schema.kind(root) else { panic!("{root} is an object") };
         let field = |field: &FieldDefinition| RootField {
             name: format!("{}{}", if root == "Subscription" { "Subscription." } else { "" }, field.name.node),
+            description: field.description.as_ref().map(|text| text.node.clone()).unwrap_or_default(),
             guard: guard(field.directives.iter().map(|directive| &directive.node)),
             operation: match root {
                 // It stands alone, and would wait for an event if the guard let it pass and it had no fault.

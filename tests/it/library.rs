@@ -17,6 +17,7 @@ struct Notes;
 #[guarded]
 #[Object]
 impl Notes {
+    /// Your note.
     #[authenticated]
     async fn note(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         Ok(caller(ctx).claims().map(|claims| format!("of {}", claims.username)))
@@ -79,6 +80,20 @@ async fn a_stranger_s_field_opens_to_a_caller_who_signed_in_through_the_same_sch
     assert_eq!(anonymous.body["data"], json!({ "note": null, "server": { "registrationOpen": true } }));
     ada.register("ada", crate::support::PASSWORD).await.assert_done();
     assert_eq!(ada.ask("{ note me { username } }").await.at("/note"), "of ada");
+}
+
+#[tokio::test]
+async fn introspection_says_what_a_stranger_s_field_requires() {
+    let app = TestApp::start().await;
+    let query = r#"{ __type(name: "Query") { fields { name description } } }"#;
+    let answer = notes(&app).await.ask(query).await;
+    let described = |name| {
+        let fields = answer.at("/__type/fields").as_array().expect("fields");
+        fields.iter().find(|field| field["name"] == name).expect("the field")["description"].clone()
+    };
+    assert_eq!(described("note"), "Your note.\nRequires sign-in.");
+    assert_eq!(described("notes"), "Requires the scopes `notes:read` and `notes:all`, or `notes:admin`.");
+    assert_eq!(described("broken"), json!(null));
 }
 
 #[tokio::test]

@@ -75,15 +75,16 @@ export function failureOf(answer: Answer): PortcullisError {
   return new PortcullisError(message, first?.extensions?.code ?? "INVALID_RESPONSE", { answer });
 }
 
-/** What the server says of a token that a newer one may replace. */
-const REFUSALS = ["TOKEN_EXPIRED", "TOKEN_REVOKED", "TOKEN_INVALID"];
+/** Whether a reason is one that the server gives to refuse a token that a newer one may replace. */
+export const isRefusal = (reason = "") =>
+  ["TOKEN_EXPIRED", "TOKEN_REVOKED", "TOKEN_INVALID"].includes(reason);
 
 /**
  * Whether the server refused the access token and the operation may be sent once more with a fresh one.
  * A mutation may not when a part of it has been carried out.
  */
 export function isRefused(answer: Answer, isMutation: boolean): boolean {
-  const refused = answer.errors?.some(({ extensions }) => REFUSALS.includes(extensions?.reason ?? ""));
+  const refused = answer.errors?.some(({ extensions }) => isRefusal(extensions?.reason));
   return (
     Boolean(refused) && !(isMutation && Object.values(answer.data ?? {}).some((value) => value !== null))
   );

@@ -7,8 +7,15 @@ export interface TypedDocument<Data, Variables> {
   __apiType?: (variables: Variables) => Data;
 }
 
+/** A document that the server knows by name: its hash, or its name in a manifest of trusted documents. */
+export interface NamedDocument {
+  id: string;
+  isMutation: boolean;
+}
+
 /** Whether a document may hold a mutation. A comment that only speaks of one counts as well. */
-export const isMutation = (text: string) => /\bmutation\b/.test(text);
+export const isMutation = (document: string | NamedDocument) =>
+  typeof document === "string" ? /\bmutation\b/.test(document) : document.isMutation;
 
 const PAYLOAD =
   "accessToken refreshToken expiresIn user { id username displayName email roles } errors { code message field retryAfter }";

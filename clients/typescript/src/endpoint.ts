@@ -1,4 +1,5 @@
 import { type Answer, PortcullisError } from "./answer.js";
+import type { NamedDocument } from "./document.js";
 
 /** What is sent with an operation. */
 export interface Sending {
@@ -6,8 +7,8 @@ export interface Sending {
   signal?: AbortSignal | undefined;
 }
 
-/** Sends an operation to the server. */
-export type Post = <Data>(document: string, variables: object, sending?: Sending) => Promise<Answer<Data>>;
+/** Sends an operation to the server: the text of its document, or the name. */
+export type Post = <Data>(document: string | NamedDocument, variables: object, sending?: Sending) => Promise<Answer<Data>>;
 
 /** The server at a URL. Whatever is not its answer becomes a `PortcullisError`. */
 export function endpoint(
@@ -15,13 +16,13 @@ export function endpoint(
   credentials: RequestCredentials,
   fetch?: typeof globalThis.fetch,
 ): Post {
-  return async <Data>(query: string, variables: object, { token, signal }: Sending = {}) => {
+  return async <Data>(document: string | NamedDocument, variables: object, { token, signal }: Sending = {}) => {
     const headers = {
       accept: "application/graphql-response+json, application/json;q=0.9",
       "content-type": "application/json",
       ...bearer(token),
     };
-    const body = JSON.stringify({ query, variables });
+    const body = JSON.stringify({ ...documentOf(document), variables });
     const init: RequestInit = { method: "POST", headers, body, credentials };
     if (signal) init.signal = signal;
     let response: Response;
@@ -35,6 +36,12 @@ export function endpoint(
     }
     return parse(response, text) as Answer<Data>;
   };
+}
+
+/** How a request says what to execute. By name it is as Apollo's persisted queries have it. */
+function documentOf(document: string | NamedDocument) {
+  if (typeof document === "string") return { query: document };
+  return { extensions: { persistedQuery: { version: 1, sha256Hash: document.id } } };
 }
 
 /** The header that bears an access token, where there is one. */

@@ -1,6 +1,6 @@
 export { isRefused, PortcullisError } from "./answer.js";
 export type { Answer, ErrorCode, GraphQLFailure } from "./answer.js";
-export type { TypedDocument } from "./document.js";
+export type { NamedDocument, TypedDocument } from "./document.js";
 export { createPortcullis } from "./portcullis.js";
 export type { Portcullis, PortcullisOptions, RequestOptions } from "./portcullis.js";
 export { webStorage } from "./storage.js";

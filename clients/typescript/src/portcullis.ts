@@ -4,12 +4,21 @@ import {
   isMutation,
   LOGIN,
   LOGOUT,
+  type NamedDocument,
   REFRESH,
   REGISTER,
   type TypedDocument,
 } from "./document.js";
 import { endpoint, type Post } from "./endpoint.js";
-import { type Outcome, type Payload, type Session, sessionOf, type State, stateOf } from "./session.js";
+import {
+  type Outcome,
+  type Payload,
+  type Session,
+  sessionOf,
+  type State,
+  stateOf,
+  type User,
+} from "./session.js";
 import { memory, type TokenStorage } from "./storage.js";
 import { Tabs } from "./tabs.js";
 
@@ -116,6 +125,22 @@ export class Portcullis {
   }
 
   /**
+   * Takes over a session that an operation of your own has opened or continued: what the server's `AuthPayload`
+   * brought. With body delivery `refreshToken` is what it goes on with; with cookie delivery it is in the cookie.
+   */
+  adopt(payload: {
+    accessToken: string;
+    refreshToken?: string | null;
+    expiresIn: number;
+    user: User;
+  }): Promise<void> {
+    const askedAt = Date.now();
+    return this.#tabs.alone(async () => {
+      await this.#take({ ...payload, refreshToken: payload.refreshToken ?? null, errors: [] }, askedAt);
+    });
+  }
+
+  /**
    * Signs out, in all tabs. Throws where the server is away: the session then goes on, for only the server
    * can end it.
    */
@@ -148,6 +173,11 @@ export class Portcullis {
     return session && session.accessToken;
   }
 
+  /** When the access token that there is expires, by this device's clock; null when there is none. */
+  get expiresAt(): Date | null {
+    return this.#session ? new Date(this.#session.expiresAt) : null;
+  }
+
   /** The access token after one that a server has refused; null when that shows that nobody is signed in. */
   async renew(refused: string): Promise<string | null> {
     if (this.#session?.accessToken === refused) await this.#refresh();
@@ -156,7 +186,7 @@ export class Portcullis {
 
   /** Sends an operation and gives its data. Errors of the answer are thrown, with what data there was. */
   async request<Data, Variables extends object = Record<string, unknown>>(
-    document: TypedDocument<Data, Variables>,
+    document: TypedDocument<Data, Variables> | NamedDocument,
     variables?: Variables,
     options?: RequestOptions,
   ): Promise<Data> {
@@ -165,13 +195,13 @@ export class Portcullis {
 
   /** Sends an operation and gives the answer as it is, with data and errors. */
   execute<Data, Variables extends object = Record<string, unknown>>(
-    document: TypedDocument<Data, Variables>,
+    document: TypedDocument<Data, Variables> | NamedDocument,
     variables?: Variables,
     options: RequestOptions = {},
   ): Promise<Answer<Data>> {
-    const text = document.toString();
-    return this.#authorized(isMutation(text), (token) =>
-      this.#post<Data>(text, variables ?? {}, { token, signal: options.signal }),
+    const sent = typeof document === "object" && "id" in document ? document : document.toString();
+    return this.#authorized(isMutation(sent), (token) =>
+      this.#post<Data>(sent, variables ?? {}, { token, signal: options.signal }),
     );
   }
 

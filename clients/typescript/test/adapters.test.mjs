@@ -1,7 +1,10 @@
 // Each adapter with the library that it is for: ten operations at once on a token that the server has voided.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from "@apollo/client";
 import { createPortcullis } from "@portcullis/client";
@@ -17,14 +20,20 @@ import { startServer, until } from "../../harness/server.mjs";
 
 const ME = "query Me { me { username } }";
 const DISABLED = { cache: { enabled: false } };
+const folder = mkdtempSync(join(tmpdir(), "portcullis-"));
 let server;
 let people = 0;
 let refreshes;
 
 before(async () => {
-  server = await startServer();
+  const manifest = join(folder, "manifest.json");
+  writeFileSync(manifest, JSON.stringify({ me: ME }));
+  server = await startServer({ settings: { PORTCULLIS_GRAPHQL__TRUSTED_DOCUMENTS: manifest } });
 });
-after(() => server.remove());
+after(async () => {
+  await server.remove();
+  rmSync(folder, { recursive: true });
+});
 beforeEach(() => {
   refreshes = 0;
 });
@@ -91,6 +100,14 @@ test("Relay", async () => {
   const person = await signedIn();
   const network = relay.Network.create(fetchFunction(person.portcullis));
   const params = { name: "Me", text: ME, operationKind: "query", id: null, metadata: {} };
+  const ask = () => network.execute(params, {}, DISABLED).toPromise();
+  await check(person, async () => (await ask()).data.me.username);
+});
+
+test("Relay with persisted documents", async () => {
+  const person = await signedIn();
+  const network = relay.Network.create(fetchFunction(person.portcullis));
+  const params = { name: "Me", text: null, operationKind: "query", id: "me", metadata: {} };
   const ask = () => network.execute(params, {}, DISABLED).toPromise();
   await check(person, async () => (await ask()).data.me.username);
 });

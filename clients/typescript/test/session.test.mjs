@@ -74,6 +74,26 @@ test("what a person can act on is data", async () => {
   assert.equal(portcullis.state.status, "signedIn", "a failed sign-in changes nothing");
 });
 
+test("a session that another operation opened is taken over, and goes on", async (t) => {
+  const { username } = await signedIn();
+  const portcullis = client();
+  assert.equal(portcullis.expiresAt, null);
+  const document = `mutation ($input: LoginInput!) {
+    login(input: $input) {
+      accessToken refreshToken expiresIn user { id username displayName email roles }
+    }
+  }`;
+  const { login } = await server.ask(document, { input: { username, password } });
+  await portcullis.adopt(login);
+  assert.deepEqual(portcullis.state, { status: "signedIn", user: login.user });
+  assert.equal(await portcullis.accessToken(), login.accessToken);
+  const expiresIn = (portcullis.expiresAt - Date.now()) / 1000;
+  assert.ok(expiresIn > 3590 && expiresIn <= 3600, `${expiresIn} s`);
+  anHourLater(t);
+  assert.deepEqual(await portcullis.request(ME), { me: { username } });
+  assert.equal(refreshes(), 1);
+});
+
 test("a throttled sign-in says how long to wait", async () => {
   const answer = {
     data: {

@@ -1,6 +1,8 @@
 import { gql, type TypedDocumentNode } from "@apollo/client";
 import { useMutation, useQuery } from "@apollo/client/react";
 
+import { Events } from "./Events";
+
 interface Session {
   id: string;
   lastUsedAt: string;
@@ -20,11 +22,11 @@ interface SessionsData {
   } | null;
 }
 
-const SESSIONS: TypedDocumentNode<SessionsData, { after?: string | null }> = gql`
-  query Sessions($after: String) {
+const SESSIONS: TypedDocumentNode<SessionsData, { first?: number; after?: string | null }> = gql`
+  query Sessions($first: Int = 5, $after: String) {
     me {
       id
-      sessions(first: 5, after: $after) {
+      sessions(first: $first, after: $after) {
         totalCount
         edges {
           cursor
@@ -64,7 +66,7 @@ const REVOKE: TypedDocumentNode<RevokeData, { id: string }> = gql`
 
 /** The open sessions of the account, five at a time. */
 export function Sessions() {
-  const { data, error, loading, fetchMore } = useQuery(SESSIONS);
+  const { data, error, loading, fetchMore, refetch } = useQuery(SESSIONS);
   const me = data?.me;
   if (!me?.sessions) return <p role={error && "alert"}>{error ? error.message : "Loading…"}</p>;
   const { totalCount, edges, pageInfo } = me.sessions;
@@ -85,6 +87,7 @@ export function Sessions() {
           Show more
         </button>
       )}
+      <Events onEvent={() => void refetch({ first: Math.max(5, edges.length + 1) })} />
     </section>
   );
 }

@@ -1,8 +1,14 @@
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from "@apollo/client";
+import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { authLink } from "@portcullis/client/apollo";
+import { createSocket } from "@portcullis/client/graphql-ws";
+import { OperationTypeNode } from "graphql";
 
 import { portcullis } from "./session";
+
+const http = ApolloLink.from([authLink(portcullis), new HttpLink({ uri: portcullis.url })]);
+const socket = new GraphQLWsLink(createSocket(portcullis, { retryAttempts: Infinity }));
 
 /** A client whose cache is for one person: another gets another. */
 export function createClient() {
@@ -10,6 +16,10 @@ export function createClient() {
     cache: new InMemoryCache({
       typePolicies: { User: { fields: { sessions: relayStylePagination() } } },
     }),
-    link: ApolloLink.from([authLink(portcullis), new HttpLink({ uri: portcullis.url })]),
+    link: ApolloLink.split(
+      ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
+      socket,
+      http,
+    ),
   });
 }

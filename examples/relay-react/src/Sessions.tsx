@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { startTransition, useState } from "react";
 import {
   ConnectionHandler,
   graphql,
@@ -8,6 +8,7 @@ import {
   usePaginationFragment,
 } from "react-relay";
 
+import { Events } from "./Events";
 import type { SessionsQuery } from "./__generated__/SessionsQuery.graphql";
 import type { Sessions_user$key } from "./__generated__/Sessions_user.graphql";
 import type { SessionsItem_session$key } from "./__generated__/SessionsItem_session.graphql";
@@ -30,7 +31,7 @@ export function Sessions() {
 }
 
 function SessionList({ user }: { user: Sessions_user$key }) {
-  const { data, hasNext, isLoadingNext, loadNext } = usePaginationFragment<
+  const { data, hasNext, isLoadingNext, loadNext, refetch } = usePaginationFragment<
     SessionsPageQuery,
     Sessions_user$key
   >(
@@ -54,6 +55,10 @@ function SessionList({ user }: { user: Sessions_user$key }) {
   );
   if (!data.sessions) return null;
   const { totalCount, edges } = data.sessions;
+  const update = () =>
+    startTransition(() => {
+      refetch({ count: Math.max(5, edges.length + 1) }, { fetchPolicy: "network-only" });
+    });
   return (
     <section>
       <h1>{totalCount === 1 ? "1 session" : `${totalCount} sessions`}</h1>
@@ -65,6 +70,7 @@ function SessionList({ user }: { user: Sessions_user$key }) {
           Show more
         </button>
       )}
+      <Events onEvent={update} />
     </section>
   );
 }

@@ -35,6 +35,8 @@ fn the_schema_is_printed_without_a_database_or_a_configuration() {
     for part in ["directive @authenticated", "directive @requiresScopes", "type Query {", "type Mutation {"] {
         assert!(schema.contains(part), "{part}");
     }
+    let subgraph = place.run("schema --federation").done();
+    assert_eq!(subgraph.trim_end(), portcullis::schema::subgraph_sdl().trim_end());
     assert!(!place.path("data").exists());
 }
 

@@ -9,7 +9,7 @@ use portcullis::{
 };
 use serde_json::json;
 
-use crate::support::{AUTH, Answer, Client, PASSWORD, Socket, TestApp, at_once};
+use crate::support::{AUTH, Answer, Client, PASSWORD, Socket, TestApp, at_once, sha256_hex};
 
 /// A refresh token in a cookie, as far as anybody looks who refuses it.
 const COOKIE: &str = "__Host-portcullis_refresh=prt_";
@@ -25,6 +25,7 @@ pub(super) async fn provoke_everything(media: &'static str) -> Vec<Provoked> {
     let mut all = before_the_document(media).await;
     all.extend(at_the_streams(media).await);
     all.extend(in_the_document(media).await);
+    all.extend(where_documents_have_names(media).await);
     all.extend(where_the_schema_is_hidden(media).await);
     all.extend(at_the_fields(media).await);
     all.extend(in_resolvers(media).await);
@@ -85,8 +86,6 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
     let batches =
         [client.send(&json!([query, query, query])).await, client.send(&json!([query, wide])).await];
     all.extend(each("A batch exceeds a limit.", batches));
-    let hash = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "00" } } });
-    all.extend(each("Only the hash of a document was sent.", [client.send(&hash).await]));
     all
 }
 
@@ -143,6 +142,34 @@ async fn in_the_document(media: &'static str) -> Vec<Provoked> {
         assert!(message.contains(limit), "{limit}: {message}");
     }
     all.extend(each("The document exceeds a limit.", answers));
+    all
+}
+
+/// What is wrong with the name of a document.
+async fn where_documents_have_names(media: &'static str) -> Vec<Provoked> {
+    let named =
+        |hash: &str| json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": hash } } });
+    let ask = async |configure: fn(&mut Config), request| {
+        TestApp::with(configure).await.anonymous().header("accept", media).send(&request).await
+    };
+    let hash = sha256_hex("{ __typename }");
+    let mut lie = named(&hash);
+    lie["query"] = json!("{ server { version } }");
+    let no_names = [ask(|_| (), named("00")).await, ask(|_| (), lie).await];
+    let mut all = each("The hash of a document is none, or not that of the document.", no_names);
+    let unknown = ask(|_| (), named(&hash)).await;
+    all.extend(each("Only the hash of a document was sent, which is not known here.", [unknown]));
+    let none_kept = ask(|config| config.graphql.persisted_queries = false, named(&hash)).await;
+    all.extend(each("Only the hash was sent, and graphql.persisted_queries is off.", [none_kept]));
+    let strict = |config: &mut Config| {
+        let manifest = config.data_dir.join("manifest.json");
+        std::fs::create_dir_all(&config.data_dir).expect("a folder");
+        std::fs::write(&manifest, r#"{"a":"{ server { version } }"}"#).expect("a file");
+        config.graphql.trusted_documents = Some(manifest);
+        config.graphql.only_trusted_documents = true;
+    };
+    let untrusted = ask(strict, json!({ "query": "{ __typename }" })).await;
+    all.extend(each("The document is not trusted, and no others are executed.", [untrusted]));
     all
 }
 

@@ -47,7 +47,7 @@ pub(crate) use self::{
     proxy::Proxy,
     secrets::{Secrets, forms},
     socket::{Heard, Socket},
-    token::{Forge, base64url, decode, hex, unsigned, write_pem},
+    token::{Forge, base64url, decode, hex, sha256_hex, unsigned, write_pem},
     wire::Wire,
 };
 

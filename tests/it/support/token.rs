@@ -1,6 +1,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use aws_lc_rs::{
+    digest::{SHA256, digest},
     encoding::{AsDer, Pkcs8V1Der},
     signature::{Ed25519KeyPair, KeyPair},
 };
@@ -22,6 +23,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .flat_map(|byte| [byte >> 4, byte & 15])
         .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
         .collect()
+}
+
+/// The SHA-256 of a text, in hexadecimal.
+pub(crate) fn sha256_hex(text: &str) -> String {
+    hex(digest(&SHA256, text.as_bytes()).as_ref())
 }
 
 /// The header and the claims of a token, whoever signed it.

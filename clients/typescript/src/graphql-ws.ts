@@ -1,0 +1,113 @@
+import {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type FormattedExecutionResult,
+  type SubscribePayload,
+} from "graphql-ws";
+
+import { isRefusal } from "./answer.js";
+import { bearer } from "./endpoint.js";
+import type { Portcullis } from "./portcullis.js";
+
+/** The server closes a socket with it when the token of the socket has expired or is void. */
+const TOKEN_ENDED = 4401;
+/** Twice within this time is no expiry: something is wrong, so the next attempt waits. */
+const TOO_SOON_MS = 1000;
+
+/**
+ * A client of `graphql-ws` whose sockets bear the access token. When it expires or is void, the subscriptions go
+ * on with the next one; when there is none, as somebody who is not signed in. None misses an event that takes the
+ * variable `$after` and asks for the event's `id`: sent again, it goes on from the last one.
+ */
+export function createSocket(
+  portcullis: Portcullis,
+  options: Omit<ClientOptions, "url" | "connectionParams"> = {},
+): Client {
+  let sent: string | null = null;
+  let refused: string | null = null;
+  let endedAt = 0;
+  let waits = true;
+  let isReplacing = false;
+  const client = createClient({
+    url: () => socketUrl(portcullis.url),
+    retryWait: (retries) => pause(waits ? backoff(retries) : 0),
+    ...options,
+    async connectionParams() {
+      sent = refused === null ? await portcullis.accessToken() : await portcullis.renew(refused);
+      refused = null;
+      return { ...bearer(sent) };
+    },
+    on: {
+      ...options.on,
+      connected(...event) {
+        waits = true;
+        options.on?.connected?.(...event);
+      },
+      closed(event) {
+        if (isReplacing) return;
+        options.on?.closed?.(event);
+        const { code, reason } = event as { code?: number; reason?: string };
+        if (!isRefusal(reason)) return;
+        refused = sent;
+        if (code !== TOKEN_ENDED) return;
+        waits = Date.now() - endedAt < TOO_SOON_MS;
+        endedAt = Date.now();
+        // To graphql-ws this code is the end of all subscriptions; a terminated socket is one to open again.
+        isReplacing = true;
+        client.terminate();
+        isReplacing = false;
+      },
+    },
+  });
+  return {
+    ...client,
+    subscribe(payload, sink) {
+      const { kept, note } = resumable(payload);
+      const next: typeof sink.next = (result) => {
+        note(result);
+        sink.next(result);
+      };
+      // A sink may be of a class.
+      return client.subscribe(kept, {
+        next,
+        error: (error) => sink.error(error),
+        complete: () => sink.complete(),
+      });
+    },
+    iterate(payload) {
+      const { kept, note } = resumable(payload);
+      const results = client.iterate<any, any>(kept);
+      const next = results.next.bind(results);
+      results.next = async () => {
+        const result = await next();
+        if (!result.done) note(result.value);
+        return result;
+      };
+      return results;
+    },
+  };
+}
+
+/** The payload, which is read whenever it is sent, and how to note a result in it. */
+function resumable(payload: SubscribePayload) {
+  const variables: Record<string, unknown> = { ...payload.variables };
+  const note = ({ data }: FormattedExecutionResult<unknown, unknown>) => {
+    const [event] = Object.values(data ?? {}) as ({ id?: unknown } | null)[];
+    if (typeof event?.id === "string") variables.after = event.id;
+  };
+  return /\$after\b/.test(payload.query)
+    ? { kept: { ...payload, variables }, note }
+    : { kept: payload, note: () => {} };
+}
+
+function socketUrl(url: string): string {
+  const absolute = new URL(url, globalThis.location?.href);
+  absolute.protocol = absolute.protocol.replace("http", "ws");
+  return absolute.href;
+}
+
+/** Twice as long each time up to half a minute, and no two clients at once. */
+const backoff = (retries: number) => Math.min(2 ** retries, 30) * 1000 * (1 + Math.random());
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { createPortcullis } from "@portcullis/client";
+import { createSocket } from "@portcullis/client/graphql-ws";
+import WebSocket from "ws";
+
+import { startServer, until } from "../../harness/server.mjs";
+
+const password = "correct horse battery";
+const EVENTS = "subscription ($after: ID) { accountEvents(after: $after) { id action } }";
+const LOGIN = "mutation ($input: LoginInput!) { login(input: $input) { accessToken } }";
+let server;
+let portcullis;
+let socket;
+/** How the sockets began and ended. */
+let story;
+
+afterEach(async () => {
+  await socket.dispose();
+  await server.remove();
+});
+
+async function start(settings) {
+  server = await startServer({ settings });
+  portcullis = createPortcullis({ url: `${server.url}/graphql`, delivery: "body" });
+  await portcullis.register({ username: "ada", password });
+  story = [];
+  socket = createSocket(portcullis, {
+    webSocketImpl: WebSocket,
+    on: {
+      connected: () => story.push("connected"),
+      closed: ({ code, reason }) => story.push(`${code} ${reason}`),
+    },
+  });
+}
+
+/** Follows the account's events. */
+function follow() {
+  const heard = { actions: [], errors: [], completed: false };
+  socket.subscribe(
+    { query: EVENTS },
+    {
+      next({ data, errors }) {
+        if (errors) heard.errors.push(errors[0].extensions.reason);
+        if (data?.accountEvents) heard.actions.push(data.accountEvents.action);
+      },
+      error: (error) => heard.errors.push(error),
+      complete: () => {
+        heard.completed = true;
+      },
+    },
+  );
+  return heard;
+}
+
+/** Signs in elsewhere. */
+const login = () => server.ask(LOGIN, { input: { username: "ada", password } });
+
+test("the socket bears the token", async () => {
+  await start();
+  const heard = follow();
+  await until(() => story.length);
+  await until(async () => {
+    await login();
+    return heard.actions.length;
+  });
+  assert.equal(heard.actions[0], "LOGIN_SUCCEEDED");
+  assert.deepEqual(heard.errors, []);
+});
+
+test("no event is lost where the token of the socket expires", async () => {
+  await start({ PORTCULLIS_TOKENS__ACCESS_TTL: "2s" });
+  const heard = follow();
+  await until(() => story.length);
+  let logins = 0;
+  await until(async () => {
+    await login();
+    logins++;
+    return story.filter((event) => event === "connected").length === 3;
+  });
+  await until(() => heard.actions.length >= logins);
+  assert.deepEqual(new Set(heard.actions), new Set(["LOGIN_SUCCEEDED"]));
+  assert.equal(heard.actions.length, logins);
+  assert.deepEqual(story.slice(0, 3), ["connected", "4401 TOKEN_EXPIRED", "connected"]);
+  assert.deepEqual(heard.errors, []);
+});
+
+test("nor where a server is away, also by an iterator", async () => {
+  await start();
+  const events = socket.iterate({ query: EVENTS });
+  const first = events.next();
+  await until(() => story.length);
+  await login();
+  assert.equal((await first).value.data.accountEvents.action, "LOGIN_SUCCEEDED");
+  await server.stop();
+  await server.run("users", "set-roles", "ada", "--none");
+  await server.run("users", "set-roles", "ada", "--role", "user");
+  await server.start();
+  for (const { value } of [await events.next(), await events.next()]) {
+    assert.equal(value.data.accountEvents.action, "ROLES_CHANGED");
+  }
+});
+
+test("other roles bring another token, and the subscription goes on", async () => {
+  await start();
+  const heard = follow();
+  await until(() => story.length);
+  await server.run("users", "set-roles", "ada", "--role", "admin");
+  await until(() => story.length === 3);
+  assert.deepEqual(story, ["connected", "4401 TOKEN_REVOKED", "connected"]);
+  await login();
+  await until(() => heard.actions.includes("LOGIN_SUCCEEDED"));
+  assert.deepEqual(heard.errors, []);
+});
+
+test("the end of the session is the end of the subscription", async () => {
+  await start();
+  const heard = follow();
+  await until(() => story.length);
+  await server.run("sessions", "revoke", "--user", "ada");
+  await until(() => heard.completed || heard.errors.length);
+  assert.deepEqual(portcullis.state, { status: "signedOut" });
+  assert.deepEqual(heard, { actions: [], errors: ["TOKEN_MISSING"], completed: true });
+});
+
+test("who is not signed in gets what is open, and is told what is not", async () => {
+  await start();
+  await portcullis.logout();
+  const heard = follow();
+  await until(() => heard.completed);
+  assert.deepEqual(heard.errors, ["TOKEN_MISSING"]);
+  const { value } = await socket.iterate({ query: "{ server { registrationOpen } }" }).next();
+  assert.deepEqual(value.data, { server: { registrationOpen: true } });
+});
+
+test("a server that was away is found again", async () => {
+  await start();
+  const heard = follow();
+  await until(() => story.length);
+  await server.stop();
+  await server.start();
+  await until(() => story.filter((event) => event === "connected").length === 2);
+  await login();
+  await until(() => heard.actions.includes("LOGIN_SUCCEEDED"));
+  assert.deepEqual(heard.errors, []);
+});

@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+
+import { readableByScript } from "../../clients/harness/browser.mjs";
+import { startServer, until } from "../../clients/harness/server.mjs";
+import {
+  account,
+  answer,
+  fill,
+  openPages,
+  password,
+  register,
+  run,
+  shows,
+  signOut,
+  start,
+  write,
+} from "./page.mjs";
+
+const ME = "{ me { username } }";
+const EVENTS = "subscription { accountEvents { action } }";
+const LOGIN = "mutation ($input: LoginInput!) { login(input: $input) { accessToken } }";
+const HEADERS = ".graphiql-editor-tool .graphiql-editor:not(.hidden)";
+let server;
+let pages;
+let page;
+
+before(async () => {
+  server = await startServer();
+});
+after(() => server.remove());
+beforeEach(async () => {
+  pages = await openPages(`${server.url}/`);
+  page = await pages.open();
+});
+afterEach(async () => {
+  await pages.close();
+  assert.deepEqual(pages.faults, []);
+});
+
+test("who makes an account is signed in, and their token goes with what they run", async () => {
+  assert.equal(await page.title(), "Portcullis");
+  await run(page, ME, "TOKEN_MISSING");
+  await register(page, "ada");
+  await run(page, ME, '"username": "ada"');
+  assert.doesNotMatch(await readableByScript(page), /eyJ|prt_|granite/, "no script can read a token");
+});
+
+test("what is wrong stands beside its field", async () => {
+  await server.register("grace", password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await fill(page, "grace", "not my password");
+  await page.getByRole("alert").filter({ hasText: "not right" }).waitFor();
+  await page.getByRole("button", { name: "Create an account instead" }).click();
+  assert.equal(await page.getByRole("alert").count(), 0, "the other form starts afresh");
+  for (const [username, given, label] of [
+    ["grace", password, "Username"],
+    ["hopper", "password", "Password"],
+  ]) {
+    await fill(page, username, given);
+    const field = page.getByLabel(label);
+    await page.locator("[aria-invalid=true]").and(field).waitFor();
+    const [alert] = await page.getByRole("alert").all();
+    assert.equal(await field.getAttribute("aria-describedby"), await alert.getAttribute("id"));
+    assert.ok(await field.evaluate((input) => input === document.activeElement), `${label} has the focus`);
+  }
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await fill(page, "grace", password);
+  await account(page, "grace").waitFor();
+});
+
+test("a reload keeps somebody signed in, and a sign-out is for good", async () => {
+  await register(page, "joan");
+  await page.reload();
+  await account(page, "joan").waitFor();
+  await run(page, ME, '"username": "joan"');
+  await signOut(page, "joan");
+  await run(page, ME, "TOKEN_MISSING");
+  await page.reload();
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+});
+
+test("all tabs are signed in and out together", async () => {
+  const other = await pages.open();
+  await register(page, "mary");
+  await account(other, "mary").waitFor();
+  await run(other, ME, '"username": "mary"');
+  await signOut(other, "mary");
+  await page.getByText("You are signed out.").waitFor();
+  await run(page, ME, "TOKEN_MISSING");
+});
+
+/**
+ * Runs a document until an answer holds a text; gives all answers. What the command line does, the running server
+ * hears of within a second.
+ */
+async function runUntil(page, document, expected) {
+  const answers = [];
+  await until(async () => {
+    answers.push(await run(page, document, '"data"'));
+    return answers.at(-1).includes(expected);
+  });
+  return answers;
+}
+
+test("a token that was voided is replaced, and the operation sent once more", async () => {
+  await register(page, "dorothy");
+  await server.run("users", "set-roles", "dorothy", "--role", "admin");
+  const answers = await runUntil(page, "{ users { totalCount } session { current } }", "totalCount");
+  assert.doesNotMatch(answers.join(), /TOKEN_REVOKED/);
+});
+
+test("who is signed out elsewhere is told so", async () => {
+  await register(page, "radia");
+  await server.run("sessions", "revoke", "--user", "radia");
+  await runUntil(page, ME, "TOKEN_");
+  await page.getByText("You are signed out.").waitFor();
+});
+
+test("what an operation in the editor does to the session, the page does, too", async () => {
+  const payload = "accessToken refreshToken errors { code }";
+  const input = `{ username: "annie", password: "${password}" }`;
+  await run(page, `mutation { register(input: ${input}) { ${payload} } }`, "prt_");
+  await account(page, "annie").waitFor();
+  await run(page, ME, '"username": "annie"');
+  const change = `{ currentPassword: "${password}", newPassword: "${password} two" }`;
+  await run(page, `mutation { changePassword(input: ${change}) { ${payload} } }`, "prt_");
+  await run(page, ME, '"username": "annie"');
+  await run(page, "mutation { bye: logout { errors { code } } }", '"bye"');
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+  await run(page, ME, "TOKEN_MISSING");
+  assert.doesNotMatch(await readableByScript(page), /eyJ|prt_|granite/, "no script can read a token");
+});
+
+test("an Authorization in the headers editor goes first, and the page's session stays", async () => {
+  const { accessToken } = await server.register("katherine", password);
+  await register(page, "edith");
+  await page.getByRole("button", { name: "Headers" }).click();
+  await write(page, HEADERS, JSON.stringify({ Authorization: `Bearer ${accessToken}` }));
+  await run(page, ME, '"username": "katherine"');
+  await account(page, "edith").waitFor();
+});
+
+/** Signs in elsewhere until the answer tells of it. */
+async function hearsOf(page, username) {
+  await until(async () => {
+    await server.ask(LOGIN, { input: { username, password } });
+    return (await answer(page)).includes("LOGIN_SUCCEEDED");
+  });
+}
+
+test("a subscription shows what happens, as it happens, until it is stopped", async () => {
+  await register(page, "barbara");
+  await start(page, EVENTS);
+  await hearsOf(page, "barbara");
+  await page.getByRole("button", { name: "Stop query" }).click();
+  await run(page, ME, '"username": "barbara"');
+});
+
+test("a subscription goes on with the next token, and ends with the session", async () => {
+  await register(page, "frances");
+  await start(page, EVENTS);
+  await hearsOf(page, "frances");
+  await server.run("users", "set-roles", "frances", "--role", "admin");
+  await page.getByText("admin", { exact: true }).waitFor();
+  await server.run("sessions", "revoke", "--user", "frances");
+  await shows(page, "TOKEN_MISSING");
+  await page.getByText("You are signed out.").waitFor();
+});
+
+test("an Authorization in the headers editor is that of a subscription, too", async () => {
+  const { accessToken } = await server.register("margaret", password);
+  const bear = (token) => write(page, HEADERS, JSON.stringify({ Authorization: `Bearer ${token}` }));
+  await page.getByRole("button", { name: "Headers" }).click();
+  await bear(accessToken);
+  await start(page, EVENTS);
+  await hearsOf(page, "margaret");
+  await page.getByRole("button", { name: "Stop query" }).click();
+  await bear("nonsense");
+  await start(page, EVENTS);
+  await shows(page, "The server closed the subscription: TOKEN_MALFORMED (4403).");
+});
+
+test("the explorer says which fields are guarded, and by what", async () => {
+  await page.getByRole("button", { name: /Documentation Explorer/ }).click();
+  const explorer = page.locator(".graphiql-doc-explorer");
+  await explorer.getByRole("link", { name: "Query" }).first().click();
+  const fields = await explorer.locator(".graphiql-doc-explorer-item").allInnerTexts();
+  const me = fields.find((text) => text.startsWith("me"));
+  const users = fields.find((text) => text.startsWith("users"));
+  assert.match(me, /Requires sign-in\./);
+  assert.match(users, /Requires the scope users:read\./);
+  assert.doesNotMatch(fields.find((text) => text.startsWith("server")), /Requires/);
+});
+
+test("the menu copies the access token, and no other", async () => {
+  await pages.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await register(page, "hedy");
+  await account(page, "hedy").focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("menuitem", { name: "Copy access token" }).press("Enter");
+  await page.getByText("Whoever has it is you").waitFor();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  assert.match(copied, /^eyJ[\w.-]+$/);
+  const { me } = await server.ask(ME, {}, copied);
+  assert.equal(me.username, "hedy");
+  assert.ok(!(await page.content()).includes(copied), "it is nowhere on the page");
+});

@@ -1,0 +1,161 @@
+use std::{fmt, sync::Arc};
+
+use async_graphql::{Executor, Extensions, Request, Value};
+use aws_lc_rs::digest::{SHA256, digest};
+use moka::sync::Cache;
+
+use super::{
+    Code, Failure,
+    document::Document,
+    prepare::validation,
+    trusted::{Trusted, TrustedError},
+};
+use crate::config::GraphqlConfig;
+
+/// How much memory remembered documents may take, in bytes.
+const REMEMBERED: u64 = 16 << 20;
+
+/// Documents that need not be parsed again: those that were sent lately, and those that the operator trusts. They
+/// are found by their text, or by the name that Apollo's protocol for persisted queries gives them.
+pub struct Documents {
+    limits: GraphqlConfig,
+    remembered: Cache<Fingerprint, Arc<Document>>,
+    trusted: Trusted,
+}
+
+/// The SHA-256 of a text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Fingerprint([u8; 32]);
+
+impl Documents {
+    /// Reads the trusted documents.
+    ///
+    /// # Errors
+    /// When their file cannot be read, or one of them is none.
+    pub fn open(config: &GraphqlConfig) -> Result<Self, TrustedError> {
+        let remembered = Cache::builder()
+            .max_capacity(REMEMBERED)
+            .weigher(|_, document: &Arc<Document>| u32::try_from(document.size).unwrap_or(u32::MAX))
+            .build();
+        let path = config.trusted_documents.as_deref();
+        let trusted = path.map(|path| Trusted::read(path, config)).transpose()?.unwrap_or_default();
+        Ok(Self { limits: config.clone(), remembered, trusted })
+    }
+
+    /// Validates the trusted documents against the schema that will execute them.
+    ///
+    /// # Errors
+    /// The first that does not fit it.
+    pub async fn check(&self, executor: &impl Executor) -> Result<(), TrustedError> {
+        for (id, document) in self.trusted.iter() {
+            let answer = executor.execute(validation(document)).await;
+            if let Some(error) = answer.errors.into_iter().next() {
+                return Err(TrustedError::Document { id: id.to_owned(), why: error.message });
+            }
+        }
+        Ok(())
+    }
+
+    /// The document that a request sends or names.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` when there is none, or the name is not that of the text, `PERSISTED_QUERY_NOT_FOUND`,
+    /// `PERSISTED_QUERY_NOT_SUPPORTED`, `UNTRUSTED_DOCUMENT`, or what is wrong with the text.
+    pub fn find(&self, request: &Request) -> Result<Arc<Document>, Failure> {
+        let id = persisted_id(&request.extensions)?;
+        match (request.query.as_str(), id) {
+            ("", None) => Err(Failure::bad_input("The request has no query.")),
+            ("", Some(id)) => self.find_by_id(id),
+            (text, id) => {
+                let fingerprint = Fingerprint::of(text);
+                let is_name = |id| fingerprint.is(id) || self.trusted.is_name_of(id, &fingerprint);
+                if id.is_some_and(|id| !is_name(id)) {
+                    return Err(Failure::bad_input("The query is not that of its sha256Hash."));
+                }
+                self.find_by_text(text, fingerprint)
+            }
+        }
+    }
+
+    fn find_by_id(&self, id: &str) -> Result<Arc<Document>, Failure> {
+        if let Some(document) = self.trusted.named(id) {
+            return Ok(document);
+        }
+        if self.limits.only_trusted_documents {
+            return Err(untrusted());
+        }
+        // The messages are those that Apollo clients look for; they send the document in full then.
+        if !self.limits.persisted_queries {
+            return Err(Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
+        }
+        let fingerprint = Fingerprint::parse(id).ok_or_else(|| {
+            Failure::bad_input("extensions.persistedQuery.sha256Hash is not 64 hexadecimal digits.")
+        })?;
+        let unknown = || Failure::new(Code::PersistedQueryNotFound, "PersistedQueryNotFound");
+        self.remembered.get(&fingerprint).ok_or_else(unknown)
+    }
+
+    fn find_by_text(&self, text: &str, fingerprint: Fingerprint) -> Result<Arc<Document>, Failure> {
+        if let Some(document) = self.trusted.of_text(&fingerprint) {
+            return Ok(document);
+        }
+        if self.limits.only_trusted_documents {
+            return Err(untrusted());
+        }
+        if let Some(document) = self.remembered.get(&fingerprint) {
+            return Ok(document);
+        }
+        let document = Arc::new(Document::parse(text, &self.limits)?);
+        self.remembered.insert(fingerprint, Arc::clone(&document));
+        Ok(document)
+    }
+}
+
+impl fmt::Debug for Documents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Documents")
+            .field("remembered", &self.remembered.entry_count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fingerprint {
+    pub(super) fn of(text: &str) -> Self {
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        Self(fingerprint)
+    }
+
+    fn parse(hex: &str) -> Option<Self> {
+        let digits = hex.as_bytes().chunks_exact(2).map(|digits| {
+            let [high, low] = [digits[0], digits[1]].map(|digit| char::from(digit).to_digit(16));
+            u8::try_from(high? << 4 | low?).ok()
+        });
+        let bytes: Vec<u8> = digits.collect::<Option<_>>()?;
+        (hex.len() == 64).then_some(bytes)?.try_into().ok().map(Self)
+    }
+
+    fn is(&self, hex: &str) -> bool {
+        Self::parse(hex).is_some_and(|other| other == *self)
+    }
+}
+
+fn untrusted() -> Failure {
+    Failure::new(Code::UntrustedDocument, "This server executes only the documents that its operator trusts.")
+}
+
+/// The name of a document in `extensions.persistedQuery`, as Apollo's protocol has it: a hash, or the name that a
+/// trusted document has in its manifest.
+fn persisted_id(extensions: &Extensions) -> Result<Option<&str>, Failure> {
+    let persisted = match extensions.get("persistedQuery") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Object(persisted)) => persisted,
+        Some(_) => return Err(Failure::bad_input("extensions.persistedQuery is not an object.")),
+    };
+    match (persisted.get("version"), persisted.get("sha256Hash")) {
+        (Some(Value::Number(version)), Some(Value::String(id))) if version.as_u64() == Some(1) => {
+            Ok(Some(id))
+        }
+        _ => Err(Failure::bad_input("extensions.persistedQuery must hold version 1 and a sha256Hash.")),
+    }
+}

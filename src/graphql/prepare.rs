@@ -1,0 +1,205 @@
+use async_graphql::{
+    Name, Positioned, Request, Value as ConstValue, Variables,
+    parser::{
+        parse_query,
+        types::{
+            BaseType, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType,
+            Selection,
+        },
+    },
+};
+
+use super::{
+    Code, Failure,
+    census::{Census, limit_lists},
+    document::Document,
+};
+use crate::config::GraphqlConfig;
+
+/// The fields that tell the schema; the last is Apollo Federation's.
+const INTROSPECTION: [&str; 3] = ["__schema", "__type", "_service"];
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// The kind of the operation.
+    pub kind: OperationType,
+    /// Whether it asks for the schema.
+    pub introspects: bool,
+    /// Whether everybody gets the same answer, so that it may be kept.
+    pub is_public: bool,
+}
+
+/// The fields at the root of the schema that are not like others.
+#[derive(Clone, Copy, Debug)]
+pub struct RootFields {
+    /// The mutations that check a password. A request may hold one of them, so that each guess is a request of its
+    /// own.
+    pub password: &'static [&'static str],
+    /// The queries whose answer does not depend on who asks.
+    pub public: &'static [&'static str],
+}
+
+/// What the operations of one request come to so far; those of a batch are counted together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    complexity: usize,
+    root_fields: usize,
+    password_fields: usize,
+}
+
+/// Holds an operation of a document against the limits, and lets the request execute it.
+///
+/// # Errors
+/// `GRAPHQL_VALIDATION_FAILED` when there is no such operation, `BAD_USER_INPUT` when a variable is missing, or
+/// `OPERATION_LIMIT_EXCEEDED`.
+pub fn prepare(
+    request: &mut Request,
+    document: &Document,
+    limits: &GraphqlConfig,
+    fields: RootFields,
+    tally: &mut Tally,
+) -> Result<Prepared, Failure> {
+    let census = Census::of(&document.parsed, limits);
+    let operation = document.operation(request.operation_name.as_deref())?;
+    coerce_variables(operation, &mut request.variables)?;
+    limit_lists(request.variables.values(), limits.max_list_items)?;
+    let root = census.root_fields(&operation.selection_set.node);
+    tally.complexity = census.cost(&operation.selection_set.node, &request.variables, tally.complexity);
+    tally.root_fields += root.len();
+    let is_one_of = |field: &&Field, names: &[&str]| names.contains(&field.name.node.as_str());
+    if operation.ty == OperationType::Mutation {
+        tally.password_fields += root.iter().filter(|field| is_one_of(field, fields.password)).count();
+    }
+    tally.check(limits)?;
+    let is_public = |field: &&Field| is_one_of(field, fields.public) || is_one_of(field, &["__typename"]);
+    let prepared = Prepared {
+        kind: operation.ty,
+        introspects: root.iter().any(|field| is_one_of(field, &INTROSPECTION)),
+        is_public: operation.ty == OperationType::Query && root.iter().all(is_public),
+    };
+    let mut document = document.parsed.clone();
+    if prepared.kind == OperationType::Subscription {
+        expect_one_event(&root)?;
+        lift_subscription(&mut document, request.operation_name.as_deref())?;
+    }
+    withdraw_list_defaults(&mut document, &request.variables);
+    request.set_parsed_query(document);
+    Ok(prepared)
+}
+
+impl Tally {
+    fn check(&self, limits: &GraphqlConfig) -> Result<(), Failure> {
+        for (count, most, name) in [
+            (self.complexity, limits.max_complexity, "graphql.max_complexity"),
+            (self.root_fields, limits.max_root_fields, "graphql.max_root_fields"),
+        ] {
+            if count > most {
+                return Err(Failure::limit(name, most));
+            }
+        }
+        if self.password_fields > 1 {
+            let message = "A request may hold only one field that checks a password.";
+            return Err(Failure::new(Code::LimitExceeded, message));
+        }
+        Ok(())
+    }
+}
+
+/// A subscription has one field at its root, which is none of introspection (GraphQL specification §5.2.4.1).
+fn expect_one_event(root: &[&Field]) -> Result<(), Failure> {
+    match root {
+        [field] if !field.name.node.starts_with("__") => Ok(()),
+        _ => {
+            let message =
+                "A subscription must have exactly one field at its root, and none of introspection.";
+            Err(Failure::new(Code::ValidationFailed, message))
+        }
+    }
+}
+
+/// Lifts the one field of a subscription out of the fragments around it, in which async-graphql (8.0.0-rc.5)
+/// does not look for it.
+fn lift_subscription(document: &mut ExecutableDocument, name: Option<&str>) -> Result<(), Failure> {
+    let operation = match &mut document.operations {
+        DocumentOperations::Single(operation) => operation,
+        DocumentOperations::Multiple(operations) => {
+            let chosen = name.map_or_else(|| operations.keys().next().cloned(), |name| Some(Name::new(name)));
+            let unknown = || Failure::new(Code::ValidationFailed, "The document has no such operation.");
+            chosen.and_then(|name| operations.get_mut(&name)).ok_or_else(unknown)?
+        }
+    };
+    let selections = &mut operation.node.selection_set.node.items;
+    while let [Positioned { node: selection, .. }] = selections.as_slice() {
+        if matches!(selection, Selection::Field(_)) {
+            return Ok(());
+        }
+        if !selection.directives().is_empty() {
+            let message = "A fragment at the root of a subscription can have no directive.";
+            return Err(Failure::new(Code::ValidationFailed, message));
+        }
+        let inner = match selection {
+            Selection::InlineFragment(fragment) => fragment.node.selection_set.clone(),
+            Selection::FragmentSpread(spread) => {
+                let fragment = document.fragments.remove(&spread.node.fragment_name.node);
+                fragment.map(|fragment| fragment.node.selection_set).unwrap_or_default()
+            }
+            Selection::Field(_) => break,
+        };
+        *selections = inner.node.items;
+    }
+    Ok(())
+}
+
+/// The validation panics at the default of a variable that is a list of an unknown type (async-graphql
+/// 8.0.0-rc.5, `DefaultValuesOfCorrectType`). Since the variables have their values by now, such a default need
+/// not be there; it has only made sure that the variable is not null.
+fn withdraw_list_defaults(document: &mut ExecutableDocument, variables: &Variables) {
+    let operations: Vec<_> = match &mut document.operations {
+        DocumentOperations::Single(operation) => vec![operation],
+        DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
+    };
+    for definition in operations.into_iter().flat_map(|operation| &mut operation.node.variable_definitions) {
+        let definition = &mut definition.node;
+        let is_list = matches!(definition.var_type.node.base, BaseType::List(_));
+        if is_list && let Some(default) = definition.default_value.take() {
+            let value = variables.get(&definition.name.node).unwrap_or(&default.node);
+            definition.var_type.node.nullable &= *value == ConstValue::Null;
+        }
+    }
+}
+
+/// Fills in the defaults, for the executor reads @skip and @include from the variables alone; and asks for
+/// what must be there before anything is executed (GraphQL specification §6.1.2).
+fn coerce_variables(operation: &OperationDefinition, variables: &mut Variables) -> Result<(), Failure> {
+    for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
+        let name = &definition.name.node;
+        if let Some(default) = &definition.default_value {
+            variables.entry(name.clone()).or_insert_with(|| default.node.clone());
+        }
+        let value = variables.get(name).unwrap_or(&ConstValue::Null);
+        if *value == ConstValue::Null && !definition.var_type.node.nullable {
+            let message = format!("The variable ${name} of type {} must be given.", definition.var_type.node);
+            return Err(Failure::bad_input(message));
+        }
+    }
+    Ok(())
+}
+
+/// A request that has all of a document validated, and none of its operations executed.
+pub(super) fn validation(document: &Document) -> Request {
+    const ALONE: &str = "_validation";
+    let mut validated = document.parsed.clone();
+    withdraw_list_defaults(&mut validated, &Variables::default());
+    let alone = parse_query(format!("query {ALONE} {{ __typename }}")).expect("it is GraphQL");
+    let named = |operations| match operations {
+        DocumentOperations::Single(operation) => [(Name::new("_"), operation)].into(),
+        DocumentOperations::Multiple(operations) => operations,
+    };
+    let mut operations = named(validated.operations);
+    operations.extend(named(alone.operations));
+    validated.operations = DocumentOperations::Multiple(operations);
+    let mut request = Request::new("").operation_name(ALONE);
+    request.set_parsed_query(validated);
+    request
+}

@@ -1,0 +1,120 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{document::Document, documents::Fingerprint};
+use crate::config::GraphqlConfig;
+
+/// The documents that the operator trusts, by their names in the manifest and by their texts.
+#[derive(Default)]
+pub(super) struct Trusted {
+    named: BTreeMap<String, (Fingerprint, Arc<Document>)>,
+    by_text: HashMap<Fingerprint, Arc<Document>>,
+}
+
+/// Why the file of `graphql.trusted_documents` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustedError {
+    /// It cannot be read.
+    #[error("graphql.trusted_documents: cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is not a manifest.
+    #[error(
+        "graphql.trusted_documents: {path} is neither a manifest of Apollo \
+         (\"apollo-persisted-query-manifest\", version 1) nor an object of texts by their names, as Relay and \
+         GraphQL Code Generator write it: {why}"
+    )]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A document exceeds a limit, or is none, or does not fit the schema.
+    #[error("graphql.trusted_documents: the document {id}: {why}")]
+    Document {
+        /// Its name.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Trusted {
+    /// Reads the documents of a manifest, and holds them against the limits.
+    pub(super) fn read(path: &Path, limits: &GraphqlConfig) -> Result<Self, TrustedError> {
+        let unreadable = |source| TrustedError::Unreadable { path: path.into(), source };
+        let manifest = std::fs::read(path).map_err(unreadable)?;
+        let texts = texts(&manifest).map_err(|why| TrustedError::Manifest { path: path.into(), why })?;
+        let mut trusted = Self::default();
+        for (id, text) in texts {
+            let fingerprint = Fingerprint::of(&text);
+            let parsed = Document::parse(&text, limits);
+            let document = parsed.map_err(|failure| TrustedError::Document {
+                id: id.clone(),
+                why: failure.message.into_owned(),
+            })?;
+            let document = Arc::new(document);
+            trusted.by_text.insert(fingerprint, Arc::clone(&document));
+            trusted.named.insert(id, (fingerprint, document));
+        }
+        Ok(trusted)
+    }
+
+    pub(super) fn named(&self, id: &str) -> Option<Arc<Document>> {
+        self.named.get(id).map(|(_, document)| Arc::clone(document))
+    }
+
+    pub(super) fn of_text(&self, fingerprint: &Fingerprint) -> Option<Arc<Document>> {
+        self.by_text.get(fingerprint).cloned()
+    }
+
+    /// Whether the manifest has this name for the text.
+    pub(super) fn is_name_of(&self, id: &str, fingerprint: &Fingerprint) -> bool {
+        self.named.get(id).is_some_and(|(own, _)| own == fingerprint)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Document)> {
+        self.named.iter().map(|(id, (_, document))| (id.as_str(), document.as_ref()))
+    }
+}
+
+/// The texts of a manifest by their names.
+fn texts(manifest: &[u8]) -> Result<BTreeMap<String, String>, String> {
+    let fault = |error: serde_json::Error| error.to_string();
+    let manifest: Map<String, Value> = serde_json::from_slice(manifest).map_err(fault)?;
+    if !manifest.contains_key("operations") {
+        return serde_json::from_value(Value::Object(manifest)).map_err(fault);
+    }
+    let Apollo { format, version, operations } =
+        serde_json::from_value(Value::Object(manifest)).map_err(fault)?;
+    if format != "apollo-persisted-query-manifest" || version != 1 {
+        return Err(format!("its format is {format}, version {version}"));
+    }
+    Ok(operations.into_iter().map(|operation| (operation.id, operation.body)).collect())
+}
+
+/// What Apollo's tools write.
+#[derive(Deserialize)]
+struct Apollo {
+    format: String,
+    version: u32,
+    operations: Vec<ApolloOperation>,
+}
+
+#[derive(Deserialize)]
+struct ApolloOperation {
+    id: String,
+    body: String,
+}

@@ -1,0 +1,115 @@
+//! What a router asks a subgraph of Apollo Federation 2: its schema, and entities by their keys.
+//!
+//! async-graphql has these two fields as well, but its `_entities` fails as a whole when one entity is not
+//! there, and its schema does not import `@authenticated`.
+
+use std::sync::{Arc, OnceLock};
+
+use async_graphql::{
+    Any, Context, ID, Object, ObjectType, ScalarType, Schema, SchemaBuilder, SimpleObject, SubscriptionType,
+    Union, Value,
+};
+
+use super::{Node, find_node, subgraph};
+use crate::{
+    accounts::graphql::User, audit::graphql::AuditEvent, graphql::Failure, sessions::graphql::UserSession,
+};
+
+/// What a router of Apollo Federation asks, to merge with your own queries beside
+/// [`IdentityQuery`](super::IdentityQuery). Such a schema is finished by [`finish_subgraph`].
+///
+/// The entities are those of Portcullis. Types of your own may stand in the same subgraph, but not with a
+/// `#[graphql(entity)]`: async-graphql would then answer `_entities` itself, which knows none of ours.
+#[derive(Default)]
+pub struct FederationQuery;
+
+#[Object]
+impl FederationQuery {
+    /// What a router needs to know of this server.
+    #[graphql(name = "_service")]
+    async fn service(&self, ctx: &Context<'_>) -> Result<Service, Failure> {
+        let sdl = ctx.data_opt::<Sdl>().and_then(|sdl| sdl.0.get()).cloned();
+        let sdl = sdl.ok_or_else(|| {
+            tracing::error!("a schema with FederationQuery must be finished by finish_subgraph");
+            Failure::masked()
+        })?;
+        Ok(Service { sdl })
+    }
+
+    /// The things that a router has found references to, in their order. Null for what does not exist and for
+    /// what you may not see, alike, as in `node`.
+    #[graphql(name = "_entities")]
+    async fn entities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Each a `__typename` and an `id`; no more than graphql.max_list_items.")]
+        representations: Vec<Any>,
+    ) -> Vec<Option<Result<Entity, Failure>>> {
+        let mut entities = Vec::with_capacity(representations.len());
+        for representation in &representations {
+            entities.push(find_entity(ctx, &representation.0).await.transpose());
+        }
+        entities
+    }
+}
+
+/// What a router needs to know of this server.
+#[derive(SimpleObject)]
+#[graphql(name = "_Service")]
+struct Service {
+    /// The schema as a subgraph of Apollo Federation 2.
+    sdl: String,
+}
+
+/// What a router can find by its key: every `Node`.
+#[derive(Union)]
+#[graphql(name = "_Entity")]
+enum Entity {
+    User(User),
+    Session(UserSession),
+    AuditEvent(AuditEvent),
+}
+
+/// The types of [`Entity`].
+pub(super) const ENTITIES: [&str; 3] = ["User", "Session", "AuditEvent"];
+
+/// Finds what `node` finds, where it is of the type that the router takes it for.
+async fn find_entity(ctx: &Context<'_>, representation: &Value) -> Result<Option<Entity>, Failure> {
+    let Value::Object(members) = representation else {
+        return Err(Failure::bad_input("A representation must be an object."));
+    };
+    let typename = match members.get("__typename") {
+        Some(Value::String(name)) if ENTITIES.contains(&name.as_str()) => name.as_str(),
+        _ => {
+            let message =
+                format!("The __typename of a representation must be one of {}.", ENTITIES.join(", "));
+            return Err(Failure::bad_input(message));
+        }
+    };
+    let id = members.get("id").and_then(|id| ID::parse(id.clone()).ok());
+    let id = id.ok_or_else(|| Failure::bad_input("A representation must have an id."))?;
+    Ok(match (typename, find_node(ctx, &id).await?) {
+        ("User", Some(Node::User(user))) => Some(Entity::User(user)),
+        ("Session", Some(Node::Session(session))) => Some(Entity::Session(session)),
+        ("AuditEvent", Some(Node::AuditEvent(event))) => Some(Entity::AuditEvent(event)),
+        _ => None,
+    })
+}
+
+/// What `_service` answers with; known when the schema is finished.
+#[derive(Clone, Default)]
+struct Sdl(Arc<OnceLock<String>>);
+
+/// Finishes a schema that has [`FederationQuery`] among its queries, so that it can tell a router what it is.
+/// Its roots must have their usual names, `Query`, `Mutation` and `Subscription`.
+pub fn finish_subgraph<Q, M, S>(builder: SchemaBuilder<Q, M, S>) -> Schema<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    let sdl = Sdl::default();
+    let schema = builder.enable_subscription_in_federation().data(sdl.clone()).finish();
+    sdl.0.get_or_init(|| subgraph::sdl(&schema));
+    schema
+}

@@ -1,0 +1,89 @@
+//! A schema as a subgraph of Apollo Federation 2.
+
+use async_graphql::{ObjectType, SDLExportOptions, Schema, SubscriptionType};
+
+use super::federation::ENTITIES;
+
+/// The oldest Federation that knows `@authenticated` and `@requiresScopes`: what is newer takes it, too.
+const LINK: &str = r#"extend schema @link(
+  url: "https://specs.apollo.dev/federation/v2.5",
+  import: ["@key", "@shareable", "@authenticated", "@requiresScopes", "@composeDirective", "@external", "@inaccessible", "@interfaceObject", "@override", "@provides", "@requires", "@tag"]
+)
+"#;
+
+/// Directives that a subgraph must not define: Federation's of the same names and meaning take the place of
+/// ours, and GraphQL's own are known.
+const KNOWN_DIRECTIVES: [&str; 7] =
+    ["authenticated", "requiresScopes", "include", "skip", "deprecated", "specifiedBy", "oneOf"];
+
+/// Fields that each Relay server has and a supergraph can have only once. Who answers them there for the nodes
+/// of all subgraphs needs no more of us than our entities.
+const NODE_FIELDS: [&str; 2] = ["  node(", "  nodes("];
+
+/// Writes a schema down for composition: async-graphql's export, with our entities' keys, Federation's
+/// directives in the place of ours, and without the fields that every subgraph of Relay has.
+pub(super) fn sdl<Q, M, S>(schema: &Schema<Q, M, S>) -> String
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    let options = SDLExportOptions::new().federation().compose_directive();
+    let exported = schema.sdl_with_options(options.include_specified_by().use_space_ident());
+    let mut subgraph = String::with_capacity(exported.len() + LINK.len());
+    // The type whose fields are read.
+    let mut owner = "";
+    for part in parts(&exported) {
+        let of_type = part.head.strip_prefix("type ").map(first_word);
+        owner = if part.head == "}" { "" } else { of_type.unwrap_or(owner) };
+        let directive = part.head.strip_prefix("directive @").map(first_word);
+        let is_known = directive.is_some_and(|name| KNOWN_DIRECTIVES.contains(&name));
+        let is_node_field = owner == "Query" && NODE_FIELDS.iter().any(|field| part.head.starts_with(field));
+        if part.text.starts_with("extend schema") && part.text.contains("specs.apollo.dev/federation/") {
+            subgraph.push_str(LINK);
+        } else if of_type.is_some_and(|name| ENTITIES.contains(&name)) {
+            subgraph.push_str(part.text.trim_end().trim_end_matches('{'));
+            subgraph.push_str("@key(fields: \"id\") {\n");
+        } else if !is_known && !is_node_field {
+            subgraph.push_str(part.text);
+        }
+    }
+    subgraph
+}
+
+/// A line of a schema with the description above it and the arguments below it.
+struct Part<'a> {
+    text: &'a str,
+    head: &'a str,
+}
+
+/// The parts of a schema as async-graphql writes it: quotation marks of a description stand on lines of their own.
+fn parts(sdl: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let (mut start, mut end, mut head) = (0, 0, "");
+    let (mut in_description, mut in_arguments) = (false, false);
+    for line in sdl.split_inclusive('\n') {
+        end += line.len();
+        let words = line.trim();
+        if words == "\"\"\"" {
+            in_description = !in_description;
+            continue;
+        }
+        if in_description {
+            continue;
+        }
+        if !in_arguments {
+            head = line.trim_end();
+        }
+        in_arguments = words.ends_with('(') || (in_arguments && !words.starts_with(')'));
+        if !in_arguments {
+            parts.push(Part { text: &sdl[start..end], head });
+            start = end;
+        }
+    }
+    parts
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}

@@ -1,0 +1,164 @@
+//! Automatic persisted queries, as Apollo's clients ask for them: a document is sent once, and named by its hash
+//! from then on.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, PASSWORD, TestApp, sha256_hex};
+
+const NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+
+fn named(query: &str) -> Value {
+    json!({ "persistedQuery": { "version": 1, "sha256Hash": sha256_hex(query) } })
+}
+
+/// Sends the hash of a document alone.
+async fn by_hash(app: &TestApp, query: &str) -> Answer {
+    app.anonymous().send(&json!({ "extensions": named(query) })).await
+}
+
+#[tokio::test]
+async fn a_document_is_sent_once_and_then_named_by_its_hash() {
+    let app = TestApp::start().await;
+    let query = "query Version { server { version } }";
+    let answer = by_hash(&app, query).await;
+    answer.assert_failed(NOT_FOUND);
+    assert_eq!(answer.body["errors"][0]["message"], "PersistedQueryNotFound", "Apollo's clients look for it");
+    let both = json!({ "query": query, "extensions": named(query) });
+    let sent = app.anonymous().send(&both).await;
+    let named = by_hash(&app, query).await;
+    assert_eq!(sent.assert_done().body, named.assert_done().body);
+}
+
+#[tokio::test]
+async fn a_get_names_a_document_as_well() {
+    let app = TestApp::start().await;
+    let query = "{ server { version } }";
+    app.anonymous().ask(query).await.assert_done();
+    let path = format!("/graphql?extensions={}", urlencoding(&named(query)));
+    app.anonymous().get(&path).await.assert_done();
+}
+
+#[tokio::test]
+async fn a_named_mutation_is_executed_by_post_alone() {
+    let app = TestApp::start().await;
+    let query = "mutation { logout { errors { code } } }";
+    app.anonymous().ask(query).await;
+    by_hash(&app, query).await.assert_done();
+    let path = format!("/graphql?extensions={}", urlencoding(&named(query)));
+    let answer = app.anonymous().get(&path).await;
+    answer.assert_failed("BAD_USER_INPUT");
+    assert_eq!(answer.status, 405);
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_that_of_the_document_is_refused_and_remembers_nothing() {
+    let app = TestApp::start().await;
+    let (query, other) = ("{ server { version } }", "{ server { registrationOpen } }");
+    let lie = json!({ "query": query, "extensions": named(other) });
+    app.anonymous().send(&lie).await.assert_failed("BAD_USER_INPUT");
+    by_hash(&app, query).await.assert_failed(NOT_FOUND);
+    by_hash(&app, other).await.assert_failed(NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_names_no_document_is_refused() {
+    let app = TestApp::start().await;
+    for persisted in [
+        json!("hash"),
+        json!([]),
+        json!({}),
+        json!({ "version": 1 }),
+        json!({ "sha256Hash": sha256_hex("{ a }") }),
+        json!({ "version": 2, "sha256Hash": sha256_hex("{ a }") }),
+        json!({ "version": "1", "sha256Hash": sha256_hex("{ a }") }),
+        json!({ "version": 1, "sha256Hash": 1 }),
+        json!({ "version": 1, "sha256Hash": "" }),
+        json!({ "version": 1, "sha256Hash": "00" }),
+        json!({ "version": 1, "sha256Hash": "é".repeat(32) }),
+        json!({ "version": 1, "sha256Hash": "g".repeat(64) }),
+        json!({ "version": 1, "sha256Hash": "0".repeat(100_000) }),
+    ] {
+        let request = json!({ "extensions": { "persistedQuery": persisted } });
+        app.anonymous().send(&request).await.assert_failed("BAD_USER_INPUT");
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_is_none_is_not_remembered() {
+    let app = TestApp::start().await;
+    let large = format!("{{ {} }}", "__typename ".repeat(600));
+    for (query, code) in [("{ server {", "GRAPHQL_PARSE_FAILED"), (&large, "OPERATION_LIMIT_EXCEEDED")] {
+        app.anonymous().ask(query).await.assert_failed(code);
+        by_hash(&app, query).await.assert_failed(NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_document_keeps_the_limits_of_each_request() {
+    let app = TestApp::start().await;
+    let query = "mutation($name: String!) { a: login(input: { username: $name, password: \"x\" }) { expiresIn } \
+                 b: login(input: { username: $name, password: \"y\" }) { expiresIn } }";
+    app.anonymous().ask(query).await;
+    let twice = json!({ "extensions": named(query), "variables": { "name": "ada" } });
+    app.anonymous().send(&twice).await.assert_failed("OPERATION_LIMIT_EXCEEDED");
+
+    let pages = "query($first: Int = 1) { users(first: $first) { nodes { sessions(first: 100) { nodes { user { \
+                 id } } } } } }";
+    let ask = |first| json!({ "query": pages, "variables": { "first": first } });
+    app.anonymous().send(&ask(2)).await.assert_unauthenticated("TOKEN_MISSING");
+    app.anonymous().send(&ask(100)).await.assert_failed("OPERATION_LIMIT_EXCEEDED");
+    app.anonymous().send(&ask(2)).await.assert_unauthenticated("TOKEN_MISSING");
+}
+
+#[tokio::test]
+async fn a_default_of_one_request_is_not_that_of_the_next() {
+    let app = TestApp::start().await;
+    let query = "query($yes: Boolean = true) { server { version @include(if: $yes) __typename } }";
+    let ask = |variables| json!({ "query": query, "variables": variables });
+    let with = app.anonymous().send(&ask(json!({}))).await;
+    let without = app.anonymous().send(&ask(json!({ "yes": false }))).await;
+    let again = app.anonymous().send(&ask(json!({}))).await;
+    assert!(with.assert_done().body["data"]["server"]["version"].is_string());
+    assert!(without.assert_done().body["data"]["server"].get("version").is_none());
+    assert_eq!(with.body, again.body);
+}
+
+#[tokio::test]
+async fn whoever_names_a_document_is_asked_for_a_token_of_their_own() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let query = "{ me { username } }";
+    ada.ask(query).await.assert_done();
+    by_hash(&app, query).await.assert_unauthenticated("TOKEN_MISSING");
+}
+
+#[tokio::test]
+async fn where_documents_are_not_kept_they_are_asked_for_in_full() {
+    let app = TestApp::with(|config| config.graphql.persisted_queries = false).await;
+    let query = "{ server { version } }";
+    let both = json!({ "query": query, "extensions": named(query) });
+    app.anonymous().send(&both).await.assert_done();
+    let answer = by_hash(&app, query).await;
+    answer.assert_failed("PERSISTED_QUERY_NOT_SUPPORTED");
+    assert_eq!(
+        answer.body["errors"][0]["message"], "PersistedQueryNotSupported",
+        "Apollo's clients look for it"
+    );
+}
+
+#[tokio::test]
+async fn a_password_in_a_document_works_from_its_memory_for_nobody_else() {
+    let app = TestApp::start().await;
+    app.signed_in("ada").await;
+    let query = format!(
+        "mutation {{ login(input: {{ username: \"ada\", password: \"{PASSWORD}\" }}) {{ expiresIn }} }}"
+    );
+    app.anonymous().ask(&query).await.assert_done();
+    // Who knows the hash of such a document knows the password, or has to guess it: one guess a request.
+    let guess = query.replace(PASSWORD, "wrong");
+    by_hash(&app, &guess).await.assert_failed(NOT_FOUND);
+}
+
+fn urlencoding(value: &Value) -> String {
+    value.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
