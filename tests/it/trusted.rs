@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, sha256_hex};
+use crate::support::{Socket, TestApp, sha256_hex};
 
 const ME: &str = "query Me { me { username } }";
 const SERVER: &str =
@@ -87,6 +87,25 @@ async fn nothing_else_is_executed() {
         answer.assert_failed(code);
         assert_eq!((answer.status, answer.body.get("data")), (status, None), "{request}");
     }
+}
+
+#[tokio::test]
+async fn nothing_else_is_executed_through_a_socket_or_followed() {
+    const MINE: &str = "subscription Mine { accountEvents { id } }";
+    let app = strict(json!({ "mine": MINE, "server": SERVER })).await;
+    let mut socket = Socket::open(&app.anonymous()).await;
+    for other in [OTHER, "subscription { accountEvents { id action } }"] {
+        socket.subscribe("1", other).await;
+        assert_eq!(socket.error("1").await[0]["extensions"]["code"], UNTRUSTED, "{other}");
+        let refused = app.anonymous().try_follow(other).await.err().expect("it is refused");
+        refused.assert_not_executed(403, UNTRUSTED);
+    }
+    socket.say(&json!({ "type": "subscribe", "id": "1", "payload": named("server") })).await;
+    assert_eq!(socket.next("1").await["data"]["server"]["registrationOpen"], true);
+    socket.message().await;
+    socket.say(&json!({ "type": "subscribe", "id": "1", "payload": named("mine") })).await;
+    let extensions = socket.next("1").await["errors"][0]["extensions"].clone();
+    assert_eq!(extensions["reason"], "TOKEN_MISSING", "the guard is asked");
 }
 
 #[tokio::test]
