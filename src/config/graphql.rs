@@ -7,6 +7,7 @@ use super::{Impossible, require};
 /// `[graphql]`: what a GraphQL request may ask for. Ordinary clients never meet these limits.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, as the operator sets it")]
 pub struct GraphqlConfig {
     /// Who may ask for the schema.
     pub introspection: Introspection,

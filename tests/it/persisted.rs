@@ -177,5 +177,5 @@ async fn a_password_in_a_document_works_from_its_memory_for_nobody_else() {
 }
 
 fn urlencoding(value: &Value) -> String {
-    value.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect()
+    value.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
 }
