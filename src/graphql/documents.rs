@@ -10,7 +10,7 @@ use super::{
     prepare::validation,
     trusted::{Trusted, TrustedError},
 };
-use crate::config::GraphqlConfig;
+use crate::config::{Documents as Policy, GraphqlConfig};
 
 /// How much memory remembered documents may take, in bytes.
 const REMEMBERED: u64 = 16 << 20;
@@ -81,11 +81,11 @@ impl Documents {
         if let Some(document) = self.trusted.named(id) {
             return Ok(document);
         }
-        if self.limits.only_trusted_documents {
+        if self.limits.documents == Policy::Trusted {
             return Err(untrusted());
         }
         // The messages are those that Apollo clients look for; they send the document in full then.
-        if !self.limits.persisted_queries {
+        if self.limits.documents == Policy::InFull {
             return Err(Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
         }
         let fingerprint = Fingerprint::parse(id).ok_or_else(|| {
@@ -99,7 +99,7 @@ impl Documents {
         if let Some(document) = self.trusted.of_text(&fingerprint) {
             return Ok(document);
         }
-        if self.limits.only_trusted_documents {
+        if self.limits.documents == Policy::Trusted {
             return Err(untrusted());
         }
         if let Some(document) = self.remembered.get(&fingerprint) {

@@ -1,6 +1,7 @@
 //! Automatic persisted queries, as Apollo's clients ask for them: a document is sent once, and named by its hash
 //! from then on.
 
+use portcullis::config::Documents;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, PASSWORD, Socket, TestApp, sha256_hex};
@@ -151,7 +152,7 @@ async fn whoever_names_a_document_is_asked_for_a_token_of_their_own() {
 
 #[tokio::test]
 async fn where_documents_are_not_kept_they_are_asked_for_in_full() {
-    let app = TestApp::with(|config| config.graphql.persisted_queries = false).await;
+    let app = TestApp::with(|config| config.graphql.documents = Documents::InFull).await;
     let query = "{ server { version } }";
     let both = json!({ "query": query, "extensions": named(query) });
     app.anonymous().send(&both).await.assert_done();

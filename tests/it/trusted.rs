@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use portcullis::config::Documents;
 use serde_json::{Value, json};
 
 use crate::support::{Socket, TestApp, sha256_hex};
@@ -31,7 +32,7 @@ fn relay() -> Value {
 async fn strict(manifest: Value) -> TestApp {
     TestApp::with(|config| {
         config.graphql.trusted_documents = Some(write(&config.data_dir, &manifest.to_string()));
-        config.graphql.only_trusted_documents = true;
+        config.graphql.documents = Documents::Trusted;
     })
     .await
 }
@@ -112,7 +113,7 @@ async fn nothing_else_is_executed_through_a_socket_or_followed() {
 async fn one_untrusted_document_of_a_batch_fails_alone() {
     let app = TestApp::with(|config| {
         config.graphql.trusted_documents = Some(write(&config.data_dir, &relay().to_string()));
-        config.graphql.only_trusted_documents = true;
+        config.graphql.documents = Documents::Trusted;
         config.graphql.max_batch = 2;
     })
     .await;
