@@ -10,15 +10,16 @@ use super::{
     prepare::validation,
     trusted::{Trusted, TrustedError},
 };
-use crate::config::{Documents as Policy, GraphqlConfig};
+use crate::config::{DocumentPolicy, GraphqlConfig};
 
 /// How much memory remembered documents may take, in bytes.
 const REMEMBERED: u64 = 16 << 20;
 
-/// Documents that need not be parsed again: those that were sent lately, and those that the operator trusts. They
-/// are found by their text, or by the name that Apollo's protocol for persisted queries gives them.
+/// Documents that need not be parsed and counted again: those that were sent lately, and those that the operator
+/// trusts. They are found by their text, or by the name that Apollo's protocol for persisted queries gives them. The
+/// executor validates them each time, with the variables of the request.
 pub struct Documents {
-    limits: GraphqlConfig,
+    config: GraphqlConfig,
     remembered: Cache<Fingerprint, Arc<Document>>,
     trusted: Trusted,
 }
@@ -39,7 +40,7 @@ impl Documents {
             .build();
         let path = config.trusted_documents.as_deref();
         let trusted = path.map(|path| Trusted::read(path, config)).transpose()?.unwrap_or_default();
-        Ok(Self { limits: config.clone(), remembered, trusted })
+        Ok(Self { config: config.clone(), remembered, trusted })
     }
 
     /// Validates the trusted documents against the schema that will execute them.
@@ -78,17 +79,19 @@ impl Documents {
     }
 
     fn find_by_id(&self, id: &str) -> Result<Arc<Document>, Failure> {
-        if let Some(document) = self.trusted.named(id) {
+        let fingerprint = Fingerprint::parse(id);
+        let of_text = |fingerprint| self.trusted.of_text(fingerprint);
+        if let Some(document) = self.trusted.named(id).or_else(|| fingerprint.as_ref().and_then(of_text)) {
             return Ok(document);
         }
-        if self.limits.documents == Policy::Trusted {
+        if self.config.documents == DocumentPolicy::Trusted {
             return Err(untrusted());
         }
         // The messages are those that Apollo clients look for; they send the document in full then.
-        if self.limits.documents == Policy::InFull {
+        if self.config.documents == DocumentPolicy::InFull {
             return Err(Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
         }
-        let fingerprint = Fingerprint::parse(id).ok_or_else(|| {
+        let fingerprint = fingerprint.ok_or_else(|| {
             Failure::bad_input("extensions.persistedQuery.sha256Hash is not 64 hexadecimal digits.")
         })?;
         let unknown = || Failure::new(Code::PersistedQueryNotFound, "PersistedQueryNotFound");
@@ -99,14 +102,16 @@ impl Documents {
         if let Some(document) = self.trusted.of_text(&fingerprint) {
             return Ok(document);
         }
-        if self.limits.documents == Policy::Trusted {
+        if self.config.documents == DocumentPolicy::Trusted {
             return Err(untrusted());
         }
         if let Some(document) = self.remembered.get(&fingerprint) {
             return Ok(document);
         }
-        let document = Arc::new(Document::parse(text, &self.limits)?);
-        self.remembered.insert(fingerprint, Arc::clone(&document));
+        let document = Arc::new(Document::parse(text, &self.config)?);
+        if !document.may_hold_secrets {
+            self.remembered.insert(fingerprint, Arc::clone(&document));
+        }
         Ok(document)
     }
 }

@@ -80,7 +80,9 @@ pub async fn graphql<E: Executor>(
         media => media.unwrap_or(Media::Json),
     };
     match endpoint.answer(peer, &parts, body).await {
-        Ok(Answers::One(answer)) if takes_only_events => event_stream::once(answer, &request_id),
+        Ok(Answers::One(answer) | Answers::Public(answer)) if takes_only_events => {
+            event_stream::once(answer, &request_id)
+        }
         Ok(Answers::One(answer)) => respond::answer(answer, media, &request_id),
         Ok(Answers::Public(answer)) => respond::public(answer, media, &request_id, &parts.headers),
         Ok(Answers::Batch(answers)) => respond::batch(answers, media, &request_id),
@@ -204,7 +206,6 @@ impl<E: Executor> Endpoint<E> {
     /// Holds an operation that came alone against what it may be, and begins it where that is for the caller
     /// to do.
     pub(super) fn start(&self, operation: Operation, asker: &Asker) -> Result<Started, Failure> {
-        let operation = request::required(operation).map_err(|Refusal(_, failure)| failure)?;
         let (mut operation, Prepared { kind, .. }) =
             self.check(operation, &asker.caller, &mut Tally::default())?;
         asker.introduce(&mut operation);

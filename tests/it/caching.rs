@@ -82,6 +82,14 @@ async fn nobody_keeps_what_is_for_one_person() {
 }
 
 #[tokio::test]
+async fn who_takes_events_only_gets_a_public_answer_as_one() {
+    let app = TestApp::start().await;
+    let answer = get(&app, SERVER, &[("accept", "text/event-stream")]).await;
+    assert!(answer.header("content-type").starts_with("text/event-stream"));
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
 async fn a_query_by_post_is_not_kept() {
     let app = TestApp::start().await;
     let answer = app.anonymous().ask("{ server { version } }").await;

@@ -1,7 +1,7 @@
 //! Automatic persisted queries, as Apollo's clients ask for them: a document is sent once, and named by its hash
 //! from then on.
 
-use portcullis::config::Documents;
+use portcullis::config::DocumentPolicy;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, PASSWORD, Socket, TestApp, sha256_hex};
@@ -114,11 +114,16 @@ async fn a_document_that_is_none_is_not_remembered() {
 #[tokio::test]
 async fn a_remembered_document_keeps_the_limits_of_each_request() {
     let app = TestApp::start().await;
-    let query = "mutation($name: String!) { a: login(input: { username: $name, password: \"x\" }) { expiresIn } \
-                 b: login(input: { username: $name, password: \"y\" }) { expiresIn } }";
-    app.anonymous().ask(query).await;
-    let twice = json!({ "extensions": named(query), "variables": { "name": "ada" } });
-    app.anonymous().send(&twice).await.assert_failed("OPERATION_LIMIT_EXCEEDED");
+    let query = "mutation($name: String!) { a: login(input: { username: $name, password: $name }) { expiresIn } \
+                 b: login(input: { username: $name, password: $name }) { expiresIn } }";
+    let request = |document: Value| {
+        let mut request = document;
+        request["variables"] = json!({ "name": "ada" });
+        request
+    };
+    for document in [json!({ "query": query }), json!({ "extensions": named(query) })] {
+        app.anonymous().send(&request(document)).await.assert_failed("OPERATION_LIMIT_EXCEEDED");
+    }
 
     let pages = "query($first: Int = 1) { users(first: $first) { nodes { sessions(first: 100) { nodes { user { \
                  id } } } } } }";
@@ -152,7 +157,7 @@ async fn whoever_names_a_document_is_asked_for_a_token_of_their_own() {
 
 #[tokio::test]
 async fn where_documents_are_not_kept_they_are_asked_for_in_full() {
-    let app = TestApp::with(|config| config.graphql.documents = Documents::InFull).await;
+    let app = TestApp::with(|config| config.graphql.documents = DocumentPolicy::InFull).await;
     let query = "{ server { version } }";
     let both = json!({ "query": query, "extensions": named(query) });
     app.anonymous().send(&both).await.assert_done();
@@ -165,16 +170,25 @@ async fn where_documents_are_not_kept_they_are_asked_for_in_full() {
 }
 
 #[tokio::test]
-async fn a_password_in_a_document_works_from_its_memory_for_nobody_else() {
+async fn nobody_guesses_a_password_by_the_hash_of_a_document() {
     let app = TestApp::start().await;
     app.signed_in("ada").await;
-    let query = format!(
-        "mutation {{ login(input: {{ username: \"ada\", password: \"{PASSWORD}\" }}) {{ expiresIn }} }}"
+    let login = format!("login(input: {{ username: \"ada\", password: \"{PASSWORD}\" }}) {{ expiresIn }}");
+    let variable = format!(
+        "mutation($password: String! = \"{PASSWORD}\") {{ login(input: {{ username: \"ada\", \
+                            password: $password }}) {{ expiresIn }} }}"
     );
-    app.anonymous().ask(&query).await.assert_done();
-    // Who knows the hash of such a document knows the password, or has to guess it: one guess a request.
-    let guess = query.replace(PASSWORD, "wrong");
-    by_hash(&app, &guess).await.assert_failed(NOT_FOUND);
+    for document in [
+        format!("mutation {{ {login} }}"),
+        format!("mutation {{ ...F }} fragment F on Mutation {{ {login} }}"),
+        format!("query A {{ __typename }} mutation B {{ {login} }}"),
+        variable,
+    ] {
+        let request =
+            json!({ "query": document, "operationName": document.starts_with("query").then_some("B") });
+        app.anonymous().send(&request).await.assert_done();
+        by_hash(&app, &document).await.assert_failed(NOT_FOUND);
+    }
 }
 
 fn urlencoding(value: &Value) -> String {
