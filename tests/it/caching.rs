@@ -58,7 +58,7 @@ async fn another_key_is_another_key_set() {
 async fn nobody_keeps_what_is_for_one_person() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
-    let token = format!("Bearer {}", ada.token.as_deref().expect("she is signed in"));
+    let token = ada.authorization();
     for query in [
         "{me{username}}",
         "{server{version}me{username}}",
@@ -100,7 +100,7 @@ async fn a_query_by_post_is_not_kept() {
 async fn a_public_answer_sets_no_cookie_and_is_the_same_for_all() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
-    let token = format!("Bearer {}", ada.token.as_deref().expect("she is signed in"));
+    let token = ada.authorization();
     let hers = get(&app, SERVER, &[("authorization", &token)]).await;
     let anybodys = get(&app, SERVER, &[]).await;
     assert_eq!((hers.header("etag"), &hers.body), (anybodys.header("etag"), &anybodys.body));

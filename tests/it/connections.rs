@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use portcullis::config::HttpConfig;
 use tokio::time::sleep;
 
-use crate::support::{TestApp, Wire};
+use crate::support::{TestApp, Wire, until};
 
 const SOON: Duration = Duration::from_millis(300);
 const LATE: Duration = Duration::from_hours(1);
@@ -178,11 +178,7 @@ async fn a_client_that_never_reads_its_answers_is_cut_off() {
 
 /// Waits until a connection from here is answered again.
 async fn is_served_soon(app: &TestApp) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !Wire::connect(app.address()).await.get("/healthz").await {
-        assert!(Instant::now() < deadline, "there is never a place again");
-        sleep(Duration::from_millis(5)).await;
-    }
+    until(async || Wire::connect(app.address()).await.get("/healthz").await).await;
 }
 
 #[tokio::test]

@@ -4,9 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Events, PASSWORD, Part, TestApp};
-
-const MINE: &str = "subscription { accountEvents { id action } }";
+use crate::support::{Answer, Events, MINE, PASSWORD, Part, TestApp, large_after, mine_after, until};
 
 /// A GET of the endpoint for an event stream, as the `EventSource` of a browser sends it.
 async fn get(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> Result<Events, Answer> {
@@ -16,16 +14,8 @@ async fn get(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> Result<Eve
     Events::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
 }
 
-/// Follows, and is there when the first heartbeat was.
-async fn follow(client: &Client) -> Events {
-    let mut events = client.follow(MINE).await;
-    assert_eq!(events.part().await, Some(Part::Heartbeat));
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    events
-}
-
 async fn fail(app: &TestApp) {
-    app.anonymous().log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+    app.anonymous().fail_to_log_in("ada").await;
 }
 
 fn told(part: Option<Part>) -> (Value, String) {
@@ -40,13 +30,16 @@ async fn events_come_with_their_ids_over_either_version_of_http() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     for client in [ada.clone(), ada.clone().over_http2()] {
-        let mut events = follow(&client).await;
+        let mut events = client.follow(&app.mine(&ada).await).await;
+        // It tells at once that it is there.
+        assert_eq!(events.part().await, Some(Part::Heartbeat));
         fail(&app).await;
         let (answer, id) = told(events.word().await);
         assert_eq!(answer["data"]["accountEvents"], json!({ "id": id, "action": "LOGIN_FAILED" }));
     }
-    let mut nameless = ada.follow("subscription { accountEvents { action } }").await;
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    let after = app.newest_event(Some(&ada.user_id)).await;
+    let nameless = format!("subscription {{ accountEvents(after: \"{after}\") {{ action }} }}");
+    let mut nameless = ada.follow(&nameless).await;
     fail(&app).await;
     let answer = json!({ "data": { "accountEvents": { "action": "LOGIN_FAILED" } } });
     assert_eq!(nameless.word().await, Some(Part::Next { answer, id: None }));
@@ -56,19 +49,18 @@ async fn events_come_with_their_ids_over_either_version_of_http() {
 async fn who_connects_anew_repeats_the_operation_and_resumes_by_the_header() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
-    let mut events = follow(&ada).await;
+    let mut events = ada.follow(&app.mine(&ada).await).await;
     let mut ids = Vec::new();
     for _ in 0..3 {
         fail(&app).await;
         ids.push(told(events.word().await).1);
     }
-    let bearer = format!("Bearer {}", ada.token.as_ref().expect("a token"));
+    let bearer = ada.authorization();
     let headers = [("authorization", bearer.as_str()), ("last-event-id", ids[0].as_str())];
     let mut resumed = get(&app, MINE, &headers).await.expect("a stream");
     assert_eq!([told(resumed.word().await).1, told(resumed.word().await).1], ids[1..]);
-    let after = format!("subscription {{ accountEvents(after: \"{}\") {{ id }} }}", ids[0]);
     let newer = [headers[0], ("last-event-id", ids[1].as_str())];
-    let mut resumed = get(&app, &after, &newer).await.expect("a stream");
+    let mut resumed = get(&app, &mine_after(&ids[0]), &newer).await.expect("a stream");
     assert_eq!(told(resumed.word().await).1, ids[2]);
     let wrong = [headers[0], ("last-event-id", "event_nonsense")];
     let mut refused = get(&app, MINE, &wrong).await.expect("a stream");
@@ -141,8 +133,8 @@ async fn a_stream_ends_with_its_token_and_says_why() {
     let app = TestApp::start().await;
     let other = app.replica().await;
     let (ada, mut grace) = (app.signed_in("ada").await, app.signed_in("grace").await);
-    let mut revoked = follow(&ada.clone().at(other.url("/graphql"))).await;
-    let mut expired = follow(&grace).await;
+    let mut revoked = ada.clone().at(other.url("/graphql")).follow(MINE).await;
+    let mut expired = grace.follow(MINE).await;
     let began = Instant::now();
     ada.ask("mutation { it: logout { errors { code } } }").await.assert_done();
     assert_last(&mut revoked, "TOKEN_REVOKED").await;
@@ -151,7 +143,7 @@ async fn a_stream_ends_with_its_token_and_says_why() {
     app.wait(Duration::from_hours(1));
     assert_last(&mut expired, "TOKEN_EXPIRED").await;
     grace.refresh().await.assert_done();
-    follow(&grace).await;
+    grace.follow(MINE).await;
 }
 
 /// Says that a stream ends for this reason.
@@ -174,7 +166,7 @@ async fn a_stream_in_which_nothing_happens_is_kept_open() {
     .await;
     let ada = app.signed_in("ada").await;
     for client in [ada.clone(), ada.clone().over_http2()] {
-        let mut events = client.follow(MINE).await;
+        let mut events = client.follow(&app.mine(&ada).await).await;
         for _ in 0..6 {
             assert_eq!(events.part().await, Some(Part::Heartbeat));
         }
@@ -192,27 +184,26 @@ async fn so_many_streams_are_open_at_once_and_the_next_is_refused() {
     })
     .await;
     let (ada, grace) = (app.signed_in("ada").await, app.signed_in("grace").await);
-    let first = follow(&ada).await;
+    let first = ada.follow(MINE).await;
     let of_session = ada.try_follow(MINE).await.err().expect("too many of the session");
     of_session.assert_not_executed(429, "OPERATION_LIMIT_EXCEEDED");
-    let _second = follow(&grace).await;
+    let _second = grace.follow(MINE).await;
     let edsger = app.signed_in("edsger").await;
     let from_there = edsger.try_follow(MINE).await.err().expect("too many from there");
     from_there.assert_not_executed(429, "OPERATION_LIMIT_EXCEEDED");
-    let _third = follow(&edsger.clone().behind("203.0.113.7")).await;
+    let _third = edsger.clone().behind("203.0.113.7").follow(MINE).await;
     let barbara = app.signed_in("barbara").await.behind("203.0.113.8");
     let too_many = barbara.try_follow(MINE).await.err().expect("too many");
     too_many.assert_not_executed(503, "SERVICE_UNAVAILABLE");
     drop(first);
-    let freed = async { while barbara.try_follow(MINE).await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("a seat is free again");
+    until(async || barbara.try_follow(MINE).await.is_ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_ends_its_streams_without_a_goodbye() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
-    let (mut one, mut two) = (follow(&ada).await, follow(&ada.clone().over_http2()).await);
+    let (mut one, mut two) = (ada.follow(MINE).await, ada.clone().over_http2().follow(MINE).await);
     let began = Instant::now();
     let (one, two, ()) = tokio::join!(one.word(), two.word(), app.stop());
     // A client takes it for a broken connection, and comes again.
@@ -227,28 +218,13 @@ async fn a_client_that_does_not_read_its_stream_is_cut_off_and_can_resume() {
         config.http.streams.max_open_per_session = 1;
     })
     .await;
-    let mut ada = app.anonymous().header("user-agent", &"x".repeat(250));
-    ada.register("ada", PASSWORD).await.assert_done();
-    for _ in 0..20 {
-        ada.log_in("ada", PASSWORD).await.assert_done();
-    }
-    // Each of these events is as large as the answers of some requests, and the buffers of the network are not.
-    let sessions = |n| format!("s{n}: sessions(first: 50) {{ nodes {{ userAgent }} }}");
-    let sessions: Vec<_> = (0..25).map(sessions).collect();
-    let large = format!("subscription {{ accountEvents {{ id user {{ {} }} }} }}", sessions.join(" "));
-    let mut unread = ada.follow(&large).await;
-    assert_eq!(unread.part().await, Some(Part::Heartbeat));
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    let ada = app.anonymous().with_large_events("ada").await;
+    let mut unread = ada.follow(&large_after(&app.newest_event(Some(&ada.user_id)).await)).await;
     for _ in 0..60 {
         fail(&app).await;
     }
     // Its seat is free again.
-    let freed = async {
-        while ada.try_follow(MINE).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), freed).await.expect("it is cut off");
+    until(async || ada.try_follow(MINE).await.is_ok()).await;
     // It reads what was on its way, then the end, and goes on from there.
     let (mut last, mut count) = (String::new(), 0);
     while let Some(part) = unread.word().await {
@@ -256,12 +232,13 @@ async fn a_client_that_does_not_read_its_stream_is_cut_off_and_can_resume() {
         count += 1;
     }
     assert!(count < 60, "{count}");
-    let after = format!("subscription {{ accountEvents(after: \"{last}\") {{ id }} }}");
-    let mut resumed = loop {
-        if let Ok(events) = ada.try_follow(&after).await {
-            break events;
-        }
-    };
+    let mut resumed = None;
+    until(async || {
+        resumed = ada.try_follow(&mine_after(&last)).await.ok();
+        resumed.is_some()
+    })
+    .await;
+    let mut resumed = resumed.expect("a stream");
     for _ in count..60 {
         told(resumed.word().await);
     }

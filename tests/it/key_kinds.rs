@@ -132,8 +132,7 @@ async fn a_resource_server_that_knows_the_secret_alone_verifies_by_this_crate() 
         Arc::new(Verifier::new(&expected, keys, app.clock()))
     };
     let gate = |secret| Gate { verifier: verifier(secret), revocations: Arc::new(Revocations::default()) };
-    let headers =
-        [(axum::http::header::AUTHORIZATION, format!("Bearer {}", token(&ada)).parse().expect("text"))];
+    let headers = [(axum::http::header::AUTHORIZATION, ada.authorization().parse().expect("text"))];
     let headers = headers.into_iter().collect();
     let user = gate(SECRET).caller(&headers).user().map(|user| user.to_string());
     assert_eq!(user, Some(ada.user_id.clone()));

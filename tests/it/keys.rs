@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use portcullis::{
@@ -15,7 +15,7 @@ use portcullis::{
 };
 use serde_json::Value;
 
-use crate::support::{Client, TestApp, at_once, decode};
+use crate::support::{Client, TestApp, at_once, decode, until};
 
 const CLI: Actor<'static> = Actor::COMMAND_LINE;
 const DAY: Duration = Duration::from_hours(24);
@@ -34,15 +34,6 @@ async fn published(app: &TestApp) -> Vec<String> {
     let keys = app.anonymous().get("/.well-known/jwks.json").await.body;
     let kid = |key: &Value| key["kid"].as_str().expect("a kid").to_owned();
     keys["keys"].as_array().expect("a key set").iter().map(kid).collect()
-}
-
-/// Waits until a server has heard of a change of the keys, for as long as that may take.
-async fn until(is_so: impl AsyncFn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !is_so().await {
-        assert!(Instant::now() < deadline, "the server does not hear of it");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

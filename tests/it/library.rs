@@ -153,14 +153,13 @@ async fn a_stranger_s_subscription_is_followed_beside_ours_and_behind_the_same_g
     let ada = at_notes.clone().bearing(&app.signed_in("ada").await.token.expect("a token"));
     assert_eq!(ada.follow(query).await.next().await["errors"][0]["extensions"]["code"], "FORBIDDEN");
     let grace = app.with_roles("grace", &["reader"]).await;
-    let grace = at_notes.bearing(&grace.token.expect("a token"));
-    let mut socket = Socket::open(&grace).await;
+    let mut socket = Socket::open(&at_notes.bearing(grace.token.as_ref().expect("a token"))).await;
     socket.subscribe("1", query).await;
     assert_eq!(socket.next("1").await, json!({ "data": { "noteEvents": "a note of grace" } }));
     assert_eq!(socket.message().await["type"], "complete");
 
-    socket.subscribed("ours", "subscription { accountEvents { action } }").await;
-    app.anonymous().log_in("grace", "wrong").await;
+    socket.subscribe("ours", &app.mine(&grace).await).await;
+    app.anonymous().fail_to_log_in("grace").await;
     assert_eq!(socket.next("ours").await["data"]["accountEvents"]["action"], "LOGIN_FAILED");
 
     socket.subscribe("2", "subscription { panics }").await;

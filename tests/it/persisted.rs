@@ -4,12 +4,12 @@
 use portcullis::config::DocumentPolicy;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, Socket, TestApp, sha256_hex};
+use crate::support::{Answer, PASSWORD, Socket, TestApp, persisted, sha256_hex};
 
 const NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
 
 fn named(query: &str) -> Value {
-    json!({ "persistedQuery": { "version": 1, "sha256Hash": sha256_hex(query) } })
+    persisted(&sha256_hex(query))
 }
 
 /// Sends the hash of a document alone.
@@ -81,7 +81,7 @@ async fn a_name_that_is_not_that_of_the_document_is_refused_and_remembers_nothin
 #[tokio::test]
 async fn what_names_no_document_is_refused() {
     let app = TestApp::start().await;
-    for persisted in [
+    for wrong in [
         json!("hash"),
         json!([]),
         json!({}),
@@ -96,7 +96,7 @@ async fn what_names_no_document_is_refused() {
         json!({ "version": 1, "sha256Hash": "g".repeat(64) }),
         json!({ "version": 1, "sha256Hash": "0".repeat(100_000) }),
     ] {
-        let request = json!({ "extensions": { "persistedQuery": persisted } });
+        let request = json!({ "extensions": { "persistedQuery": wrong } });
         app.anonymous().send(&request).await.assert_failed("BAD_USER_INPUT");
     }
 }

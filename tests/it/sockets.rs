@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{AUTH, Client, Heard, OTHER_PASSWORD, PASSWORD, Process, QUICK, Socket, TestApp};
-
-const MINE: &str = "subscription { accountEvents { id action } }";
+use crate::support::{AUTH, Heard, MINE, OTHER_PASSWORD, PASSWORD, Process, QUICK, Socket, TestApp};
 
 /// A socket of which nobody knows yet whose it is.
 async fn open(app: &TestApp) -> Socket {
@@ -78,7 +76,7 @@ async fn a_page_of_another_origin_opens_no_socket() {
 async fn the_token_comes_in_the_payload_or_in_the_header() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
-    let bearer = format!("Bearer {}", ada.token.as_ref().expect("a token"));
+    let bearer = ada.authorization();
     let lower = bearer.replace("Bearer", "bearer");
     for (header, payload) in [
         ("", json!({ "authorization": bearer })),
@@ -103,13 +101,12 @@ async fn a_wrong_token_is_refused_with_the_reason() {
     let app = TestApp::start().await;
     let (ada, old) = (app.signed_in("ada").await, app.signed_in("old").await);
     ada.ask("mutation { logout { errors { code } } }").await.assert_done();
-    let bearer = |client: &Client| format!("Bearer {}", client.token.as_ref().expect("a token"));
     let refused = |heard: Heard, reason: &str| match heard {
         Heard::Closed(code, why) => assert_eq!((code, why.as_str()), (4403, reason)),
         other => panic!("{reason}: {other:?}"),
     };
     for (authorization, reason) in [
-        (json!(bearer(&ada)), "TOKEN_REVOKED"),
+        (json!(ada.authorization()), "TOKEN_REVOKED"),
         (json!("Bearer a.b.c"), "TOKEN_INVALID"),
         (json!("Bearer x"), "TOKEN_MALFORMED"),
         (json!("Basic YTpi"), "TOKEN_MALFORMED"),
@@ -121,7 +118,7 @@ async fn a_wrong_token_is_refused_with_the_reason() {
     }
     refused(greeted(&app, &[("authorization", "Bearer a.b.c")], None).await, "TOKEN_INVALID");
     app.wait(Duration::from_hours(1));
-    refused(greeted(&app, &[], Some(json!({ "authorization": bearer(&old) }))).await, "TOKEN_EXPIRED");
+    refused(greeted(&app, &[], Some(old.payload())).await, "TOKEN_EXPIRED");
 }
 
 #[tokio::test]
@@ -204,8 +201,7 @@ async fn what_is_not_of_the_protocol_ends_the_socket_with_its_code() {
     };
     let endless = subscribe("1", "subscription { accountEvents { id } }");
     let ada = app.signed_in("ada").await;
-    let hello = json!({ "type": "connection_init",
-        "payload": { "authorization": format!("Bearer {}", ada.token.as_ref().expect("a token")) } });
+    let hello = json!({ "type": "connection_init", "payload": ada.payload() });
     for (messages, code) in [
         (vec![subscribe("1", "{ __typename }")], 4401),
         (vec![init.clone(), init.clone()], 4429),
@@ -258,12 +254,17 @@ async fn an_operation_that_was_completed_says_nothing_more_and_its_id_is_free() 
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     let mut socket = Socket::open(&ada).await;
-    socket.subscribed("1", MINE).await;
+    socket.subscribe("1", &app.mine(&ada).await).await;
+    app.anonymous().fail_to_log_in("ada").await;
+    socket.next("1").await;
     socket.say(&json!({ "type": "complete", "id": "1" })).await;
-    app.anonymous().log_in("ada", "wrong").await;
+    // Who hears this has been understood.
+    socket.say(&json!({ "type": "ping" })).await;
+    assert_eq!(socket.message().await["type"], "pong");
+    app.anonymous().fail_to_log_in("ada").await;
     socket.assert_silent().await;
-    socket.subscribed("1", MINE).await;
-    app.anonymous().log_in("ada", "wrong").await;
+    socket.subscribe("1", &app.mine(&ada).await).await;
+    app.anonymous().fail_to_log_in("ada").await;
     socket.next("1").await;
     socket.assert_silent().await;
 }
@@ -274,7 +275,7 @@ async fn a_socket_ends_when_its_token_expires_and_says_so() {
     let mut ada = app.signed_in("ada").await;
     let mut socket = Socket::open(&ada).await;
     let mut anonymous = Socket::open(&app.anonymous()).await;
-    socket.subscribed("1", MINE).await;
+    socket.subscribe("1", MINE).await;
     app.wait(Duration::from_hours(1));
     assert_eq!(socket.closed().await, (4401, "TOKEN_EXPIRED".to_owned()));
     // With a fresh one it goes on.
@@ -291,9 +292,12 @@ async fn a_socket_ends_on_every_server_when_its_session_does() {
     let most = Duration::from_millis(if crate::support::postgres().is_some() { 1000 } else { 2500 });
     for server in [&app, &other] {
         for way in ["logout", "revoke", "disable", "delete"] {
-            let ada = app.signed_in(&format!("ada-{way}-{}", server.address().port())).await;
+            let name = format!("ada-{way}-{}", server.address().port());
+            let ada = app.signed_in(&name).await;
             let mut socket = Socket::open(&ada.clone().at(server.url("/graphql"))).await;
-            socket.subscribed("1", "subscription { accountEvents { action } }").await;
+            socket.subscribe("1", &server.mine(&ada).await).await;
+            app.anonymous().fail_to_log_in(&name).await;
+            socket.next("1").await;
             let began = Instant::now();
             let (user, done) = (&ada.user_id, "errors { code }");
             match way {
@@ -318,8 +322,12 @@ async fn what_ends_the_session_is_answered_before_the_socket_ends() {
          {{ accessToken }} }}"
     );
     for (number, mutation) in ["mutation { logout { errors { code } } }", &change].iter().enumerate() {
-        let mut socket = Socket::open(&app.signed_in(&format!("ada{number}")).await).await;
-        socket.subscribed("events", MINE).await;
+        let name = format!("ada{number}");
+        let ada = app.signed_in(&name).await;
+        let mut socket = Socket::open(&ada).await;
+        socket.subscribe("events", &app.mine(&ada).await).await;
+        app.anonymous().fail_to_log_in(&name).await;
+        socket.next("events").await;
         socket.subscribe("1", mutation).await;
         let answer = socket.next("1").await;
         assert!(answer.get("errors").is_none() && answer["data"].is_object(), "{answer}");
@@ -347,10 +355,14 @@ async fn what_is_done_on_the_command_line_reaches_a_socket() {
     let mut elsewhere = process.anonymous();
     elsewhere.log_in("ada", PASSWORD).await.assert_done();
     let mut socket = Socket::open(&ada).await;
-    socket.subscribed("1", "subscription { accountEvents { action actor { id } session { id } } }").await;
+    socket.subscribe("1", "subscription { accountEvents { action actor { id } session { id } } }").await;
+    let mut told = socket.provoke(async || process.anonymous().fail_to_log_in("ada").await).await;
     process.run(&["sessions", "revoke", &elsewhere.session_id]);
-    let told = socket.next("1").await;
-    assert_eq!(told["data"]["accountEvents"]["action"], "SESSION_REVOKED", "{told}");
+    while told["payload"]["data"]["accountEvents"]["action"] == "LOGIN_FAILED" {
+        told = socket.message().await;
+    }
+    let revoked = json!({ "action": "SESSION_REVOKED", "actor": null, "session": null });
+    assert_eq!(told["payload"]["data"]["accountEvents"], revoked, "{told}");
     process.run(&["users", "disable", "ada"]);
     assert_eq!(socket.closed().await, (4401, "TOKEN_REVOKED".to_owned()));
 }

@@ -9,9 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, PASSWORD, Socket, TestApp, at_once};
-
-const MINE: &str = "subscription { accountEvents { id action } }";
+use crate::support::{Client, MINE, PASSWORD, Socket, TestApp, at_once, mine_after};
 
 /// The thing that an answer tells of.
 fn event(answer: &Value) -> &Value {
@@ -31,16 +29,6 @@ async fn log_in(app: &TestApp, username: &str) -> Client {
     let mut client = app.anonymous();
     client.log_in(username, PASSWORD).await.assert_done();
     client
-}
-
-/// A failed sign-in, which is an event of the account and nothing else.
-async fn fail(client: &Client, username: &str) {
-    client.clone().log_in(username, "wrong").await.assert_refused("INVALID_CREDENTIALS");
-}
-
-/// Follows all events of the caller's account after one.
-fn mine_after(id: &str) -> String {
-    format!("subscription {{ accountEvents(after: \"{id}\") {{ id action }} }}")
 }
 
 /// The ids of all events of an account, the oldest first, as the log has them.
@@ -67,9 +55,10 @@ async fn what_happens_to_an_account_is_told_to_its_owner() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     let mut socket = Socket::open(&ada).await;
-    socket
-        .subscribed("1", "subscription { accountEvents { action user { username } session { id } } }")
-        .await;
+    let after = app.newest_event(Some(&ada.user_id)).await;
+    let fields = "action user { username } session { id }";
+    let query = format!("subscription {{ accountEvents(after: \"{after}\") {{ {fields} }} }}");
+    socket.subscribe("1", &query).await;
     let elsewhere = log_in(&app, "ada").await;
     app.signed_in("grace").await;
     let answer = socket.next("1").await;
@@ -89,7 +78,10 @@ async fn an_event_shows_what_it_has_changed() {
     let there = ada.clone().at(other.url("/graphql"));
     there.ask("{ me { displayName } }").await.assert_done();
     let mut socket = Socket::open(&there).await;
-    socket.subscribed("1", "subscription { accountEvents { action user { displayName } } }").await;
+    let after = app.newest_event(Some(&ada.user_id)).await;
+    let fields = "action user { displayName }";
+    let query = format!("subscription {{ accountEvents(after: \"{after}\") {{ {fields} }} }}");
+    socket.subscribe("1", &query).await;
     let input = json!({ "displayName": "Ada Lovelace" });
     ada.mutate("updateProfile", input, "errors { code }").await.assert_done();
     let told = json!({ "action": "USER_UPDATED", "user": { "displayName": "Ada Lovelace" } });
@@ -103,16 +95,18 @@ async fn an_administrator_hears_of_all_and_of_what_the_filter_lets_through() {
     let mut socket = Socket::open(&root).await;
     let filters = [
         ("all", String::new()),
-        ("ada", format!("(filter: {{ user: \"{}\" }})", ada.user_id)),
-        ("logout", "(filter: { actions: [LOGOUT] })".to_owned()),
-        ("past", "(filter: { until: \"2026-01-01T00:00:00Z\" })".to_owned()),
-        ("since", "(filter: { since: \"2026-01-01T00:00:00Z\", actions: [LOGIN_FAILED] })".to_owned()),
+        ("ada", format!("user: \"{}\"", ada.user_id)),
+        ("logout", "actions: [LOGOUT]".to_owned()),
+        ("past", "until: \"2026-01-01T00:00:00Z\"".to_owned()),
+        ("since", "since: \"2026-01-01T00:00:00Z\", actions: [LOGIN_FAILED]".to_owned()),
     ];
+    let after = app.newest_event(None).await;
     for (name, filter) in &filters {
-        let query = format!("subscription {{ auditEvents{filter} {{ action user {{ username }} }} }}");
-        socket.subscribed(name, &query).await;
+        let arguments = format!("after: \"{after}\", filter: {{ {filter} }}");
+        let query = format!("subscription {{ auditEvents({arguments}) {{ action user {{ username }} }} }}");
+        socket.subscribe(name, &query).await;
     }
-    fail(&app.anonymous(), "nobody").await;
+    app.anonymous().fail_to_log_in("nobody").await;
     ada.ask("mutation { it: logout { errors { code } } }").await.assert_done();
     let mut heard = BTreeSet::new();
     for _ in 0..5 {
@@ -137,9 +131,9 @@ async fn events_cross_from_one_server_to_another() {
     let other = app.replica().await;
     let ada = app.signed_in("ada").await;
     let mut socket = Socket::open(&ada.clone().at(other.url("/graphql"))).await;
-    socket.subscribed("1", MINE).await;
+    socket.subscribe("1", &app.mine(&ada).await).await;
     let began = Instant::now();
-    fail(&app.anonymous(), "ada").await;
+    app.anonymous().fail_to_log_in("ada").await;
     assert_eq!(action(&socket.next("1").await), "LOGIN_FAILED");
     // On PostgreSQL it is told at once, but whatever else is written in the cluster is waited for.
     assert!(began.elapsed() < Duration::from_millis(2500), "it took {:?}", began.elapsed());
@@ -152,7 +146,7 @@ async fn somebody_who_comes_back_hears_what_has_happened_since() {
     let (root, ada) = (app.admin().await, app.signed_in("ada").await);
     let first = log_of(&root, &ada.user_id).await.swap_remove(0);
     for _ in 0..3 {
-        fail(&app.anonymous(), "ada").await;
+        app.anonymous().fail_to_log_in("ada").await;
         app.signed_in(&format!("other{}", app.clock().uuid().simple())).await;
     }
     let all = log_of(&root, &ada.user_id).await;
@@ -223,7 +217,7 @@ async fn who_comes_and_goes_while_much_happens_misses_nothing_and_hears_nothing_
         let client = server.anonymous();
         async move {
             for _ in 0..EACH {
-                fail(&client, "ada").await;
+                client.fail_to_log_in("ada").await;
             }
         }
     }));
@@ -254,13 +248,14 @@ async fn who_comes_and_goes_while_much_happens_misses_nothing_and_hears_nothing_
 async fn what_happened_before_somebody_followed_is_not_told() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
-    let mut early = Socket::open(&ada).await;
-    early.subscribed("1", MINE).await;
+    let root = app.admin().await;
     for _ in 0..5 {
-        fail(&app.anonymous(), "ada").await;
-        let mut late = Socket::open(&ada).await;
-        late.subscribed("2", MINE).await;
-        late.assert_silent().await;
+        app.anonymous().fail_to_log_in("ada").await;
+        let before = log_of(&root, &ada.user_id).await;
+        let mut socket = Socket::open(&ada).await;
+        socket.subscribe("1", MINE).await;
+        let first = socket.provoke(async || app.anonymous().fail_to_log_in("ada").await).await;
+        assert!(!before.contains(&id(&first["payload"])), "{first}");
     }
 }
 
@@ -281,18 +276,19 @@ async fn a_subscription_has_one_field_at_its_root_in_whatever_fragment() {
         let errors = socket.error("1").await;
         assert_eq!(errors[0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{wrong}: {errors}");
     }
+    let arguments = format!("(after: \"{}\")", app.newest_event(Some(&ada.user_id)).await);
     let right = [
-        "subscription A { ... { ... on Subscription { accountEvents { id action } } } }",
+        "subscription A { ... { ... on Subscription { accountEvents$ { id action } } } }",
         "subscription A { ...Mine } fragment Mine on Subscription { ...Inner } \
-         fragment Inner on Subscription { accountEvents { ...Event } } fragment Event on AuditEvent { id action }",
-        "query B { __typename } subscription A { mine: accountEvents { id action } }",
+         fragment Inner on Subscription { accountEvents$ { ...Event } } fragment Event on AuditEvent { id action }",
+        "query B { __typename } subscription A { mine: accountEvents$ { id action } }",
     ];
     for (number, query) in right.iter().enumerate() {
-        let payload = json!({ "query": query, "operationName": "A" });
+        let payload = json!({ "query": query.replace('$', &arguments), "operationName": "A" });
         socket.say(&json!({ "type": "subscribe", "id": number.to_string(), "payload": payload })).await;
     }
     socket.assert_silent().await;
-    fail(&app.anonymous(), "ada").await;
+    app.anonymous().fail_to_log_in("ada").await;
     for _ in right {
         assert_eq!(action(&socket.message().await["payload"]), "LOGIN_FAILED");
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use portcullis::config::DocumentPolicy;
 use serde_json::{Value, json};
 
-use crate::support::{Socket, TestApp, sha256_hex};
+use crate::support::{Socket, TestApp, persisted, sha256_hex};
 
 const ME: &str = "query Me { me { username } }";
 const SERVER: &str =
@@ -45,7 +45,7 @@ fn write(folder: &std::path::Path, manifest: &str) -> PathBuf {
 }
 
 fn named(id: &str) -> Value {
-    json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": id } } })
+    json!({ "extensions": persisted(id) })
 }
 
 #[tokio::test]

@@ -11,10 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::place::{PASSWORD, Place};
-use crate::support::Secrets;
-
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{PATIENCE, Secrets};
 
 /// A server at work. It is killed when the test ends.
 pub(crate) struct Server {

@@ -9,7 +9,7 @@ use portcullis::{
 };
 use serde_json::json;
 
-use crate::support::{AUTH, Answer, Client, PASSWORD, Socket, TestApp, at_once, sha256_hex};
+use crate::support::{AUTH, Answer, Client, PASSWORD, Socket, TestApp, at_once, persisted, sha256_hex};
 
 /// A refresh token in a cookie, as far as anybody looks who refuses it.
 const COOKIE: &str = "__Host-portcullis_refresh=prt_";
@@ -147,8 +147,7 @@ async fn in_the_document(media: &'static str) -> Vec<Provoked> {
 
 /// What is wrong with the name of a document.
 async fn where_documents_have_names(media: &'static str) -> Vec<Provoked> {
-    let named =
-        |hash: &str| json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": hash } } });
+    let named = |hash: &str| json!({ "extensions": persisted(hash) });
     let ask = async |configure: fn(&mut Config), request| {
         TestApp::with(configure).await.anonymous().header("accept", media).send(&request).await
     };

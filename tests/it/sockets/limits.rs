@@ -1,26 +1,21 @@
 //! How much of the server a socket may use, and for how long it may keep it waiting.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
-use portcullis::config::Config;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
-use super::{MINE, greeted, open};
-use crate::support::{Heard, Socket, TestApp, at_once};
-
-fn quick(config: &mut Config) {
-    // Of a connection, for a request; a socket is none.
-    config.http.idle_timeout = Duration::from_millis(300);
-    config.http.header_timeout = Duration::from_millis(300);
-    let streams = &mut config.http.streams;
-    streams.init_timeout = Duration::from_millis(200);
-    streams.heartbeat = Duration::from_millis(200);
-    streams.send_timeout = Duration::from_millis(200);
-}
+use super::{greeted, open};
+use crate::support::{
+    Client, Heard, MINE, PASSWORD, Process, QUICK, Socket, TestApp, at_once, large_after, until,
+};
 
 #[tokio::test]
 async fn who_does_not_say_who_it_is_must_go() {
-    let app = TestApp::with(quick).await;
+    let app = TestApp::with(|config| config.http.streams.init_timeout = Duration::from_millis(200)).await;
     let mut socket = open(&app).await;
     assert_eq!(socket.closed().await.0, 4408);
 }
@@ -28,21 +23,21 @@ async fn who_does_not_say_who_it_is_must_go() {
 #[tokio::test]
 async fn a_client_that_is_gone_is_noticed_and_one_that_is_there_is_kept() {
     let app = TestApp::with(|config| {
-        quick(config);
+        // Of a connection, for a request; a socket is none.
+        config.http.idle_timeout = Duration::from_millis(300);
+        config.http.header_timeout = Duration::from_millis(300);
+        config.http.streams.heartbeat = Duration::from_secs(1);
         config.http.streams.max_open_per_address = 2;
     })
     .await;
     let mut alive = Socket::open(&app.anonymous()).await;
     // It never reads, so it answers no ping.
     let _dead = Socket::open(&app.anonymous()).await;
-    let reads = async {
-        for _ in 0..3 {
-            alive.assert_silent().await;
-        }
-    };
-    reads.await;
-    // Its seat is free again.
-    Socket::open(&app.anonymous()).await;
+    until(async || {
+        alive.assert_silent().await;
+        Socket::try_open(app.address(), &[]).await.is_ok()
+    })
+    .await;
     alive.subscribe("1", "{ __typename }").await;
     alive.next("1").await;
 }
@@ -89,8 +84,7 @@ async fn so_many_sockets_are_open_at_once_and_the_next_is_refused() {
     let ada = app.signed_in("ada").await;
     let first = Socket::open(&ada).await;
     let _second = Socket::open(&ada).await;
-    let payload = json!({ "authorization": format!("Bearer {}", ada.token.as_ref().expect("a token")) });
-    let Heard::Closed(code, reason) = greeted(&app, &[], Some(payload)).await else {
+    let Heard::Closed(code, reason) = greeted(&app, &[], Some(ada.payload())).await else {
         panic!("it is too many")
     };
     assert_eq!((code, reason.contains("http.streams.max_open_per_session")), (1013, true));
@@ -103,54 +97,145 @@ async fn so_many_sockets_are_open_at_once_and_the_next_is_refused() {
     refused.assert_not_executed(503, "SERVICE_UNAVAILABLE");
     assert!(!refused.header("retry-after").is_empty());
     drop(first);
-    let freed = async { while Socket::try_open(app.address(), &from("203.0.113.8")).await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("a seat is free again");
+    until(async || Socket::try_open(app.address(), &from("203.0.113.8")).await.is_ok()).await;
 }
 
-#[tokio::test]
+/// Somebody whose events are large, in a socket of which there may be one.
+struct Slow {
+    stranger: Client,
+    ada: Client,
+    /// The events that were heard, behind the first.
+    heard: Vec<String>,
+    socket: Socket,
+}
+
+/// The id of the event that a message tells of.
+fn id(told: &Value) -> &str {
+    let id = &told["payload"]["data"]["accountEvents"]["id"];
+    id.as_str().unwrap_or_else(|| panic!("an event was expected: {told}"))
+}
+
+impl Slow {
+    const EVENTS: usize = 60;
+
+    async fn start(stranger: Client) -> Self {
+        let ada = stranger.clone().with_large_events("ada").await;
+        let mut socket = Socket::open(&ada).await;
+        socket.subscribe("1", MINE).await;
+        let mut told = socket.provoke(async || stranger.fail_to_log_in("ada").await).await;
+        stranger.clone().log_in("ada", PASSWORD).await.assert_done();
+        while told["payload"]["data"]["accountEvents"]["action"] != "LOGIN_SUCCEEDED" {
+            told = socket.message().await;
+        }
+        socket.send(Message::Close(None)).await;
+        let first = id(&told).to_owned();
+        let mut slow = Self { stranger, ada, heard: vec![first], socket };
+        slow.resume().await;
+        slow
+    }
+
+    /// Far more than the buffers of the network hold, of which nothing is read.
+    fn write(&self) -> impl Future<Output = ()> + use<> {
+        let stranger = self.stranger.clone();
+        async move {
+            for _ in 0..Self::EVENTS {
+                stranger.fail_to_log_in("ada").await;
+            }
+        }
+    }
+
+    /// Reads until all was heard, which is told by nothing, or the socket ends.
+    async fn read(&mut self) -> Option<Heard> {
+        while self.heard.len() <= Self::EVENTS {
+            match self.socket.hear().await {
+                Heard::Message(told) => self.heard.push(id(&told).to_owned()),
+                end => return Some(end),
+            }
+        }
+        None
+    }
+
+    /// Comes again, and goes on behind the last event that was heard.
+    async fn resume(&mut self) {
+        let mut opened = None;
+        until(async || {
+            opened = Socket::try_open(self.ada.address(), &[]).await.ok();
+            opened.is_some()
+        })
+        .await;
+        self.socket = opened.expect("a socket");
+        self.socket.init(Some(self.ada.payload())).await;
+        assert_eq!(self.socket.message().await["type"], "connection_ack");
+        self.follow().await;
+    }
+
+    async fn follow(&mut self) {
+        self.socket.subscribe("1", &large_after(self.heard.last().expect("one"))).await;
+    }
+
+    /// Says that what was written was heard, and nothing twice.
+    async fn assert_nothing_is_lost(mut self) {
+        assert!(self.read().await.is_none(), "who reads is not cut off");
+        let different: BTreeSet<_> = self.heard.iter().collect();
+        assert_eq!((self.heard.len(), different.len()), (Self::EVENTS + 1, Self::EVENTS + 1));
+        self.socket.assert_silent().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_is_cut_off_and_can_resume() {
     let app = TestApp::with(|config| {
-        quick(config);
-        config.http.streams.heartbeat = Duration::from_mins(1);
+        config.http.streams.send_timeout = Duration::from_millis(500);
         config.http.streams.max_open_per_address = 1;
     })
     .await;
-    let root = app.admin().await;
-    let mut socket = Socket::open(&root).await;
-    // Far more than the buffers of the network hold.
-    let long = format!(
-        "{{ {} }}",
-        (0..20)
-            .map(|n| format!(
-                "a{n}: __schema {{ types {{ description fields {{ description args {{ description }} }} }} }}"
-            ))
-            .collect::<Vec<_>>()
-            .join(" ")
-    );
-    let mut refused = 0;
-    for id in 0..30 {
-        socket.subscribe(&id.to_string(), &long).await;
-    }
-    let seat = async {
-        while Socket::try_open(app.address(), &[]).await.is_err() {
-            refused += 1;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    let mut slow = Slow::start(app.anonymous()).await;
+    slow.write().await;
+    // Its seat is free again.
+    until(async || Socket::try_open(app.address(), &[]).await.is_ok()).await;
+    // It reads what was on its way, and the end, for whose reason it comes too late.
+    assert!(matches!(slow.read().await, Some(Heard::Closed(1013, _) | Heard::Lost)));
+    slow.resume().await;
+    slow.assert_nothing_is_lost().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_pauses_for_too_long_is_told_why_it_is_cut_off_and_can_resume() {
+    let process = Process::start(&[
+        QUICK[0],
+        QUICK[1],
+        ("PORTCULLIS_HTTP__STREAMS__SEND_TIMEOUT", "500ms"),
+        ("PORTCULLIS_LOG__FILTER", "portcullis::http=debug"),
+    ])
+    .await;
+    let mut slow = Slow::start(process.anonymous()).await;
+    let write = slow.write();
+    let pause = async {
+        // It comes back before the server stops waiting for its goodbye.
+        until(async || process.log().contains("http.streams.send_timeout")).await;
+        slow.read().await
     };
-    tokio::time::timeout(Duration::from_secs(15), seat).await.expect("the seat is free again");
-    assert!(refused > 0, "it had a while");
-    while let Heard::Message(_) = socket.hear().await {}
+    let (end, ()) = tokio::join!(pause, write);
+    let Some(Heard::Closed(code, reason)) = end else { panic!("it is told why: {end:?}") };
+    assert_eq!((code, reason.contains("http.streams.send_timeout")), (1013, true));
+    slow.resume().await;
+    slow.assert_nothing_is_lost().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_do_not_hold_up_a_server_that_stops() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
+    let mine = app.mine(&ada).await;
     let mut sockets = Vec::new();
     for _ in 0..5 {
         let mut socket = Socket::open(&ada).await;
-        socket.subscribed("1", MINE).await;
+        socket.subscribe("1", &mine).await;
         sockets.push(socket);
+    }
+    app.anonymous().fail_to_log_in("ada").await;
+    for socket in &mut sockets {
+        socket.next("1").await;
     }
     let silent = open(&app).await;
     let began = Instant::now();

@@ -8,8 +8,8 @@ use portcullis::{
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-use super::{MINE, action, fail, id, log_of, mine_after};
-use crate::support::{Client, Socket, TestApp, postgres};
+use super::{action, id, log_of};
+use crate::support::{Client, PATIENCE, Socket, TestApp, mine_after, postgres};
 
 /// Writes an event of an account in a transaction that stays open.
 async fn write(app: &TestApp, of: &Client) -> DatabaseTransaction {
@@ -32,10 +32,10 @@ async fn events_that_commit_out_of_order_are_told_in_order_and_none_is_missed() 
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     let mut socket = Socket::open(&ada).await;
-    socket.subscribed("1", MINE).await;
+    socket.subscribe("1", &app.mine(&ada).await).await;
     let early = write(&app, &ada).await;
     let rolled_back = write(&app, &ada).await;
-    fail(&app.anonymous(), "ada").await;
+    app.anonymous().fail_to_log_in("ada").await;
     // It has committed, but what is still to come stands before it.
     socket.assert_silent().await;
     early.commit().await.expect("committed");
@@ -54,14 +54,22 @@ async fn a_list_and_what_follows_it_have_no_gap() {
     let app = TestApp::start().await;
     let (root, ada) = (app.admin().await, app.signed_in("ada").await);
     let early = write(&app, &ada).await;
-    fail(&app.anonymous(), "ada").await;
+    app.anonymous().fail_to_log_in("ada").await;
     // The list shows the later event, and the earlier one is yet to come.
     let newest = log_of(&root, &ada.user_id).await.pop().expect("an event");
-    let mut socket = Socket::open(&ada).await;
-    socket.subscribed("1", &mine_after(&newest)).await;
+    let user = Some(ada.user_id.parse().expect("an id"));
+    let after = Some(newest.parse().expect("an id"));
+    let follow = app.app.audit.follow(Filter { user, ..Filter::default() }, after).await;
+    let mut events = Box::pin(follow.expect("the database answers"));
     early.commit().await.expect("committed");
-    assert_eq!(action(&socket.next("1").await), "LOGOUT");
-    socket.assert_silent().await;
+    let event = tokio::time::timeout(PATIENCE, events.next()).await.expect("it comes");
+    let event = event.expect("there is no end").expect("the database answers");
+    assert_eq!(event.action, AuditAction::Logout);
+    // The later one is settled by then as well, but was seen already.
+    app.anonymous().fail_to_log_in("ada").await;
+    let event = tokio::time::timeout(PATIENCE, events.next()).await.expect("it comes");
+    let event = event.expect("there is no end").expect("the database answers");
+    assert_ne!(event.id.to_string(), newest);
 }
 
 #[tokio::test]
@@ -82,7 +90,7 @@ async fn who_is_slower_than_all_channels_reads_the_log_and_misses_nothing() {
     }
     // Until all of them are settled.
     for expected in written {
-        let event = tokio::time::timeout(std::time::Duration::from_secs(10), events.next()).await;
+        let event = tokio::time::timeout(PATIENCE, events.next()).await;
         let event = event.expect("it comes").expect("there is no end").expect("the database answers");
         assert_eq!(event.id, expected);
     }
@@ -97,7 +105,7 @@ async fn events_that_were_written_in_another_cluster_come_before_those_of_this_o
     let app = TestApp::start().await;
     let (root, ada) = (app.admin().await, app.signed_in("ada").await);
     for _ in 0..3 {
-        fail(&app.anonymous(), "ada").await;
+        app.anonymous().fail_to_log_in("ada").await;
     }
     let before = log_of(&root, &ada.user_id).await;
     app.stop().await;
@@ -108,13 +116,13 @@ async fn events_that_were_written_in_another_cluster_come_before_those_of_this_o
     let app = app.replica().await;
     let ada = ada.at(app.url("/graphql"));
     let mut live = Socket::open(&ada).await;
-    live.subscribed("1", MINE).await;
+    live.subscribe("1", &app.mine(&ada).await).await;
     let mut resumed = Socket::open(&ada).await;
     resumed.subscribe("1", &mine_after(&before[0])).await;
     for expected in &before[1..] {
         assert_eq!(id(&resumed.next("1").await), *expected);
     }
-    fail(&app.anonymous(), "ada").await;
+    app.anonymous().fail_to_log_in("ada").await;
     assert_eq!(id(&live.next("1").await), id(&resumed.next("1").await));
     live.assert_silent().await;
     resumed.assert_silent().await;

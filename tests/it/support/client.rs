@@ -12,6 +12,11 @@ pub(crate) const AUTH: &str = "accessToken refreshToken expiresIn user { id user
 pub(crate) const USER: &str = "user { id username displayName email emailVerified roles disabled } \
     errors { code message field retryAfter }";
 
+/// The member of a request that names a document by its hash, or by its id in a manifest.
+pub(crate) fn persisted(id: &str) -> Value {
+    json!({ "persistedQuery": { "version": 1, "sha256Hash": id } })
+}
+
 /// Somebody who sends requests.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -72,6 +77,11 @@ impl Client {
     pub(crate) fn at(mut self, url: String) -> Self {
         self.url = url;
         self
+    }
+
+    /// Its own `Authorization` header.
+    pub(crate) fn authorization(&self) -> String {
+        format!("Bearer {}", self.token.as_ref().expect("the client has signed in"))
     }
 
     /// Where its server listens.

@@ -1,12 +1,7 @@
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Answer, Client};
-
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::{Answer, Client, PATIENCE};
 
 /// A stream of server-sent events.
 pub(crate) struct Events {

@@ -6,6 +6,7 @@ mod cluster;
 mod database;
 mod dice;
 mod events;
+mod following;
 mod process;
 mod proxy;
 mod secrets;
@@ -13,7 +14,12 @@ mod socket;
 mod token;
 mod wire;
 
-use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 
@@ -34,15 +40,17 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::{
-    client::{AUTH, Answer, Client, USER, keys},
+    client::{AUTH, Answer, Client, USER, keys, persisted},
     cluster::Cluster,
     database::{TestDatabase, password_of, postgres, variable},
     dice::Dice,
     events::{Events, Part},
+    following::{MINE, large_after, mine_after},
     process::{LOAD, Process, QUICK, TERSE},
     proxy::Proxy,
     secrets::{Secrets, forms},
@@ -54,6 +62,9 @@ pub(crate) use self::{
 /// A password that meets the policy, and another one.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const OTHER_PASSWORD: &str = "quiet violet lantern orbit";
+
+/// How long a test waits for what must come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server.
 pub(crate) struct TestApp {
@@ -232,6 +243,15 @@ impl TestApp {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+/// Asks until it is so.
+pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "it is never so");
+        sleep(Duration::from_millis(5)).await;
     }
 }
 

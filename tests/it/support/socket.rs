@@ -8,10 +8,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, handshake::client::Request},
 };
 
-use super::{Answer, Client};
-
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::{Answer, Client, PATIENCE, until};
 
 /// A socket that speaks graphql-transport-ws.
 pub(crate) struct Socket(WebSocketStream<TcpStream>);
@@ -24,6 +21,13 @@ pub(crate) enum Heard {
     Closed(u16, String),
     /// It is gone without a word.
     Lost,
+}
+
+impl Client {
+    /// What it says first in a socket, to tell who it is.
+    pub(crate) fn payload(&self) -> Value {
+        json!({ "authorization": self.authorization() })
+    }
 }
 
 impl Socket {
@@ -52,8 +56,7 @@ impl Socket {
     /// Opens one and says whose it is.
     pub(crate) async fn open(client: &Client) -> Self {
         let mut socket = Self::try_open(client.address(), &[]).await.expect("a socket");
-        let payload =
-            client.token.as_ref().map(|token| json!({ "authorization": format!("Bearer {token}") }));
+        let payload = client.token.as_ref().map(|_| client.payload());
         socket.init(payload).await;
         assert_eq!(socket.message().await, json!({ "type": "connection_ack" }));
         socket
@@ -81,11 +84,16 @@ impl Socket {
         self.say(&json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
     }
 
-    /// Begins an operation, and waits until another one behind it was answered.
-    pub(crate) async fn subscribed(&mut self, id: &str, query: &str) {
-        self.subscribe(id, query).await;
-        // What is asked later is answered when the events are followed already, but for a moment.
-        tokio::time::sleep(Duration::from_millis(150)).await;
+    /// Does something until the socket hears a message: then it is sure that the server follows.
+    pub(crate) async fn provoke(&mut self, act: impl AsyncFn()) -> Value {
+        let mut first = None;
+        until(async || {
+            act().await;
+            first = timeout(Duration::from_millis(100), self.message()).await.ok();
+            first.is_some()
+        })
+        .await;
+        first.expect("it was heard")
     }
 
     /// What comes next.

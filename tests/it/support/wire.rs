@@ -9,8 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::PATIENCE;
 
 /// A connection on which a test says what no client would.
 pub(crate) struct Wire {
