@@ -131,7 +131,7 @@ fn every_test_that_the_threat_model_names_is_there() {
 fn the_readme_quotes_the_files_that_are_tried_with_real_clients() {
     let read = |path: &str| fs::read_to_string(path).expect("tests run at the root of the crate");
     let readme = read("README.md");
-    for file in ["apollo/session.ts", "apollo/client.ts", "subscriptions/follow.ts"] {
+    for file in ["apollo/session.ts", "apollo/client.ts", "relay/network.ts", "subscriptions/follow.ts"] {
         let file = format!("clients/node/{file}");
         assert!(readme.contains(&format!("```ts\n{}```\n", read(&file))), "{file}");
     }

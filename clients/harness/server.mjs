@@ -82,6 +82,16 @@ export async function startServer({ settings = {}, config } = {}) {
       }`;
       return (await server.ask(document, { input: { username, password } })).register;
     },
+    /** The id of an account's newest event: who follows after it misses nothing that is to come. */
+    async newestEvent(user) {
+      const auditor = { username: "auditor", password: "correct horse battery" };
+      await server.register(auditor.username, auditor.password);
+      await server.run("users", "set-roles", auditor.username, "--role", "admin");
+      const login = "mutation ($input: LoginInput!) { login(input: $input) { accessToken } }";
+      const { accessToken } = (await server.ask(login, { input: auditor })).login;
+      const events = "query ($user: ID!) { auditEvents(first: 1, filter: { user: $user }) { nodes { id } } }";
+      return (await server.ask(events, { user }, accessToken)).auditEvents.nodes[0].id;
+    },
   };
   await server.start();
   return server;

@@ -1,6 +1,10 @@
 // The server that ../with-server has started for these tests, and who is there.
 
 import assert from "node:assert/strict";
+import WebSocket from "ws";
+
+// Node 20 has none of its own.
+globalThis.WebSocket ??= WebSocket as unknown as typeof globalThis.WebSocket;
 
 function setting(name: string): string {
   const value = process.env[name];
@@ -10,6 +14,9 @@ function setting(name: string): string {
 
 /** Where GraphQL is served. */
 export const url = setting("GRAPHQL_URL");
+
+/** Where sockets are opened. */
+export const socketUrl = url.replace(/^http/, "ws");
 
 /** The administrator. */
 export const admin = { username: "root", password: setting("ADMIN_PASSWORD") };
@@ -24,12 +31,16 @@ interface Answer<Data> {
 
 /** Asks without any client. */
 export async function ask<Data>(query: string, variables: object, token?: string): Promise<Answer<Data>> {
-  const response = await fetch(url, {
+  return (await post({ query, variables }, token)).json();
+}
+
+/** Sends the body of a request, whatever it is. */
+export function post(body: object, token?: string): Promise<Response> {
+  return fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) },
-    body: JSON.stringify({ query, variables }),
+    body: JSON.stringify(body),
   });
-  return (await response.json()) as Answer<Data>;
 }
 
 /** Signs in, and gives the access token. */

@@ -3,33 +3,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Environment, fetchQuery, Network, RecordSource, Store, type FetchFunction, type GraphQLResponse } from "relay-runtime";
-import { admin, url } from "../server";
+import { admin, post } from "../server";
 import { mutate } from "../relay/environment";
 import LoginMutation, { type MeLoginMutation } from "./relay/__generated__/MeLoginMutation.graphql";
 import MeQuery, { type MeQuery as Me } from "./relay/__generated__/MeQuery.graphql";
 
-let token: string | null = null;
+let token: string | undefined;
 
-const send = async (body: object) => {
-  const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
-  return fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
-};
 const fetchByName: FetchFunction = async ({ id, text }, variables) => {
   assert(id && text === null, "the compiler has put a name in the place of the text");
   const extensions = { persistedQuery: { version: 1, sha256Hash: id } };
-  return (await (await send({ extensions, variables })).json()) as GraphQLResponse;
+  return (await (await post({ extensions, variables }, token)).json()) as GraphQLResponse;
 };
 const environment = new Environment({ network: Network.create(fetchByName), store: new Store(new RecordSource()) });
 
 test("persisted documents are executed by their names, from the start", async () => {
   const input = { username: admin.username, password: admin.password };
   const { login } = await mutate<MeLoginMutation>(environment, LoginMutation, { input });
-  token = login?.accessToken ?? null;
+  token = login?.accessToken ?? undefined;
   const data = await fetchQuery<Me>(environment, MeQuery, {}).toPromise();
   assert.equal(data?.me?.username, admin.username);
 });
 
 test("any other document is refused", async () => {
-  const answer = await send({ query: "{ me { email } }" });
+  const answer = await post({ query: "{ me { email } }" }, token);
   assert.equal(answer.status, 403);
 });

@@ -8,28 +8,23 @@ import {
   Environment,
   fetchQuery,
   getSelector,
-  Network,
   Observable,
   RecordSource,
   requestSubscription,
   Store,
   type ConcreteRequest,
-  type FetchFunction,
   type GraphQLResponse,
   type MutationParameters,
   type OperationType,
   type ReaderFragment,
   type SubscribeFunction,
 } from "relay-runtime";
-import { ask } from "../server";
-import { socketUrl } from "../subscriptions/people";
+import { ask, socketUrl } from "../server";
+import { createNetwork } from "./network";
 
 /** An environment whose requests carry this access token; it follows events where there is a socket for them. */
 export function environment(token: string, socket?: Client): Environment {
-  const fetch: FetchFunction = async (params, variables) => {
-    assert(params.text);
-    return (await ask(params.text, variables, token)) as GraphQLResponse;
-  };
+  const askAs = async (query: string, variables: object) => (await ask(query, variables, token)) as GraphQLResponse;
   const subscribe: SubscribeFunction = (params, variables) => Observable.create<GraphQLResponse>((sink) => {
     const { text: query, name: operationName } = params;
     assert(query && socket);
@@ -39,8 +34,7 @@ export function environment(token: string, socket?: Client): Environment {
       complete: () => sink.complete(),
     });
   });
-  const network = Network.create(fetch, subscribe);
-  return new Environment({ network, store: new Store(new RecordSource()) });
+  return new Environment({ network: createNetwork(askAs, subscribe), store: new Store(new RecordSource()) });
 }
 
 /** A socket whose token this is. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { admin, createUser, deleteUser, password, signIn } from "../server";
+import { admin, ask, createUser, deleteUser, password, signIn } from "../server";
 import AppendMutation, { type AccountsAppendMutation } from "./__generated__/AccountsAppendMutation.graphql";
 import DeleteMutation, { type AccountsDeleteMutation } from "./__generated__/AccountsDeleteMutation.graphql";
 import details, { type Accounts_details$key } from "./__generated__/Accounts_details.graphql";
@@ -176,7 +176,7 @@ test("what happens to an account on the screen is shown as it happens", async ()
   const account: Accounts_details$key = edge.node;
 
   const told: string[] = [];
-  const hear = (after: string | null, names: string[]) => new Promise<void>((resolve) => {
+  const hear = (after: string, names: string[]) => new Promise<void>((resolve) => {
     const following = follow<AccountsEventsSubscription>(relay, EventsSubscription, { after }, ({ auditEvents }) => {
       told.push(auditEvents.id);
       names.push(read(relay, details, account).displayName ?? "nobody");
@@ -187,9 +187,12 @@ test("what happens to an account on the screen is shown as it happens", async ()
   });
   const rename = (displayName: string) => mutate<AccountsRenameMutation>(environment(token), RenameMutation,
     { input: { id: edge.node.id, displayName } });
+  const newest = "{ auditEvents(first: 1) { nodes { id } } }";
+  const { data } = await ask<{ auditEvents: { nodes: { id: string }[] } }>(newest, {}, token);
+  const [before] = data?.auditEvents.nodes ?? [];
+  assert(before);
   const names: string[] = [];
-  const hearing = hear(null, names);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  const hearing = hear(before.id, names);
   await rename("One");
   await rename("Two");
   await hearing;

@@ -1,14 +1,7 @@
 // Who is there in these tests, and what they do without the clients that are tried.
 
 import assert from "node:assert/strict";
-import WebSocket from "ws";
-import { ask, password, url } from "../server";
-
-// Node 20 has none of its own.
-globalThis.WebSocket ??= WebSocket as unknown as typeof globalThis.WebSocket;
-
-/** Where sockets are opened. */
-export const socketUrl = url.replace(/^http/, "ws");
+import { admin, ask, password, signIn } from "../server";
 
 const TOKENS = "{ accessToken refreshToken user { id } errors { code } }";
 
@@ -60,12 +53,19 @@ export class Person {
   }
 }
 
-/** What the log has of an account, the oldest first. */
-export async function logOf(user: string, token: string): Promise<string[]> {
+/** What the log has of somebody, the oldest first. */
+export async function logOf({ id: user }: Person): Promise<string[]> {
   const query = "query ($user: ID!) { auditEvents(first: 100, filter: { user: $user }) { nodes { id } } }";
-  const { data } = await ask<{ auditEvents: { nodes: { id: string }[] } }>(query, { user }, token);
+  const { data } = await ask<{ auditEvents: { nodes: { id: string }[] } }>(query, { user }, await signIn(admin));
   assert(data);
   return data.auditEvents.nodes.map((node) => node.id).reverse();
+}
+
+/** The newest of it: who follows after it misses nothing that is to come, whenever the server hears of that. */
+export async function newestOf(person: Person): Promise<string> {
+  const newest = (await logOf(person)).at(-1);
+  assert(newest);
+  return newest;
 }
 
 export const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -38,8 +38,8 @@ export function endpoint(
   };
 }
 
-/** How a request says what to execute. By name it is as Apollo's persisted queries have it. */
-function documentOf(document: string | NamedDocument) {
+/** How an operation says what to execute. By name it is as Apollo's persisted queries have it. */
+export function documentOf(document: string | NamedDocument) {
   if (typeof document === "string") return { query: document };
   return { extensions: { persistedQuery: { version: 1, sha256Hash: document.id } } };
 }

@@ -17,8 +17,8 @@ const TOO_SOON_MS = 1000;
 
 /**
  * A client of `graphql-ws` whose sockets bear the access token. When it expires or is void, the subscriptions go
- * on with the next one; when there is none, as somebody who is not signed in. None misses an event that takes the
- * variable `$after` and asks for the event's `id`: sent again, it goes on from the last one.
+ * on with the next one; when there is none, as somebody who is not signed in. One that takes the variable `$after`
+ * and asks for the event's `id` misses nothing from its first event on: sent again, it goes on after the last one.
  */
 export function createSocket(
   portcullis: Portcullis,
@@ -96,7 +96,8 @@ function resumable(payload: SubscribePayload) {
     const [event] = Object.values(data ?? {}) as ({ id?: unknown } | null)[];
     if (typeof event?.id === "string") variables.after = event.id;
   };
-  return /\$after\b/.test(payload.query)
+  // A document that is sent by its name has no text to tell.
+  return "after" in variables || /\$after\b/.test(payload.query)
     ? { kept: { ...payload, variables }, note }
     : { kept: payload, note: () => {} };
 }

@@ -1,11 +1,28 @@
-import type { FetchFunction, GraphQLResponse } from "relay-runtime";
+import type { Client, Sink } from "graphql-ws";
+import {
+  type FetchFunction,
+  type GraphQLResponse,
+  Observable,
+  type RequestParameters,
+  type SubscribeFunction,
+} from "relay-runtime";
 
+import { documentOf } from "./endpoint.js";
 import type { Portcullis } from "./portcullis.js";
 
 /** The fetch function of a Relay network. Documents that relay-compiler has persisted are sent by their names. */
 export function fetchFunction(portcullis: Portcullis): FetchFunction {
-  return async ({ id, text, operationKind }, variables) => {
-    const document = text ?? { id: id ?? "", isMutation: operationKind === "mutation" };
-    return (await portcullis.execute(document, variables)) as GraphQLResponse;
+  return async (request, variables) =>
+    (await portcullis.execute(documentIn(request), variables)) as GraphQLResponse;
+}
+
+/** The subscribe function of a Relay network, through a socket of `createSocket`. It knows such names as well. */
+export function subscribeFunction(socket: Pick<Client, "subscribe">): SubscribeFunction {
+  return (request, variables) => {
+    const payload = { query: "", ...documentOf(documentIn(request)), operationName: request.name, variables };
+    return Observable.create<GraphQLResponse>((sink) => socket.subscribe(payload, sink as Sink));
   };
 }
+
+const documentIn = ({ id, text, operationKind }: RequestParameters) =>
+  text ?? { id: id ?? "", isMutation: operationKind === "mutation" };

@@ -10,15 +10,18 @@ import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from "@apollo/
 import { createPortcullis } from "@portcullis/client";
 import { authLink } from "@portcullis/client/apollo";
 import { authFetch } from "@portcullis/client/fetch";
-import { fetchFunction } from "@portcullis/client/relay";
+import { createSocket } from "@portcullis/client/graphql-ws";
+import { fetchFunction, subscribeFunction } from "@portcullis/client/relay";
 import { authConfig } from "@portcullis/client/urql";
 import { Client, fetchExchange } from "@urql/core";
 import { authExchange } from "@urql/exchange-auth";
 import relay from "relay-runtime";
+import WebSocket from "ws";
 
 import { startServer, until } from "../../harness/server.mjs";
 
 const ME = "query Me { me { username } }";
+const EVENTS = "subscription Events($after: ID) { accountEvents(after: $after) { id action } }";
 const DISABLED = { cache: { enabled: false } };
 const folder = mkdtempSync(join(tmpdir(), "portcullis-"));
 let server;
@@ -27,7 +30,7 @@ let refreshes;
 
 before(async () => {
   const manifest = join(folder, "manifest.json");
-  writeFileSync(manifest, JSON.stringify({ me: ME }));
+  writeFileSync(manifest, JSON.stringify({ me: ME, events: EVENTS }));
   server = await startServer({ settings: { PORTCULLIS_GRAPHQL__TRUSTED_DOCUMENTS: manifest } });
 });
 after(async () => {
@@ -111,6 +114,35 @@ test("Relay with persisted documents", async () => {
   const ask = () => network.execute(params, {}, DISABLED).toPromise();
   await check(person, async () => (await ask()).data.me.username);
 });
+
+for (const [how, document] of Object.entries({
+  text: { id: null, text: EVENTS },
+  name: { id: "events", text: null },
+})) {
+  test(`Relay's subscriptions by ${how}`, async () => {
+    const person = await signedIn();
+    const { portcullis, username } = person;
+    const socket = createSocket(portcullis, { webSocketImpl: WebSocket });
+    const network = relay.Network.create(fetchFunction(portcullis), subscribeFunction(socket));
+    const after = await server.newestEvent(portcullis.state.user.id);
+    const params = { ...document, name: "Events", operationKind: "subscription", metadata: {} };
+    const actions = [];
+    const following = network.execute(params, { after }, {}).subscribe({
+      next: ({ data }) => actions.push(data.accountEvents.action),
+      error: (error) => actions.push(error),
+    });
+    const login = "mutation ($input: LoginInput!) { login(input: $input) { accessToken } }";
+    const input = { username, password: "correct horse battery" };
+    await server.ask(login, { input });
+    await until(() => actions.length);
+    await voidToken(person);
+    await server.ask(login, { input });
+    await until(() => actions.length >= 3);
+    assert.deepEqual(actions, ["LOGIN_SUCCEEDED", "ROLES_CHANGED", "LOGIN_SUCCEEDED"], "none is lost or twice");
+    following.unsubscribe();
+    await socket.dispose();
+  });
+}
 
 test("fetch for a service that takes the token", async () => {
   const person = await signedIn();
