@@ -5,6 +5,8 @@ pub(super) struct Shape {
     pub(super) tokens: usize,
     /// How deep its brackets are nested, those in strings and comments left out.
     pub(super) brackets: usize,
+    /// Whether it has a string, even an empty one.
+    pub(super) has_strings: bool,
 }
 
 impl Shape {
@@ -36,6 +38,7 @@ impl Shape {
                 _ => {}
             }
             shape.brackets = shape.brackets.max(depth);
+            shape.has_strings |= *byte == b'"';
             rest = after;
         }
         shape

@@ -89,12 +89,37 @@ async fn a_query_by_post_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_public_answer_sets_no_cookie_and_is_the_same_for_all() {
+async fn a_request_that_is_somebodys_has_an_answer_that_nobody_keeps() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     let token = format!("Bearer {}", ada.token.as_deref().expect("she is signed in"));
-    let hers = get(&app, SERVER, &[("authorization", &token)]).await;
     let anybodys = get(&app, SERVER, &[]).await;
-    assert_eq!((hers.header("etag"), &hers.body), (anybodys.header("etag"), &anybodys.body));
-    assert!(hers.cookie().is_none());
+    for header in [
+        ("authorization", token.as_str()),
+        ("authorization", "Bearer x"),
+        ("authorization", ""),
+        ("cookie", "a=b"),
+        ("cookie", "__Host-portcullis_refresh=prt_"),
+    ] {
+        let hers = get(&app, SERVER, &[header, ("if-none-match", "*")]).await;
+        assert_eq!((hers.status, &hers.body), (200, &anybodys.body), "{header:?}");
+        assert_eq!(
+            (hers.header("cache-control"), hers.headers.get("etag")),
+            ("no-store", None),
+            "{header:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_have_answers_of_their_own() {
+    let app = TestApp::with(|config| config.http.cors_origins = vec!["https://app.example.com".into()]).await;
+    for headers in [&[][..], &[("origin", "https://app.example.com")], &[("origin", "https://evil.example")]]
+    {
+        let answer = get(&app, SERVER, headers).await;
+        assert!(answer.header("cache-control").starts_with("public"), "{headers:?}");
+        let vary = answer.headers.get_all("vary").iter().map(|value| value.to_str().expect("ASCII"));
+        let vary = vary.collect::<Vec<_>>().join(", ").to_lowercase();
+        assert!(vary.contains("accept") && vary.contains("origin"), "{headers:?}: {vary}");
+    }
 }
