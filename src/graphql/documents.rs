@@ -7,7 +7,8 @@ use moka::sync::Cache;
 use super::{
     Code, Failure,
     document::Document,
-    prepare::validation,
+    prepare::{RootFields, validation},
+    sent::PERSISTED_QUERY,
     trusted::{Trusted, TrustedError},
 };
 use crate::config::GraphqlConfig;
@@ -41,14 +42,14 @@ impl Documents {
     /// Reads the trusted documents.
     ///
     /// # Errors
-    /// When their file cannot be read, or one of them is none.
-    pub fn open(config: &GraphqlConfig) -> Result<Self, TrustedError> {
+    /// When their file cannot be read, or one of them is none or exceeds a limit.
+    pub fn open(config: &GraphqlConfig, fields: RootFields) -> Result<Self, TrustedError> {
         let remembered = Cache::builder()
             .max_capacity(REMEMBERED)
             .weigher(|_, document: &Arc<Document>| u32::try_from(document.size).unwrap_or(u32::MAX))
             .build();
         let path = config.trusted_documents.as_deref();
-        let trusted = path.map(|path| Trusted::read(path, config)).transpose()?.unwrap_or_default();
+        let trusted = path.map(|path| Trusted::read(path, config, fields)).transpose()?.unwrap_or_default();
         Ok(Self { limits: config.clone(), remembered, trusted })
     }
 
@@ -60,7 +61,7 @@ impl Documents {
         for (id, document) in self.trusted.iter() {
             let answer = executor.execute(validation(document)).await;
             if let Some(error) = answer.errors.into_iter().next() {
-                return Err(TrustedError::Document { id: id.to_owned(), why: error.message });
+                return Err(TrustedError::document(id, document, error.message));
             }
         }
         Ok(())
@@ -162,7 +163,7 @@ fn untrusted() -> Failure {
 /// The name of a document in `extensions.persistedQuery`, as Apollo's protocol has it: a hash, or the name that a
 /// trusted document has in its manifest.
 fn persisted_id(extensions: &Extensions) -> Result<Option<&str>, Failure> {
-    let persisted = match extensions.get("persistedQuery") {
+    let persisted = match extensions.get(PERSISTED_QUERY) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(persisted)) => persisted,
         Some(_) => return Err(Failure::bad_input("extensions.persistedQuery is not an object.")),
