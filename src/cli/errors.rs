@@ -67,7 +67,7 @@ const REFUSALS: [(&str, Code, u16, u16); 34] = [
         400,
     ),
     (
-        "Only the hash was sent, and `graphql.persisted_queries` is off.",
+        "Only the hash was sent, and `graphql.documents` is `in_full`.",
         Code::PersistedQueryNotSupported,
         200,
         400,

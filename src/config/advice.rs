@@ -3,7 +3,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Config, Loaded, Source};
+use super::{Config, Documents, Loaded, Source};
 
 /// Something that works and should not stay so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,7 +76,7 @@ fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static
              that clients use",
         ),
         (
-            config.graphql.only_trusted_documents && config.graphql.playground,
+            config.graphql.documents == Documents::Trusted && config.graphql.playground,
             "graphql.playground",
             "only trusted documents are executed, and those of GraphiQL are not among them: turn it off",
         ),

@@ -12,12 +12,10 @@ pub struct GraphqlConfig {
     pub introspection: Introspection,
     /// Whether `/` serves GraphiQL.
     pub playground: bool,
-    /// Whether a document may be sent once and then named by its hash.
-    pub persisted_queries: bool,
+    /// Which documents are executed.
+    pub documents: Documents,
     /// A manifest of documents that are named by it, and known from the start.
     pub trusted_documents: Option<PathBuf>,
-    /// Whether no other documents are executed.
-    pub only_trusted_documents: bool,
     /// Whether a router of Apollo Federation 2 may ask for what it needs of a subgraph.
     pub federation: bool,
     /// The most tokens of a document: names, numbers, strings and signs.
@@ -52,14 +50,25 @@ pub enum Introspection {
     Off,
 }
 
+/// Which documents are executed, besides those that are trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Documents {
+    /// Those that are sent in full.
+    InFull,
+    /// Those too that were sent before, and are named by their hash (Apollo's automatic persisted queries).
+    Persisted,
+    /// None.
+    Trusted,
+}
+
 impl Default for GraphqlConfig {
     fn default() -> Self {
         Self {
             introspection: Introspection::Everyone,
             playground: true,
-            persisted_queries: true,
+            documents: Documents::Persisted,
             trusted_documents: None,
-            only_trusted_documents: false,
             federation: false,
             max_tokens: 5000,
             max_depth: 20,
@@ -87,9 +96,9 @@ impl GraphqlConfig {
             require(limit >= 1, key, "must be at least 1")?;
         }
         require(
-            self.trusted_documents.is_some() || !self.only_trusted_documents,
-            "graphql.only_trusted_documents",
-            "needs graphql.trusted_documents",
+            self.trusted_documents.is_some() || self.documents != Documents::Trusted,
+            "graphql.documents",
+            "needs graphql.trusted_documents to be \"trusted\"",
         )?;
         require((1..=100).contains(&self.max_batch), "graphql.max_batch", "must be between 1 and 100")?;
         // The executor recurses with the document; deeper ones could exhaust its stack.

@@ -11,7 +11,7 @@ use super::{
     sent::PERSISTED_QUERY,
     trusted::{Trusted, TrustedError},
 };
-use crate::config::GraphqlConfig;
+use crate::config::{Documents as Policy, GraphqlConfig};
 
 /// How much memory remembered documents may take, in bytes.
 const REMEMBERED: u64 = 16 << 20;
@@ -94,11 +94,11 @@ impl Documents {
         if let Some(document) = self.trusted.named(id).or_else(by_hash) {
             return Ok(document);
         }
-        if self.limits.only_trusted_documents {
+        if self.limits.documents == Policy::Trusted {
             return Err(untrusted());
         }
         // The messages are those that Apollo clients look for; they send the document in full then.
-        if !self.limits.persisted_queries {
+        if self.limits.documents == Policy::InFull {
             return Err(Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
         }
         let wrong = "The name of the document is not its SHA-256, in 64 hexadecimal digits.";
@@ -111,7 +111,7 @@ impl Documents {
         if let Some(document) = self.trusted.of_text(&fingerprint) {
             return Ok(document);
         }
-        if self.limits.only_trusted_documents {
+        if self.limits.documents == Policy::Trusted {
             return Err(untrusted());
         }
         if let Some(document) = self.remembered.get(&fingerprint) {

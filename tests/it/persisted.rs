@@ -1,9 +1,10 @@
 //! Automatic persisted queries, as Apollo's clients ask for them: a document is sent once, and named by its hash
 //! from then on.
 
+use portcullis::config::Documents;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, TestApp, sha256_hex};
+use crate::support::{Answer, PASSWORD, Socket, TestApp, sha256_hex};
 
 const NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
 
@@ -36,6 +37,23 @@ async fn a_get_names_a_document_as_well() {
     app.anonymous().ask(query).await.assert_done();
     let path = format!("/graphql?extensions={}", urlencoding(&named(query)));
     app.anonymous().get(&path).await.assert_done();
+}
+
+#[tokio::test]
+async fn a_document_is_named_in_a_socket_as_well() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let query = "subscription { accountEvents { action } }";
+    let mut socket = Socket::open(&ada).await;
+    let ask = |payload: Value| json!({ "type": "subscribe", "id": "1", "payload": payload });
+    socket.say(&ask(json!({ "extensions": named(query) }))).await;
+    assert_eq!(socket.error("1").await[0]["extensions"]["code"], NOT_FOUND);
+    socket.say(&ask(json!({ "query": query, "extensions": named(query) }))).await;
+    socket.say(&json!({ "type": "complete", "id": "1" })).await;
+    socket.say(&ask(json!({ "extensions": named(query) }))).await;
+    socket.assert_silent().await;
+    app.anonymous().log_in("ada", "wrong").await;
+    assert_eq!(socket.next("1").await["data"]["accountEvents"]["action"], "LOGIN_FAILED");
 }
 
 #[tokio::test]
@@ -134,7 +152,7 @@ async fn whoever_names_a_document_is_asked_for_a_token_of_their_own() {
 
 #[tokio::test]
 async fn where_documents_are_not_kept_they_are_asked_for_in_full() {
-    let app = TestApp::with(|config| config.graphql.persisted_queries = false).await;
+    let app = TestApp::with(|config| config.graphql.documents = Documents::InFull).await;
     let query = "{ server { version } }";
     let both = json!({ "query": query, "extensions": named(query) });
     app.anonymous().send(&both).await.assert_done();
@@ -191,5 +209,5 @@ async fn who_sends_ever_new_documents_does_not_push_out_what_others_ask() {
 }
 
 fn urlencoding(value: &Value) -> String {
-    value.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect()
+    value.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{AUTH, Client, Heard, PASSWORD, Process, QUICK, Socket, TestApp};
+use crate::support::{AUTH, Client, Heard, OTHER_PASSWORD, PASSWORD, Process, QUICK, Socket, TestApp};
 
 const MINE: &str = "subscription { accountEvents { id action } }";
 
@@ -307,6 +307,24 @@ async fn a_socket_ends_on_every_server_when_its_session_does() {
             assert_eq!(socket.closed().await, (4401, "TOKEN_REVOKED".to_owned()), "{way}");
             assert!(began.elapsed() < most, "{way}: it took {:?}", began.elapsed());
         }
+    }
+}
+
+#[tokio::test]
+async fn what_ends_the_session_is_answered_before_the_socket_ends() {
+    let app = TestApp::start().await;
+    let change = format!(
+        "mutation {{ changePassword(input: {{ currentPassword: \"{PASSWORD}\", newPassword: \"{OTHER_PASSWORD}\" }}) \
+         {{ accessToken }} }}"
+    );
+    for (number, mutation) in ["mutation { logout { errors { code } } }", &change].iter().enumerate() {
+        let mut socket = Socket::open(&app.signed_in(&format!("ada{number}")).await).await;
+        socket.subscribed("events", MINE).await;
+        socket.subscribe("1", mutation).await;
+        let answer = socket.next("1").await;
+        assert!(answer.get("errors").is_none() && answer["data"].is_object(), "{answer}");
+        assert_eq!(socket.message().await, json!({ "type": "complete", "id": "1" }));
+        assert_eq!(socket.closed().await, (4401, "TOKEN_REVOKED".to_owned()));
     }
 }
 

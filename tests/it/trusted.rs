@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use portcullis::config::Documents;
 use serde_json::{Value, json};
 
 use crate::support::{Socket, TestApp, sha256_hex};
@@ -31,7 +32,7 @@ fn relay() -> Value {
 async fn strict(manifest: Value) -> TestApp {
     TestApp::with(|config| {
         config.graphql.trusted_documents = Some(write(&config.data_dir, &manifest.to_string()));
-        config.graphql.only_trusted_documents = true;
+        config.graphql.documents = Documents::Trusted;
     })
     .await
 }
@@ -125,10 +126,29 @@ async fn nothing_else_is_executed() {
 }
 
 #[tokio::test]
+async fn nothing_else_is_executed_through_a_socket_or_followed() {
+    const MINE: &str = "subscription Mine { accountEvents { id } }";
+    let app = strict(json!({ "mine": MINE, "server": SERVER })).await;
+    let mut socket = Socket::open(&app.anonymous()).await;
+    for other in [OTHER, "subscription { accountEvents { id action } }"] {
+        socket.subscribe("1", other).await;
+        assert_eq!(socket.error("1").await[0]["extensions"]["code"], UNTRUSTED, "{other}");
+        let refused = app.anonymous().try_follow(other).await.err().expect("it is refused");
+        refused.assert_not_executed(403, UNTRUSTED);
+    }
+    socket.say(&json!({ "type": "subscribe", "id": "1", "payload": named("server") })).await;
+    assert_eq!(socket.next("1").await["data"]["server"]["registrationOpen"], true);
+    socket.message().await;
+    socket.say(&json!({ "type": "subscribe", "id": "1", "payload": named("mine") })).await;
+    let extensions = socket.next("1").await["errors"][0]["extensions"].clone();
+    assert_eq!(extensions["reason"], "TOKEN_MISSING", "the guard is asked");
+}
+
+#[tokio::test]
 async fn one_untrusted_document_of_a_batch_fails_alone() {
     let app = TestApp::with(|config| {
         config.graphql.trusted_documents = Some(write(&config.data_dir, &relay().to_string()));
-        config.graphql.only_trusted_documents = true;
+        config.graphql.documents = Documents::Trusted;
         config.graphql.max_batch = 2;
     })
     .await;

@@ -5,7 +5,6 @@ use axum::{
     extract::ws::{Message, WebSocket},
     http::HeaderMap,
 };
-use futures_util::{StreamExt, stream};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
@@ -85,6 +84,9 @@ impl<E: Executor> Conversation<E> {
             ControlFlow::Continue(never) => match never {},
         };
         tracing::debug!(?why, "a socket closes");
+        if matches!(why, Some(Close::Void(_) | Close::GoingAway)) {
+            self.settle().await;
+        }
         if let Some(close) = why {
             let farewell = async {
                 let closed = self.socket.send(Message::Close(Some(close.frame()))).await;
@@ -122,6 +124,17 @@ impl<E: Executor> Conversation<E> {
                     }
                     self.send(Message::Ping(axum::body::Bytes::new())).await?;
                 }
+            }
+        }
+    }
+
+    /// Answers what was begun while the token counted, such as the mutation that has ended it.
+    async fn settle(&mut self) {
+        self.operations.end_subscriptions();
+        while self.operations.len() > 0 {
+            let (id, outcome) = self.operations.next().await;
+            if self.tell(&id, outcome).await.is_break() {
+                return;
             }
         }
     }
@@ -218,25 +231,26 @@ impl<E: Executor> Conversation<E> {
         }
         let asker = Asker::of_socket(pass.caller.clone(), self.client.clone());
         match self.endpoint.start(operation, &asker) {
-            Ok(Started::Events(events)) => self.operations.start(id, events.map(Outcome::Answer)),
+            Ok(Started::Events(events)) => self.operations.follow(id, events),
             Ok(Started::Once(operation)) => {
                 let endpoint = Arc::clone(&self.endpoint);
-                let outcome = async move {
+                self.operations.start(id, async move {
                     let answer = endpoint.execute_one(*operation).await;
                     answer.map_or_else(|refusal| Outcome::Failure(refusal.1), Outcome::Answer)
-                };
-                self.operations.start(id, stream::once(outcome));
+                });
             }
             Err(failure) => return self.tell(&id, Outcome::Failure(failure)).await,
         }
         ControlFlow::Continue(())
     }
 
-    /// Tells what an operation has come to; those who may not hear it any longer are told why.
+    /// Tells what an operation has come to; who may not hear of events any longer is told why.
     async fn tell(&mut self, id: &str, outcome: Outcome) -> Turn {
-        self.check_pass()?;
+        if matches!(outcome, Outcome::Event(_)) {
+            self.check_pass()?;
+        }
         match outcome {
-            Outcome::Answer(mut answer) => {
+            Outcome::Answer(mut answer) | Outcome::Event(mut answer) => {
                 let payload = respond::finish(&mut answer, &self.request_id);
                 let message = if payload.data.is_some() {
                     Say::Next { id, payload: &payload }.message()

@@ -12,8 +12,10 @@ use crate::graphql::Failure;
 
 /// Something that an operation has come to.
 pub(super) enum Outcome {
-    /// An answer, or one of many.
+    /// An answer.
     Answer(Answer),
+    /// One of many, to something that has happened since.
+    Event(Answer),
     /// There is none.
     Failure(Failure),
     /// That was all.
@@ -25,8 +27,14 @@ type Outcomes = Pin<Box<dyn Stream<Item = (String, Outcome)> + Send>>;
 /// Those that run, by the ids that the client gave them.
 #[derive(Default)]
 pub(super) struct Operations {
-    running: HashMap<String, AbortHandle>,
+    running: HashMap<String, Running>,
     outcomes: SelectAll<Outcomes>,
+}
+
+/// Something that can be ended.
+struct Running {
+    handle: AbortHandle,
+    is_subscription: bool,
 }
 
 impl Operations {
@@ -38,17 +46,38 @@ impl Operations {
         self.running.contains_key(id)
     }
 
-    /// Begins an operation.
-    pub(super) fn start(&mut self, id: String, outcomes: impl Stream<Item = Outcome> + Send + 'static) {
+    /// Begins a query or a mutation.
+    pub(super) fn start(&mut self, id: String, outcome: impl Future<Output = Outcome> + Send + 'static) {
+        self.run(id, stream::once(outcome), false);
+    }
+
+    /// Begins a subscription.
+    pub(super) fn follow(&mut self, id: String, answers: impl Stream<Item = Answer> + Send + 'static) {
+        self.run(id, answers.map(Outcome::Event), true);
+    }
+
+    fn run(
+        &mut self,
+        id: String,
+        outcomes: impl Stream<Item = Outcome> + Send + 'static,
+        is_subscription: bool,
+    ) {
         let (outcomes, handle) = abortable(outcomes.chain(stream::iter([Outcome::Done])));
-        self.running.insert(id.clone(), handle);
+        self.running.insert(id.clone(), Running { handle, is_subscription });
         self.outcomes.push(Box::pin(outcomes.map(move |outcome| (id.clone(), outcome))));
     }
 
     /// Ends an operation, of which nothing more comes.
     pub(super) fn end(&mut self, id: &str) {
-        if let Some(handle) = self.running.remove(id) {
-            handle.abort();
+        if let Some(running) = self.running.remove(id) {
+            running.handle.abort();
+        }
+    }
+
+    /// Ends all but queries and mutations.
+    pub(super) fn end_subscriptions(&mut self) {
+        for (_, running) in self.running.extract_if(|_, running| running.is_subscription) {
+            running.handle.abort();
         }
     }
 

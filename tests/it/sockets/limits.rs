@@ -9,6 +9,9 @@ use super::{MINE, greeted, open};
 use crate::support::{Heard, Socket, TestApp, at_once};
 
 fn quick(config: &mut Config) {
+    // Of a connection, for a request; a socket is none.
+    config.http.idle_timeout = Duration::from_millis(300);
+    config.http.header_timeout = Duration::from_millis(300);
     let streams = &mut config.http.streams;
     streams.init_timeout = Duration::from_millis(200);
     streams.heartbeat = Duration::from_millis(200);
