@@ -4,8 +4,8 @@ use serde::{Deserialize, Deserializer, de::Error};
 /// The extension that names a document, as Apollo's protocol has it.
 pub(super) const PERSISTED_QUERY: &str = "persistedQuery";
 
-/// A request as clients send it. The name of a document may stand in a member of its own as well: `documentId`
-/// (GraphQL over HTTP, appendix A), or `doc_id`, as Relay's users call it.
+/// A request as clients send it. In the place of the document, its name may stand in a member of its own as well:
+/// `documentId` (GraphQL over HTTP, appendix A), or `doc_id`, as Relay's users call it.
 pub struct Sent(pub Request);
 
 #[derive(Deserialize)]
@@ -37,9 +37,13 @@ impl<'de> Deserialize<'de> for Sent {
     }
 }
 
-/// Gives the document of a request a name, unless it has one already. Appendix A says of a hash that it is one.
+/// Gives the document of a request a name, unless it has one already; then gives `false`. One that is there in full
+/// needs none. Appendix A says of a hash that it is one.
 #[must_use]
 pub fn name_document(request: &mut Request, id: &str) -> bool {
+    if !request.query.is_empty() {
+        return true;
+    }
     let name = id.strip_prefix("sha256:").unwrap_or(id);
     let persisted: Value = value!({ "version": 1, "sha256Hash": name });
     request.extensions.insert(PERSISTED_QUERY.to_owned(), persisted).is_none()
