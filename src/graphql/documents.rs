@@ -22,9 +22,9 @@ const LARGEST: usize = 1 << 20;
 /// Documents that need not be parsed again: those that were sent lately, and those that the operator trusts. They
 /// are found by their text, or by the name that Apollo's protocol for persisted queries gives them.
 ///
-/// Parsing is most of what it takes to prepare an operation: 68 µs for a list of 70 tokens, of which the copy that
-/// each execution consumes takes 1 µs. Whether a document fits the schema is asked with each execution, for that
-/// hangs on its variables.
+/// Parsing a query of 70 tokens was measured to take 68 µs, the copy that each execution consumes 1 µs, and the hash
+/// by which it is found 0.2 µs. Whether a document fits the schema is asked with each execution, for that hangs on
+/// the variables as well.
 ///
 /// A mutation with a string in it is never remembered. The string may be a password, and who asked by the hash
 /// whether somebody has sent it would guess past the throttle.
