@@ -52,7 +52,8 @@ impl FromRef<State> for (Database, Arc<Feed>) {
     }
 }
 
-/// The service over HTTP. The executor is the server's own schema, or one that has it among its parts.
+/// The service over HTTP. The executor is the server's own schema, or one that has it among its parts. Where documents
+/// are trusted, [`Documents::check`](crate::graphql::Documents::check) says whether all of them fit it.
 pub fn router<E: Executor>(app: &App, executor: E) -> Router {
     let endpoint = Arc::new(Endpoint {
         executor,

@@ -84,7 +84,9 @@ pub async fn graphql<E: Executor>(
         media => media.unwrap_or(Media::Json),
     };
     match endpoint.answer(peer, &parts, body).await {
-        Ok(Answers::One(answer)) if takes_only_events => event_stream::once(answer, &request_id),
+        Ok(Answers::One(answer) | Answers::Public(answer)) if takes_only_events => {
+            event_stream::once(answer, &request_id)
+        }
         Ok(Answers::One(answer)) => respond::answer(answer, media, &request_id),
         Ok(Answers::Public(answer)) => respond::public(answer, media, &request_id, &parts.headers),
         Ok(Answers::Batch(answers)) => respond::batch(answers, media, &request_id),

@@ -112,6 +112,17 @@ async fn a_request_that_is_somebodys_has_an_answer_that_nobody_keeps() {
 }
 
 #[tokio::test]
+async fn who_takes_events_alone_gets_a_stream_that_nobody_keeps() {
+    let app = TestApp::start().await;
+    for path in [SERVER, "/graphql?query=%7Bme%7Bid%7D%7D"] {
+        let answer = get(&app, path, &[("accept", "text/event-stream")]).await;
+        assert!(answer.header("content-type").starts_with("text/event-stream"), "{path}: {answer:?}");
+        assert!(answer.header("cache-control").contains("no-store"), "{path}: {answer:?}");
+        assert!(answer.headers.get("etag").is_none(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn pages_of_other_origins_have_answers_of_their_own() {
     let app = TestApp::with(|config| config.http.cors_origins = vec!["https://app.example.com".into()]).await;
     for headers in [&[][..], &[("origin", "https://app.example.com")], &[("origin", "https://evil.example")]]
