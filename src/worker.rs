@@ -11,6 +11,9 @@ use crate::{app::App, changes::Change};
 /// How often the change feed is read, whether or not anybody tells of something new.
 const FEED_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often new events are looked for while somebody follows them.
+const EVENTS_INTERVAL: Duration = Duration::from_millis(250);
+
 /// How often the keys are looked at, for their times come without anybody telling.
 const KEYS_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -68,10 +71,10 @@ async fn listen(app: App) {
     }
 }
 
-/// Hands new events to those who follow them.
+/// Hands new events to those who follow them. Nobody tells of those that another replica writes without a change.
 async fn publish_events(app: App) {
     loop {
-        app.feed.news().await;
+        let _ = tokio::time::timeout(EVENTS_INTERVAL, app.feed.news()).await;
         if let Err(error) = app.audit.publish().await {
             tracing::warn!(%error, "cannot read the new events");
         }

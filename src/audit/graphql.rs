@@ -31,13 +31,20 @@ impl AuditEvent {
         let event = ctx.data_unchecked::<Audit>().find(id).await?;
         Ok(event.map(|event| Self { event, viewer }))
     }
+
+    /// Whether the viewer may know who did it, and from where. Whoever follows their own account hears of what an
+    /// administrator does to it, but not of the administrator.
+    fn tells_of_actor(&self) -> bool {
+        let is_own = |actor| self.viewer.user() == Some(actor);
+        self.viewer.has_scope("audit:read") || self.event.actor.is_none_or(is_own)
+    }
 }
 
 /// Something that happened and matters to security.
 #[guarded]
 #[Object]
 impl AuditEvent {
-    /// The event's id. Ids sort in the order of the events.
+    /// The event's id. Ids sort by time; who follows events gets them in the order in which they were written.
     pub async fn id(&self) -> ID {
         node_id(self.event.id)
     }
@@ -52,12 +59,12 @@ impl AuditEvent {
         DateTime(self.event.at)
     }
 
-    /// Who did it; null where nobody was signed in, or the account is gone.
+    /// Who did it; null where nobody was signed in, the account is gone, or you may not see it.
     #[nullable]
     async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>, Failure> {
         match self.event.actor {
-            Some(id) => load_user(ctx, id, &self.viewer).await,
-            None => Ok(None),
+            Some(id) if self.tells_of_actor() => load_user(ctx, id, &self.viewer).await,
+            _ => Ok(None),
         }
     }
 
@@ -79,14 +86,14 @@ impl AuditEvent {
         }
     }
 
-    /// The client's address; null for what was done on the server itself.
+    /// The client's address; null for what was done on the server itself, or by an account that you may not see.
     async fn ip_address(&self) -> Option<&str> {
-        self.event.ip_address.as_deref()
+        self.event.ip_address.as_deref().filter(|_| self.tells_of_actor())
     }
 
-    /// The client's User-Agent header.
+    /// The client's User-Agent header; null as `ipAddress` is.
     async fn user_agent(&self) -> Option<&str> {
-        self.event.user_agent.as_deref()
+        self.event.user_agent.as_deref().filter(|_| self.tells_of_actor())
     }
 }
 
@@ -188,7 +195,8 @@ async fn follow(
     filter: Filter,
     after: Option<ID>,
 ) -> Result<impl Stream<Item = Result<AuditEvent, Failure>> + use<>, Failure> {
-    let after = after.or_else(|| ctx.data_opt::<LastEventId>().map(|last| ID(last.0.clone())));
+    // Whoever connects anew by itself repeats the operation as it was, and tells in the header what has come since.
+    let after = ctx.data_opt::<LastEventId>().map(|last| ID(last.0.clone())).or(after);
     let after = after.map(|id| expect_id(&id, "after")).transpose()?;
     let events = ctx.data_unchecked::<Audit>().follow(filter, after).await.map_err(|error| match error {
         FollowError::UnknownEvent => Failure::bad_input(

@@ -121,14 +121,23 @@ impl Audit {
     /// # Errors
     /// When the database does not answer.
     pub async fn forget_foreign_places(&self) -> Result<(), DbErr> {
-        let Some(snapshot) = self.database.snapshot().await? else { return Ok(()) };
-        if snapshot.is_ahead_of(store::newest_position(self.database.reader()).await?) {
+        let newest = store::newest_position(self.database.reader()).await?;
+        if !self.is_foreign(newest).await? {
             return Ok(());
         }
-        tracing::warn!("the events were written in another cluster; they get new places");
         let transaction = self.database.begin_exclusive().await?;
-        store::reset_positions(&transaction).await?;
+        // Another server may have done it while this one waited.
+        let newest = store::newest_position(&transaction).await?;
+        if self.is_foreign(newest).await? {
+            tracing::warn!("the events were written in another cluster; they get new places");
+            store::reset_positions(&transaction).await?;
+        }
         transaction.commit().await
+    }
+
+    /// Whether this cluster cannot have given a place that was read before: its transactions are not there yet.
+    async fn is_foreign(&self, position: i64) -> Result<bool, DbErr> {
+        Ok(self.database.snapshot().await?.is_some_and(|now| !now.is_ahead_of(position)))
     }
 
     async fn place(&self, filter: &Filter, id: EventId) -> Result<Place, FollowError> {
@@ -212,6 +221,7 @@ impl Follower {
             let placed = match self.read.pop_front() {
                 Some(placed) => placed,
                 None if self.is_behind => {
+                    self.audit.feed.catch_up().await?;
                     self.read = self.audit.following(self.filter.user, self.last).await?.into();
                     self.is_behind = self.read.len() as u64 == PAGE;
                     continue;

@@ -73,24 +73,24 @@ impl Feed {
         self.observers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(observer));
     }
 
-    /// Waits until there may be something new in the database, whoever wrote it: at once where this replica did
-    /// or the database tells, else when the feed is read the next time. By then the feed has been read. For one
-    /// who waits; what was told while nobody did is kept.
+    /// Waits until there may be something new in the database: something that this replica wrote, or changes that
+    /// another did. For one who waits; what was told while nobody did is kept.
     pub async fn news(&self) {
         self.news.notified().await;
     }
 
     /// Commits a transaction with the changes that it makes, and lets them take effect on this replica
     /// without waiting for the feed. They are written last, so that little time passes between an id and
-    /// its row's being seen: see `OVERLAP`. Every replica is told, whether there are changes or not.
+    /// its row's being seen: see `OVERLAP`. Only changes are told to other replicas, for PostgreSQL lets the
+    /// transactions that tell something commit one after the other.
     ///
     /// # Errors
     /// When the database does not answer; then nothing was changed.
     pub async fn commit(&self, transaction: DatabaseTransaction, changes: &[Change]) -> Result<(), DbErr> {
         let now = self.clock.now();
         let until = now + self.config.longest_token;
-        Database::notify(&transaction).await?;
         if !changes.is_empty() {
+            Database::notify(&transaction).await?;
             store::insert(&transaction, changes, now, until).await?;
         }
         transaction.commit().await?;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Config, Documents, Loaded, Source};
+use super::{Config, DocumentPolicy, Loaded, Source};
 
 /// Something that works and should not stay so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,7 +59,7 @@ impl Loaded {
 }
 
 /// What does not hang on where a value came from.
-fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static str); 7] {
+fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static str); 8] {
     let (http, passwords) = (&config.http, &config.passwords);
     let work_kib = u64::from(passwords.memory_kib) * u64::from(passwords.iterations);
     [
@@ -76,9 +76,14 @@ fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static
              that clients use",
         ),
         (
-            config.graphql.documents == Documents::Trusted && config.graphql.playground,
+            config.graphql.documents == DocumentPolicy::Trusted && config.graphql.playground,
             "graphql.playground",
             "only trusted documents are executed, and those of GraphiQL are not among them: turn it off",
+        ),
+        (
+            config.graphql.documents == DocumentPolicy::Trusted && config.graphql.federation,
+            "graphql.federation",
+            "only trusted documents are executed, and what a router makes of its clients' is not among them",
         ),
         (
             !config.limits.enabled,

@@ -13,7 +13,7 @@ pub struct GraphqlConfig {
     /// Whether `/` serves GraphiQL.
     pub playground: bool,
     /// Which documents are executed.
-    pub documents: Documents,
+    pub documents: DocumentPolicy,
     /// A manifest of documents that are named by it, and known from the start.
     pub trusted_documents: Option<PathBuf>,
     /// Whether a router of Apollo Federation 2 may ask for what it needs of a subgraph.
@@ -53,7 +53,7 @@ pub enum Introspection {
 /// Which documents are executed, besides those that are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Documents {
+pub enum DocumentPolicy {
     /// Those that are sent in full.
     InFull,
     /// Those too that were sent before, and are named by their hash (Apollo's automatic persisted queries).
@@ -67,7 +67,7 @@ impl Default for GraphqlConfig {
         Self {
             introspection: Introspection::Everyone,
             playground: true,
-            documents: Documents::Persisted,
+            documents: DocumentPolicy::Persisted,
             trusted_documents: None,
             federation: false,
             max_tokens: 5000,
@@ -96,7 +96,7 @@ impl GraphqlConfig {
             require(limit >= 1, key, "must be at least 1")?;
         }
         require(
-            self.trusted_documents.is_some() || self.documents != Documents::Trusted,
+            self.trusted_documents.is_some() || self.documents != DocumentPolicy::Trusted,
             "graphql.documents",
             "needs graphql.trusted_documents to be \"trusted\"",
         )?;

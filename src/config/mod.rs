@@ -32,7 +32,7 @@ pub use self::{
     audit::AuditConfig,
     database::DatabaseConfig,
     error::ConfigError,
-    graphql::{Documents, GraphqlConfig, Introspection},
+    graphql::{DocumentPolicy, GraphqlConfig, Introspection},
     http::{Cookies, HttpConfig},
     limits::{Ladder, LimitsConfig},
     load::{Flag, Loaded, Origin, load},

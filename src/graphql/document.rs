@@ -14,8 +14,9 @@ pub struct Document {
     pub(super) parsed: ExecutableDocument,
     /// About how much memory it takes, in bytes.
     pub(super) size: usize,
-    /// Whether a password may stand in it: it is a mutation with a string, where a variable would do.
-    pub(super) may_be_secret: bool,
+    /// Whether a password may stand in it: whoever guesses the hash of such a document guesses the password, and
+    /// nothing would slow them down.
+    pub(super) may_hold_secrets: bool,
 }
 
 impl Document {
@@ -27,9 +28,10 @@ impl Document {
         let shape = Shape::of(text);
         let parsed = parse(text, &shape, limits.max_tokens)?;
         Census::take(&parsed, limits)?;
-        let may_be_secret = shape.has_strings
-            && parsed.operations.iter().any(|(_, operation)| operation.node.ty == OperationType::Mutation);
-        Ok(Self { parsed, size: text.len() + shape.tokens * BYTES_A_TOKEN, may_be_secret })
+        let has_mutation =
+            parsed.operations.iter().any(|(_, operation)| operation.node.ty == OperationType::Mutation);
+        let may_hold_secrets = has_mutation && text.contains('"');
+        Ok(Self { parsed, size: text.len() + shape.tokens * BYTES_A_TOKEN, may_hold_secrets })
     }
 
     /// The operation that a request means (GraphQL specification §6.1).

@@ -46,5 +46,6 @@ pub fn name_document(request: &mut Request, id: &str) -> bool {
     }
     let name = id.strip_prefix("sha256:").unwrap_or(id);
     let persisted: Value = value!({ "version": 1, "sha256Hash": name });
-    request.extensions.insert(PERSISTED_QUERY.to_owned(), persisted).is_none()
+    let other = request.extensions.insert(PERSISTED_QUERY.to_owned(), persisted);
+    other.is_none_or(|other| other == Value::Null)
 }

@@ -5,8 +5,6 @@ pub(super) struct Shape {
     pub(super) tokens: usize,
     /// How deep its brackets are nested, those in strings and comments left out.
     pub(super) brackets: usize,
-    /// Whether it has a string, even an empty one.
-    pub(super) has_strings: bool,
 }
 
 impl Shape {
@@ -16,7 +14,6 @@ impl Shape {
         let (mut shape, mut depth) = (Self::default(), 0_usize);
         let mut rest = query.as_bytes();
         let mut has_open_block = false;
-        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || [b'_', b'-', b'.', b'+'].contains(byte);
         while let Some((byte, mut after)) = rest.split_first() {
             shape.tokens += usize::from(!byte.is_ascii_whitespace() && ![b',', b'#'].contains(byte));
             match byte {
@@ -31,17 +28,38 @@ impl Shape {
                     after = behind.unwrap_or(&after[1..]);
                 }
                 b'"' => after = behind_string(after),
-                byte if is_word(byte) => {
-                    let end = after.iter().position(|byte| !is_word(byte)).unwrap_or(after.len());
-                    after = &after[end..];
+                b'-' | b'0'..=b'9' => after = behind_number(rest),
+                b'.' => after = after.strip_prefix(b"..").unwrap_or(after),
+                b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
+                    after = behind(after, |byte| byte.is_ascii_alphanumeric() || *byte == b'_');
                 }
                 _ => {}
             }
             shape.brackets = shape.brackets.max(depth);
-            shape.has_strings |= *byte == b'"';
             rest = after;
         }
         shape
+    }
+}
+
+/// The text behind as many of these bytes as there are.
+fn behind(text: &[u8], is_one: impl Fn(&u8) -> bool) -> &[u8] {
+    let end = text.iter().position(|byte| !is_one(byte)).unwrap_or(text.len());
+    &text[end..]
+}
+
+/// The text behind a number. It goes no further than the parser's, which takes a zero for a number of its own.
+fn behind_number(text: &[u8]) -> &[u8] {
+    let digits = |text| behind(text, u8::is_ascii_digit);
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let mut text = text.strip_prefix(b"0").unwrap_or_else(|| digits(text));
+    if let [b'.', b'0'..=b'9', ..] = text {
+        text = digits(&text[1..]);
+    }
+    match text {
+        [b'e' | b'E', b'0'..=b'9', ..] => digits(&text[1..]),
+        [b'e' | b'E', b'+' | b'-', b'0'..=b'9', ..] => digits(&text[2..]),
+        _ => text,
     }
 }
 
@@ -93,7 +111,13 @@ mod tests {
     #[test]
     fn tokens_are_counted_as_the_grammar_has_them() {
         let tokens = |query| Shape::of(query).tokens;
-        assert_eq!(tokens("{ a(b: -1.5e+3, c: $d) @e ...F }"), 15);
+        assert_eq!(tokens("{ a(b: -1.5e+3, c: $d) @e ...F }"), 16);
+        assert_eq!(tokens("0 10 -1 1.5 0.5e3 1E-9"), 6);
+        // What the parser takes for several values without a space between them.
+        for (several, count) in [("1-1-1", 3), ("000", 3), ("a-1b-1", 4), ("e-1e-1", 2), ("1.5.5", 3)] {
+            assert_eq!(tokens(several), count, "{several}");
+        }
+        assert_eq!(tokens("...a...b"), 4);
         assert_eq!(tokens("# { a }\n\"a b { c\" \"\"\" { \"\"\" , ,"), 2);
     }
 

@@ -214,7 +214,6 @@ impl<E: Executor> Endpoint<E> {
     /// Holds an operation that came alone against what it may be, and begins it where that is for the caller
     /// to do.
     pub(super) fn start(&self, operation: Operation, asker: &Asker) -> Result<Started, Failure> {
-        let operation = request::required(operation).map_err(|Refusal(_, failure)| failure)?;
         let (mut operation, Prepared { kind, .. }) =
             self.check(operation, &asker.caller, &mut Tally::default())?;
         asker.introduce(&mut operation);

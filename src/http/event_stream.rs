@@ -7,7 +7,7 @@ use async_graphql::{Executor, Request as Operation, Response as Answer};
 use axum::{
     body::{Body, Bytes},
     http::{
-        HeaderMap, HeaderName, HeaderValue,
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE},
     },
     response::Response,
@@ -35,6 +35,7 @@ use super::{
 };
 use crate::{
     graphql::Failure,
+    id::EventId,
     tokens::{Caller, Rejection},
 };
 
@@ -69,9 +70,10 @@ impl EventStream {
         seats.extend(streams.admit_session(&asker.caller).map_err(Refusal::of_stream)?);
         let pass = match &asker.caller {
             Caller::Anonymous(rejection) => Pass::anonymous(*rejection),
-            Caller::Authenticated(_) => authorization(headers)
-                .and_then(|token| Pass::of(token, &endpoint.gate))
-                .unwrap_or_else(Pass::anonymous),
+            Caller::Authenticated(_) => {
+                let refused = |why| Refusal(StatusCode::UNAUTHORIZED, Failure::unauthenticated(why));
+                Pass::bearing(asker.caller.clone(), authorization(headers).map_err(refused)?)
+            }
         };
         let answers = endpoint.events(operation);
         Ok(Self { answers, pass, gate: endpoint.gate.clone(), streams, seats })
@@ -157,13 +159,11 @@ fn next(mut answer: Answer, request_id: &RequestId) -> Bytes {
 }
 
 /// The field `id` of the one thing in an answer.
-fn event_id(data: &async_graphql::Value) -> Option<&str> {
+fn event_id(data: &async_graphql::Value) -> Option<EventId> {
     let async_graphql::Value::Object(fields) = data else { return None };
     match fields.values().next()? {
         async_graphql::Value::Object(event) => match event.get("id")? {
-            async_graphql::Value::String(id) => {
-                Some(id).filter(|id| id.starts_with("event_")).map(String::as_str)
-            }
+            async_graphql::Value::String(id) => id.parse().ok(),
             _ => None,
         },
         _ => None,

@@ -148,7 +148,8 @@ fn json_fault(what: &str, error: &serde_json::Error) -> String {
 
 /// The parameter `query` has no default (GraphQL over HTTP §5.1), but a document may be named instead.
 pub(super) fn required(operation: Operation) -> Result<Operation, Refusal> {
-    if !operation.query.is_empty() || operation.extensions.contains_key("persistedQuery") {
+    let name = operation.extensions.get("persistedQuery").filter(|name| **name != async_graphql::Value::Null);
+    if !operation.query.is_empty() || name.is_some() {
         return Ok(operation);
     }
     Err(Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The request has no query.")))

@@ -132,7 +132,12 @@ impl Pass {
     /// # Errors
     /// Why it does not count.
     pub(super) fn of(authorization: &str, gate: &Gate) -> Result<Self, Rejection> {
-        Ok(Self { caller: gate.admit(authorization)?, authorization: Some(authorization.into()) })
+        Ok(Self::bearing(gate.admit(authorization)?, authorization))
+    }
+
+    /// The pass of a caller whose token this is. Whether it still counts is for [`Pass::check`] to say.
+    pub(super) fn bearing(caller: Caller, authorization: &str) -> Self {
+        Self { caller, authorization: Some(authorization.into()) }
     }
 
     /// Says that the token still counts, where there is one.

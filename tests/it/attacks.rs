@@ -31,6 +31,22 @@ async fn a_thousand_unused_fragments_are_refused() {
 }
 
 #[tokio::test]
+async fn values_are_counted_where_nothing_stands_between_them() {
+    let app = TestApp::start().await;
+    for (value, times) in [("-1", 20_000), ("0", 20_000), ("e-1", 20_000)] {
+        let list = value.repeat(times);
+        let document = format!("query($a: [Int] = [{list}]) {{ __typename @skip(if: $a) }}");
+        let answer = app.anonymous().ask(&document).await;
+        answer.assert_failed("OPERATION_LIMIT_EXCEEDED");
+        assert!(
+            answer.body["errors"][0]["message"].to_string().contains("graphql.max_tokens"),
+            "{}",
+            answer.body
+        );
+    }
+}
+
+#[tokio::test]
 async fn brackets_are_counted_where_comments_and_strings_would_hide_them() {
     let app = TestApp::start().await;
     for opening in ["[#]\n", "[\"]\"", "[\"\"\"]\"\"\""] {

@@ -53,7 +53,7 @@ async fn events_come_with_their_ids_over_either_version_of_http() {
 }
 
 #[tokio::test]
-async fn a_browser_resumes_by_itself_and_an_argument_counts_more() {
+async fn who_connects_anew_repeats_the_operation_and_resumes_by_the_header() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     let mut events = follow(&ada).await;
@@ -66,8 +66,9 @@ async fn a_browser_resumes_by_itself_and_an_argument_counts_more() {
     let headers = [("authorization", bearer.as_str()), ("last-event-id", ids[0].as_str())];
     let mut resumed = get(&app, MINE, &headers).await.expect("a stream");
     assert_eq!([told(resumed.word().await).1, told(resumed.word().await).1], ids[1..]);
-    let after = format!("subscription {{ accountEvents(after: \"{}\") {{ id }} }}", ids[1]);
-    let mut resumed = get(&app, &after, &headers).await.expect("a stream");
+    let after = format!("subscription {{ accountEvents(after: \"{}\") {{ id }} }}", ids[0]);
+    let newer = [headers[0], ("last-event-id", ids[1].as_str())];
+    let mut resumed = get(&app, &after, &newer).await.expect("a stream");
     assert_eq!(told(resumed.word().await).1, ids[2]);
     let wrong = [headers[0], ("last-event-id", "event_nonsense")];
     let mut refused = get(&app, MINE, &wrong).await.expect("a stream");

@@ -1,7 +1,7 @@
 //! Automatic persisted queries, as Apollo's clients ask for them: a document is sent once, and named by its hash
 //! from then on.
 
-use portcullis::config::Documents;
+use portcullis::config::DocumentPolicy;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, PASSWORD, Socket, TestApp, sha256_hex};
@@ -116,9 +116,14 @@ async fn a_remembered_document_keeps_the_limits_of_each_request() {
     let app = TestApp::start().await;
     let query = "mutation($name: String!) { a: login(input: { username: $name, password: $name }) { expiresIn } \
                  b: login(input: { username: $name, password: $name }) { expiresIn } }";
-    app.anonymous().ask(query).await;
-    let twice = json!({ "extensions": named(query), "variables": { "name": "ada" } });
-    app.anonymous().send(&twice).await.assert_failed("OPERATION_LIMIT_EXCEEDED");
+    let request = |document: Value| {
+        let mut request = document;
+        request["variables"] = json!({ "name": "ada" });
+        request
+    };
+    for document in [json!({ "query": query }), json!({ "extensions": named(query) })] {
+        app.anonymous().send(&request(document)).await.assert_failed("OPERATION_LIMIT_EXCEEDED");
+    }
 
     let pages = "query($first: Int = 1) { users(first: $first) { nodes { sessions(first: 100) { nodes { user { \
                  id } } } } } }";
@@ -152,7 +157,7 @@ async fn whoever_names_a_document_is_asked_for_a_token_of_their_own() {
 
 #[tokio::test]
 async fn where_documents_are_not_kept_they_are_asked_for_in_full() {
-    let app = TestApp::with(|config| config.graphql.documents = Documents::InFull).await;
+    let app = TestApp::with(|config| config.graphql.documents = DocumentPolicy::InFull).await;
     let query = "{ server { version } }";
     let both = json!({ "query": query, "extensions": named(query) });
     app.anonymous().send(&both).await.assert_done();
@@ -174,12 +179,13 @@ async fn nobody_finds_a_password_by_the_hash_of_the_mutation_in_which_it_stood()
     for document in [
         format!("mutation {{ login(input: {values}) {{ expiresIn }} }}"),
         format!("mutation {{ login(input: {block}) {{ expiresIn }} }}"),
+        format!("query A {{ __typename }} mutation B {{ login(input: {values}) {{ expiresIn }} }}"),
         format!("mutation($i: LoginInput! = {values}) {{ login(input: $i) {{ expiresIn }} }}"),
         format!("mutation {{ ...F }} fragment F on Mutation {{ login(input: {values}) {{ expiresIn }} }}"),
     ] {
-        for request in
-            [json!({ "query": document }), json!({ "query": document, "extensions": named(&document) })]
-        {
+        let chosen = document.starts_with("query").then_some("B");
+        for extensions in [json!({}), named(&document)] {
+            let request = json!({ "query": document, "operationName": chosen, "extensions": extensions });
             app.anonymous().send(&request).await.assert_done();
             by_hash(&app, &document).await.assert_failed(NOT_FOUND);
         }

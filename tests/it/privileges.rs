@@ -35,6 +35,36 @@ async fn kind_of(id: &str, client: &Client) -> Value {
 }
 
 #[tokio::test]
+async fn who_follows_their_account_hears_what_an_administrator_does_and_not_from_where() {
+    let app = TestApp::start().await;
+    let (ada, root) = (app.signed_in("ada").await, app.admin().await);
+    let fields = "{ action actor { username } ipAddress userAgent user { username } }";
+    let newest = async |filter: Value| {
+        let query =
+            "query($filter: AuditEventFilter) { auditEvents(first: 1, filter: $filter) { nodes { id } } }";
+        let answer = root.ask_with(query, json!({ "filter": filter })).await;
+        answer.assert_done().at("/auditEvents/nodes/0/id").clone()
+    };
+    let (hers, last) = (newest(json!({ "user": ada.user_id })).await, newest(Value::Null).await);
+    let mut events = ada.follow(&format!("subscription {{ accountEvents(after: {hers}) {fields} }}")).await;
+    let mut all = root.follow(&format!("subscription {{ auditEvents(after: {last}) {fields} }}")).await;
+    let rename = json!({ "id": ada.user_id, "displayName": "Ada" });
+    root.mutate("updateUser", rename, "errors { code }").await.assert_done();
+    let event = events.next().await["data"]["accountEvents"].clone();
+    let hidden = json!({ "action": "USER_UPDATED", "actor": null, "ipAddress": null, "userAgent": null,
+        "user": { "username": "ada" } });
+    assert_eq!(event, hidden);
+    let event = all.next().await["data"]["auditEvents"].clone();
+    assert_eq!((&event["actor"]["username"], &event["action"]), (&json!("root"), &json!("USER_UPDATED")));
+    assert!(event["ipAddress"].is_string(), "{event}");
+
+    ada.mutate("updateProfile", json!({ "displayName": "Countess" }), "errors { code }").await.assert_done();
+    let own = events.next().await["data"]["accountEvents"].clone();
+    assert_eq!(own["actor"]["username"], "ada");
+    assert!(own["ipAddress"].is_string(), "{own}");
+}
+
+#[tokio::test]
 async fn a_node_is_there_for_whom_it_concerns_and_for_the_scope_only() {
     let (app, ada, event) = app_with_ada().await;
     let bob = app.signed_in("bob").await;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use portcullis::config::Documents;
+use portcullis::config::DocumentPolicy;
 use serde_json::{Value, json};
 
 use crate::support::{Socket, TestApp, sha256_hex};
@@ -32,7 +32,7 @@ fn relay() -> Value {
 async fn strict(manifest: Value) -> TestApp {
     TestApp::with(|config| {
         config.graphql.trusted_documents = Some(write(&config.data_dir, &manifest.to_string()));
-        config.graphql.documents = Documents::Trusted;
+        config.graphql.documents = DocumentPolicy::Trusted;
     })
     .await
 }
@@ -65,6 +65,8 @@ async fn a_name_may_be_a_member_of_its_own() {
         for member in ["documentId", "doc_id"] {
             app.anonymous().send(&json!({ member: name })).await.assert_done();
             app.anonymous().send(&json!({ member: name, "query": SERVER })).await.assert_done();
+            let null = json!({ member: name, "extensions": { "persistedQuery": null } });
+            app.anonymous().send(&null).await.assert_done();
             let path = format!("/graphql?{member}={name}&variables=%7B%22with%22:false%7D");
             let answer = app.anonymous().get(&path).await;
             assert!(answer.assert_done().at("/server/registrationOpen").is_null(), "{path}");
@@ -100,6 +102,12 @@ async fn a_trusted_document_may_be_sent_in_full_and_opens_no_guard() {
     let mut both = named(&sha256_hex(SERVER));
     both["query"] = json!(SERVER);
     app.anonymous().send(&both).await.assert_done();
+}
+
+#[tokio::test]
+async fn a_trusted_document_is_known_by_its_hash_whatever_its_name_is() {
+    let app = strict(relay()).await;
+    app.anonymous().send(&named(&sha256_hex(SERVER))).await.assert_done();
 }
 
 #[tokio::test]
@@ -148,7 +156,7 @@ async fn nothing_else_is_executed_through_a_socket_or_followed() {
 async fn one_untrusted_document_of_a_batch_fails_alone() {
     let app = TestApp::with(|config| {
         config.graphql.trusted_documents = Some(write(&config.data_dir, &relay().to_string()));
-        config.graphql.documents = Documents::Trusted;
+        config.graphql.documents = DocumentPolicy::Trusted;
         config.graphql.max_batch = 2;
     })
     .await;

@@ -1,6 +1,7 @@
 //! `portcullis doctor`: looks at everything that the server stands on, and changes nothing.
 
 mod database;
+mod documents;
 mod files;
 mod report;
 
@@ -45,6 +46,7 @@ fn examine(loaded: &Loaded, report: &mut Report) -> Result<(), CliError> {
     }
     let secret = files::examine(config, report);
     block_on(async {
+        documents::examine(config, report).await;
         database::examine(config, secret, report).await;
         Ok(())
     })

@@ -78,6 +78,19 @@ fn what_is_dangerous_is_told_with_what_to_do() {
 }
 
 #[test]
+fn trusted_documents_are_held_against_the_schema() {
+    let place = Place::new().with("PORTCULLIS_GRAPHQL__TRUSTED_DOCUMENTS", "manifest.json");
+    for (manifest, level, part) in [
+        (r#"{"a":"{ server { version } }"}"#, "ok", "fits the schema"),
+        (r#"{"a":"{ nothing }"}"#, "fail", "the document a: Unknown field"),
+        ("{", "fail", "is neither a manifest of Apollo"),
+    ] {
+        place.write("manifest.json", manifest);
+        assert_found(&place, "trusted documents", level, part);
+    }
+}
+
+#[test]
 fn what_keeps_a_server_from_starting_fails() {
     let place = Place::new();
     place.run_with("users create ada", PASSWORD).done();

@@ -2,7 +2,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use async_graphql::{EmptySubscription, MergedObject, Object, Result, Schema};
 use portcullis::{
-    config::{Config, Documents, Introspection},
+    config::{Config, DocumentPolicy, Introspection},
     router::router,
     schema::{IdentityMutation, IdentityQuery},
     tokens::Rejection,
@@ -159,14 +159,14 @@ async fn where_documents_have_names(media: &'static str) -> Vec<Provoked> {
     let mut all = each("The hash of a document is none, or not that of the document.", no_names);
     let unknown = ask(|_| (), named(&hash)).await;
     all.extend(each("Only the hash of a document was sent, which is not known here.", [unknown]));
-    let none_kept = ask(|config| config.graphql.documents = Documents::InFull, named(&hash)).await;
+    let none_kept = ask(|config| config.graphql.documents = DocumentPolicy::InFull, named(&hash)).await;
     all.extend(each("Only the hash was sent, and graphql.documents is in_full.", [none_kept]));
     let strict = |config: &mut Config| {
         let manifest = config.data_dir.join("manifest.json");
         std::fs::create_dir_all(&config.data_dir).expect("a folder");
         std::fs::write(&manifest, r#"{"a":"{ server { version } }"}"#).expect("a file");
         config.graphql.trusted_documents = Some(manifest);
-        config.graphql.documents = Documents::Trusted;
+        config.graphql.documents = DocumentPolicy::Trusted;
     };
     let untrusted = ask(strict, json!({ "query": "{ __typename }" })).await;
     all.extend(each("The document is not trusted, and no others are executed.", [untrusted]));

@@ -1,0 +1,22 @@
+use super::report::Report;
+use crate::{
+    config::Config,
+    graphql::{Documents, TrustedError},
+    schema::{ROOT_FIELDS, SubgraphQuery, builder, finish_subgraph},
+};
+
+/// Looks at the trusted documents, where there are any.
+pub(super) async fn examine(config: &Config, report: &mut Report) {
+    if config.graphql.trusted_documents.is_none() {
+        return;
+    }
+    match check(config).await {
+        Ok(()) => report.ok("trusted documents", "each keeps the limits and fits the schema"),
+        Err(error) => report.fail("trusted documents", error.to_string()),
+    }
+}
+
+async fn check(config: &Config) -> Result<(), TrustedError> {
+    let documents = Documents::open(&config.graphql, ROOT_FIELDS)?;
+    documents.check(&finish_subgraph(builder::<SubgraphQuery>())).await
+}
