@@ -1,8 +1,6 @@
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
-use async_graphql::{
-    Executor, Request as Operation, Response as Answer, ServerError, parser::types::OperationType,
-};
+use async_graphql::{Executor, Request as Operation, Response as Answer, parser::types::OperationType};
 use axum::{
     Extension,
     body::Body,
@@ -14,10 +12,9 @@ use axum::{
     },
     response::Response,
 };
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::stream::BoxStream;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
 use super::{
     Gate, Proxies, RequestId,
@@ -143,7 +140,7 @@ impl<E: Executor> Endpoint<E> {
             && !PERSONAL.iter().any(|name| parts.headers.contains_key(name))
             && prepared.iter().all(|prepared| matches!(prepared, Ok((_, Prepared { is_public: true, .. }))));
         let operations = prepared.into_iter().map(|prepared| prepared.map(|(operation, _)| operation));
-        let mut answers = self.execute(operations.collect()).await?;
+        let mut answers = self.execute_all(operations.collect()).await?;
         match answers.pop() {
             Some(answer) if is_public && !is_batch => Ok(Answers::Public(answer)),
             Some(answer) if !is_batch => Ok(Answers::One(answer)),
@@ -221,60 +218,5 @@ impl<E: Executor> Endpoint<E> {
             OperationType::Subscription => Started::Events(self.events(operation)),
             OperationType::Query | OperationType::Mutation => Started::Once(operation.into()),
         })
-    }
-
-    /// The answers to a subscription, one for each event.
-    pub(super) fn events(&self, operation: Operation) -> BoxStream<'static, Answer> {
-        let answers = AssertUnwindSafe(self.executor.execute_stream(operation, None)).catch_unwind();
-        let answer = |answer: std::thread::Result<Answer>| {
-            answer.unwrap_or_else(|_| {
-                tracing::error!("a subscription panicked");
-                Answer::from_errors(vec![Failure::masked().into()])
-            })
-        };
-        answers.map(answer).boxed()
-    }
-
-    /// Executes one operation.
-    pub(super) async fn execute_one(&self, operation: Operation) -> Result<Answer, Refusal> {
-        let answers = self.execute(vec![Ok(operation)]).await?;
-        let none = || Refusal(StatusCode::INTERNAL_SERVER_ERROR, Failure::masked());
-        answers.into_iter().next().ok_or_else(none)
-    }
-
-    /// Executes the operations, one after the other.
-    async fn execute(&self, operations: Vec<Result<Operation, Failure>>) -> Result<Vec<Answer>, Refusal> {
-        // Held by what is executed, for that goes on when nobody waits for it any longer.
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            tracing::warn!("a request was refused, for there are http.max_concurrent_requests already");
-            let mut failure = Failure::unavailable(Duration::from_secs(1));
-            failure.message = "There are http.max_concurrent_requests already; try again soon.".into();
-            return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure));
-        };
-        let executor = self.executor.clone();
-        let execution = async move {
-            let _permit = permit;
-            let mut answers = Vec::with_capacity(operations.len());
-            for operation in operations {
-                answers.push(match operation {
-                    Ok(operation) => executor.execute(operation).await,
-                    Err(failure) => Answer::from_errors(vec![ServerError::from(failure)]),
-                });
-            }
-            answers
-        };
-        let execution = self.tasks.spawn(execution.in_current_span());
-        match tokio::time::timeout(self.http.request_timeout, execution).await {
-            Ok(Ok(answers)) => Ok(answers),
-            Ok(Err(_)) => {
-                tracing::error!("an operation panicked");
-                Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, Failure::masked()))
-            }
-            Err(_) => {
-                tracing::warn!("the request took longer than http.request_timeout");
-                let failure = Failure::unavailable(Duration::from_secs(1));
-                Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure))
-            }
-        }
     }
 }

@@ -22,6 +22,8 @@ mod endpoint;
 #[cfg(feature = "server")]
 mod event_stream;
 #[cfg(feature = "server")]
+mod execute;
+#[cfg(feature = "server")]
 mod harden;
 #[cfg(feature = "server")]
 mod health;

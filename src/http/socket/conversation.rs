@@ -235,7 +235,7 @@ impl<E: Executor> Conversation<E> {
             Ok(Started::Once(operation)) => {
                 let endpoint = Arc::clone(&self.endpoint);
                 self.operations.start(id, async move {
-                    let answer = endpoint.execute_one(*operation).await;
+                    let answer = endpoint.execute(*operation).await;
                     answer.map_or_else(|refusal| Outcome::Failure(refusal.1), Outcome::Answer)
                 });
             }
