@@ -18,7 +18,7 @@ use futures_util::{
 };
 use tokio::{
     sync::mpsc::{Sender, channel},
-    time::{Instant, interval, interval_at, timeout},
+    time::timeout,
 };
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -31,7 +31,7 @@ use super::{
     endpoint::Endpoint,
     request::Refusal,
     respond,
-    streams::{LOOK_EVERY, Pass, Seat, Streams},
+    streams::{LOOK_EVERY, Pass, Seat, Streams, every},
 };
 use crate::{
     graphql::Failure,
@@ -94,8 +94,10 @@ impl EventStream {
     /// Sends what comes until there is no more, the token counts no more, the server stops, or nobody reads.
     async fn send(mut self, out: Out, request_id: RequestId) {
         let pause = self.streams.limits.heartbeat;
-        let mut heartbeat = interval(pause);
-        let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+        let mut heartbeat = every(pause);
+        // The first at once, so that the client is told that it follows.
+        heartbeat.reset_immediately();
+        let mut look = every(LOOK_EVERY);
         let mut is_open = true;
         while is_open {
             is_open = tokio::select! {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Gate;
@@ -113,6 +114,13 @@ impl Drop for Seat {
             }
         }
     }
+}
+
+/// Ticks for the first time when the time has passed once.
+pub(super) fn every(time: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + time, time);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 /// Who has opened a stream, and the token that must count for as long as it is open.

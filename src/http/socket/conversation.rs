@@ -7,7 +7,7 @@ use axum::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     operations::{Operations, Outcome},
@@ -21,7 +21,7 @@ use crate::{
         bearer::authorization,
         endpoint::{Endpoint, Started},
         respond,
-        streams::{LOOK_EVERY, Pass, Seat},
+        streams::{LOOK_EVERY, Pass, Seat, every},
     },
     tokens::Rejection,
 };
@@ -286,11 +286,4 @@ impl<E: Executor> Conversation<E> {
 
 fn end(why: Close) -> Turn {
     ControlFlow::Break(Some(why))
-}
-
-/// Ticks for the first time when the time has passed once.
-fn every(time: Duration) -> Interval {
-    let mut interval = interval_at(Instant::now() + time, time);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
 }
