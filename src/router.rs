@@ -12,18 +12,16 @@ use axum::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    accounts::graphql::PUBLIC_FIELDS,
     app::App,
     changes::Feed,
     clock::Clock,
     config::Config,
     database::Database,
-    graphql::RootFields,
     http::{
         Endpoint, IsBehindTls, Proxies, alive, any_origin, discovery, graphql, harden, jwks, listed_origins,
         method_not_allowed, not_found, playground, playground_asset, ready, trace,
     },
-    sign_in::graphql::PASSWORD_FIELDS,
+    schema::ROOT_FIELDS,
     tokens::Keyring,
 };
 
@@ -54,7 +52,8 @@ impl FromRef<State> for (Database, Arc<Feed>) {
     }
 }
 
-/// The service over HTTP. The executor is the server's own schema, or one that has it among its parts.
+/// The service over HTTP. The executor is the server's own schema, or one that has it among its parts. Where documents
+/// are trusted, [`Documents::check`](crate::graphql::Documents::check) says whether all of them fit it.
 pub fn router<E: Executor>(app: &App, executor: E) -> Router {
     let endpoint = Arc::new(Endpoint {
         executor,
@@ -63,7 +62,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         http: app.config.http.clone(),
         graphql: app.config.graphql.clone(),
         documents: Arc::clone(&app.documents),
-        fields: RootFields { password: &PASSWORD_FIELDS, public: &PUBLIC_FIELDS },
+        fields: ROOT_FIELDS,
         permits: Arc::new(Semaphore::new(app.config.http.max_concurrent_requests)),
         tasks: app.tasks.clone(),
         streams: Arc::clone(&app.streams),

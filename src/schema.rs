@@ -14,14 +14,17 @@ use futures_util::stream::BoxStream;
 pub use self::federation::{FederationQuery, finish_subgraph};
 
 use crate::{
-    accounts::graphql::{AccountsMutation, AccountsQuery, User},
+    accounts::graphql::{AccountsMutation, AccountsQuery, PUBLIC_FIELDS, User},
     admin::graphql::AdminMutation,
     audit::graphql::{AuditEvent, AuditQuery, AuditSubscription},
-    graphql::{Failure, guarded},
+    graphql::{Failure, RootFields, guarded},
     id::Id,
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
-    sign_in::graphql::SignInMutation,
+    sign_in::graphql::{PASSWORD_FIELDS, SignInMutation},
 };
+
+/// The fields at the roots that are not like others.
+pub const ROOT_FIELDS: RootFields = RootFields { password: &PASSWORD_FIELDS, public: &PUBLIC_FIELDS };
 
 /// The queries of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]

@@ -26,7 +26,7 @@ use crate::{
     http::{Gate, Streams},
     limits::Throttle,
     passwords::{Cost, Hasher, Policy},
-    schema::{IdentitySchema, builder, finish_subgraph},
+    schema::{IdentitySchema, ROOT_FIELDS, builder, finish_subgraph},
     secret::{MasterSecrets, Sealer},
     sessions::Sessions,
     sign_in::SignIn,
@@ -77,7 +77,7 @@ impl App {
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
         // Before the database: who may not use it shall not have touched it.
         let found = secrets::find(&config)?;
-        let documents = Arc::new(Documents::open(&config.graphql)?);
+        let documents = Arc::new(Documents::open(&config.graphql, ROOT_FIELDS)?);
         let database = Database::connect(&config).await?;
         for migration in database.migrate_up().await? {
             tracing::info!(migration, "applied a migration");

@@ -7,7 +7,8 @@ use moka::sync::Cache;
 use super::{
     Code, Failure,
     document::Document,
-    prepare::validation,
+    prepare::{RootFields, validation},
+    sent::PERSISTED_QUERY,
     trusted::{Trusted, TrustedError},
 };
 use crate::config::{DocumentPolicy, GraphqlConfig};
@@ -15,9 +16,15 @@ use crate::config::{DocumentPolicy, GraphqlConfig};
 /// How much memory remembered documents may take, in bytes.
 const REMEMBERED: u64 = 16 << 20;
 
+/// The largest document that is remembered, in bytes, so that a few do not take the place of all.
+const LARGEST: usize = 1 << 20;
+
 /// Documents that need not be parsed and counted again: those that were sent lately, and those that the operator
 /// trusts. They are found by their text, or by the name that Apollo's protocol for persisted queries gives them. The
 /// executor validates them each time, with the variables of the request.
+///
+/// Parsing a query of 70 tokens was measured to take 68 µs, the copy that each execution consumes 1 µs, and the hash
+/// by which it is found 0.2 µs.
 pub struct Documents {
     config: GraphqlConfig,
     remembered: Cache<Fingerprint, Arc<Document>>,
@@ -32,14 +39,14 @@ impl Documents {
     /// Reads the trusted documents.
     ///
     /// # Errors
-    /// When their file cannot be read, or one of them is none.
-    pub fn open(config: &GraphqlConfig) -> Result<Self, TrustedError> {
+    /// When their file cannot be read, or one of them is none or exceeds a limit.
+    pub fn open(config: &GraphqlConfig, fields: RootFields) -> Result<Self, TrustedError> {
         let remembered = Cache::builder()
             .max_capacity(REMEMBERED)
             .weigher(|_, document: &Arc<Document>| u32::try_from(document.size).unwrap_or(u32::MAX))
             .build();
         let path = config.trusted_documents.as_deref();
-        let trusted = path.map(|path| Trusted::read(path, config)).transpose()?.unwrap_or_default();
+        let trusted = path.map(|path| Trusted::read(path, config, fields)).transpose()?.unwrap_or_default();
         Ok(Self { config: config.clone(), remembered, trusted })
     }
 
@@ -51,7 +58,7 @@ impl Documents {
         for (id, document) in self.trusted.iter() {
             let answer = executor.execute(validation(document)).await;
             if let Some(error) = answer.errors.into_iter().next() {
-                return Err(TrustedError::Document { id: id.to_owned(), why: error.message });
+                return Err(TrustedError::document(id, document, error.message));
             }
         }
         Ok(())
@@ -92,7 +99,7 @@ impl Documents {
             return Err(Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
         }
         let fingerprint = fingerprint.ok_or_else(|| {
-            Failure::bad_input("extensions.persistedQuery.sha256Hash is not 64 hexadecimal digits.")
+            Failure::bad_input("The name of the document is not its SHA-256, in 64 hexadecimal digits.")
         })?;
         let unknown = || Failure::new(Code::PersistedQueryNotFound, "PersistedQueryNotFound");
         self.remembered.get(&fingerprint).ok_or_else(unknown)
@@ -109,8 +116,10 @@ impl Documents {
             return Ok(document);
         }
         let document = Arc::new(Document::parse(text, &self.config)?);
-        if !document.may_hold_secrets {
+        if !document.may_hold_secrets && document.size <= LARGEST {
             self.remembered.insert(fingerprint, Arc::clone(&document));
+            // Else some dozens would be there that nobody has weighed yet.
+            self.remembered.run_pending_tasks();
         }
         Ok(document)
     }
@@ -152,7 +161,7 @@ fn untrusted() -> Failure {
 /// The name of a document in `extensions.persistedQuery`, as Apollo's protocol has it: a hash, or the name that a
 /// trusted document has in its manifest.
 fn persisted_id(extensions: &Extensions) -> Result<Option<&str>, Failure> {
-    let persisted = match extensions.get("persistedQuery") {
+    let persisted = match extensions.get(PERSISTED_QUERY) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(persisted)) => persisted,
         Some(_) => return Err(Failure::bad_input("extensions.persistedQuery is not an object.")),

@@ -25,6 +25,8 @@ mod newest_first;
 #[cfg(feature = "server")]
 mod prepare;
 #[cfg(feature = "server")]
+mod sent;
+#[cfg(feature = "server")]
 mod shape;
 #[cfg(feature = "server")]
 mod trusted;
@@ -47,6 +49,7 @@ pub use self::{
     documents::Documents,
     id::{expect_id, node_id},
     prepare::{Prepared, RootFields, Tally, prepare},
+    sent::{Sent, name_document},
     trusted::TrustedError,
     user_error::{UserError, UserErrorCode},
 };

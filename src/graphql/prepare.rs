@@ -64,13 +64,7 @@ pub fn prepare(
     let operation = document.operation(request.operation_name.as_deref())?;
     coerce_variables(operation, &mut request.variables)?;
     limit_lists(request.variables.values(), limits.max_list_items)?;
-    let root = census.root_fields(&operation.selection_set.node);
-    tally.complexity = census.cost(&operation.selection_set.node, &request.variables, tally.complexity);
-    tally.root_fields += root.len();
-    let is_one_of = |field: &&Field, names: &[&str]| names.contains(&field.name.node.as_str());
-    if operation.ty == OperationType::Mutation {
-        tally.password_fields += root.iter().filter(|field| is_one_of(field, fields.password)).count();
-    }
+    let root = tally.add(&census, operation, &request.variables, fields);
     tally.check(limits)?;
     let is_public = |field: &&Field| is_one_of(field, fields.public) || is_one_of(field, &["__typename"]);
     let prepared = Prepared {
@@ -88,7 +82,55 @@ pub fn prepare(
     Ok(prepared)
 }
 
+/// Whether a field has one of these names.
+fn is_one_of(field: &Field, names: &[&str]) -> bool {
+    names.contains(&field.name.node.as_str())
+}
+
+/// Holds each operation of a document against the limits, as far as these hang on no variable of a request.
+///
+/// # Errors
+/// `OPERATION_LIMIT_EXCEEDED`.
+pub(super) fn check(document: &Document, limits: &GraphqlConfig, fields: RootFields) -> Result<(), Failure> {
+    let census = Census::of(&document.parsed, limits);
+    for (_, operation) in document.parsed.operations.iter() {
+        let mut tally = Tally::default();
+        tally.add(&census, &operation.node, &defaults(&operation.node), fields);
+        tally.check(limits)?;
+    }
+    Ok(())
+}
+
+/// The variables that have a value without a request.
+fn defaults(operation: &OperationDefinition) -> Variables {
+    let mut variables = Variables::default();
+    for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
+        if let Some(default) = &definition.default_value {
+            variables.insert(definition.name.node.clone(), default.node.clone());
+        }
+    }
+    variables
+}
+
 impl Tally {
+    /// Adds an operation; gives the fields at its root.
+    fn add<'a>(
+        &mut self,
+        census: &Census<'a>,
+        operation: &'a OperationDefinition,
+        variables: &Variables,
+        fields: RootFields,
+    ) -> Vec<&'a Field> {
+        let selections = &operation.selection_set.node;
+        let root = census.root_fields(selections);
+        self.complexity = census.cost(selections, variables, self.complexity);
+        self.root_fields += root.len();
+        if operation.ty == OperationType::Mutation {
+            self.password_fields += root.iter().filter(|field| is_one_of(field, fields.password)).count();
+        }
+        root
+    }
+
     fn check(&self, limits: &GraphqlConfig) -> Result<(), Failure> {
         for (count, most, name) in [
             (self.complexity, limits.max_complexity, "graphql.max_complexity"),

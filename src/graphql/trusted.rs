@@ -8,7 +8,11 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{document::Document, documents::Fingerprint};
+use super::{
+    document::Document,
+    documents::Fingerprint,
+    prepare::{RootFields, check},
+};
 use crate::config::GraphqlConfig;
 
 /// The documents that the operator trusts, by their names in the manifest and by their texts.
@@ -42,29 +46,47 @@ pub enum TrustedError {
         why: String,
     },
     /// A document exceeds a limit, or is none, or does not fit the schema.
-    #[error("graphql.trusted_documents: the document {id}: {why}")]
+    #[error("graphql.trusted_documents: the document {name}: {why}")]
     Document {
-        /// Its name.
-        id: String,
+        /// Its name, and that of its operation.
+        name: String,
         /// What is wrong with it.
         why: String,
     },
 }
 
+impl TrustedError {
+    pub(super) fn document(id: &str, document: &Document, why: String) -> Self {
+        let operations = document.parsed.operations.iter().filter_map(|(name, _)| name);
+        let operations = operations.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let name = if operations.is_empty() { id.to_owned() } else { format!("{id} ({operations})") };
+        Self::Document { name, why }
+    }
+}
+
 impl Trusted {
     /// Reads the documents of a manifest, and holds them against the limits.
-    pub(super) fn read(path: &Path, limits: &GraphqlConfig) -> Result<Self, TrustedError> {
+    pub(super) fn read(
+        path: &Path,
+        limits: &GraphqlConfig,
+        fields: RootFields,
+    ) -> Result<Self, TrustedError> {
         let unreadable = |source| TrustedError::Unreadable { path: path.into(), source };
         let manifest = std::fs::read(path).map_err(unreadable)?;
         let texts = texts(&manifest).map_err(|why| TrustedError::Manifest { path: path.into(), why })?;
+        if texts.is_empty() {
+            return Err(TrustedError::Manifest { path: path.into(), why: "it holds no document".to_owned() });
+        }
         let mut trusted = Self::default();
         for (id, text) in texts {
             let fingerprint = Fingerprint::of(&text);
             let parsed = Document::parse(&text, limits);
             let document = parsed.map_err(|failure| TrustedError::Document {
-                id: id.clone(),
+                name: id.clone(),
                 why: failure.message.into_owned(),
             })?;
+            check(&document, limits, fields)
+                .map_err(|failure| TrustedError::document(&id, &document, failure.message.into_owned()))?;
             let document = Arc::new(document);
             trusted.by_text.insert(fingerprint, Arc::clone(&document));
             trusted.named.insert(id, (fingerprint, document));
@@ -102,7 +124,13 @@ fn texts(manifest: &[u8]) -> Result<BTreeMap<String, String>, String> {
     if format != "apollo-persisted-query-manifest" || version != 1 {
         return Err(format!("its format is {format}, version {version}"));
     }
-    Ok(operations.into_iter().map(|operation| (operation.id, operation.body)).collect())
+    let mut texts = BTreeMap::new();
+    for ApolloOperation { id, body } in operations {
+        if texts.insert(id.clone(), body).is_some() {
+            return Err(format!("two of its documents have the id {id}"));
+        }
+    }
+    Ok(texts)
 }
 
 /// What Apollo's tools write.

@@ -5,7 +5,11 @@ use axum::{
     Extension,
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderValue, StatusCode, header::ALLOW, request::Parts},
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{ALLOW, AUTHORIZATION, COOKIE},
+        request::Parts,
+    },
     response::Response,
 };
 use futures_util::stream::BoxStream;
@@ -103,6 +107,9 @@ enum Answers {
     Events(EventStream),
 }
 
+/// What comes with a request that is somebody's. Its answer is nobody else's, whatever it asks for.
+const PERSONAL: [HeaderName; 2] = [AUTHORIZATION, COOKIE];
+
 /// An operation that may be executed, and its kind.
 type Checked = (Operation, Prepared);
 
@@ -130,6 +137,7 @@ impl<E: Executor> Endpoint<E> {
             return EventStream::open(self, operation, &asker, &parts.headers).map(Answers::Events);
         }
         let is_public = is_safe(&parts.method)
+            && !PERSONAL.iter().any(|name| parts.headers.contains_key(name))
             && prepared.iter().all(|prepared| matches!(prepared, Ok((_, Prepared { is_public: true, .. }))));
         let operations = prepared.into_iter().map(|prepared| prepared.map(|(operation, _)| operation));
         let mut answers = self.execute_all(operations.collect()).await?;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::media::is_json;
 use crate::{
     config::HttpConfig,
-    graphql::{Code, Failure},
+    graphql::{Code, Failure, Sent, name_document},
 };
 
 /// A header with which a POST that is not JSON shows that no form has sent it, as Apollo clients do.
@@ -67,7 +67,7 @@ pub(super) async fn read(
         Some(b'[') => from_batch(&body, max_batch),
         // Serde would take a list of the members' values as well.
         Some(b'{') => {
-            let operation =
+            let Sent(operation) =
                 serde_json::from_slice(&body).map_err(|error| bad(json_fault("The body", &error)))?;
             Asked::one(operation)
         }
@@ -95,8 +95,8 @@ fn from_batch(body: &[u8], most: usize) -> Result<Asked, Refusal> {
         return Err(Refusal(StatusCode::BAD_REQUEST, Failure::limit("graphql.max_batch", most)));
     }
     let read = |entry| {
-        let operation = serde_json::from_value(Value::Object(entry));
-        let operation = operation.map_err(|_| Failure::bad_input("This entry is not a GraphQL request."))?;
+        let sent = serde_json::from_value(Value::Object(entry));
+        let Sent(operation) = sent.map_err(|_| Failure::bad_input("This entry is not a GraphQL request."))?;
         required(operation).map_err(|Refusal(_, failure)| failure)
     };
     Ok(Asked { operations: entries.into_iter().map(read).collect(), is_batch: true })
@@ -111,6 +111,8 @@ fn from_query_string(uri: &Uri) -> Result<Operation, String> {
         operation_name: Option<String>,
         variables: Option<String>,
         extensions: Option<String>,
+        #[serde(alias = "doc_id")]
+        document_id: Option<String>,
     }
     let Query(parameters) = Query::<Parameters>::try_from_uri(uri)
         .map_err(|_| "The query string is not a GraphQL request: a parameter is there twice.".to_owned())?;
@@ -123,6 +125,11 @@ fn from_query_string(uri: &Uri) -> Result<Operation, String> {
     if let Some(text) = parameters.extensions {
         operation.extensions =
             serde_json::from_str(&text).map_err(|error| json_fault("The parameter extensions", &error))?;
+    }
+    if let Some(id) = parameters.document_id
+        && !name_document(&mut operation, &id)
+    {
+        return Err("The query string is not a GraphQL request: it has two names of a document.".to_owned());
     }
     Ok(operation)
 }

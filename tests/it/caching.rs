@@ -82,14 +82,6 @@ async fn nobody_keeps_what_is_for_one_person() {
 }
 
 #[tokio::test]
-async fn who_takes_events_only_gets_a_public_answer_as_one() {
-    let app = TestApp::start().await;
-    let answer = get(&app, SERVER, &[("accept", "text/event-stream")]).await;
-    assert!(answer.header("content-type").starts_with("text/event-stream"));
-    assert_eq!(answer.header("cache-control"), "no-store");
-}
-
-#[tokio::test]
 async fn a_query_by_post_is_not_kept() {
     let app = TestApp::start().await;
     let answer = app.anonymous().ask("{ server { version } }").await;
@@ -97,12 +89,48 @@ async fn a_query_by_post_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_public_answer_sets_no_cookie_and_is_the_same_for_all() {
+async fn a_request_that_is_somebodys_has_an_answer_that_nobody_keeps() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     let token = ada.authorization();
-    let hers = get(&app, SERVER, &[("authorization", &token)]).await;
     let anybodys = get(&app, SERVER, &[]).await;
-    assert_eq!((hers.header("etag"), &hers.body), (anybodys.header("etag"), &anybodys.body));
-    assert!(hers.cookie().is_none());
+    for header in [
+        ("authorization", token.as_str()),
+        ("authorization", "Bearer x"),
+        ("authorization", ""),
+        ("cookie", "a=b"),
+        ("cookie", "__Host-portcullis_refresh=prt_"),
+    ] {
+        let hers = get(&app, SERVER, &[header, ("if-none-match", "*")]).await;
+        assert_eq!((hers.status, &hers.body), (200, &anybodys.body), "{header:?}");
+        assert_eq!(
+            (hers.header("cache-control"), hers.headers.get("etag")),
+            ("no-store", None),
+            "{header:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_takes_events_alone_gets_a_stream_that_nobody_keeps() {
+    let app = TestApp::start().await;
+    for path in [SERVER, "/graphql?query=%7Bme%7Bid%7D%7D"] {
+        let answer = get(&app, path, &[("accept", "text/event-stream")]).await;
+        assert!(answer.header("content-type").starts_with("text/event-stream"), "{path}: {answer:?}");
+        assert!(answer.header("cache-control").contains("no-store"), "{path}: {answer:?}");
+        assert!(answer.headers.get("etag").is_none(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_have_answers_of_their_own() {
+    let app = TestApp::with(|config| config.http.cors_origins = vec!["https://app.example.com".into()]).await;
+    for headers in [&[][..], &[("origin", "https://app.example.com")], &[("origin", "https://evil.example")]]
+    {
+        let answer = get(&app, SERVER, headers).await;
+        assert!(answer.header("cache-control").starts_with("public"), "{headers:?}");
+        let vary = answer.headers.get_all("vary").iter().map(|value| value.to_str().expect("ASCII"));
+        let vary = vary.collect::<Vec<_>>().join(", ").to_lowercase();
+        assert!(vary.contains("accept") && vary.contains("origin"), "{headers:?}: {vary}");
+    }
 }

@@ -169,26 +169,49 @@ async fn where_documents_are_not_kept_they_are_asked_for_in_full() {
     );
 }
 
+/// Whoever could ask whether a text was sent could guess the password in it, and no throttle would count that.
 #[tokio::test]
-async fn nobody_guesses_a_password_by_the_hash_of_a_document() {
+async fn nobody_finds_a_password_by_the_hash_of_the_mutation_in_which_it_stood() {
     let app = TestApp::start().await;
     app.signed_in("ada").await;
-    let login = format!("login(input: {{ username: \"ada\", password: \"{PASSWORD}\" }}) {{ expiresIn }}");
-    let variable = format!(
-        "mutation($password: String! = \"{PASSWORD}\") {{ login(input: {{ username: \"ada\", \
-                            password: $password }}) {{ expiresIn }} }}"
-    );
+    let values = format!("{{ username: \"ada\", password: \"{PASSWORD}\" }}");
+    let block = values.replace('"', "\"\"\"");
     for document in [
-        format!("mutation {{ {login} }}"),
-        format!("mutation {{ ...F }} fragment F on Mutation {{ {login} }}"),
-        format!("query A {{ __typename }} mutation B {{ {login} }}"),
-        variable,
+        format!("mutation {{ login(input: {values}) {{ expiresIn }} }}"),
+        format!("mutation {{ login(input: {block}) {{ expiresIn }} }}"),
+        format!("query A {{ __typename }} mutation B {{ login(input: {values}) {{ expiresIn }} }}"),
+        format!("mutation($i: LoginInput! = {values}) {{ login(input: $i) {{ expiresIn }} }}"),
+        format!("mutation {{ ...F }} fragment F on Mutation {{ login(input: {values}) {{ expiresIn }} }}"),
     ] {
-        let request =
-            json!({ "query": document, "operationName": document.starts_with("query").then_some("B") });
-        app.anonymous().send(&request).await.assert_done();
-        by_hash(&app, &document).await.assert_failed(NOT_FOUND);
+        let chosen = document.starts_with("query").then_some("B");
+        for extensions in [json!({}), named(&document)] {
+            let request = json!({ "query": document, "operationName": chosen, "extensions": extensions });
+            app.anonymous().send(&request).await.assert_done();
+            by_hash(&app, &document).await.assert_failed(NOT_FOUND);
+        }
     }
+}
+
+/// A thousand documents of some kilobytes come to more than is remembered of all. What is asked for between them
+/// stays, and each gets its answer.
+#[tokio::test]
+async fn who_sends_ever_new_documents_does_not_push_out_what_others_ask() {
+    let app = TestApp::start().await;
+    let client = app.anonymous();
+    let query = "{ server { version } }";
+    client.ask(query).await.assert_done();
+    let junk = |number: usize| format!("{{ a{number}: __typename }} # {}", "x".repeat(30_000));
+    for number in 0..1_000 {
+        client.ask(&junk(number)).await.assert_done();
+        if number % 5 == 0 {
+            by_hash(&app, query).await.assert_done();
+        }
+    }
+    let mut kept = 0;
+    for number in 0..1_000 {
+        kept += usize::from(by_hash(&app, &junk(number)).await.body.get("data").is_some());
+    }
+    assert!(kept < 560, "16 MiB hold fewer than 560 documents of 30 kB, and {kept} are there");
 }
 
 fn urlencoding(value: &Value) -> String {

@@ -58,6 +58,43 @@ async fn a_trusted_document_is_known_by_its_name_from_the_start() {
 }
 
 #[tokio::test]
+async fn a_name_may_be_a_member_of_its_own() {
+    let app = strict(relay()).await;
+    let hash = sha256_hex(SERVER);
+    for name in ["server".to_owned(), format!("sha256:{hash}"), hash.clone()] {
+        for member in ["documentId", "doc_id"] {
+            app.anonymous().send(&json!({ member: name })).await.assert_done();
+            app.anonymous().send(&json!({ member: name, "query": SERVER })).await.assert_done();
+            let null = json!({ member: name, "extensions": { "persistedQuery": null } });
+            app.anonymous().send(&null).await.assert_done();
+            let path = format!("/graphql?{member}={name}&variables=%7B%22with%22:false%7D");
+            let answer = app.anonymous().get(&path).await;
+            assert!(answer.assert_done().at("/server/registrationOpen").is_null(), "{path}");
+        }
+    }
+    for (request, status, code) in [
+        (json!({ "documentId": "other" }), 403, UNTRUSTED),
+        (json!({ "doc_id": format!("sha256:{}", sha256_hex(OTHER)) }), 403, UNTRUSTED),
+        (json!({ "doc_id": "server", "query": OTHER }), 403, UNTRUSTED),
+        (json!({ "doc_id": 1 }), 400, "BAD_USER_INPUT"),
+        (json!({ "doc_id": "server", "documentId": "server" }), 400, "BAD_USER_INPUT"),
+        (json!({ "doc_id": "server", "extensions": named("server")["extensions"] }), 400, "BAD_USER_INPUT"),
+    ] {
+        app.anonymous().send(&request).await.assert_not_executed(status, code);
+    }
+    for path in [
+        "/graphql?doc_id=server&documentId=server",
+        "/graphql?doc_id=server&extensions=%7B%22persistedQuery%22:%7B%22version%22:1%7D%7D",
+    ] {
+        app.anonymous().get(path).await.assert_not_executed(400, "BAD_USER_INPUT");
+    }
+    let mut socket = Socket::open(&app.anonymous()).await;
+    socket.say(&json!({ "type": "subscribe", "id": "1", "payload": { "doc_id": "server" } })).await;
+    let data = socket.next("1").await;
+    assert_eq!(data.pointer("/data/server/registrationOpen"), Some(&json!(true)), "{data}");
+}
+
+#[tokio::test]
 async fn a_trusted_document_may_be_sent_in_full_and_opens_no_guard() {
     let app = strict(apollo()).await;
     app.anonymous().ask(SERVER).await.assert_done();
@@ -146,6 +183,22 @@ async fn a_manifest_that_cannot_be_used_stops_the_start_and_says_why() {
         ("[]".to_owned(), "is neither a manifest of Apollo"),
         (r#"{"a": 1}"#.to_owned(), "expected a string"),
         (json!({ "format": "other", "version": 1, "operations": [] }).to_string(), "format is other"),
+        ("{}".to_owned(), "no document"),
+        (
+            json!({ "format": "apollo-persisted-query-manifest", "version": 1, "operations": [
+                { "id": "a", "name": "Me", "type": "query", "body": ME },
+                { "id": "a", "name": "Other", "type": "query", "body": OTHER },
+            ] })
+            .to_string(),
+            "two of its documents have the id a",
+        ),
+        (json!({ "a": format!("query A {{ {} }}", "__typename ".repeat(21)) }).to_string(), "a (A): The request exceeds graphql.max_root_fields"),
+        (json!({ "a": "{ users(first: 100) { nodes { sessions(first: 100) { nodes { id current } } } } }" }).to_string(), "graphql.max_complexity"),
+        (
+            json!({ "a": "mutation($i: LoginInput!) { a: login(input: $i) { expiresIn } b: login(input: $i) { expiresIn } }" })
+                .to_string(),
+            "only one field that checks a password",
+        ),
         (json!({ "a": "{ server {" }).to_string(), "the document a: Syntax error"),
         (json!({ "a": "{ __typename ".repeat(40) }).to_string(), "the document a:"),
     ] {
@@ -176,7 +229,7 @@ async fn trusted_documents_are_validated_before_they_are_asked_for() {
         .await;
         let fault = app.app.documents.check(&app.app.schema()).await.expect_err("it does not fit the schema");
         let fault = fault.to_string();
-        assert!(fault.contains("the document id:") && fault.contains(why), "{fault}");
+        assert!(fault.contains("the document id") && fault.contains(why), "{fault}");
     }
     let app = strict(apollo()).await;
     app.app.documents.check(&app.app.schema()).await.expect("both fit the schema");

@@ -25,6 +25,14 @@ test("persisted documents are executed by their names, from the start", async ()
   assert.equal(data?.me?.username, admin.username);
 });
 
+test("a name may stand in a member of its own", async () => {
+  const id = MeQuery.params.id;
+  for (const body of [{ doc_id: id }, { documentId: id }]) {
+    const { data } = await (await send({ ...body, variables: {} })).json();
+    assert.equal(data.me.username, admin.username);
+  }
+});
+
 test("any other document is refused", async () => {
   const answer = await post({ query: "{ me { email } }" }, token);
   assert.equal(answer.status, 403);

@@ -2,7 +2,7 @@ use super::report::Report;
 use crate::{
     config::Config,
     graphql::{Documents, TrustedError},
-    schema::{SubgraphQuery, builder, finish_subgraph},
+    schema::{ROOT_FIELDS, SubgraphQuery, builder, finish_subgraph},
 };
 
 /// Looks at the trusted documents, where there are any.
@@ -17,6 +17,6 @@ pub(super) async fn examine(config: &Config, report: &mut Report) {
 }
 
 async fn check(config: &Config) -> Result<(), TrustedError> {
-    let documents = Documents::open(&config.graphql)?;
+    let documents = Documents::open(&config.graphql, ROOT_FIELDS)?;
     documents.check(&finish_subgraph(builder::<SubgraphQuery>())).await
 }

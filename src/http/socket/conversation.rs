@@ -155,7 +155,7 @@ impl<E: Executor> Conversation<E> {
             Said::ConnectionInit { payload } => self.initialise(&payload.unwrap_or_default()).await,
             Said::Ping {} => self.send(Say::Pong.message()).await,
             Said::Pong {} => ControlFlow::Continue(()),
-            Said::Subscribe { id, payload } => self.begin(id, *payload).await,
+            Said::Subscribe { id, payload } => self.begin(id, payload.0).await,
             Said::Complete { id } => {
                 self.operations.end(&id);
                 ControlFlow::Continue(())

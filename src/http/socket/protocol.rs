@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Request as Operation, ServerError};
+use async_graphql::ServerError;
 use axum::extract::ws::{CloseFrame, Message};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{http::respond::Wire, tokens::Rejection};
+use crate::{graphql::Sent, http::respond::Wire, tokens::Rejection};
 
 /// What a client says.
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ pub(super) enum Said {
     /// That it is.
     Pong {},
     /// What it wants.
-    Subscribe { id: String, payload: Box<Operation> },
+    Subscribe { id: String, payload: Box<Sent> },
     /// That it wants no more of that.
     Complete { id: String },
 }

@@ -62,14 +62,21 @@ async fn a_list_and_what_follows_it_have_no_gap() {
     let follow = app.app.audit.follow(Filter { user, ..Filter::default() }, after).await;
     let mut events = Box::pin(follow.expect("the database answers"));
     early.commit().await.expect("committed");
-    let event = tokio::time::timeout(PATIENCE, events.next()).await.expect("it comes");
-    let event = event.expect("there is no end").expect("the database answers");
-    assert_eq!(event.action, AuditAction::Logout);
+    let mut event = async || {
+        let event = tokio::time::timeout(PATIENCE, events.next()).await.expect("it comes");
+        event.expect("there is no end").expect("the database answers")
+    };
+    // What others write in the cluster may keep what the list showed from being settled: it comes again then.
+    let first = loop {
+        match event().await {
+            again if [AuditAction::UserRegistered, AuditAction::LoginSucceeded].contains(&again.action) => {}
+            first => break first,
+        }
+    };
+    assert_eq!(first.action, AuditAction::Logout);
     // The later one is settled by then as well, but was seen already.
     app.anonymous().fail_to_log_in("ada").await;
-    let event = tokio::time::timeout(PATIENCE, events.next()).await.expect("it comes");
-    let event = event.expect("there is no end").expect("the database answers");
-    assert_ne!(event.id.to_string(), newest);
+    assert_ne!(event().await.id.to_string(), newest);
 }
 
 #[tokio::test]
