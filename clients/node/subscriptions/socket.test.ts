@@ -12,7 +12,8 @@ const MINE = "subscription ($after: ID) { accountEvents(after: $after) { id acti
 /** A client that says no more than this token, and does not try again. */
 function connect(token?: string): Client {
   const params = token === undefined ? {} : { connectionParams: { authorization: `Bearer ${token}` } };
-  return createClient({ url: socketUrl, retryAttempts: 0, ...params });
+  // One socket for all that is asked in a row: who asks while the last one closes is told that it did.
+  return createClient({ url: socketUrl, retryAttempts: 0, lazyCloseTimeout: 10_000, ...params });
 }
 
 /** With which code and reason the server closes a client's socket while the account's events are followed. */
