@@ -221,8 +221,8 @@ impl Follower {
             let placed = match self.read.pop_front() {
                 Some(placed) => placed,
                 None if self.is_behind => {
-                    self.audit.feed.catch_up().await?;
                     self.read = self.audit.following(self.filter.user, self.last).await?.into();
+                    self.audit.feed.catch_up().await?;
                     self.is_behind = self.read.len() as u64 == PAGE;
                     continue;
                 }

@@ -296,8 +296,6 @@ async fn a_socket_ends_on_every_server_when_its_session_does() {
             let ada = app.signed_in(&name).await;
             let mut socket = Socket::open(&ada.clone().at(server.url("/graphql"))).await;
             socket.subscribe("1", &server.mine(&ada).await).await;
-            app.anonymous().fail_to_log_in(&name).await;
-            socket.next("1").await;
             let began = Instant::now();
             let (user, done) = (&ada.user_id, "errors { code }");
             match way {
