@@ -4,7 +4,7 @@
 //! Each event is a line of the program's log, too, under the target `portcullis::audit`. It is written while the
 //! transaction is open: after a fault there may be a line without an event, but no event without its line.
 //!
-//! Each event has a place in the order in which they were written, by which [`live`] follows them: one reader for
+//! Each event has a place in the order in which they were written, by which `live.rs` follows them: one reader for
 //! the whole process, no event twice, and none left out.
 //!
 //! A new kind of event is a variant of [`AuditAction`], and a call of [`Audit::record`] where it happens.
