@@ -28,7 +28,7 @@ test("persisted documents are executed by their names, from the start", async ()
 test("a name may stand in a member of its own", async () => {
   const id = MeQuery.params.id;
   for (const body of [{ doc_id: id }, { documentId: id }]) {
-    const { data } = await (await send({ ...body, variables: {} })).json();
+    const { data } = await (await post({ ...body, variables: {} }, token)).json();
     assert.equal(data.me.username, admin.username);
   }
 });
