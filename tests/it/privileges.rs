@@ -98,6 +98,7 @@ async fn a_node_that_does_not_exist_is_null() {
         &format!("session_{uuid}"),
         &format!("event_{uuid}"),
         &format!("role_{uuid}"),
+        &format!("{}_{uuid}", "é".repeat(32)),
     ] {
         assert_eq!(kind_of(id, &root).await, Value::Null, "{id:?}");
     }

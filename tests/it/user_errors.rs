@@ -283,9 +283,15 @@ async fn what_is_not_there_is_not_found() {
 async fn an_id_of_another_kind_is_a_bad_input() {
     let app = TestApp::start().await;
     let root = app.admin().await;
-    for id in
-        ["", "garbage", "user_", "USER_01h455vb4pex5vsknk084sn02q", "user_zzzzzzzzzzzzzzzzzzzzzzzzzz", "\0"]
-    {
+    for id in [
+        "",
+        "garbage",
+        "user_",
+        "USER_01h455vb4pex5vsknk084sn02q",
+        "user_zzzzzzzzzzzzzzzzzzzzzzzzzz",
+        "\0",
+        &format!("{}_01h455vb4pex5vsknk084sn02q", "é".repeat(32)),
+    ] {
         root.mutate("updateUser", json!({ "id": id }), USER).await.assert_failed("BAD_USER_INPUT");
         root.mutate("deleteUser", json!({ "id": id }), DELETED).await.assert_failed("BAD_USER_INPUT");
         root.mutate("revokeSession", json!({ "id": id }), SESSION).await.assert_failed("BAD_USER_INPUT");
