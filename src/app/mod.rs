@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::{Config, Introspection},
     database::Database,
-    graphql::Documents,
+    graphql::{Documents, Turns},
     http::{Gate, Streams},
     limits::Throttle,
     passwords::{Cost, Hasher, Policy},
@@ -126,6 +126,7 @@ impl App {
     {
         let loader = AccountLoader(self.accounts.clone());
         let builder = builder
+            .data(Turns::new(self.config.http.request_timeout))
             .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
             .data(self.accounts.clone())
             .data(self.sessions.clone())

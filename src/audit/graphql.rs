@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt};
 use super::{Audit, AuditAction, Event, Filter, FollowError};
 use crate::{
     accounts::graphql::{User, load_user},
-    graphql::{DateTime, Failure, LastEventId, List, Page, caller, expect_id, guarded, node_id},
+    graphql::{DateTime, Failure, InTurn, LastEventId, List, Page, caller, expect_id, guarded, node_id},
     id::EventId,
     sessions::graphql::UserSession,
     tokens::Caller,
@@ -171,7 +171,7 @@ impl AuditSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the last event that you know: first comes what has happened since.")]
         after: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<AuditEvent, Failure>>, Failure> {
+    ) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, Failure>>, Failure> {
         let filter = Filter { user: caller(ctx).user(), ..Filter::default() };
         follow(ctx, filter, after).await
     }
@@ -184,7 +184,7 @@ impl AuditSubscription {
         #[graphql(desc = "Which events.")] filter: Option<AuditEventFilter>,
         #[graphql(desc = "The id of the last event that you know: first comes what has happened since.")]
         after: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<AuditEvent, Failure>>, Failure> {
+    ) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, Failure>>, Failure> {
         follow(ctx, filter.unwrap_or_default().parse()?, after).await
     }
 }
@@ -194,7 +194,7 @@ async fn follow(
     ctx: &Context<'_>,
     filter: Filter,
     after: Option<ID>,
-) -> Result<impl Stream<Item = Result<AuditEvent, Failure>> + use<>, Failure> {
+) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, Failure>> + use<>, Failure> {
     // Whoever connects anew by itself repeats the operation as it was, and tells in the header what has come since.
     let after = ctx.data_opt::<LastEventId>().map(|last| ID(last.0.clone())).or(after);
     let after = after.map(|id| expect_id(&id, "after")).transpose()?;
@@ -205,5 +205,6 @@ async fn follow(
         FollowError::Database(error) => error.into(),
     })?;
     let viewer = caller(ctx);
-    Ok(events.map(move |event| Ok(AuditEvent { event: event?, viewer: viewer.clone() })))
+    let event = move |event| AuditEvent { event, viewer: viewer.clone() };
+    Ok(events.map(move |found| Ok(InTurn(event(found?)))))
 }

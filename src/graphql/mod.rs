@@ -31,6 +31,8 @@ mod shape;
 #[cfg(feature = "server")]
 mod trusted;
 #[cfg(feature = "server")]
+mod turns;
+#[cfg(feature = "server")]
 mod user_error;
 
 pub use portcullis_macros::guarded;
@@ -51,5 +53,6 @@ pub use self::{
     prepare::{Prepared, RootFields, Tally, prepare},
     sent::{Sent, name_document},
     trusted::TrustedError,
+    turns::{InTurn, Turns},
     user_error::{UserError, UserErrorCode},
 };

@@ -1,9 +1,14 @@
 //! The crate as a stranger uses it: resolvers of their own, in the same schema, behind the same guards.
 
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
 use async_graphql::{Context, MergedObject, MergedSubscription, Object, Result, Schema, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 use portcullis::{
-    graphql::{caller, guarded},
+    graphql::{InTurn, caller, guarded},
     router::router,
     schema::{IdentityMutation, IdentityQuery, IdentitySubscription},
 };
@@ -56,8 +61,40 @@ impl NoteEvents {
         Ok(stream::iter(of))
     }
 
+    async fn crowded(&self) -> impl Stream<Item = InTurn<Crowded>> {
+        stream::once(async { InTurn(Crowded) })
+    }
+
+    async fn stuck(&self) -> impl Stream<Item = InTurn<Stuck>> {
+        stream::once(async { InTurn(Stuck) })
+    }
+
     async fn panics(&self) -> impl Stream<Item = i32> {
         stream::iter([1, 0]).map(|number| 1 / number)
+    }
+}
+
+/// Knows how many are asked for their field at once.
+struct Crowded;
+
+static CROWD: AtomicUsize = AtomicUsize::new(0);
+
+#[Object]
+impl Crowded {
+    async fn by(&self) -> usize {
+        let by = CROWD.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        CROWD.fetch_sub(1, Ordering::SeqCst);
+        by
+    }
+}
+
+struct Stuck;
+
+#[Object]
+impl Stuck {
+    async fn never(&self) -> bool {
+        std::future::pending().await
     }
 }
 
@@ -168,6 +205,42 @@ async fn a_stranger_s_subscription_is_followed_beside_ours_and_behind_the_same_g
     assert_eq!(errors[0]["extensions"]["code"], "INTERNAL_SERVER_ERROR");
     socket.subscribe("3", "{ __typename }").await;
     socket.next("3").await;
+}
+
+#[tokio::test]
+async fn an_account_s_followers_take_turns() {
+    let app = TestApp::start().await;
+    let at_notes = notes(&app).await;
+    let ada = at_notes.bearing(&app.signed_in("ada").await.token.expect("a token"));
+    let mut sockets = Vec::new();
+    for _ in 0..4 {
+        let mut socket = Socket::open(&ada).await;
+        for id in 0..16 {
+            socket.subscribe(&id.to_string(), "subscription { crowded { by } }").await;
+        }
+        sockets.push(socket);
+    }
+    for mut socket in sockets {
+        let mut answers = 0;
+        while answers < 16 {
+            let message = socket.message().await;
+            if message["type"] == "next" {
+                assert_eq!(message["payload"], json!({ "data": { "crowded": { "by": 0 } } }));
+                answers += 1;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_takes_too_long_gives_its_turn_away() {
+    let app = TestApp::with(|config| config.http.request_timeout = Duration::from_secs(1)).await;
+    let mut socket = Socket::open(&notes(&app).await).await;
+    for id in ["1", "2"] {
+        socket.subscribe(id, "subscription { stuck { never } }").await;
+        let errors = socket.error(id).await;
+        assert_eq!(errors[0]["extensions"]["code"], "SERVICE_UNAVAILABLE");
+    }
 }
 
 #[test]
