@@ -88,7 +88,9 @@ impl EventStream {
             let chunk = receiver.recv().await?;
             Some((Ok::<_, std::convert::Infallible>(chunk), receiver))
         });
-        response(Body::from_stream(chunks))
+        let mut response = response(Body::from_stream(chunks));
+        response.extensions_mut().insert(Lasting);
+        response
     }
 
     /// Sends what comes until there is no more, the token counts no more, the server stops, or nobody reads.
@@ -174,7 +176,6 @@ fn event_id(data: &async_graphql::Value) -> Option<EventId> {
 
 fn response(body: Body) -> Response {
     let mut response = Response::new(body);
-    response.extensions_mut().insert(Lasting);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -14,6 +14,7 @@ const LATE: Duration = Duration::from_hours(1);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// The types of frames.
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
@@ -29,14 +30,19 @@ async fn app(configure: impl FnOnce(&mut HttpConfig)) -> TestApp {
     .await
 }
 
-/// A GET of /healthz on a stream of HTTP/2: HEADERS that end both themselves and the stream, in HPACK's static
-/// names.
+/// A GET of /healthz on a stream of HTTP/2.
 fn request(stream: u8) -> Vec<u8> {
-    let mut frame = vec![0, 0, 0, 1, 5, 0, 0, 0, stream];
-    frame.extend([0x82, 0x86, 0x04, 8]);
-    frame.extend(b"/healthz");
-    frame.extend([0x01, 9]);
-    frame.extend(b"localhost");
+    request_for("/healthz", "*/*", stream)
+}
+
+/// A GET on a stream of HTTP/2: HEADERS that end both themselves and the stream, in HPACK's static names.
+fn request_for(path: &str, accept: &str, stream: u8) -> Vec<u8> {
+    let mut frame = vec![0, 0, 0, 1, 5, 0, 0, 0, stream, 0x82, 0x86];
+    for (name, value) in [(&[0x04][..], path), (&[0x01], "localhost"), (&[0x0f, 0x04], accept)] {
+        frame.extend(name);
+        frame.push(u8::try_from(value.len()).expect("it is short"));
+        frame.extend(value.as_bytes());
+    }
     frame[2] = u8::try_from(frame.len() - 9).expect("it is short");
     frame
 }
@@ -253,6 +259,22 @@ async fn an_http2_client_that_does_not_answer_a_ping_is_cut_off() {
         kinds.push(kind);
     }
     assert!(kinds.contains(&HEADERS) && kinds.contains(&PING), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn an_http2_client_that_takes_no_answer_is_cut_off() {
+    let app = app(|http| http.idle_timeout = SOON).await;
+    let no_window = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
+    for accept in ["application/json", "text/event-stream"] {
+        let mut wire = Wire::connect(app.address()).await;
+        let request = request_for("/graphql?query=%7B__typename%7D", accept, 1);
+        wire.send([no_window, &*request].concat()).await;
+        let mut kinds = Vec::new();
+        while let Some((kind, _)) = wire.frame().await {
+            kinds.push(kind);
+        }
+        assert!(kinds.contains(&HEADERS) && !kinds.contains(&DATA), "{accept}: {kinds:?}");
+    }
 }
 
 #[tokio::test]
