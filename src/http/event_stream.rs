@@ -66,8 +66,8 @@ impl EventStream {
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
         let streams = Arc::clone(&endpoint.streams);
-        let mut seats = Vec::from(streams.admit(asker.client.address).map_err(Refusal::of_stream)?);
-        seats.extend(streams.admit_session(&asker.caller).map_err(Refusal::of_stream)?);
+        let mut seats = Vec::from(streams.admit(asker.client.address)?);
+        seats.extend(streams.admit_session(&asker.caller)?);
         let pass = match &asker.caller {
             Caller::Anonymous(rejection) => Pass::anonymous(*rejection),
             Caller::Authenticated(_) => {

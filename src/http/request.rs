@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::media::is_json;
 use crate::{
     config::HttpConfig,
-    graphql::{Code, Failure, Sent, name_document},
+    graphql::{Failure, Sent, name_document},
 };
 
 /// A header with which a POST that is not JSON shows that no form has sent it, as Apollo clients do.
@@ -19,14 +19,6 @@ pub(super) const PREFLIGHT_HEADERS: [&str; 3] =
 
 /// A request that does not reach the executor, and its status.
 pub(super) struct Refusal(pub(super) StatusCode, pub(super) Failure);
-
-impl Refusal {
-    /// Of a stream for which there is no seat.
-    pub(super) fn of_stream(failure: Failure) -> Self {
-        let is_busy = failure.code == Code::ServiceUnavailable;
-        Self(if is_busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::TOO_MANY_REQUESTS }, failure)
-    }
-}
 
 /// What a request asks for: one operation, or a batch of them, of which some may be none.
 pub(super) struct Asked {

@@ -8,11 +8,12 @@ use std::{
     time::Duration,
 };
 
+use axum::http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::Gate;
+use super::{Gate, request::Refusal};
 use crate::{
     config::StreamsConfig,
     graphql::Failure,
@@ -63,29 +64,28 @@ impl Streams {
     ///
     /// # Errors
     /// `SERVICE_UNAVAILABLE` when there are too many, `OPERATION_LIMIT_EXCEEDED` when too many are from there.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<[Seat; 2], Failure> {
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<[Seat; 2], Refusal> {
         let limits = &self.limits;
         let Some(one_of_all) = self.take(Owner::Everybody, limits.max_open) else {
             tracing::warn!("a stream was refused, for there are http.streams.max_open already");
             let mut failure = Failure::unavailable(Duration::from_secs(1));
             failure.message = "There are http.streams.max_open streams already; try again soon.".into();
-            return Err(failure);
+            return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure));
         };
         let most = limits.max_open_per_address;
         let from_there = self.take(Owner::Address(network(address.to_canonical())), most);
-        let limit = || Failure::limit("http.streams.max_open_per_address", most);
-        Ok([one_of_all, from_there.ok_or_else(limit)?])
+        Ok([one_of_all, from_there.ok_or_else(|| too_many("http.streams.max_open_per_address", most))?])
     }
 
     /// The seat of a stream that the caller's session has; none for who has no session.
     ///
     /// # Errors
     /// `OPERATION_LIMIT_EXCEEDED` when the session has too many.
-    pub(super) fn admit_session(self: &Arc<Self>, caller: &Caller) -> Result<Option<Seat>, Failure> {
+    pub(super) fn admit_session(self: &Arc<Self>, caller: &Caller) -> Result<Option<Seat>, Refusal> {
         let Some(session) = caller.session() else { return Ok(None) };
         let most = self.limits.max_open_per_session;
         let seat = self.take(Owner::Session(session), most);
-        seat.map(Some).ok_or_else(|| Failure::limit("http.streams.max_open_per_session", most))
+        seat.map(Some).ok_or_else(|| too_many("http.streams.max_open_per_session", most))
     }
 
     fn take(self: &Arc<Self>, owner: Owner, most: usize) -> Option<Seat> {
@@ -114,6 +114,10 @@ impl Drop for Seat {
             }
         }
     }
+}
+
+fn too_many(limit: &str, most: usize) -> Refusal {
+    Refusal(StatusCode::TOO_MANY_REQUESTS, Failure::limit(limit, most))
 }
 
 /// Ticks for the first time when the time has passed once.
