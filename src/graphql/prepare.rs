@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use async_graphql::{
     Name, Positioned, Request, Value as ConstValue, Variables,
     parser::{
@@ -75,7 +77,7 @@ pub fn prepare(
     let mut document = document.parsed.clone();
     if prepared.kind == OperationType::Subscription {
         expect_one_event(&root)?;
-        lift_subscription(&mut document, request.operation_name.as_deref())?;
+        lift_subscriptions(&mut document)?;
     }
     withdraw_list_defaults(&mut document, &request.variables);
     request.set_parsed_query(document);
@@ -160,36 +162,34 @@ fn expect_one_event(root: &[&Field]) -> Result<(), Failure> {
     }
 }
 
-/// Lifts the one field of a subscription out of the fragments around it, in which async-graphql (8.0.0-rc.5)
-/// does not look for it.
-fn lift_subscription(document: &mut ExecutableDocument, name: Option<&str>) -> Result<(), Failure> {
-    let operation = match &mut document.operations {
-        DocumentOperations::Single(operation) => operation,
-        DocumentOperations::Multiple(operations) => {
-            let chosen = name.map_or_else(|| operations.keys().next().cloned(), |name| Some(Name::new(name)));
-            let unknown = || Failure::new(Code::ValidationFailed, "The document has no such operation.");
-            chosen.and_then(|name| operations.get_mut(&name)).ok_or_else(unknown)?
+/// Lifts the one field of each subscription out of the fragments around it, in which async-graphql (8.0.0-rc.5)
+/// does not look for it. That these have an end was counted before.
+fn lift_subscriptions(document: &mut ExecutableDocument) -> Result<(), Failure> {
+    let mut lifted = HashSet::new();
+    for operation in each(&mut document.operations) {
+        if operation.ty != OperationType::Subscription {
+            continue;
         }
-    };
-    let selections = &mut operation.node.selection_set.node.items;
-    while let [Positioned { node: selection, .. }] = selections.as_slice() {
-        if matches!(selection, Selection::Field(_)) {
-            return Ok(());
+        let selections = &mut operation.selection_set.node.items;
+        while let [Positioned { node: selection, .. }] = selections.as_slice() {
+            let inner = match selection {
+                Selection::Field(_) => break,
+                _ if !selection.directives().is_empty() => {
+                    let message = "A fragment at the root of a subscription can have no directive.";
+                    return Err(Failure::new(Code::ValidationFailed, message));
+                }
+                Selection::InlineFragment(fragment) => fragment.node.selection_set.clone(),
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    lifted.insert(name.clone());
+                    let fragment = document.fragments.get(name);
+                    fragment.map(|fragment| fragment.node.selection_set.clone()).unwrap_or_default()
+                }
+            };
+            *selections = inner.node.items;
         }
-        if !selection.directives().is_empty() {
-            let message = "A fragment at the root of a subscription can have no directive.";
-            return Err(Failure::new(Code::ValidationFailed, message));
-        }
-        let inner = match selection {
-            Selection::InlineFragment(fragment) => fragment.node.selection_set.clone(),
-            Selection::FragmentSpread(spread) => {
-                let fragment = document.fragments.remove(&spread.node.fragment_name.node);
-                fragment.map(|fragment| fragment.node.selection_set).unwrap_or_default()
-            }
-            Selection::Field(_) => break,
-        };
-        *selections = inner.node.items;
     }
+    document.fragments.retain(|name, _| !lifted.contains(name));
     Ok(())
 }
 
@@ -197,11 +197,8 @@ fn lift_subscription(document: &mut ExecutableDocument, name: Option<&str>) -> R
 /// 8.0.0-rc.5, `DefaultValuesOfCorrectType`). Since the variables have their values by now, such a default need
 /// not be there; it has only made sure that the variable is not null.
 fn withdraw_list_defaults(document: &mut ExecutableDocument, variables: &Variables) {
-    let operations: Vec<_> = match &mut document.operations {
-        DocumentOperations::Single(operation) => vec![operation],
-        DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
-    };
-    for definition in operations.into_iter().flat_map(|operation| &mut operation.node.variable_definitions) {
+    for definition in each(&mut document.operations).flat_map(|operation| &mut operation.variable_definitions)
+    {
         let definition = &mut definition.node;
         let is_list = matches!(definition.var_type.node.base, BaseType::List(_));
         if is_list && let Some(default) = definition.default_value.take() {
@@ -209,6 +206,14 @@ fn withdraw_list_defaults(document: &mut ExecutableDocument, variables: &Variabl
             definition.var_type.node.nullable &= *value == ConstValue::Null;
         }
     }
+}
+
+fn each(operations: &mut DocumentOperations) -> impl Iterator<Item = &mut OperationDefinition> {
+    let operations: Vec<_> = match operations {
+        DocumentOperations::Single(operation) => vec![operation],
+        DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
+    };
+    operations.into_iter().map(|operation| &mut operation.node)
 }
 
 /// Fills in the defaults, for the executor reads @skip and @include from the variables alone; and asks for

@@ -281,6 +281,8 @@ async fn a_subscription_has_one_field_at_its_root_in_whatever_fragment() {
         "subscription A { ... { ... on Subscription { accountEvents$ { id action } } } }",
         "subscription A { ...Mine } fragment Mine on Subscription { ...Inner } \
          fragment Inner on Subscription { accountEvents$ { ...Event } } fragment Event on AuditEvent { id action }",
+        "subscription A { ...Mine } subscription B { ... { ...Mine } } \
+         fragment Mine on Subscription { accountEvents$ { id action } }",
         "query B { __typename } subscription A { mine: accountEvents$ { id action } }",
     ];
     for (number, query) in right.iter().enumerate() {

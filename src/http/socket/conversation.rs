@@ -49,8 +49,7 @@ pub(super) struct Conversation<E> {
     /// Held while the socket is open.
     session_seat: Option<Seat>,
     operations: Operations,
-    /// Since when so many messages have come.
-    messages: (Instant, usize),
+    pace: Pace,
     /// Whether anything was heard since the last heartbeat.
     is_alive: bool,
 }
@@ -72,7 +71,7 @@ impl<E: Executor> Conversation<E> {
             pass: None,
             session_seat: None,
             operations: Operations::default(),
-            messages: (Instant::now(), 0),
+            pace: Pace::new(),
             is_alive: true,
         }
     }
@@ -141,7 +140,9 @@ impl<E: Executor> Conversation<E> {
 
     async fn hear(&mut self, message: Message) -> Turn {
         self.is_alive = true;
-        self.count_message()?;
+        if self.pace.count() > self.endpoint.streams.limits.max_messages_per_second {
+            return end(Close::TooFast);
+        }
         let text = match message {
             Message::Text(text) => text,
             Message::Ping(_) | Message::Pong(_) => return ControlFlow::Continue(()),
@@ -161,18 +162,6 @@ impl<E: Executor> Conversation<E> {
                 ControlFlow::Continue(())
             }
         }
-    }
-
-    fn count_message(&mut self) -> Turn {
-        let (since, count) = &mut self.messages;
-        if since.elapsed() >= Duration::from_secs(1) {
-            (*since, *count) = (Instant::now(), 0);
-        }
-        *count += 1;
-        if *count > self.endpoint.streams.limits.max_messages_per_second {
-            return end(Close::TooFast);
-        }
-        ControlFlow::Continue(())
     }
 
     async fn initialise(&mut self, payload: &Map<String, Value>) -> Turn {
@@ -281,6 +270,27 @@ impl<E: Executor> Conversation<E> {
             Ok(Err(_)) => ControlFlow::Break(None),
             Err(_) => end(Close::TryAgainLater("The client is slower than http.streams.send_timeout.")),
         }
+    }
+}
+
+/// How fast messages come.
+struct Pace {
+    since: Instant,
+    messages: usize,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { since: Instant::now(), messages: 0 }
+    }
+
+    /// Counts a message; gives how many there are in this second.
+    fn count(&mut self) -> usize {
+        if self.since.elapsed() >= Duration::from_secs(1) {
+            *self = Self::new();
+        }
+        self.messages += 1;
+        self.messages
     }
 }
 

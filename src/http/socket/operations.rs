@@ -34,7 +34,16 @@ pub(super) struct Operations {
 /// Something that can be ended.
 struct Running {
     handle: AbortHandle,
-    is_subscription: bool,
+    kind: Kind,
+}
+
+/// How many answers an operation has.
+#[derive(PartialEq, Eq)]
+enum Kind {
+    /// That of a query or a mutation.
+    One,
+    /// Those of a subscription.
+    Many,
 }
 
 impl Operations {
@@ -48,22 +57,17 @@ impl Operations {
 
     /// Begins a query or a mutation.
     pub(super) fn start(&mut self, id: String, outcome: impl Future<Output = Outcome> + Send + 'static) {
-        self.run(id, stream::once(outcome), false);
+        self.run(id, stream::once(outcome), Kind::One);
     }
 
     /// Begins a subscription.
     pub(super) fn follow(&mut self, id: String, answers: impl Stream<Item = Answer> + Send + 'static) {
-        self.run(id, answers.map(Outcome::Event), true);
+        self.run(id, answers.map(Outcome::Event), Kind::Many);
     }
 
-    fn run(
-        &mut self,
-        id: String,
-        outcomes: impl Stream<Item = Outcome> + Send + 'static,
-        is_subscription: bool,
-    ) {
+    fn run(&mut self, id: String, outcomes: impl Stream<Item = Outcome> + Send + 'static, kind: Kind) {
         let (outcomes, handle) = abortable(outcomes.chain(stream::iter([Outcome::Done])));
-        self.running.insert(id.clone(), Running { handle, is_subscription });
+        self.running.insert(id.clone(), Running { handle, kind });
         self.outcomes.push(Box::pin(outcomes.map(move |outcome| (id.clone(), outcome))));
     }
 
@@ -76,7 +80,7 @@ impl Operations {
 
     /// Ends all but queries and mutations.
     pub(super) fn end_subscriptions(&mut self) {
-        for (_, running) in self.running.extract_if(|_, running| running.is_subscription) {
+        for (_, running) in self.running.extract_if(|_, running| running.kind == Kind::Many) {
             running.handle.abort();
         }
     }
