@@ -1,8 +1,8 @@
 use super::AppError;
 use crate::{
     config::Config,
-    database::{Database, make_private_folder},
-    secret::{MasterSecret, MasterSecrets, SecretError},
+    database::Database,
+    secret::{MasterSecret, MasterSecrets, SecretError, make_private_folder},
     tokens::Keyring,
 };
 

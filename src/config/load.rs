@@ -11,7 +11,7 @@ use super::{
     Config, ConfigError, Impossible, Source,
     source::{Given, find, from_environment, from_file},
 };
-use crate::secret::{SecretError, read_private_file};
+use crate::secret::{PrivateFileError, read_private_file};
 
 /// The file that is read when no other is named and it exists.
 const DEFAULT_FILE: &str = "portcullis.toml";
@@ -217,7 +217,7 @@ fn read_url(path: &Path) -> Result<SecretString, ConfigError> {
     let name = "database.url_file".to_owned();
     match read_private_file(path) {
         Ok(text) => Ok(SecretString::from(text.trim())),
-        Err(SecretError::File { path, source }) => Err(ConfigError::File { name, path, source }),
+        Err(PrivateFileError::Unreadable { path, source }) => Err(ConfigError::File { name, path, source }),
         Err(error) => Err(ConfigError::Other(format!("{name}: {error}"))),
     }
 }

@@ -5,15 +5,17 @@ use std::{
 };
 
 use log::LevelFilter;
-use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
+use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, RuntimeErr};
 use secrecy::ExposeSecret;
 use sqlx::{
-    postgres::PgConnectOptions,
+    Connection,
+    postgres::{PgConnectOptions, PgConnection},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
+use tokio::time::timeout;
 
 use super::{Database, LONGEST_STATEMENT_SECONDS};
-use crate::config::Config;
+use crate::{config::Config, secret::make_private_folder};
 
 /// How long a request waits for a connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -72,10 +74,13 @@ impl Database {
                     ("idle_in_transaction_session_timeout", limit.as_str()),
                 ])
             });
-        let connection = sea_orm::Database::connect(options).await;
-        let failed = |source| ConnectError::Open { name: config.shown_database(), source };
-        let writer = connection.map_err(failed)?;
-        Ok(Self { reader: writer.clone(), writer })
+        match sea_orm::Database::connect(options).await {
+            Ok(writer) => Ok(Self { reader: writer.clone(), writer }),
+            Err(error) => {
+                let source = why_postgres_is_away(url).await.unwrap_or(error);
+                Err(ConnectError::Open { name: config.shown_database(), source })
+            }
+        }
     }
 
     async fn sqlite(path: PathBuf, config: &Config) -> Result<Self, ConnectError> {
@@ -97,6 +102,12 @@ impl Database {
     }
 }
 
+/// What one more try comes to, for a pool that cannot connect only says that it has waited.
+async fn why_postgres_is_away(url: &str) -> Option<DbErr> {
+    let tried = timeout(ACQUIRE_TIMEOUT, PgConnection::connect(url)).await.ok()?;
+    tried.err().map(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))
+}
+
 async fn open_sqlite(
     path: &Path,
     connections: u32,
@@ -116,20 +127,6 @@ async fn open_sqlite(
         });
     let connection = sea_orm::Database::connect(options).await;
     connection.map_err(|source| ConnectError::Open { name: path.display().to_string(), source })
-}
-
-/// Makes a folder for password hashes and the master secret: nobody else is to look in.
-///
-/// # Errors
-/// When it cannot be made.
-pub fn make_private_folder(path: &Path) -> io::Result<()> {
-    if path.as_os_str().is_empty() || path.exists() {
-        return Ok(());
-    }
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(path)
 }
 
 /// SQLite would make the file readable by all; the files beside it take its mode.

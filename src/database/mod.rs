@@ -16,7 +16,7 @@ use sea_orm::{
 };
 
 pub use self::{
-    connect::{ConnectError, make_private_folder},
+    connect::ConnectError,
     fault::{broken_constraint, is_unavailable},
     listen::Listener,
     migrate::Migrations,

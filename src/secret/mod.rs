@@ -1,4 +1,4 @@
-//! The master secret, and the keys that are derived from it: one for each use.
+//! The master secret, and the keys that are derived from it: one for each use; files that nobody else may read.
 //!
 //! While the secret changes there are two: see [`MasterSecrets`].
 
@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroizing};
 
 use self::file::create_private;
 pub use self::{
-    file::read_private_file,
+    file::{PrivateFileError, make_private_folder, read_private_file},
     sealer::{Sealer, Unsealable},
 };
 
@@ -33,21 +33,16 @@ pub enum SecretError {
     /// Fewer than [`MIN_SECRET_BYTES`].
     #[error("the master secret has {0} bytes; it needs at least {MIN_SECRET_BYTES}")]
     TooShort(usize),
-    /// The file could not be read or made.
-    #[error("cannot use {path} for the master secret: {source}")]
-    File {
+    /// Its file cannot be used.
+    #[error("the master secret: {0}")]
+    File(#[from] PrivateFileError),
+    /// Its file cannot be made.
+    #[error("cannot make the master secret {path}: {source}")]
+    Create {
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
-    },
-    /// Others may read the file.
-    #[error("{path} is readable by others (mode {mode:o}); make it yours alone with `chmod 600 {path}`")]
-    Readable {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
     },
 }
 
@@ -98,7 +93,7 @@ impl MasterSecret {
     /// # Errors
     /// When the file cannot be written.
     pub fn create(path: &Path) -> Result<Self, SecretError> {
-        let failed = |source| SecretError::File { path: path.to_owned(), source };
+        let failed = |source| SecretError::Create { path: path.to_owned(), source };
         let mut bytes = Zeroizing::new([0; 32]);
         rand::fill(bytes.as_mut()).map_err(|_| failed(io::Error::other("no randomness")))?;
         let text = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_ref()) + "\n");
@@ -176,6 +171,7 @@ mod tests {
         let mode = fs::metadata(&path).expect("exists").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("is ours");
-        assert!(matches!(MasterSecret::read(&path), Err(SecretError::Readable { mode: 0o644, .. })));
+        let refused = MasterSecret::read(&path).err().expect("others may read it");
+        assert!(matches!(refused, SecretError::File(PrivateFileError::Exposed { mode: 0o644, .. })));
     }
 }

@@ -17,7 +17,7 @@ use secrecy::zeroize::Zeroizing;
 use super::{Claims, known_keys::kid_of_secret};
 use crate::{
     config::SigningAlgorithm,
-    secret::{SecretError, read_private_file},
+    secret::{PrivateFileError, read_private_file},
 };
 
 /// The fewest bytes of a secret for HS256: as many as its hash has (RFC 7518 §3.2).
@@ -46,9 +46,9 @@ pub enum KeyError {
     /// No key of ours signs with this.
     #[error("{0} is not an algorithm that this release signs with")]
     Algorithm(String),
-    /// The file cannot be read.
+    /// The file cannot be used.
     #[error(transparent)]
-    File(#[from] SecretError),
+    File(#[from] PrivateFileError),
     /// The file holds something else.
     #[error(
         "{0} must hold a private key in PEM: Ed25519 or P-256 as PKCS#8, as `openssl genpkey -algorithm ed25519` \

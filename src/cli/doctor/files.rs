@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::report::Report;
-use crate::{app::find_master_secrets, config::Config};
+use crate::{app::find_master_secrets, config::Config, tokens::SigningKey};
 
 /// Whether there is a master secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -12,8 +12,16 @@ pub(super) enum Secret {
     Unusable,
 }
 
-/// Looks at the folder, the file of the database and the master secret.
+/// Looks at the folder, the file of the database, the signing key's and the master secret.
 pub(super) fn examine(config: &Config, report: &mut Report) -> Secret {
+    if let Some(path) = &config.tokens.signing_key_file {
+        match SigningKey::from_pem_file(path) {
+            Ok(key) => {
+                report.ok("tokens.signing_key_file", format!("{} ({}) signs", key.kid, key.algorithm()));
+            }
+            Err(error) => report.fail("tokens.signing_key_file", error.to_string()),
+        }
+    }
     if let Some(database) = config.sqlite_file() {
         for path in [config.data_dir.as_path(), &database] {
             if let Some(mode) = mode_for_others(path) {

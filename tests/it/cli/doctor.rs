@@ -102,12 +102,22 @@ fn what_keeps_a_server_from_starting_fails() {
     assert_found(&place, "configuration", "fail", "secret must have at least 32 bytes");
     let error = place.run("doctor").failed();
     assert!(error.ends_with("error: one check failed\n"), "{error}");
+    for (file, text, part) in [
+        ("none.pem", None, "cannot read none.pem"),
+        ("key.pem", Some("no key"), "key.pem must hold a private key in PEM"),
+    ] {
+        let place = Place::new().with("PORTCULLIS_TOKENS__SIGNING_KEY_FILE", file);
+        if let Some(text) = text {
+            place.write(file, text);
+            place.permit(file, 0o600);
+        }
+        assert_found(&place, "tokens.signing_key_file", "fail", part);
+        let error = place.run("serve").failed();
+        assert!(error.contains(&format!("tokens.signing_key_file: {part}")), "{error}");
+    }
     let place = Place::new().with("DATABASE_URL", "postgres://ada:geheim@127.0.0.1:1/none");
     assert_found(&place, "database.url", "warn", "PORTCULLIS_DATABASE__URL_FILE");
-    assert_found(
-        &place,
-        "database",
-        "fail",
-        "cannot open the database postgres://ada:********@127.0.0.1:1/none",
-    );
+    let away = "cannot open the database postgres://ada:********@127.0.0.1:1/none: Connection Error: error \
+                communicating with database: Connection refused";
+    assert_found(&place, "database", "fail", away);
 }
