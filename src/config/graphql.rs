@@ -34,6 +34,9 @@ pub struct GraphqlConfig {
     pub max_complexity: usize,
     /// The most items of a list in the arguments or the variables.
     pub max_list_items: usize,
+    /// The most memory that the variables of an operation may take, about, in bytes, each counted as often as it is
+    /// used.
+    pub max_variable_bytes: usize,
     /// The most operations in a batch; at 1 there are no batches.
     pub max_batch: usize,
 }
@@ -78,6 +81,7 @@ impl Default for GraphqlConfig {
             max_fields: 500,
             max_complexity: 10_000,
             max_list_items: 200,
+            max_variable_bytes: 1024 * 1024,
             max_batch: 1,
         }
     }
@@ -92,6 +96,7 @@ impl GraphqlConfig {
             (self.max_fields, "graphql.max_fields"),
             (self.max_complexity, "graphql.max_complexity"),
             (self.max_list_items, "graphql.max_list_items"),
+            (self.max_variable_bytes, "graphql.max_variable_bytes"),
         ] {
             require(limit >= 1, key, "must be at least 1")?;
         }

@@ -16,6 +16,8 @@ pub struct StreamsConfig {
     pub max_open_per_session: usize,
     /// The most operations at once in one socket. An event stream has one.
     pub max_operations: usize,
+    /// The most memory that the documents of the subscriptions in one socket may take, about, in bytes.
+    pub max_document_bytes: usize,
     /// The most messages that a socket takes in a second.
     pub max_messages_per_second: usize,
     /// How long a socket may take to say `connection_init`.
@@ -36,6 +38,7 @@ impl Default for StreamsConfig {
             max_open_per_address: 128,
             max_open_per_session: 16,
             max_operations: 32,
+            max_document_bytes: 2 * 1024 * 1024,
             max_messages_per_second: 64,
             init_timeout: Duration::from_secs(10),
             // Proxies close what is silent for a minute, some for half of one.
@@ -52,6 +55,7 @@ impl StreamsConfig {
             (self.max_open_per_address, "http.streams.max_open_per_address"),
             (self.max_open_per_session, "http.streams.max_open_per_session"),
             (self.max_operations, "http.streams.max_operations"),
+            (self.max_document_bytes, "http.streams.max_document_bytes"),
             (self.max_messages_per_second, "http.streams.max_messages_per_second"),
         ] {
             require(limit >= 1, key, "must be at least 1")?;

@@ -1,9 +1,10 @@
 use std::convert::Infallible;
 
 use async_graphql::{
-    Positioned, Value, Variables,
+    Positioned, Value as ConstValue, Variables,
     parser::types::{ExecutableDocument, Field, Selection, SelectionSet},
 };
+use async_graphql_value::Value;
 
 use super::{
     Failure,
@@ -125,7 +126,7 @@ impl<'a> Census<'a> {
             };
             let of_directives = selection.directives().iter().flat_map(|directive| &directive.node.arguments);
             for (_, value) in of_field.iter().chain(of_directives) {
-                let value = value.node.clone().into_const_with(|_| Ok::<_, Infallible>(Value::Null));
+                let value = value.node.clone().into_const_with(|_| Ok::<_, Infallible>(ConstValue::Null));
                 limit_lists(value.as_ref().ok(), self.limits.max_list_items)?;
             }
             if !matches!(selection, Selection::FragmentSpread(_))
@@ -175,17 +176,17 @@ impl<'a> Census<'a> {
 /// # Errors
 /// When one exceeds `graphql.max_list_items`.
 pub(super) fn limit_lists<'a>(
-    values: impl IntoIterator<Item = &'a Value>,
+    values: impl IntoIterator<Item = &'a ConstValue>,
     most: usize,
 ) -> Result<(), Failure> {
-    let mut pending: Vec<&Value> = values.into_iter().collect();
+    let mut pending: Vec<&ConstValue> = values.into_iter().collect();
     while let Some(value) = pending.pop() {
         match value {
-            Value::List(items) if items.len() > most => {
+            ConstValue::List(items) if items.len() > most => {
                 return Err(Failure::limit("graphql.max_list_items", most));
             }
-            Value::List(items) => pending.extend(items),
-            Value::Object(fields) => pending.extend(fields.values()),
+            ConstValue::List(items) => pending.extend(items),
+            ConstValue::Object(fields) => pending.extend(fields.values()),
             _ => {}
         }
     }
@@ -193,19 +194,24 @@ pub(super) fn limit_lists<'a>(
 }
 
 /// How many items a field answers with, where its arguments say so: Relay's `first` and `last`, and a list
-/// of `ids` or, from a router, of `representations`.
+/// of `ids` or, from a router, of `representations`. Looks at variables where they are, for they may be large.
 fn items(field: &Field, variables: &Variables) -> Option<usize> {
-    let argument = |name: &str| {
-        let value = &field.get_argument(name)?.node;
-        value.clone().into_const_with(|name| variables.get(&name).cloned().ok_or(())).ok()
-    };
-    let number = |value: Value| match value {
-        Value::Number(number) => number.as_u64().and_then(|number| usize::try_from(number).ok()),
+    let length = |name: &str| match &field.get_argument(name)?.node {
+        Value::List(items) => Some(items.len()),
+        Value::Variable(name) => match variables.get(name)? {
+            ConstValue::List(items) => Some(items.len()),
+            _ => None,
+        },
         _ => None,
     };
-    if let Some(Value::List(ids)) = argument("ids").or_else(|| argument("representations")) {
-        return Some(ids.len());
-    }
-    let count = argument("first").and_then(number).or_else(|| argument("last").and_then(number));
-    count.map(|count| count.min(MAX_PAGE))
+    let number = |name: &str| match &field.get_argument(name)?.node {
+        Value::Number(number) => number.as_u64(),
+        Value::Variable(name) => match variables.get(name)? {
+            ConstValue::Number(number) => number.as_u64(),
+            _ => None,
+        },
+        _ => None,
+    };
+    let page = || number("first").or_else(|| number("last")).and_then(|page| usize::try_from(page).ok());
+    length("ids").or_else(|| length("representations")).or_else(|| page().map(|page| page.min(MAX_PAGE)))
 }

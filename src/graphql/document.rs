@@ -1,11 +1,14 @@
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
-use async_graphql::parser::{
-    parse_query,
-    types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+use async_graphql::{
+    Name,
+    parser::{
+        parse_query,
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+    },
 };
 
-use super::{Code, Failure, census::Census, shape::Shape};
+use super::{Code, Failure, census::Census, shape::Shape, variables};
 use crate::config::GraphqlConfig;
 
 /// A document that was parsed and keeps the limits of one. What an operation of it may be depends on the request as
@@ -14,6 +17,8 @@ pub struct Document {
     pub(super) parsed: ExecutableDocument,
     /// About how much memory it takes, in bytes.
     pub(super) size: usize,
+    /// How often each variable stands in it.
+    pub(super) uses: HashMap<Name, usize>,
     /// Whether a password may stand in it: whoever guesses the hash of such a document guesses the password, and
     /// nothing would slow them down.
     pub(super) may_hold_secrets: bool,
@@ -31,7 +36,8 @@ impl Document {
         let has_mutation =
             parsed.operations.iter().any(|(_, operation)| operation.node.ty == OperationType::Mutation);
         let may_hold_secrets = has_mutation && text.contains('"');
-        Ok(Self { parsed, size: text.len() + shape.tokens * BYTES_A_TOKEN, may_hold_secrets })
+        let uses = variables::count_uses(&parsed);
+        Ok(Self { parsed, size: text.len() + shape.tokens * BYTES_A_TOKEN, uses, may_hold_secrets })
     }
 
     /// The operation that a request means (GraphQL specification §6.1).
@@ -51,6 +57,15 @@ impl Document {
             (_, Some(name)) => Err(unknown(format!("The document has no operation named \"{name}\"."))),
         }
     }
+}
+
+/// Each operation, to be changed.
+pub(super) fn each(operations: &mut DocumentOperations) -> impl Iterator<Item = &mut OperationDefinition> {
+    let operations: Vec<_> = match operations {
+        DocumentOperations::Single(operation) => vec![operation],
+        DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
+    };
+    operations.into_iter().map(|operation| &mut operation.node)
 }
 
 impl fmt::Debug for Document {

@@ -34,6 +34,8 @@ mod trusted;
 mod turns;
 #[cfg(feature = "server")]
 mod user_error;
+#[cfg(feature = "server")]
+mod variables;
 
 pub use portcullis_macros::guarded;
 

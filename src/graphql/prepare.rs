@@ -1,20 +1,20 @@
 use std::collections::HashSet;
 
 use async_graphql::{
-    Name, Positioned, Request, Value as ConstValue, Variables,
+    Name, Positioned, Request, Variables,
     parser::{
         parse_query,
         types::{
-            BaseType, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType,
-            Selection,
+            DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
         },
     },
 };
 
 use super::{
     Code, Failure,
-    census::{Census, limit_lists},
-    document::Document,
+    census::Census,
+    document::{Document, each},
+    variables,
 };
 use crate::config::GraphqlConfig;
 
@@ -30,6 +30,8 @@ pub struct Prepared {
     pub introspects: bool,
     /// Whether everybody gets the same answer, so that it may be kept.
     pub is_public: bool,
+    /// About how much memory its document takes, in bytes.
+    pub size: usize,
 }
 
 /// The fields at the root of the schema that are not like others.
@@ -64,8 +66,8 @@ pub fn prepare(
 ) -> Result<Prepared, Failure> {
     let census = Census::of(&document.parsed, limits);
     let operation = document.operation(request.operation_name.as_deref())?;
-    coerce_variables(operation, &mut request.variables)?;
-    limit_lists(request.variables.values(), limits.max_list_items)?;
+    variables::fill_in(operation, &mut request.variables)?;
+    variables::limit(&request.variables, &document.uses, limits)?;
     let root = tally.add(&census, operation, &request.variables, fields);
     tally.check(limits)?;
     let is_public = |field: &&Field| is_one_of(field, fields.public) || is_one_of(field, &["__typename"]);
@@ -73,13 +75,14 @@ pub fn prepare(
         kind: operation.ty,
         introspects: root.iter().any(|field| is_one_of(field, &INTROSPECTION)),
         is_public: operation.ty == OperationType::Query && root.iter().all(is_public),
+        size: document.size,
     };
     let mut document = document.parsed.clone();
     if prepared.kind == OperationType::Subscription {
         expect_one_event(&root)?;
         lift_subscriptions(&mut document)?;
     }
-    withdraw_list_defaults(&mut document, &request.variables);
+    variables::withdraw_list_defaults(&mut document, &request.variables);
     request.set_parsed_query(document);
     Ok(prepared)
 }
@@ -193,51 +196,11 @@ fn lift_subscriptions(document: &mut ExecutableDocument) -> Result<(), Failure> 
     Ok(())
 }
 
-/// The validation panics at the default of a variable that is a list of an unknown type (async-graphql
-/// 8.0.0-rc.5, `DefaultValuesOfCorrectType`). Since the variables have their values by now, such a default need
-/// not be there; it has only made sure that the variable is not null.
-fn withdraw_list_defaults(document: &mut ExecutableDocument, variables: &Variables) {
-    for definition in each(&mut document.operations).flat_map(|operation| &mut operation.variable_definitions)
-    {
-        let definition = &mut definition.node;
-        let is_list = matches!(definition.var_type.node.base, BaseType::List(_));
-        if is_list && let Some(default) = definition.default_value.take() {
-            let value = variables.get(&definition.name.node).unwrap_or(&default.node);
-            definition.var_type.node.nullable &= *value == ConstValue::Null;
-        }
-    }
-}
-
-fn each(operations: &mut DocumentOperations) -> impl Iterator<Item = &mut OperationDefinition> {
-    let operations: Vec<_> = match operations {
-        DocumentOperations::Single(operation) => vec![operation],
-        DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
-    };
-    operations.into_iter().map(|operation| &mut operation.node)
-}
-
-/// Fills in the defaults, for the executor reads @skip and @include from the variables alone; and asks for
-/// what must be there before anything is executed (GraphQL specification §6.1.2).
-fn coerce_variables(operation: &OperationDefinition, variables: &mut Variables) -> Result<(), Failure> {
-    for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
-        let name = &definition.name.node;
-        if let Some(default) = &definition.default_value {
-            variables.entry(name.clone()).or_insert_with(|| default.node.clone());
-        }
-        let value = variables.get(name).unwrap_or(&ConstValue::Null);
-        if *value == ConstValue::Null && !definition.var_type.node.nullable {
-            let message = format!("The variable ${name} of type {} must be given.", definition.var_type.node);
-            return Err(Failure::bad_input(message));
-        }
-    }
-    Ok(())
-}
-
 /// A request that has all of a document validated, and none of its operations executed.
 pub(super) fn validation(document: &Document) -> Request {
     const ALONE: &str = "_validation";
     let mut validated = document.parsed.clone();
-    withdraw_list_defaults(&mut validated, &Variables::default());
+    variables::withdraw_list_defaults(&mut validated, &Variables::default());
     let alone = parse_query(format!("query {ALONE} {{ __typename }}")).expect("it is GraphQL");
     let named = |operations| match operations {
         DocumentOperations::Single(operation) => [(Name::new("_"), operation)].into(),

@@ -117,8 +117,8 @@ type Checked = (Operation, Prepared);
 pub(super) enum Started {
     /// A query or a mutation.
     Once(Box<Operation>),
-    /// A subscription.
-    Events(BoxStream<'static, Answer>),
+    /// A subscription, and about how much memory its document takes, in bytes.
+    Events(BoxStream<'static, Answer>, usize),
 }
 
 impl<E: Executor> Endpoint<E> {
@@ -211,11 +211,11 @@ impl<E: Executor> Endpoint<E> {
     /// Holds an operation that came alone against what it may be, and begins it where that is for the caller
     /// to do.
     pub(super) fn start(&self, operation: Operation, asker: &Asker) -> Result<Started, Failure> {
-        let (mut operation, Prepared { kind, .. }) =
+        let (mut operation, Prepared { kind, size, .. }) =
             self.check(operation, &asker.caller, &mut Tally::default())?;
         asker.introduce(&mut operation);
         Ok(match kind {
-            OperationType::Subscription => Started::Events(self.events(operation)),
+            OperationType::Subscription => Started::Events(self.events(operation), size),
             OperationType::Query | OperationType::Mutation => Started::Once(operation.into()),
         })
     }

@@ -158,6 +158,37 @@ async fn huge_arguments_and_variables_are_refused_within_a_moment() {
 }
 
 #[tokio::test]
+async fn a_variable_counts_as_often_as_it_is_used() {
+    let app = TestApp::start().await;
+    let zeros: serde_json::Map<String, Value> =
+        (0..500).map(|n| (format!("k{n}"), json!(vec![0; 200]))).collect();
+    let values = [json!(zeros), json!("x".repeat(200_000))];
+    let uses = format!("[{}]", "$v ".repeat(200)).repeat(10);
+    for value in &values {
+        for query in [
+            format!("query($v: Int) {{ __typename(ids: [{}]) }}", uses),
+            format!("query($v: Int) {{ user(username: [{}]) {{ id }} }}", uses),
+            format!("query($v: Int) {{ __typename {} }}", "@skip(if: $v) ".repeat(40)),
+            format!(
+                "query($v: Int) {{ ...F }} fragment F on Query {{ node(id: {{ a: [{}] }}) {{ id }} }}",
+                uses
+            ),
+        ] {
+            let started = Instant::now();
+            let answer = app.anonymous().ask_with(&query, json!({ "v": value })).await;
+            assert!(started.elapsed() < A_MOMENT, "it took {:?}", started.elapsed());
+            answer.assert_not_executed(200, LIMIT);
+            let message = answer.body["errors"][0]["message"].to_string();
+            assert!(message.contains("graphql.max_variable_bytes"), "{message}");
+        }
+        // Nobody has use for what is not declared.
+        app.anonymous().ask_with("{ __typename }", json!({ "v": value })).await.assert_done();
+    }
+    let query = "query($v: String) { a: user(username: $v) { id } b: user(username: $v) { id } }";
+    app.admin().await.ask_with(query, json!({ "v": "x".repeat(200_000) })).await.assert_done();
+}
+
+#[tokio::test]
 async fn an_operation_holds_one_field_that_checks_a_password() {
     let app = TestApp::start().await;
     app.signed_in("ada").await;

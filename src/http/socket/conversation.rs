@@ -220,7 +220,14 @@ impl<E: Executor> Conversation<E> {
         }
         let asker = Asker::of_socket(pass.caller.clone(), self.client.clone());
         match self.endpoint.start(operation, &asker) {
-            Ok(Started::Events(events)) => self.operations.follow(id, events),
+            Ok(Started::Events(events, bytes)) => {
+                let most = self.endpoint.streams.limits.max_document_bytes;
+                if self.operations.document_bytes() + bytes > most {
+                    let failure = Failure::limit("http.streams.max_document_bytes", most);
+                    return self.tell(&id, Outcome::Failure(failure)).await;
+                }
+                self.operations.follow(id, events, bytes);
+            }
             Ok(Started::Once(operation)) => {
                 let endpoint = Arc::clone(&self.endpoint);
                 self.operations.start(id, async move {

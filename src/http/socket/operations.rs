@@ -42,8 +42,8 @@ struct Running {
 enum Kind {
     /// That of a query or a mutation.
     One,
-    /// Those of a subscription.
-    Many,
+    /// Those of a subscription, whose document takes so many bytes.
+    Many { bytes: usize },
 }
 
 impl Operations {
@@ -60,9 +60,23 @@ impl Operations {
         self.run(id, stream::once(outcome), Kind::One);
     }
 
-    /// Begins a subscription.
-    pub(super) fn follow(&mut self, id: String, answers: impl Stream<Item = Answer> + Send + 'static) {
-        self.run(id, answers.map(Outcome::Event), Kind::Many);
+    /// Begins a subscription, whose document takes so many bytes for as long as it runs.
+    pub(super) fn follow(
+        &mut self,
+        id: String,
+        answers: impl Stream<Item = Answer> + Send + 'static,
+        bytes: usize,
+    ) {
+        self.run(id, answers.map(Outcome::Event), Kind::Many { bytes });
+    }
+
+    /// How many bytes the documents of the subscriptions take.
+    pub(super) fn document_bytes(&self) -> usize {
+        let bytes = |running: &Running| match running.kind {
+            Kind::One => 0,
+            Kind::Many { bytes } => bytes,
+        };
+        self.running.values().map(bytes).sum()
     }
 
     fn run(&mut self, id: String, outcomes: impl Stream<Item = Outcome> + Send + 'static, kind: Kind) {
@@ -80,7 +94,7 @@ impl Operations {
 
     /// Ends all but queries and mutations.
     pub(super) fn end_subscriptions(&mut self) {
-        for (_, running) in self.running.extract_if(|_, running| running.kind == Kind::Many) {
+        for (_, running) in self.running.extract_if(|_, running| running.kind != Kind::One) {
             running.handle.abort();
         }
     }

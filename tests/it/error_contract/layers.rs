@@ -185,6 +185,10 @@ fn documents_over_a_limit() -> Vec<(&'static str, String)> {
         ("graphql.max_aliases", format!("{{ a {{ {} }} }}", "a: b ".repeat(31))),
         ("graphql.max_root_fields", format!("{{ {} }}", "a ".repeat(21))),
         ("graphql.max_list_items", format!("query($a: [Int] = [{}]) {{ a }}", "1 ".repeat(201))),
+        (
+            "graphql.max_variable_bytes",
+            format!("query($a: String = \"{}\") {{ a({}) }}", "x".repeat(10_000), "b: $a ".repeat(110)),
+        ),
         ("graphql.max_complexity", nested("{ a(first: 100) ", "{ b }", 3)),
         ("the depth of lists in introspection", nested("{ fields { type ", "{ name }", 3) + &"}".repeat(3)),
         ("only one field that checks a password", format!("mutation($input: LoginInput) {{ {logins} }}")),

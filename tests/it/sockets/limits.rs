@@ -74,6 +74,23 @@ async fn a_socket_takes_so_much_and_no_more() {
 }
 
 #[tokio::test]
+async fn the_documents_of_a_socket_take_so_much_memory_and_no_more() {
+    let app = TestApp::with(|config| config.http.streams.max_document_bytes = 100_000).await;
+    let ada = app.signed_in("ada").await;
+    let mut socket = Socket::open(&ada).await;
+    let large = format!("subscription {{ accountEvents {{ {} }} }}", "id ".repeat(200));
+    for id in ["1", "2"] {
+        socket.subscribe(id, &large).await;
+    }
+    let errors = socket.error("2").await;
+    assert_eq!(errors[0]["extensions"]["code"], "OPERATION_LIMIT_EXCEEDED");
+    assert!(errors[0]["message"].to_string().contains("http.streams.max_document_bytes"), "{errors}");
+    socket.say(&json!({ "type": "complete", "id": "1" })).await;
+    socket.subscribe("2", &large).await;
+    socket.assert_silent().await;
+}
+
+#[tokio::test]
 async fn so_many_sockets_are_open_at_once_and_the_next_is_refused() {
     let app = TestApp::with(|config| {
         config.http.streams.max_open = 4;

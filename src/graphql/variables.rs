@@ -1,0 +1,126 @@
+//! The variables of a request: filled in, and held against what they may come to.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Name, Positioned, Value as ConstValue, Variables,
+    parser::types::{BaseType, Directive, ExecutableDocument, OperationDefinition, Selection, SelectionSet},
+};
+use async_graphql_value::Value;
+
+use super::{Failure, census::limit_lists, document::each};
+use crate::config::GraphqlConfig;
+
+/// About how much memory a value takes besides its text, in bytes: measured, lists of numbers take the most.
+const BYTES_A_VALUE: usize = 72;
+
+/// Fills in the defaults, for the executor reads @skip and @include from the variables alone; asks for what must be
+/// there before anything is executed (GraphQL specification §6.1.2); and forgets what the operation does not
+/// declare.
+///
+/// # Errors
+/// `BAD_USER_INPUT` when a variable is missing.
+pub(super) fn fill_in(operation: &OperationDefinition, given: &mut Variables) -> Result<(), Failure> {
+    let mut variables = Variables::default();
+    for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
+        let name = &definition.name.node;
+        let default = || definition.default_value.as_ref().map(|default| default.node.clone());
+        let value = given.remove(name).or_else(default);
+        if value.as_ref().is_none_or(|value| *value == ConstValue::Null) && !definition.var_type.node.nullable
+        {
+            let message = format!("The variable ${name} of type {} must be given.", definition.var_type.node);
+            return Err(Failure::bad_input(message));
+        }
+        variables.extend(value.map(|value| (name.clone(), value)));
+    }
+    *given = variables;
+    Ok(())
+}
+
+/// Holds the lists in the variables against the limit, and the memory of them all: validation and execution put a
+/// copy wherever one is used.
+///
+/// # Errors
+/// `OPERATION_LIMIT_EXCEEDED`.
+pub(super) fn limit(
+    variables: &Variables,
+    uses: &HashMap<Name, usize>,
+    limits: &GraphqlConfig,
+) -> Result<(), Failure> {
+    limit_lists(variables.values(), limits.max_list_items)?;
+    let bytes = variables.iter().map(|(name, value)| {
+        let uses = uses.get(name).copied().unwrap_or_default();
+        size(value).saturating_mul(uses.max(1))
+    });
+    if bytes.fold(0, usize::saturating_add) > limits.max_variable_bytes {
+        return Err(Failure::limit("graphql.max_variable_bytes", limits.max_variable_bytes));
+    }
+    Ok(())
+}
+
+fn size(value: &ConstValue) -> usize {
+    let inside = match value {
+        ConstValue::String(text) => text.len(),
+        ConstValue::List(items) => items.iter().map(size).sum(),
+        ConstValue::Object(fields) => fields.iter().map(|(name, value)| name.len() + size(value)).sum(),
+        _ => 0,
+    };
+    BYTES_A_VALUE + inside
+}
+
+/// How often each variable stands in the arguments of a document.
+pub(super) fn count_uses(document: &ExecutableDocument) -> HashMap<Name, usize> {
+    let mut uses = HashMap::new();
+    for (_, operation) in document.operations.iter() {
+        count_in_directives(&operation.node.directives, &mut uses);
+        count_in(&operation.node.selection_set.node, &mut uses);
+    }
+    for fragment in document.fragments.values() {
+        count_in_directives(&fragment.node.directives, &mut uses);
+        count_in(&fragment.node.selection_set.node, &mut uses);
+    }
+    uses
+}
+
+fn count_in(selections: &SelectionSet, uses: &mut HashMap<Name, usize>) {
+    for selection in selections.items.iter().map(|selection| &selection.node) {
+        count_in_directives(selection.directives(), uses);
+        match selection {
+            Selection::Field(field) => {
+                field.node.arguments.iter().for_each(|(_, value)| count_in_value(&value.node, uses));
+                count_in(&field.node.selection_set.node, uses);
+            }
+            Selection::InlineFragment(fragment) => count_in(&fragment.node.selection_set.node, uses),
+            Selection::FragmentSpread(_) => {}
+        }
+    }
+}
+
+fn count_in_directives(directives: &[Positioned<Directive>], uses: &mut HashMap<Name, usize>) {
+    let arguments = directives.iter().flat_map(|directive| &directive.node.arguments);
+    arguments.for_each(|(_, value)| count_in_value(&value.node, uses));
+}
+
+fn count_in_value(value: &Value, uses: &mut HashMap<Name, usize>) {
+    match value {
+        Value::Variable(name) => *uses.entry(name.clone()).or_default() += 1,
+        Value::List(items) => items.iter().for_each(|item| count_in_value(item, uses)),
+        Value::Object(fields) => fields.values().for_each(|field| count_in_value(field, uses)),
+        _ => {}
+    }
+}
+
+/// The validation panics at the default of a variable that is a list of an unknown type (async-graphql
+/// 8.0.0-rc.5, `DefaultValuesOfCorrectType`). Since the variables have their values by now, such a default need
+/// not be there; it has only made sure that the variable is not null.
+pub(super) fn withdraw_list_defaults(document: &mut ExecutableDocument, variables: &Variables) {
+    for definition in each(&mut document.operations).flat_map(|operation| &mut operation.variable_definitions)
+    {
+        let definition = &mut definition.node;
+        let is_list = matches!(definition.var_type.node.base, BaseType::List(_));
+        if is_list && let Some(default) = definition.default_value.take() {
+            let value = variables.get(&definition.name.node).unwrap_or(&default.node);
+            definition.var_type.node.nullable &= *value == ConstValue::Null;
+        }
+    }
+}
