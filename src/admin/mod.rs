@@ -18,6 +18,7 @@ use crate::{
     audit::{Actor, Audit},
     changes::Feed,
     id::UserId,
+    limits::Throttle,
     passwords::{Hasher, Policy},
     sessions::Sessions,
     tokens::Keyring,
@@ -34,6 +35,8 @@ pub struct Admin {
     pub hasher: Hasher,
     /// What a new password must be like.
     pub policy: Policy,
+    /// How often a password may be tried.
+    pub throttle: Throttle,
     /// Who must hear of changes.
     pub feed: Arc<Feed>,
     /// What signs access tokens.

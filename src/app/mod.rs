@@ -188,6 +188,7 @@ impl Ground {
             sessions: sessions.clone(),
             hasher,
             policy,
+            throttle: throttle.clone(),
             feed: feed.clone(),
             keyring: keyring.clone(),
             audit: audit.clone(),

@@ -12,12 +12,13 @@ use std::{net::IpAddr, time::Duration};
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-pub use self::subject::network;
-use self::subject::{KnownPlace, Subject};
+use self::subject::{KnownPlace, Subject, keys_of_pairs};
+pub use self::subject::{network, subject_of};
 use crate::{
     clock::{Clock, Timestamp},
     config::{Ladder, LimitsConfig},
     database::Database,
+    id::UserId,
 };
 
 /// Counts tries and says when the next is allowed.
@@ -96,14 +97,26 @@ impl Throttle {
     pub async fn remember(
         &self,
         transaction: &impl ConnectionTrait,
-        account: &str,
+        user: UserId,
         address: IpAddr,
     ) -> Result<(), DbErr> {
         if !self.config.enabled {
             return Ok(());
         }
         let until = self.clock.now() + self.config.known_for;
-        store::remember(transaction, &KnownPlace(account, address).key(), until).await
+        store::remember(transaction, &KnownPlace(&subject_of(user), address).key(), until).await
+    }
+
+    /// Forgets, in the transaction that makes it needless, how often an account's password was tried, wherever
+    /// that was. What an address has tried on any account stays counted: it may be the guesser's.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn forget(&self, transaction: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+        let account = subject_of(user);
+        // The account before its pairs, in the order in which tries lock them.
+        store::delete(transaction, &Subject::Account(account.clone()).key()).await?;
+        store::delete_range(transaction, keys_of_pairs(&account)).await
     }
 
     /// Takes a try back that did not take place.

@@ -1,6 +1,6 @@
 use sea_orm::DatabaseTransaction;
 
-use super::{SignIn, SignInError, check::subject_of};
+use super::{SignIn, SignInError};
 use crate::{
     accounts::Account,
     audit::{Actor, AuditAction, Happening},
@@ -25,7 +25,7 @@ impl SignIn {
             actor: Actor { user: Some(account.id), client: Some(client) },
         };
         let event = self.audit.record(&transaction, happening).await?;
-        self.throttle.remember(&transaction, &subject_of(account.id), client.address).await?;
+        self.throttle.remember(&transaction, account.id, client.address).await?;
         self.feed.commit(transaction, &opened.changes).await?;
         self.accounts.forget(account.id);
         let account = Account { last_login_at: Some(event.at), ..account };

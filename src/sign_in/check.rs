@@ -4,7 +4,7 @@ use crate::{
     audit::{Actor, AuditAction, Happening},
     graphql::Client,
     id::UserId,
-    limits::Permit,
+    limits::{Permit, subject_of},
     passwords::{HashError, Presented, Verdict},
 };
 
@@ -24,11 +24,6 @@ fn subject(name: &str, user: Option<UserId>) -> String {
         (None, Err(_), Ok(email)) => format!("name {}", email.key()),
         (None, Err(_), Err(_)) => format!("name {name}"),
     }
-}
-
-/// What the throttle knows an account by.
-pub(super) fn subject_of(user: UserId) -> String {
-    format!("id {user}")
 }
 
 impl SignIn {
