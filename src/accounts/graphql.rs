@@ -14,7 +14,7 @@ pub use self::{
 use super::{Account, AccountChanges, AccountError, Accounts, DisplayName, EmailAddress, PageKey};
 use crate::{
     audit::Actor,
-    graphql::{Client, Failure, Page, UserError, UserErrorCode, caller, guarded},
+    graphql::{Failure, Page, UserError, UserErrorCode, caller, guarded},
     tokens::Caller,
 };
 
@@ -145,8 +145,7 @@ impl AccountsMutation {
         };
         let changes =
             AccountChanges { display_name: profile.0, email: profile.1, ..AccountChanges::default() };
-        let actor = Actor { user: Some(user), client: ctx.data_opt::<Client>() };
-        match ctx.data_unchecked::<Accounts>().update_profile(user, changes, actor).await {
+        match ctx.data_unchecked::<Accounts>().update_profile(user, changes, Actor::of(ctx)).await {
             Ok(account) => Ok(Some(UserPayload::done(account, viewer))),
             Err(error) => user_error(error).map(|error| Some(UserPayload::failed(vec![error]))),
         }

@@ -97,14 +97,14 @@ impl List {
 impl Revoke {
     async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         if let Some(id) = self.session {
-            let ended = app.sessions.end(id, AuditAction::SessionRevoked, Actor::COMMAND_LINE).await?;
+            let ended = app.sessions.end(id, AuditAction::SessionRevoked, Actor::Server).await?;
             return match ended {
                 Some(session) => Ok(writeln!(out, "ended {} of {}", session.id, session.user)?),
                 None => Err(CliError::refused(format!("there is no open session {id}"))),
             };
         }
         let user = find(app, &self.user.unwrap_or_default()).await?;
-        let ended = app.admin.revoke_user_sessions(user.id, Actor::COMMAND_LINE).await;
+        let ended = app.admin.revoke_user_sessions(user.id, Actor::Server).await;
         let count = ended.map_err(|error| explain(error, app, &user.username))?;
         Ok(writeln!(out, "ended {count} session{} of {}", if count == 1 { "" } else { "s" }, user.username)?)
     }

@@ -22,7 +22,7 @@ impl SignIn {
             action: AuditAction::LoginSucceeded,
             user: Some(account.id),
             session: Some(opened.session.id),
-            actor: Actor { user: Some(account.id), client: Some(client) },
+            actor: Actor::Client { client, user: Some(account.id) },
         };
         let event = self.audit.record(&transaction, happening).await?;
         self.throttle.remember(&transaction, account.id, client.address).await?;

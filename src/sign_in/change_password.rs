@@ -34,7 +34,7 @@ impl SignIn {
         let new = self.policy.accept(new.expose_secret(), &owner, &self.hasher).await?;
         let password_hash = Some(self.hasher.hash(&new).await?);
 
-        let actor = Actor { user: Some(account.id), client: Some(client) };
+        let actor = Actor::Client { client, user: Some(account.id) };
         let changes = AccountChanges { password_hash, ..AccountChanges::default() };
         let transaction = self.accounts.begin().await?;
         if !self.accounts.lock_unchanged(&transaction, &account).await? {
