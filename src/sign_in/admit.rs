@@ -17,7 +17,7 @@ impl SignIn {
         account: Account,
         client: &Client,
     ) -> Result<SignedIn, SignInError> {
-        let opened = self.sessions.open(&transaction, account.id, client).await?;
+        let (opened, changes) = self.sessions.open(&transaction, account.id, client).await?;
         let happening = Happening {
             action: AuditAction::LoginSucceeded,
             user: Some(account.id),
@@ -26,7 +26,7 @@ impl SignIn {
         };
         let event = self.audit.record(&transaction, happening).await?;
         self.throttle.remember(&transaction, account.id, client.address).await?;
-        self.feed.commit(transaction, &opened.changes).await?;
+        self.feed.commit(transaction, &changes).await?;
         self.accounts.forget(account.id);
         let account = Account { last_login_at: Some(event.at), ..account };
         Ok(self.sessions.issue(account, opened)?)
