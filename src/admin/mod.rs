@@ -54,6 +54,6 @@ impl Admin {
         if self.accounts.find(user).await?.is_none() {
             return Err(crate::accounts::AccountError::NotFound.into());
         }
-        Ok(self.sessions.end_all_now(user, None, actor).await?)
+        Ok(self.sessions.revoke_all(user, None, actor).await?)
     }
 }

@@ -55,7 +55,7 @@ impl Admin {
             self.throttle.forget(&transaction, id).await?;
         }
         let mut changes = if changed.ends_sessions {
-            self.sessions.end_all(&transaction, id, None, actor).await?
+            self.sessions.revoke_all_in(&transaction, id, None, actor).await?
         } else {
             Vec::new()
         };

@@ -97,7 +97,7 @@ impl List {
 impl Revoke {
     async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         if let Some(id) = self.session {
-            let ended = app.sessions.end(id, AuditAction::SessionRevoked, Actor::Server).await?;
+            let ended = app.sessions.revoke(id, AuditAction::SessionRevoked, Actor::Server).await?;
             return match ended {
                 Some(session) => Ok(writeln!(out, "ended {} of {}", session.id, session.user)?),
                 None => Err(CliError::refused(format!("there is no open session {id}"))),

@@ -152,7 +152,7 @@ impl SessionsMutation {
         }
         // They are one, but for who has mixed up two sign-ins and means to end both.
         for session in HashSet::from([by_bearer, by_token]).into_iter().flatten() {
-            sessions.end(session, AuditAction::Logout, Actor::of(ctx)).await?;
+            sessions.revoke(session, AuditAction::Logout, Actor::of(ctx)).await?;
         }
         Ok(LogoutPayload { errors: Vec::new() })
     }
@@ -171,7 +171,7 @@ impl SessionsMutation {
             |session: &Session| viewer.user() == Some(session.user) || viewer.has_scope("sessions:write");
         let found = sessions.find(id).await?.filter(may);
         let ended = match found {
-            Some(session) => sessions.end(session.id, AuditAction::SessionRevoked, Actor::of(ctx)).await?,
+            Some(session) => sessions.revoke(session.id, AuditAction::SessionRevoked, Actor::of(ctx)).await?,
             None => None,
         };
         Ok(Some(match ended {
@@ -195,7 +195,7 @@ impl SessionsMutation {
         let viewer = caller(ctx);
         let Some(user) = viewer.user() else { return Ok(None) };
         let count =
-            ctx.data_unchecked::<Sessions>().end_all_now(user, viewer.session(), Actor::of(ctx)).await?;
+            ctx.data_unchecked::<Sessions>().revoke_all(user, viewer.session(), Actor::of(ctx)).await?;
         Ok(Some(RevokeSessionsPayload::done(count)))
     }
 }

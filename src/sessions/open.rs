@@ -45,9 +45,9 @@ impl Sessions {
         };
         store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
         let most = self.config.limits.sessions_per_account;
-        let ended = store::revoke_oldest(transaction, user, now, most).await?;
+        let revoked = store::revoke_oldest(transaction, user, now, most).await?;
         let actor = Actor::Client { client, user: Some(user) };
-        let changes = self.write_down(transaction, &ended, AuditAction::SessionRevoked, actor).await?;
+        let changes = self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await?;
         Ok((Opened { session, refresh }, changes))
     }
 

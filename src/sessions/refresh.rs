@@ -58,7 +58,7 @@ impl Sessions {
             Reuse::Harmless => Err(RefreshError::Invalid),
             Reuse::Theft => {
                 let actor = Actor::anonymous(client);
-                self.end(presented.session, AuditAction::RefreshTokenReused, actor).await?;
+                self.revoke(presented.session, AuditAction::RefreshTokenReused, actor).await?;
                 Err(RefreshError::Invalid)
             }
         }

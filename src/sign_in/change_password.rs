@@ -41,7 +41,8 @@ impl SignIn {
             return Err(SignInError::InvalidCredentials);
         }
         let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;
-        let mut changes = self.sessions.end_all(&transaction, account.id, Some(caller.sid), actor).await?;
+        let mut changes =
+            self.sessions.revoke_all_in(&transaction, account.id, Some(caller.sid), actor).await?;
         let opened =
             self.sessions.restart(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
         changes.push(changed.change);
