@@ -12,15 +12,17 @@ pub mod graphql;
 
 use std::sync::Arc;
 
+use sea_orm::DbErr;
+
 pub use self::{create_user::NewUser, error::AdminError, update_user::UserChanges};
 use crate::{
     accounts::Accounts,
-    audit::{Actor, Audit},
+    audit::{Actor, Audit, AuditAction},
     changes::Feed,
-    id::UserId,
+    id::{SessionId, UserId},
     limits::Throttle,
     passwords::{Hasher, Policy},
-    sessions::Sessions,
+    sessions::{Session, Sessions},
     tokens::Keyring,
 };
 
@@ -46,6 +48,14 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// Ends a session. `None` when it was over already.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn revoke_session(&self, id: SessionId, actor: Actor<'_>) -> Result<Option<Session>, DbErr> {
+        self.sessions.revoke(id, AuditAction::SessionRevoked, actor).await
+    }
+
     /// Ends all sessions of an account and says how many there were.
     ///
     /// # Errors

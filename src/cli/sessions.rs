@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::App,
-    audit::{Actor, AuditAction},
+    audit::Actor,
     clock::Timestamp,
     graphql::Page,
     id::{SessionId, UserId},
@@ -97,8 +97,7 @@ impl List {
 impl Revoke {
     async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         if let Some(id) = self.session {
-            let ended = app.sessions.revoke(id, AuditAction::SessionRevoked, Actor::Server).await?;
-            return match ended {
+            return match app.admin.revoke_session(id, Actor::Server).await? {
                 Some(session) => Ok(writeln!(out, "ended {} of {}", session.id, session.user)?),
                 None => Err(CliError::refused(format!("there is no open session {id}"))),
             };
