@@ -81,7 +81,7 @@ impl AuditAction {
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Its name; events sort by it in the order in which they happened.
+    /// Its name. Sorts by the clock of the replica that wrote it; the order of writing is the position's.
     pub id: EventId,
     /// What happened.
     pub action: AuditAction,

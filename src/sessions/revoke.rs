@@ -26,7 +26,8 @@ impl Sessions {
         Ok(revoked)
     }
 
-    /// Revokes all sessions of an account but one, in a transaction. Returns what to commit that with.
+    /// Revokes all sessions of an account, except `except` where it is given, in a transaction. Returns what to
+    /// commit that with.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -41,7 +42,8 @@ impl Sessions {
         self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await
     }
 
-    /// Revokes all sessions of an account but one, in a transaction of its own, and says how many there were.
+    /// Revokes all sessions of an account, except `except` where it is given, in a transaction of its own, and
+    /// says how many there were.
     ///
     /// # Errors
     /// When the database does not answer.

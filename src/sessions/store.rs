@@ -131,7 +131,7 @@ pub(super) async fn revoke(
     update_one(db, live_only(set_revoked(now).filter(Column::Id.eq(id.uuid())), now)).await
 }
 
-/// Revokes all sessions of an account but one.
+/// Revokes all sessions of an account, except `except` where it is given.
 pub(super) async fn revoke_all(
     db: &impl ConnectionTrait,
     user: UserId,
