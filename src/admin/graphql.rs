@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use super::{Admin, AdminError, NewUser, UserChanges};
 use crate::{
     accounts::{
-        AccountError, Username,
-        graphql::{DeletePayload, UserPayload, profile, user_error},
+        AccountError, DisplayName, EmailAddress, Username,
+        graphql::{DeletePayload, Profile, UserPayload, user_error},
     },
     audit::Actor,
     graphql::{Failure, UserError, UserErrorCode, caller, expect_id, guarded, node_id},
@@ -95,8 +95,8 @@ impl AdminMutation {
         #[graphql(desc = "What is to change.")] input: UpdateUserInput,
     ) -> Result<Option<UserPayload>, Failure> {
         let id = expect_id(&input.id, "input.id")?;
-        let updated = match profile(input.display_name, input.email) {
-            Ok((display_name, email)) => {
+        let updated = match Profile::parse(input.display_name, input.email) {
+            Ok(Profile { display_name, email }) => {
                 let UpdateUserInput { roles, disabled, password, .. } = input;
                 let changes = UserChanges { display_name, email, roles, disabled, password };
                 ctx.data_unchecked::<Admin>().update_user(id, changes, Actor::of(ctx)).await
@@ -139,15 +139,10 @@ impl AdminMutation {
 }
 
 fn new_user(input: CreateUserInput) -> Result<NewUser, AccountError> {
-    let text = |text: Option<String>| text.map_or(MaybeUndefined::Undefined, MaybeUndefined::Value);
-    let (display_name, email) = profile(text(input.display_name), text(input.email))?;
-    Ok(NewUser {
-        username: Username::parse(&input.username)?,
-        password: input.password,
-        email: email.flatten(),
-        display_name: display_name.flatten(),
-        roles: input.roles,
-    })
+    let display_name = input.display_name.as_deref().map(DisplayName::parse).transpose()?.flatten();
+    let email = input.email.as_deref().map(EmailAddress::parse).transpose()?;
+    let username = Username::parse(&input.username)?;
+    Ok(NewUser { username, password: input.password, email, display_name, roles: input.roles })
 }
 
 /// What to tell of an error; `id` is the field of the input that says which account is meant.
