@@ -61,7 +61,7 @@ impl Throttle {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn password(&self, account: &str, address: IpAddr) -> Result<Permit, DbErr> {
+    pub async fn try_password(&self, account: &str, address: IpAddr) -> Result<Permit, DbErr> {
         let name = account.to_owned();
         let mut subjects = vec![Subject::Address(address), Subject::Pair(name.clone(), address)];
         let known = KnownPlace(account, address).key();
@@ -76,18 +76,16 @@ impl Throttle {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn was_right(&self, right: &Try) -> Result<(), DbErr> {
-        if right.counted.is_empty() {
-            return Ok(());
-        }
-        let transaction = self.database.begin().await?;
-        for subject in &right.counted {
-            match subject {
-                Subject::Pair(..) => store::delete(&transaction, &subject.key()).await?,
-                subject => store::take_back(&transaction, &subject.key()).await?,
-            }
-        }
-        transaction.commit().await
+    pub async fn forgive(&self, right: &Try) -> Result<(), DbErr> {
+        self.take_back(right, |subject| matches!(subject, Subject::Pair(..))).await
+    }
+
+    /// Takes a try back that did not take place.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn undo(&self, void: &Try) -> Result<(), DbErr> {
+        self.take_back(void, |_| false).await
     }
 
     /// Remembers, in the transaction of a sign-in, from where somebody signs in to an account.
@@ -119,26 +117,11 @@ impl Throttle {
         store::delete_range(transaction, keys_of_pairs(&account)).await
     }
 
-    /// Takes a try back that did not take place.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn take_back(&self, void: &Try) -> Result<(), DbErr> {
-        if void.counted.is_empty() {
-            return Ok(());
-        }
-        let transaction = self.database.begin().await?;
-        for subject in &void.counted {
-            store::take_back(&transaction, &subject.key()).await?;
-        }
-        transaction.commit().await
-    }
-
     /// Asks whether somebody may register from `address`, and counts it.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn register(&self, address: IpAddr) -> Result<Permit, DbErr> {
+    pub async fn try_registration(&self, address: IpAddr) -> Result<Permit, DbErr> {
         self.ask(vec![Subject::Register(address)]).await
     }
 
@@ -148,6 +131,22 @@ impl Throttle {
     /// When the database does not answer.
     pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
         store::delete_forgotten(self.database.writer(), self.clock.now(), batch).await
+    }
+
+    /// Takes one try of each subject back; of those that `is_forgiven`, all.
+    async fn take_back(&self, back: &Try, is_forgiven: impl Fn(&Subject) -> bool) -> Result<(), DbErr> {
+        if back.counted.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.database.begin().await?;
+        for subject in &back.counted {
+            if is_forgiven(subject) {
+                store::delete(&transaction, &subject.key()).await?;
+            } else {
+                store::take_back(&transaction, &subject.key()).await?;
+            }
+        }
+        transaction.commit().await
     }
 
     /// Counts a try of each subject, or of none when one of them has to wait.
