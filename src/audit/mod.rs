@@ -235,7 +235,9 @@ impl Audit {
         store::find(self.database.reader(), id).await
     }
 
-    /// A page of the events, the newest first.
+    /// A page of the events, of which the newest come first.
+    ///
+    /// Up to [`Page::limit`] rows, one more than the page has, nearest to the page's end first.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -1,4 +1,4 @@
-use std::{io::Write, ops::Bound};
+use std::io::Write;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -18,9 +18,6 @@ use crate::{
     id::{SessionId, UserId},
     sessions::Session,
 };
-
-/// How many sessions are read at once.
-const PAGE: usize = 100;
 
 #[derive(Subcommand)]
 pub(super) enum Sessions {
@@ -73,17 +70,10 @@ impl Sessions {
 impl List {
     async fn run(&self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let user = find(app, &self.user).await?.id;
-        let mut rows: Vec<Row> = Vec::new();
-        let mut page = Page::from_start(PAGE);
-        loop {
-            let sessions = app.sessions.list(user, &page).await?;
-            let is_last = sessions.len() <= PAGE;
-            rows.extend(sessions.into_iter().take(PAGE).map(row));
-            page.after = rows.last().map_or(Bound::Unbounded, |row| Bound::Excluded(row.id));
-            if is_last {
-                break;
-            }
-        }
+        let sessions = &app.sessions;
+        let read = |page| async move { sessions.list(user, &page).await };
+        let found = Page::read_all(usize::MAX, |session: &Session| session.id, read).await?;
+        let rows: Vec<Row> = found.into_iter().map(row).collect();
         let head = ["SESSION", "SIGNED IN", "LAST USED", "EXPIRES", "ADDRESS", "CLIENT"];
         self.format.write(out, head, &rows, |row| {
             let [created, used, expires] = [row.created_at, row.last_used_at, row.expires_at].map(time);

@@ -90,7 +90,9 @@ impl Sessions {
         Ok(store::find(transaction, id, self.clock.now()).await?.is_some())
     }
 
-    /// A page of an account's sessions that are not over, the newest first.
+    /// A page of an account's sessions that are not over, of which the newest come first.
+    ///
+    /// Up to [`Page::limit`] rows, one more than the page has, nearest to the page's end first.
     ///
     /// # Errors
     /// When the database does not answer.
