@@ -30,21 +30,21 @@ use crate::{
 #[derive(Clone)]
 pub struct Admin {
     /// Who exists.
-    pub accounts: Accounts,
+    pub(crate) accounts: Accounts,
     /// What is open.
-    pub sessions: Sessions,
+    pub(crate) sessions: Sessions,
     /// What hashes passwords.
-    pub hasher: Hasher,
+    pub(crate) hasher: Hasher,
     /// What a new password must be like.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// How often a password may be tried.
-    pub throttle: Throttle,
+    pub(crate) throttle: Throttle,
     /// Who must hear of changes.
-    pub feed: Arc<Feed>,
+    pub(crate) feed: Arc<Feed>,
     /// What signs access tokens.
-    pub keyring: Arc<Keyring>,
+    pub(crate) keyring: Arc<Keyring>,
     /// Where it is written down.
-    pub audit: Audit,
+    pub(crate) audit: Audit,
 }
 
 impl Admin {

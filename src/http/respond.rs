@@ -119,13 +119,13 @@ fn json(status: StatusCode, media: Media, wire: &impl Serialize, headers: Header
 }
 
 /// Answers for a path that does not exist.
-pub async fn not_found(Extension(id): Extension<RequestId>) -> Response {
+pub(crate) async fn not_found(Extension(id): Extension<RequestId>) -> Response {
     let error = Failure::bad_input("There is nothing here; GraphQL is at /graphql.");
     failure(error, StatusCode::NOT_FOUND, Media::Json, &id)
 }
 
 /// Answers for a method that a path does not know.
-pub async fn method_not_allowed(method: Method, Extension(id): Extension<RequestId>) -> Response {
+pub(crate) async fn method_not_allowed(method: Method, Extension(id): Extension<RequestId>) -> Response {
     let error = Failure::bad_input(format!("{method} is not a method of this path."));
     failure(error, StatusCode::METHOD_NOT_ALLOWED, Media::Json, &id)
 }
