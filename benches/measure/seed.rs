@@ -52,7 +52,7 @@ pub(crate) async fn fill(place: &Place, accounts: usize, hashing: Hashing) -> Ou
         display_name: None,
         roles: vec!["admin".to_owned()],
     };
-    app.admin.create_user(new, Actor::COMMAND_LINE).await?;
+    app.admin.create_user(new, Actor::Server).await?;
     let root = user::Entity::find().one(app.database.reader()).await?.ok_or("root is not there")?;
     let mut maker = Maker {
         hash: root.password_hash,

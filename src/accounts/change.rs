@@ -32,6 +32,8 @@ pub struct Changed {
     /// Whether the sessions that were open may not go on: the account was disabled, or has another
     /// password.
     pub ends_sessions: bool,
+    /// Whether it may sign in again, after it was disabled.
+    pub is_enabled_again: bool,
 }
 
 impl Accounts {
@@ -73,7 +75,8 @@ impl Accounts {
             Change::AccountUpdated(id)
         };
         let ends_sessions = sets_password || (after.disabled && !before.disabled);
-        Ok(Changed { account: after, change, ends_sessions })
+        let is_enabled_again = before.disabled && !after.disabled;
+        Ok(Changed { account: after, change, ends_sessions, is_enabled_again })
     }
 
     fn apply(&self, changes: &AccountChanges, account: &mut Account) -> Result<(), AccountError> {

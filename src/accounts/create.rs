@@ -53,9 +53,10 @@ impl Accounts {
             Some(index) if index.contains("username_key") => AccountError::UsernameTaken,
             _ => AccountError::Database(error),
         })?;
-        let action = match actor.user {
-            None if actor.client.is_some() => AuditAction::UserRegistered,
-            _ => AuditAction::UserCreated,
+        let action = match actor {
+            // Who is not signed in can make an account for themselves only.
+            Actor::Client { user: None, .. } => AuditAction::UserRegistered,
+            Actor::Client { user: Some(_), .. } | Actor::Server => AuditAction::UserCreated,
         };
         let happening = Happening { action, user: Some(account.id), session: None, actor };
         self.audit.record(transaction, happening).await?;

@@ -14,7 +14,7 @@ pub use self::{
 use super::{Account, AccountChanges, AccountError, Accounts, DisplayName, EmailAddress, PageKey};
 use crate::{
     audit::Actor,
-    graphql::{Client, Failure, Page, UserError, UserErrorCode, caller, guarded},
+    graphql::{Failure, Page, UserError, UserErrorCode, caller, guarded},
     tokens::Caller,
 };
 
@@ -139,42 +139,47 @@ impl AccountsMutation {
     ) -> Result<Option<UserPayload>, Failure> {
         let viewer = caller(ctx);
         let Some(user) = viewer.user() else { return Ok(None) };
-        let profile = match profile(input.display_name, input.email) {
+        let Profile { display_name, email } = match Profile::parse(input.display_name, input.email) {
             Ok(profile) => profile,
             Err(error) => return user_error(error).map(|error| Some(UserPayload::failed(vec![error]))),
         };
-        let changes =
-            AccountChanges { display_name: profile.0, email: profile.1, ..AccountChanges::default() };
-        let actor = Actor { user: Some(user), client: ctx.data_opt::<Client>() };
-        match ctx.data_unchecked::<Accounts>().update_profile(user, changes, actor).await {
+        let changes = AccountChanges { display_name, email, ..AccountChanges::default() };
+        match ctx.data_unchecked::<Accounts>().update_profile(user, changes, Actor::of(ctx)).await {
             Ok(account) => Ok(Some(UserPayload::done(account, viewer))),
             Err(error) => user_error(error).map(|error| Some(UserPayload::failed(vec![error]))),
         }
     }
 }
 
-/// A display name and an e-mail address that are to be set, cleared or left.
-type Profile = (Option<Option<DisplayName>>, Option<Option<EmailAddress>>);
+/// The profile in an input; `None` leaves a thing as it is.
+pub struct Profile {
+    /// `Some(None)` clears it.
+    pub display_name: Option<Option<DisplayName>>,
+    /// `Some(None)` clears it.
+    pub email: Option<Option<EmailAddress>>,
+}
 
-/// Reads the profile in an input.
-///
-/// # Errors
-/// When one of the two cannot be used.
-pub fn profile(
-    display_name: MaybeUndefined<String>,
-    email: MaybeUndefined<String>,
-) -> Result<Profile, AccountError> {
-    let display_name = match display_name {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(name) => Some(DisplayName::parse(&name)?),
-    };
-    let email = match email {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(email) => Some(Some(EmailAddress::parse(&email)?)),
-    };
-    Ok((display_name, email))
+impl Profile {
+    /// Reads the profile in an input.
+    ///
+    /// # Errors
+    /// When one of the two cannot be used.
+    pub fn parse(
+        display_name: MaybeUndefined<String>,
+        email: MaybeUndefined<String>,
+    ) -> Result<Self, AccountError> {
+        let display_name = match display_name {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(name) => Some(DisplayName::parse(&name)?),
+        };
+        let email = match email {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(email) => Some(Some(EmailAddress::parse(&email)?)),
+        };
+        Ok(Self { display_name, email })
+    }
 }
 
 /// What to tell of an error: the user, where the user can act on it.

@@ -145,6 +145,8 @@ impl Accounts {
 
     /// A page of the accounts.
     ///
+    /// Up to [`Page::limit`] rows, one more than the page has, nearest to the page's end first.
+    ///
     /// # Errors
     /// When the database does not answer.
     pub async fn list(

@@ -6,11 +6,11 @@ use secrecy::SecretString;
 use super::{Admin, AdminError, NewUser, UserChanges};
 use crate::{
     accounts::{
-        AccountError, Username,
-        graphql::{DeletePayload, UserPayload, profile, user_error},
+        AccountError, DisplayName, EmailAddress, Username,
+        graphql::{DeletePayload, Profile, UserPayload, user_error},
     },
     audit::Actor,
-    graphql::{Client, Failure, UserError, UserErrorCode, caller, expect_id, guarded, node_id},
+    graphql::{Failure, UserError, UserErrorCode, caller, expect_id, guarded, node_id},
     sessions::graphql::RevokeSessionsPayload,
     sign_in::graphql::{hash_failure, password_error},
 };
@@ -78,7 +78,7 @@ impl AdminMutation {
         #[graphql(desc = "The account.")] input: CreateUserInput,
     ) -> Result<Option<UserPayload>, Failure> {
         let created = match new_user(input) {
-            Ok(new) => ctx.data_unchecked::<Admin>().create_user(new, actor(ctx)).await,
+            Ok(new) => ctx.data_unchecked::<Admin>().create_user(new, Actor::of(ctx)).await,
             Err(error) => Err(error.into()),
         };
         Ok(Some(match created {
@@ -95,11 +95,11 @@ impl AdminMutation {
         #[graphql(desc = "What is to change.")] input: UpdateUserInput,
     ) -> Result<Option<UserPayload>, Failure> {
         let id = expect_id(&input.id, "input.id")?;
-        let updated = match profile(input.display_name, input.email) {
-            Ok((display_name, email)) => {
+        let updated = match Profile::parse(input.display_name, input.email) {
+            Ok(Profile { display_name, email }) => {
                 let UpdateUserInput { roles, disabled, password, .. } = input;
                 let changes = UserChanges { display_name, email, roles, disabled, password };
-                ctx.data_unchecked::<Admin>().update_user(id, changes, actor(ctx)).await
+                ctx.data_unchecked::<Admin>().update_user(id, changes, Actor::of(ctx)).await
             }
             Err(error) => Err(error.into()),
         };
@@ -117,7 +117,7 @@ impl AdminMutation {
         #[graphql(desc = "Which.")] input: DeleteUserInput,
     ) -> Result<Option<DeletePayload>, Failure> {
         let id = expect_id(&input.id, "input.id")?;
-        Ok(Some(match ctx.data_unchecked::<Admin>().delete_user(id, actor(ctx)).await {
+        Ok(Some(match ctx.data_unchecked::<Admin>().delete_user(id, Actor::of(ctx)).await {
             Ok(()) => DeletePayload { deleted_id: Some(node_id(id)), errors: Vec::new() },
             Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error, "id")?] },
         }))
@@ -131,27 +131,18 @@ impl AdminMutation {
         #[graphql(desc = "Whose.")] input: RevokeUserSessionsInput,
     ) -> Result<Option<RevokeSessionsPayload>, Failure> {
         let id = expect_id(&input.user_id, "input.userId")?;
-        Ok(Some(match ctx.data_unchecked::<Admin>().revoke_user_sessions(id, actor(ctx)).await {
+        Ok(Some(match ctx.data_unchecked::<Admin>().revoke_user_sessions(id, Actor::of(ctx)).await {
             Ok(count) => RevokeSessionsPayload::done(count),
             Err(error) => RevokeSessionsPayload { revoked_count: 0, errors: vec![explain(error, "userId")?] },
         }))
     }
 }
 
-fn actor<'a>(ctx: &'a Context<'_>) -> Actor<'a> {
-    Actor { user: caller(ctx).user(), client: ctx.data_opt::<Client>() }
-}
-
 fn new_user(input: CreateUserInput) -> Result<NewUser, AccountError> {
-    let text = |text: Option<String>| text.map_or(MaybeUndefined::Undefined, MaybeUndefined::Value);
-    let (display_name, email) = profile(text(input.display_name), text(input.email))?;
-    Ok(NewUser {
-        username: Username::parse(&input.username)?,
-        password: input.password,
-        email: email.flatten(),
-        display_name: display_name.flatten(),
-        roles: input.roles,
-    })
+    let display_name = input.display_name.as_deref().map(DisplayName::parse).transpose()?.flatten();
+    let email = input.email.as_deref().map(EmailAddress::parse).transpose()?;
+    let username = Username::parse(&input.username)?;
+    Ok(NewUser { username, password: input.password, email, display_name, roles: input.roles })
 }
 
 /// What to tell of an error; `id` is the field of the input that says which account is meant.

@@ -17,7 +17,7 @@ impl Admin {
         if !self.keyring.is_rotation_due().await.map_err(KeyringError::from)? {
             return Ok(());
         }
-        match self.rotate_keys(None, Start::Ahead, Actor::COMMAND_LINE).await {
+        match self.rotate_keys(None, Start::Ahead, Actor::Server).await {
             // Another replica was quicker.
             Err(AdminError::Keyring(KeyringError::NextIsThere { .. })) => Ok(()),
             rotated => rotated.map(|_| ()),

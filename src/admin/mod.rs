@@ -12,14 +12,17 @@ pub mod graphql;
 
 use std::sync::Arc;
 
+use sea_orm::DbErr;
+
 pub use self::{create_user::NewUser, error::AdminError, update_user::UserChanges};
 use crate::{
     accounts::Accounts,
-    audit::{Actor, Audit},
+    audit::{Actor, Audit, AuditAction},
     changes::Feed,
-    id::UserId,
+    id::{SessionId, UserId},
+    limits::Throttle,
     passwords::{Hasher, Policy},
-    sessions::Sessions,
+    sessions::{Session, Sessions},
     tokens::Keyring,
 };
 
@@ -27,22 +30,32 @@ use crate::{
 #[derive(Clone)]
 pub struct Admin {
     /// Who exists.
-    pub accounts: Accounts,
+    pub(crate) accounts: Accounts,
     /// What is open.
-    pub sessions: Sessions,
+    pub(crate) sessions: Sessions,
     /// What hashes passwords.
-    pub hasher: Hasher,
+    pub(crate) hasher: Hasher,
     /// What a new password must be like.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
+    /// How often a password may be tried.
+    pub(crate) throttle: Throttle,
     /// Who must hear of changes.
-    pub feed: Arc<Feed>,
+    pub(crate) feed: Arc<Feed>,
     /// What signs access tokens.
-    pub keyring: Arc<Keyring>,
+    pub(crate) keyring: Arc<Keyring>,
     /// Where it is written down.
-    pub audit: Audit,
+    pub(crate) audit: Audit,
 }
 
 impl Admin {
+    /// Ends a session. `None` when it was over already.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn revoke_session(&self, id: SessionId, actor: Actor<'_>) -> Result<Option<Session>, DbErr> {
+        self.sessions.revoke(id, AuditAction::SessionRevoked, actor).await
+    }
+
     /// Ends all sessions of an account and says how many there were.
     ///
     /// # Errors
@@ -51,6 +64,6 @@ impl Admin {
         if self.accounts.find(user).await?.is_none() {
             return Err(crate::accounts::AccountError::NotFound.into());
         }
-        Ok(self.sessions.end_all_now(user, None, actor).await?)
+        Ok(self.sessions.revoke_all(user, None, actor).await?)
     }
 }

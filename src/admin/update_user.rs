@@ -25,7 +25,8 @@ pub struct UserChanges {
 
 impl Admin {
     /// Changes an account. Its access tokens are void when they no longer tell the truth, and its
-    /// sessions end when it was disabled or has another password.
+    /// sessions end when it was disabled or has another password. With another password, or enabled again,
+    /// its owner does not wait for what was guessed before.
     ///
     /// # Errors
     /// When there is no such account, a role is unknown, the password does not do, or nobody could
@@ -47,10 +48,14 @@ impl Admin {
             disabled: changes.disabled,
             password_hash,
         };
+        let sets_password = changes.password_hash.is_some();
         let transaction = self.accounts.begin().await?;
         let changed = self.accounts.change(&transaction, id, changes, actor).await?;
+        if sets_password || changed.is_enabled_again {
+            self.throttle.forget(&transaction, id).await?;
+        }
         let mut changes = if changed.ends_sessions {
-            self.sessions.end_all(&transaction, id, None, actor).await?
+            self.sessions.revoke_all_in(&transaction, id, None, actor).await?
         } else {
             Vec::new()
         };

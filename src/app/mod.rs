@@ -65,7 +65,7 @@ pub struct App {
     /// What runs beside the requests, and must end before the program does.
     pub tasks: TaskTracker,
     /// The sockets and event streams that are open.
-    pub streams: Arc<Streams>,
+    pub(crate) streams: Arc<Streams>,
 }
 
 impl App {
@@ -188,6 +188,7 @@ impl Ground {
             sessions: sessions.clone(),
             hasher,
             policy,
+            throttle: throttle.clone(),
             feed: feed.clone(),
             keyring: keyring.clone(),
             audit: audit.clone(),

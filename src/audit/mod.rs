@@ -16,7 +16,7 @@ pub mod graphql;
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::{Enum, resolver_utils::EnumType};
+use async_graphql::{Context, Enum, resolver_utils::EnumType};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use self::live::Live;
@@ -25,7 +25,7 @@ use crate::{
     changes::Feed,
     clock::{Clock, Timestamp},
     database::Database,
-    graphql::{Client, Page},
+    graphql::{Client, Page, caller},
     id::{EventId, SessionId, UserId},
 };
 
@@ -81,7 +81,7 @@ impl AuditAction {
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Its name; events sort by it in the order in which they happened.
+    /// Its name. Sorts by the clock of the replica that wrote it; the order of writing is the position's.
     pub id: EventId,
     /// What happened.
     pub action: AuditAction,
@@ -114,22 +114,54 @@ pub struct Happening<'a> {
 
 /// Who does something.
 #[derive(Clone, Copy, Debug)]
-pub struct Actor<'a> {
-    /// The account that is signed in.
-    pub user: Option<UserId>,
-    /// From where; `None` for the command line.
-    pub client: Option<&'a Client>,
+pub enum Actor<'a> {
+    /// The server itself, or an operator at its command line.
+    Server,
+    /// Whoever sent a request.
+    Client {
+        /// From where.
+        client: &'a Client,
+        /// The account that is signed in.
+        user: Option<UserId>,
+    },
 }
 
 impl<'a> Actor<'a> {
+    /// [`Actor::Server`], as an operator at the command line.
+    pub const COMMAND_LINE: Actor<'static> = Actor::Server;
+
+    /// Whoever sent the request that a resolver answers.
+    ///
+    /// # Panics
+    /// Where no [`Client`] is in the context; the router puts one there.
+    #[must_use]
+    pub fn of(ctx: &'a Context<'_>) -> Self {
+        Self::Client { client: ctx.data_unchecked::<Client>(), user: caller(ctx).user() }
+    }
+
     /// Nobody that is signed in, at a client.
     #[must_use]
     pub const fn anonymous(client: &'a Client) -> Self {
-        Self { user: None, client: Some(client) }
+        Self::Client { client, user: None }
     }
 
-    /// Somebody at the machine's command line.
-    pub const COMMAND_LINE: Actor<'static> = Actor { user: None, client: None };
+    /// The account that is signed in.
+    #[must_use]
+    pub const fn user(&self) -> Option<UserId> {
+        match self {
+            Self::Server => None,
+            Self::Client { user, .. } => *user,
+        }
+    }
+
+    /// From where; nowhere for the server itself.
+    #[must_use]
+    pub const fn client(&self) -> Option<&'a Client> {
+        match self {
+            Self::Server => None,
+            Self::Client { client, .. } => Some(client),
+        }
+    }
 }
 
 /// The audit log.
@@ -158,12 +190,12 @@ impl Audit {
         transaction: &impl ConnectionTrait,
         happening: Happening<'_>,
     ) -> Result<Event, DbErr> {
-        let client = happening.actor.client;
+        let client = happening.actor.client();
         let event = Event {
             id: EventId::generate(&self.clock),
             action: happening.action,
             at: self.clock.now(),
-            actor: happening.actor.user,
+            actor: happening.actor.user(),
             user: happening.user,
             session: happening.session,
             ip_address: client.map(|client| client.address.to_string()),
@@ -203,7 +235,9 @@ impl Audit {
         store::find(self.database.reader(), id).await
     }
 
-    /// A page of the events, the newest first.
+    /// A page of the events, of which the newest come first.
+    ///
+    /// Up to [`Page::limit`] rows, one more than the page has, nearest to the page's end first.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -1,4 +1,4 @@
-use std::{io::Write, ops::Bound};
+use std::io::Write;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -12,15 +12,12 @@ use super::{
 };
 use crate::{
     app::App,
-    audit::{Actor, AuditAction},
+    audit::Actor,
     clock::Timestamp,
     graphql::Page,
     id::{SessionId, UserId},
     sessions::Session,
 };
-
-/// How many sessions are read at once.
-const PAGE: usize = 100;
 
 #[derive(Subcommand)]
 pub(super) enum Sessions {
@@ -73,17 +70,10 @@ impl Sessions {
 impl List {
     async fn run(&self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let user = find(app, &self.user).await?.id;
-        let mut rows: Vec<Row> = Vec::new();
-        let mut page = Page::from_start(PAGE);
-        loop {
-            let sessions = app.sessions.list(user, &page).await?;
-            let is_last = sessions.len() <= PAGE;
-            rows.extend(sessions.into_iter().take(PAGE).map(row));
-            page.after = rows.last().map_or(Bound::Unbounded, |row| Bound::Excluded(row.id));
-            if is_last {
-                break;
-            }
-        }
+        let sessions = &app.sessions;
+        let read = |page| async move { sessions.list(user, &page).await };
+        let found = Page::read_all(usize::MAX, |session: &Session| session.id, read).await?;
+        let rows: Vec<Row> = found.into_iter().map(row).collect();
         let head = ["SESSION", "SIGNED IN", "LAST USED", "EXPIRES", "ADDRESS", "CLIENT"];
         self.format.write(out, head, &rows, |row| {
             let [created, used, expires] = [row.created_at, row.last_used_at, row.expires_at].map(time);
@@ -97,14 +87,13 @@ impl List {
 impl Revoke {
     async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         if let Some(id) = self.session {
-            let ended = app.sessions.end(id, AuditAction::SessionRevoked, Actor::COMMAND_LINE).await?;
-            return match ended {
+            return match app.admin.revoke_session(id, Actor::Server).await? {
                 Some(session) => Ok(writeln!(out, "ended {} of {}", session.id, session.user)?),
                 None => Err(CliError::refused(format!("there is no open session {id}"))),
             };
         }
         let user = find(app, &self.user.unwrap_or_default()).await?;
-        let ended = app.admin.revoke_user_sessions(user.id, Actor::COMMAND_LINE).await;
+        let ended = app.admin.revoke_user_sessions(user.id, Actor::Server).await;
         let count = ended.map_err(|error| explain(error, app, &user.username))?;
         Ok(writeln!(out, "ended {count} session{} of {}", if count == 1 { "" } else { "s" }, user.username)?)
     }

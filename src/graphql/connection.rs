@@ -122,12 +122,6 @@ pub struct Rows<Row> {
 }
 
 impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> Page<K> {
-    /// The first items of a list.
-    #[must_use]
-    pub fn from_start(count: usize) -> Self {
-        Self { direction: Direction::Forward, count, after: Bound::Unbounded, before: Bound::Unbounded }
-    }
-
     /// Reads Relay's four arguments.
     ///
     /// # Errors
@@ -168,8 +162,8 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> Page<K> {
         })
     }
 
-    /// Reads the rows of the page. `read` gives those of any page from the page's end of the range, nearest
-    /// first, at most [`Page::limit`] of them. What lies beyond a cursor is read when the caller asks for it.
+    /// Reads the rows of the page. `read` gives those of any page: up to [`Page::limit`], nearest to the page's
+    /// end of the range first. What lies beyond a cursor is read when the caller asks for it.
     ///
     /// # Errors
     /// Those of `read`.

@@ -131,9 +131,10 @@ impl From<sea_orm::DbErr> for Failure {
 
 /// Gives an error of the executor the shape that all errors have: a code, and the request's id.
 ///
-/// Errors of our resolvers have a code. Those of the executor have none: before execution they speak of
-/// the document or of an argument in it, within it of an argument. One that a resolver of another
-/// crate made with `?` is a fault whose text may hold anything, so it is logged and masked.
+/// Errors of our resolvers have a code. Without one, an error that has a source is a fault of another crate's
+/// resolver, made with `?`: its text may hold anything, so it is logged and masked. The rest are the executor's:
+/// about an input value (`BAD_USER_INPUT`), or else about the document (an empty path,
+/// `GRAPHQL_VALIDATION_FAILED`).
 pub fn finish_error(error: &mut ServerError, request_id: &str) {
     let has_code = error.extensions.as_ref().is_some_and(|values| values.get("code").is_some());
     if !has_code {

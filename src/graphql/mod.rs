@@ -25,6 +25,8 @@ mod newest_first;
 #[cfg(feature = "server")]
 mod prepare;
 #[cfg(feature = "server")]
+mod read_all;
+#[cfg(feature = "server")]
 mod sent;
 #[cfg(feature = "server")]
 mod shape;

@@ -10,12 +10,12 @@ const MAX_USER_AGENT_BYTES: usize = 256;
 
 /// The proxies whose word on the client's address is taken.
 #[derive(Clone, Debug, Default)]
-pub struct Proxies(pub Vec<IpNet>);
+pub(crate) struct Proxies(pub(crate) Vec<IpNet>);
 
 impl Proxies {
     /// From where a request comes.
     #[must_use]
-    pub fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> Client {
+    pub(crate) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> Client {
         let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         // `to_str` lets ASCII pass only, so any byte is a boundary.
         let user_agent = user_agent.map(|agent| agent[..agent.len().min(MAX_USER_AGENT_BYTES)].to_owned());

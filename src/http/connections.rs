@@ -47,7 +47,7 @@ const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(1);
 
 /// Answers the connections of a listener until `stop` is cancelled, and then what is in flight. Who drops
 /// the future cuts off what is still in flight.
-pub async fn answer_connections(
+pub(crate) async fn answer_connections(
     listener: TcpListener,
     router: Router,
     config: &HttpConfig,

@@ -16,7 +16,7 @@ fn kind(cookies: Cookies) -> (&'static str, &'static str) {
 
 /// The Set-Cookie header that keeps a refresh token, or that deletes it.
 #[must_use]
-pub fn refresh_cookie(token: Option<(&SecretString, Duration)>, cookies: Cookies) -> HeaderValue {
+pub(crate) fn refresh_cookie(token: Option<(&SecretString, Duration)>, cookies: Cookies) -> HeaderValue {
     let (name, secure) = kind(cookies);
     let (value, seconds) = match token {
         Some((token, lives)) => (token.expose_secret(), lives.as_secs()),

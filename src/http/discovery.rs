@@ -16,13 +16,13 @@ const READABLE: [(HeaderName, &str); 1] =
     [(HeaderName::from_static("cross-origin-resource-policy"), "cross-origin")];
 
 /// `/.well-known/jwks.json`: the keys that verify access tokens (RFC 7517 §5).
-pub async fn jwks(State(keyring): State<Arc<Keyring>>, asked: HeaderMap) -> Response {
+pub(crate) async fn jwks(State(keyring): State<Arc<Keyring>>, asked: HeaderMap) -> Response {
     public(&asked, &keyring.jwks())
 }
 
 /// `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: where things are
 /// (RFC 8414 §2). Only what the server does is listed.
-pub async fn discovery(
+pub(crate) async fn discovery(
     State(config): State<Arc<Config>>,
     State(keyring): State<Arc<Keyring>>,
     asked: HeaderMap,

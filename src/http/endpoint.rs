@@ -32,31 +32,31 @@ use crate::{
 };
 
 /// GraphQL over HTTP, before any executor.
-pub struct Endpoint<E> {
+pub(crate) struct Endpoint<E> {
     /// What answers.
-    pub executor: E,
+    pub(crate) executor: E,
     /// Who asks.
-    pub gate: Gate,
+    pub(crate) gate: Gate,
     /// Whose word on the client's address is taken.
-    pub proxies: Proxies,
+    pub(crate) proxies: Proxies,
     /// Limits of the request.
-    pub http: HttpConfig,
+    pub(crate) http: HttpConfig,
     /// Limits of the operation.
-    pub graphql: GraphqlConfig,
+    pub(crate) graphql: GraphqlConfig,
     /// Documents that need not be parsed again.
-    pub documents: Arc<Documents>,
+    pub(crate) documents: Arc<Documents>,
     /// The fields at the root that are not like others.
-    pub fields: RootFields,
+    pub(crate) fields: RootFields,
     /// One for each request that may be executed at once.
-    pub permits: Arc<Semaphore>,
+    pub(crate) permits: Arc<Semaphore>,
     /// Where operations run, so that one that has begun goes on when its client hangs up.
-    pub tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
     /// The sockets and event streams that are open.
-    pub streams: Arc<Streams>,
+    pub(crate) streams: Arc<Streams>,
 }
 
 /// Answers a GraphQL request.
-pub async fn graphql<E: Executor>(
+pub(crate) async fn graphql<E: Executor>(
     State(endpoint): State<Arc<Endpoint<E>>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Extension(request_id): Extension<RequestId>,

@@ -27,10 +27,10 @@ const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Whether clients reach the server through TLS, and should never do otherwise.
 #[derive(Clone, Copy, Debug)]
-pub struct IsBehindTls(pub bool);
+pub(crate) struct IsBehindTls(pub(crate) bool);
 
 /// Gives each answer the headers that keep browsers from harm.
-pub async fn harden(State(tls): State<IsBehindTls>, request: Request, next: Next) -> Response {
+pub(crate) async fn harden(State(tls): State<IsBehindTls>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {

@@ -17,12 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const FRESH: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
 /// `/healthz`: the process runs and answers. Restarting it would help nothing that this does not tell.
-pub async fn alive() -> impl IntoResponse {
+pub(crate) async fn alive() -> impl IntoResponse {
     (FRESH, Json(json!({ "status": "ok" })))
 }
 
 /// `/readyz`: the replica can serve. It needs the database, and to know which tokens are revoked.
-pub async fn ready(State((database, feed)): State<(Database, Arc<Feed>)>) -> impl IntoResponse {
+pub(crate) async fn ready(State((database, feed)): State<(Database, Arc<Feed>)>) -> impl IntoResponse {
     let database = tokio::time::timeout(PATIENCE, database.ping()).await.is_ok_and(|answer| answer.is_ok());
     let changes = feed.is_current();
     let is_ready = database && changes;

@@ -46,7 +46,7 @@ mod trace;
 
 pub use self::bearer::Gate;
 #[cfg(feature = "server")]
-pub use self::{
+pub(crate) use self::{
     client::Proxies,
     connections::answer_connections,
     cookie::refresh_cookie,

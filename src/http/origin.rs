@@ -39,7 +39,7 @@ fn is_listed(config: &HttpConfig, origin: &str) -> bool {
 }
 
 /// Lets the pages of the listed origins use the API, with cookies.
-pub fn listed_origins(config: &HttpConfig) -> CorsLayer {
+pub(crate) fn listed_origins(config: &HttpConfig) -> CorsLayer {
     let origins = config.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
     let listed = config.clone();
     let last_event = HeaderName::from_static("last-event-id");
@@ -56,6 +56,6 @@ pub fn listed_origins(config: &HttpConfig) -> CorsLayer {
 }
 
 /// Lets the pages of every origin read what is public anyway, without cookies.
-pub fn any_origin() -> CorsLayer {
+pub(crate) fn any_origin() -> CorsLayer {
     CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).max_age(REMEMBERED)
 }

@@ -15,12 +15,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const TAG: &str = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
 
 /// `/`: the GraphiQL page.
-pub async fn playground(request: Request) -> Response {
+pub(crate) async fn playground(request: Request) -> Response {
     asset(request.headers(), "text/html; charset=utf-8", include_bytes!("playground/index.html"))
 }
 
 /// The files that the page loads, by their path.
-pub async fn playground_asset(request: Request) -> Response {
+pub(crate) async fn playground_asset(request: Request) -> Response {
     let headers = request.headers();
     match request.uri().path() {
         "/playground.css" => {

@@ -28,7 +28,7 @@ pub(super) struct Wire<'a> {
 /// The most errors of an answer. Who has made more mistakes learns of the next ones when these are mended.
 const MAX_ERRORS: usize = 100;
 
-/// Writes what the executor answered.
+/// Writes what the executor answered. In `application/json` the status is 200 also where nothing was executed.
 pub(super) fn answer(mut answer: Answer, media: Media, request_id: &RequestId) -> Response {
     let headers = std::mem::take(&mut answer.http_headers);
     let wire = finish(&mut answer, request_id);
@@ -78,8 +78,7 @@ pub(super) fn finish<'a>(answer: &'a mut Answer, request_id: &RequestId) -> Wire
     Wire { errors: &answer.errors, data, extensions: &answer.extensions }
 }
 
-/// Writes a failure on the way to the executor. Its status counts in both media types, but for those of
-/// a document that was well-formed JSON: `application/json` answers them with 200.
+/// Writes a failure on the way to the executor, with this status in both media types.
 pub(super) fn failure(
     failure: Failure,
     status: StatusCode,
@@ -120,13 +119,13 @@ fn json(status: StatusCode, media: Media, wire: &impl Serialize, headers: Header
 }
 
 /// Answers for a path that does not exist.
-pub async fn not_found(Extension(id): Extension<RequestId>) -> Response {
+pub(crate) async fn not_found(Extension(id): Extension<RequestId>) -> Response {
     let error = Failure::bad_input("There is nothing here; GraphQL is at /graphql.");
     failure(error, StatusCode::NOT_FOUND, Media::Json, &id)
 }
 
 /// Answers for a method that a path does not know.
-pub async fn method_not_allowed(method: Method, Extension(id): Extension<RequestId>) -> Response {
+pub(crate) async fn method_not_allowed(method: Method, Extension(id): Extension<RequestId>) -> Response {
     let error = Failure::bad_input(format!("{method} is not a method of this path."));
     failure(error, StatusCode::METHOD_NOT_ALLOWED, Media::Json, &id)
 }

@@ -26,7 +26,7 @@ use crate::{
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The sockets and event streams that are open.
-pub struct Streams {
+pub(crate) struct Streams {
     /// Their limits.
     pub(super) limits: StreamsConfig,
     /// Is cancelled when all must end.
@@ -51,12 +51,12 @@ pub(super) struct Seat {
 impl Streams {
     /// None yet.
     #[must_use]
-    pub fn new(limits: StreamsConfig) -> Arc<Self> {
+    pub(crate) fn new(limits: StreamsConfig) -> Arc<Self> {
         Arc::new(Self { limits, closing: CancellationToken::new(), taken: Mutex::default() })
     }
 
     /// Ends all that are open, and those that come.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closing.cancel();
     }
 

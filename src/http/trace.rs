@@ -15,19 +15,19 @@ use crate::clock::Clock;
 /// Names one request: in the log, in the `x-request-id` header of its answer, and in the
 /// `extensions.requestId` of its errors. It is always ours, so that nobody can write into our log.
 #[derive(Clone, Debug)]
-pub struct RequestId(Arc<str>);
+pub(crate) struct RequestId(Arc<str>);
 
 impl RequestId {
     /// The id.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 /// Gives each request an id and a span, answers for a handler that panics, and logs how it ended. The query
 /// string is not logged: it may hold a document with a secret in it.
-pub async fn trace(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn trace(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
     let id = RequestId(clock.uuid().simple().to_string().into());
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", id = id.as_str(), method = %request.method(), path = request.uri().path());

@@ -12,12 +12,13 @@ use std::{net::IpAddr, time::Duration};
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-pub use self::subject::network;
-use self::subject::{KnownPlace, Subject};
+use self::subject::{KnownPlace, Subject, keys_of_pairs};
+pub use self::subject::{network, subject_of};
 use crate::{
     clock::{Clock, Timestamp},
     config::{Ladder, LimitsConfig},
     database::Database,
+    id::UserId,
 };
 
 /// Counts tries and says when the next is allowed.
@@ -60,7 +61,7 @@ impl Throttle {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn password(&self, account: &str, address: IpAddr) -> Result<Permit, DbErr> {
+    pub async fn try_password(&self, account: &str, address: IpAddr) -> Result<Permit, DbErr> {
         let name = account.to_owned();
         let mut subjects = vec![Subject::Address(address), Subject::Pair(name.clone(), address)];
         let known = KnownPlace(account, address).key();
@@ -75,18 +76,16 @@ impl Throttle {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn was_right(&self, right: &Try) -> Result<(), DbErr> {
-        if right.counted.is_empty() {
-            return Ok(());
-        }
-        let transaction = self.database.begin().await?;
-        for subject in &right.counted {
-            match subject {
-                Subject::Pair(..) => store::delete(&transaction, &subject.key()).await?,
-                subject => store::take_back(&transaction, &subject.key()).await?,
-            }
-        }
-        transaction.commit().await
+    pub async fn forgive(&self, right: &Try) -> Result<(), DbErr> {
+        self.take_back(right, |subject| matches!(subject, Subject::Pair(..))).await
+    }
+
+    /// Takes a try back that did not take place.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn undo(&self, void: &Try) -> Result<(), DbErr> {
+        self.take_back(void, |_| false).await
     }
 
     /// Remembers, in the transaction of a sign-in, from where somebody signs in to an account.
@@ -96,36 +95,33 @@ impl Throttle {
     pub async fn remember(
         &self,
         transaction: &impl ConnectionTrait,
-        account: &str,
+        user: UserId,
         address: IpAddr,
     ) -> Result<(), DbErr> {
         if !self.config.enabled {
             return Ok(());
         }
         let until = self.clock.now() + self.config.known_for;
-        store::remember(transaction, &KnownPlace(account, address).key(), until).await
+        store::remember(transaction, &KnownPlace(&subject_of(user), address).key(), until).await
     }
 
-    /// Takes a try back that did not take place.
+    /// Forgets, in the transaction that makes it needless, how often an account's password was tried, wherever
+    /// that was. What an address has tried on any account stays counted: it may be the guesser's.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn take_back(&self, void: &Try) -> Result<(), DbErr> {
-        if void.counted.is_empty() {
-            return Ok(());
-        }
-        let transaction = self.database.begin().await?;
-        for subject in &void.counted {
-            store::take_back(&transaction, &subject.key()).await?;
-        }
-        transaction.commit().await
+    pub async fn forget(&self, transaction: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+        let account = subject_of(user);
+        // The account before its pairs, in the order in which tries lock them.
+        store::delete(transaction, &Subject::Account(account.clone()).key()).await?;
+        store::delete_range(transaction, keys_of_pairs(&account)).await
     }
 
     /// Asks whether somebody may register from `address`, and counts it.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn register(&self, address: IpAddr) -> Result<Permit, DbErr> {
+    pub async fn try_registration(&self, address: IpAddr) -> Result<Permit, DbErr> {
         self.ask(vec![Subject::Register(address)]).await
     }
 
@@ -135,6 +131,22 @@ impl Throttle {
     /// When the database does not answer.
     pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
         store::delete_forgotten(self.database.writer(), self.clock.now(), batch).await
+    }
+
+    /// Takes one try of each subject back; of those that `is_forgiven`, all.
+    async fn take_back(&self, back: &Try, is_forgiven: impl Fn(&Subject) -> bool) -> Result<(), DbErr> {
+        if back.counted.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.database.begin().await?;
+        for subject in &back.counted {
+            if is_forgiven(subject) {
+                store::delete(&transaction, &subject.key()).await?;
+            } else {
+                store::take_back(&transaction, &subject.key()).await?;
+            }
+        }
+        transaction.commit().await
     }
 
     /// Counts a try of each subject, or of none when one of them has to wait.

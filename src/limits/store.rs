@@ -1,5 +1,7 @@
 //! The rows of the throttle.
 
+use std::ops::RangeInclusive;
+
 use entity::throttle::{Column, Entity, Model};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, Statement,
@@ -112,6 +114,15 @@ pub(super) async fn remember(
 /// Forgets a subject.
 pub(super) async fn delete(db: &impl ConnectionTrait, subject: &str) -> Result<(), DbErr> {
     Entity::delete_by_id(subject).exec(db).await.map(|_| ())
+}
+
+/// Forgets every subject from the first of these to the last.
+pub(super) async fn delete_range(
+    db: &impl ConnectionTrait,
+    subjects: RangeInclusive<String>,
+) -> Result<(), DbErr> {
+    let (first, last) = subjects.into_inner();
+    Entity::delete_many().filter(Column::Subject.between(first, last)).exec(db).await.map(|_| ())
 }
 
 /// Deletes what is forgotten, at most `batch` rows.

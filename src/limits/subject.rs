@@ -1,8 +1,17 @@
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    ops::RangeInclusive,
+};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::config::{Ladder, LimitsConfig};
+use crate::{
+    config::{Ladder, LimitsConfig},
+    id::UserId,
+};
+
+/// The digits of half a hash, so that a pair's key has the length of the others.
+const HALF: usize = 32;
 
 /// What is counted.
 #[derive(Clone)]
@@ -38,17 +47,47 @@ impl Subject {
     pub(super) fn key(&self) -> String {
         match self {
             Self::Account(account) => hashed("account", account),
-            Self::Pair(account, address) => hashed("pair", &format!("{} {account}", network(*address))),
+            Self::Pair(account, address) => {
+                format!("{}{}", prefix_of_pairs(account), half_hash(&network(*address).to_string()))
+            }
             Self::Address(address) => hashed("address", &network(*address).to_string()),
             Self::Register(address) => hashed("register", &network(*address).to_string()),
         }
     }
 }
 
+/// What the throttle knows an account by, as somebody whose password is tried.
+#[must_use]
+pub fn subject_of(user: UserId) -> String {
+    format!("id {user}")
+}
+
+/// The first and the last key that a pair of this account can have. All of one length and of the digits `0` to
+/// `f`, they sort alike in every collation that a database may have.
+pub(super) fn keys_of_pairs(account: &str) -> RangeInclusive<String> {
+    let end = |digit: &str| format!("{}{}", prefix_of_pairs(account), digit.repeat(HALF));
+    end("0")..=end("f")
+}
+
+fn prefix_of_pairs(account: &str) -> String {
+    format!("pair:{}", half_hash(account))
+}
+
 /// A subject as the database knows it: a name that people typed in is not kept.
 fn hashed(kind: &str, subject: &str) -> String {
+    format!("{kind}:{}", hash(subject))
+}
+
+/// Enough of a hash for a part of a key: who finds another subject of the same half wins nothing.
+fn half_hash(subject: &str) -> String {
+    let mut hash = hash(subject);
+    hash.truncate(HALF);
+    hash
+}
+
+fn hash(subject: &str) -> String {
     let hash = digest(&SHA256, subject.as_bytes());
-    hash.as_ref().iter().fold(format!("{kind}:"), |key, byte| format!("{key}{byte:02x}"))
+    hash.as_ref().iter().fold(String::new(), |key, byte| format!("{key}{byte:02x}"))
 }
 
 /// One customer of a provider has at least a /64 of IPv6, so that is what is counted.
@@ -70,5 +109,15 @@ mod tests {
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    }
+
+    #[test]
+    fn the_pairs_of_an_account_lie_together_and_no_others_among_them() {
+        for number in 0..=255 {
+            let address = IpAddr::from([192, 0, 2, number]);
+            let key = |account: &str| Subject::Pair(account.to_owned(), address).key();
+            assert!(keys_of_pairs("ada").contains(&key("ada")));
+            assert!(!keys_of_pairs("ada").contains(&key("bob")));
+        }
     }
 }

@@ -150,10 +150,9 @@ impl SessionsMutation {
         if is_unknown && by_token.is_none() && by_bearer.is_none() {
             return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] });
         }
-        let actor = Actor { user: viewer.user(), client: ctx.data_opt::<Client>() };
         // They are one, but for who has mixed up two sign-ins and means to end both.
         for session in HashSet::from([by_bearer, by_token]).into_iter().flatten() {
-            sessions.end(session, AuditAction::Logout, actor).await?;
+            sessions.revoke(session, AuditAction::Logout, Actor::of(ctx)).await?;
         }
         Ok(LogoutPayload { errors: Vec::new() })
     }
@@ -171,9 +170,8 @@ impl SessionsMutation {
         let may =
             |session: &Session| viewer.user() == Some(session.user) || viewer.has_scope("sessions:write");
         let found = sessions.find(id).await?.filter(may);
-        let actor = Actor { user: viewer.user(), client: ctx.data_opt::<Client>() };
         let ended = match found {
-            Some(session) => sessions.end(session.id, AuditAction::SessionRevoked, actor).await?,
+            Some(session) => sessions.revoke(session.id, AuditAction::SessionRevoked, Actor::of(ctx)).await?,
             None => None,
         };
         Ok(Some(match ended {
@@ -196,8 +194,8 @@ impl SessionsMutation {
     ) -> Result<Option<RevokeSessionsPayload>, Failure> {
         let viewer = caller(ctx);
         let Some(user) = viewer.user() else { return Ok(None) };
-        let actor = Actor { user: Some(user), client: ctx.data_opt::<Client>() };
-        let count = ctx.data_unchecked::<Sessions>().end_all_now(user, viewer.session(), actor).await?;
+        let count =
+            ctx.data_unchecked::<Sessions>().revoke_all(user, viewer.session(), Actor::of(ctx)).await?;
         Ok(Some(RevokeSessionsPayload::done(count)))
     }
 }

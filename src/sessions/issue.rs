@@ -42,7 +42,7 @@ impl Sessions {
     /// # Errors
     /// When no key signs.
     pub fn issue(&self, account: Account, opened: Opened) -> Result<SignedIn, KeyringError> {
-        let Opened { session, refresh, .. } = opened;
+        let Opened { session, refresh } = opened;
         let now = self.clock.now();
         let claims = self.claims(&account, &session);
         let left = |until: Timestamp| (until - now).to_std().unwrap_or_default();

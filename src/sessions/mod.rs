@@ -56,21 +56,21 @@ pub struct Session {
 #[derive(Clone)]
 pub struct Sessions {
     /// Where they are kept.
-    pub database: Database,
+    pub(crate) database: Database,
     /// What time it is.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// How long they live.
-    pub config: Arc<Config>,
+    pub(crate) config: Arc<Config>,
     /// Whose they are.
-    pub accounts: Accounts,
+    pub(crate) accounts: Accounts,
     /// Who must hear that one has ended.
-    pub feed: Arc<Feed>,
+    pub(crate) feed: Arc<Feed>,
     /// Where that is written down.
-    pub audit: Audit,
+    pub(crate) audit: Audit,
     /// What signs their access tokens.
-    pub keyring: Arc<Keyring>,
+    pub(crate) keyring: Arc<Keyring>,
     /// What writes their refresh tokens.
-    pub codec: Arc<RefreshCodec>,
+    pub(crate) codec: Arc<RefreshCodec>,
 }
 
 impl Sessions {
@@ -90,7 +90,9 @@ impl Sessions {
         Ok(store::find(transaction, id, self.clock.now()).await?.is_some())
     }
 
-    /// A page of an account's sessions that are not over, the newest first.
+    /// A page of an account's sessions that are not over, of which the newest come first.
+    ///
+    /// Up to [`Page::limit`] rows, one more than the page has, nearest to the page's end first.
     ///
     /// # Errors
     /// When the database does not answer.

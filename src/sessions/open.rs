@@ -16,12 +16,11 @@ pub struct Opened {
     pub session: Session,
     /// Its refresh token.
     pub refresh: RefreshToken,
-    /// What to commit the transaction with: the account had too many sessions, and the oldest have ended.
-    pub changes: Vec<Change>,
 }
 
 impl Sessions {
-    /// Opens a session in a transaction.
+    /// Opens a session in a transaction. Returns what to commit that with, too: where the account had too many
+    /// sessions, the oldest have ended.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -30,7 +29,7 @@ impl Sessions {
         transaction: &impl ConnectionTrait,
         user: UserId,
         client: &Client,
-    ) -> Result<Opened, DbErr> {
+    ) -> Result<(Opened, Vec<Change>), DbErr> {
         let now = self.clock.now();
         let id = SessionId::generate(&self.clock);
         let refresh = self.codec.begin(id, Generation(0));
@@ -46,10 +45,10 @@ impl Sessions {
         };
         store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
         let most = self.config.limits.sessions_per_account;
-        let ended = store::revoke_oldest(transaction, user, now, most).await?;
-        let actor = Actor { user: Some(user), client: Some(client) };
-        let changes = self.write_down(transaction, &ended, AuditAction::SessionRevoked, actor).await?;
-        Ok(Opened { session, refresh, changes })
+        let revoked = store::revoke_oldest(transaction, user, now, most).await?;
+        let actor = Actor::Client { client, user: Some(user) };
+        let changes = self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await?;
+        Ok((Opened { session, refresh }, changes))
     }
 
     /// Begins the session's chain of refresh tokens anew: those that are out there are worth nothing.
@@ -66,7 +65,7 @@ impl Sessions {
         let Some(state) = store::state(transaction, id).await? else { return Ok(None) };
         let refresh = self.codec.begin(id, Generation(state.generation.0.wrapping_add(1)));
         let session = store::begin_chain(transaction, &refresh, now).await?;
-        Ok(session.map(|session| Opened { session, refresh, changes: Vec::new() }))
+        Ok(session.map(|session| Opened { session, refresh }))
     }
 
     /// When a session that is used now lapses.

@@ -37,7 +37,7 @@ impl Sessions {
         let found = self.accounts.credentials_of(session.user).await?;
         let account = found.map(|found| found.account).filter(|account| !account.disabled);
         let account = account.ok_or(RefreshError::Invalid)?;
-        Ok(self.issue(account, Opened { session, refresh: successor, changes: Vec::new() })?)
+        Ok(self.issue(account, Opened { session, refresh: successor })?)
     }
 
     /// Decides about a token that did not rotate its session: `Ok` when its successor counts.
@@ -58,7 +58,7 @@ impl Sessions {
             Reuse::Harmless => Err(RefreshError::Invalid),
             Reuse::Theft => {
                 let actor = Actor::anonymous(client);
-                self.end(presented.session, AuditAction::RefreshTokenReused, actor).await?;
+                self.revoke(presented.session, AuditAction::RefreshTokenReused, actor).await?;
                 Err(RefreshError::Invalid)
             }
         }

@@ -9,50 +9,52 @@ use crate::{
 };
 
 impl Sessions {
-    /// Ends a session, in a transaction of its own. `None` when it was over already.
+    /// Revokes a session, in a transaction of its own. `None` when it was over already.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn end(
+    pub async fn revoke(
         &self,
         id: SessionId,
         action: AuditAction,
         actor: Actor<'_>,
     ) -> Result<Option<Session>, DbErr> {
         let transaction = self.database.begin().await?;
-        let ended = store::revoke(&transaction, id, self.clock.now()).await?;
-        let changes = self.write_down(&transaction, ended.as_slice(), action, actor).await?;
+        let revoked = store::revoke(&transaction, id, self.clock.now()).await?;
+        let changes = self.record_revoked(&transaction, revoked.as_slice(), action, actor).await?;
         self.feed.commit(transaction, &changes).await?;
-        Ok(ended)
+        Ok(revoked)
     }
 
-    /// Ends all sessions of an account but one, in a transaction. Returns what to commit that with.
+    /// Revokes all sessions of an account, except `except` where it is given, in a transaction. Returns what to
+    /// commit that with.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn end_all(
+    pub async fn revoke_all_in(
         &self,
         transaction: &impl ConnectionTrait,
         user: UserId,
         except: Option<SessionId>,
         actor: Actor<'_>,
     ) -> Result<Vec<Change>, DbErr> {
-        let ended = store::revoke_all(transaction, user, except, self.clock.now()).await?;
-        self.write_down(transaction, &ended, AuditAction::SessionRevoked, actor).await
+        let revoked = store::revoke_all(transaction, user, except, self.clock.now()).await?;
+        self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await
     }
 
-    /// Ends all sessions of an account but one, and says how many there were.
+    /// Revokes all sessions of an account, except `except` where it is given, in a transaction of its own, and
+    /// says how many there were.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn end_all_now(
+    pub async fn revoke_all(
         &self,
         user: UserId,
         except: Option<SessionId>,
         actor: Actor<'_>,
     ) -> Result<usize, DbErr> {
         let transaction = self.database.begin().await?;
-        let changes = self.end_all(&transaction, user, except, actor).await?;
+        let changes = self.revoke_all_in(&transaction, user, except, actor).await?;
         self.feed.commit(transaction, &changes).await?;
         Ok(changes.len())
     }
@@ -63,18 +65,18 @@ impl Sessions {
         self.codec.decode(token).map(|token| token.session)
     }
 
-    /// Writes down that sessions have ended. Returns what every replica must hear.
-    pub(super) async fn write_down(
+    /// Writes down that sessions were revoked. Returns what every replica must hear.
+    pub(super) async fn record_revoked(
         &self,
         transaction: &impl ConnectionTrait,
-        ended: &[Session],
+        revoked: &[Session],
         action: AuditAction,
         actor: Actor<'_>,
     ) -> Result<Vec<Change>, DbErr> {
-        for session in ended {
+        for session in revoked {
             let happening = Happening { action, user: Some(session.user), session: Some(session.id), actor };
             self.audit.record(transaction, happening).await?;
         }
-        Ok(ended.iter().map(|session| Change::SessionEnded(session.id)).collect())
+        Ok(revoked.iter().map(|session| Change::SessionEnded(session.id)).collect())
     }
 }

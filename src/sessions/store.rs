@@ -122,7 +122,7 @@ pub(super) async fn state(db: &impl ConnectionTrait, id: SessionId) -> Result<Op
     }))
 }
 
-/// Ends a session; `None` when it was over already.
+/// Revokes a session; `None` when it was over already.
 pub(super) async fn revoke(
     db: &impl ConnectionTrait,
     id: SessionId,
@@ -131,7 +131,7 @@ pub(super) async fn revoke(
     update_one(db, live_only(set_revoked(now).filter(Column::Id.eq(id.uuid())), now)).await
 }
 
-/// Ends all sessions of an account but one.
+/// Revokes all sessions of an account, except `except` where it is given.
 pub(super) async fn revoke_all(
     db: &impl ConnectionTrait,
     user: UserId,
@@ -146,7 +146,7 @@ pub(super) async fn revoke_all(
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// Ends the oldest sessions of an account that has more than `most`.
+/// Revokes the oldest sessions of an account that has more than `most`.
 pub(super) async fn revoke_oldest(
     db: &impl ConnectionTrait,
     user: UserId,

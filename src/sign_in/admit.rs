@@ -1,6 +1,6 @@
 use sea_orm::DatabaseTransaction;
 
-use super::{SignIn, SignInError, check::subject_of};
+use super::{SignIn, SignInError};
 use crate::{
     accounts::Account,
     audit::{Actor, AuditAction, Happening},
@@ -17,16 +17,16 @@ impl SignIn {
         account: Account,
         client: &Client,
     ) -> Result<SignedIn, SignInError> {
-        let opened = self.sessions.open(&transaction, account.id, client).await?;
+        let (opened, changes) = self.sessions.open(&transaction, account.id, client).await?;
         let happening = Happening {
             action: AuditAction::LoginSucceeded,
             user: Some(account.id),
             session: Some(opened.session.id),
-            actor: Actor { user: Some(account.id), client: Some(client) },
+            actor: Actor::Client { client, user: Some(account.id) },
         };
         let event = self.audit.record(&transaction, happening).await?;
-        self.throttle.remember(&transaction, &subject_of(account.id), client.address).await?;
-        self.feed.commit(transaction, &opened.changes).await?;
+        self.throttle.remember(&transaction, account.id, client.address).await?;
+        self.feed.commit(transaction, &changes).await?;
         self.accounts.forget(account.id);
         let account = Account { last_login_at: Some(event.at), ..account };
         Ok(self.sessions.issue(account, opened)?)

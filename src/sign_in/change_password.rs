@@ -34,14 +34,15 @@ impl SignIn {
         let new = self.policy.accept(new.expose_secret(), &owner, &self.hasher).await?;
         let password_hash = Some(self.hasher.hash(&new).await?);
 
-        let actor = Actor { user: Some(account.id), client: Some(client) };
+        let actor = Actor::Client { client, user: Some(account.id) };
         let changes = AccountChanges { password_hash, ..AccountChanges::default() };
         let transaction = self.accounts.begin().await?;
         if !self.accounts.lock_unchanged(&transaction, &account).await? {
             return Err(SignInError::InvalidCredentials);
         }
         let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;
-        let mut changes = self.sessions.end_all(&transaction, account.id, Some(caller.sid), actor).await?;
+        let mut changes =
+            self.sessions.revoke_all_in(&transaction, account.id, Some(caller.sid), actor).await?;
         let opened =
             self.sessions.restart(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
         changes.push(changed.change);

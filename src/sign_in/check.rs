@@ -4,7 +4,7 @@ use crate::{
     audit::{Actor, AuditAction, Happening},
     graphql::Client,
     id::UserId,
-    limits::Permit,
+    limits::{Permit, subject_of},
     passwords::{HashError, Presented, Verdict},
 };
 
@@ -26,11 +26,6 @@ fn subject(name: &str, user: Option<UserId>) -> String {
     }
 }
 
-/// What the throttle knows an account by.
-pub(super) fn subject_of(user: UserId) -> String {
-    format!("id {user}")
-}
-
 impl SignIn {
     /// Checks a password: counts the try, compares, and writes down a failure. `name` is what the
     /// person typed, for the throttle where there is no account.
@@ -43,7 +38,7 @@ impl SignIn {
     ) -> Result<Checked, SignInError> {
         let user = found.as_ref().map(|found| found.account.id);
         let subject = subject(name, user);
-        let counted = match self.throttle.password(&subject, client.address).await? {
+        let counted = match self.throttle.try_password(&subject, client.address).await? {
             Permit::Granted(counted) => counted,
             Permit::Refused { retry_after, is_new } => {
                 if is_new {
@@ -61,7 +56,7 @@ impl SignIn {
             }
             // Nothing was compared, so nothing was tried.
             Err(error @ HashError::QueueFull { .. }) => {
-                self.throttle.take_back(&counted).await?;
+                self.throttle.undo(&counted).await?;
                 return Err(error.into());
             }
             verdict => verdict?,
@@ -70,7 +65,7 @@ impl SignIn {
             self.write_down(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::InvalidCredentials);
         };
-        self.throttle.was_right(&counted).await?;
+        self.throttle.forgive(&counted).await?;
         if found.account.disabled {
             self.write_down(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::AccountDisabled);

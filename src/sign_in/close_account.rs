@@ -14,7 +14,7 @@ impl SignIn {
         client: &Client,
     ) -> Result<(), SignInError> {
         let checked = self.check_again(caller.sub, password, client).await?;
-        let actor = Actor { user: Some(caller.sub), client: Some(client) };
+        let actor = Actor::Client { client, user: Some(caller.sub) };
         let transaction = self.accounts.begin().await?;
         // What was right while the password was compared may not be so now.
         if !self.accounts.lock_unchanged(&transaction, &checked.account).await? {

@@ -31,19 +31,19 @@ use crate::{
 #[derive(Clone)]
 pub struct SignIn {
     /// Who exists.
-    pub accounts: Accounts,
+    pub(crate) accounts: Accounts,
     /// What is opened.
-    pub sessions: Sessions,
+    pub(crate) sessions: Sessions,
     /// What compares passwords.
-    pub hasher: Hasher,
+    pub(crate) hasher: Hasher,
     /// What a new password must be like.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// How often one may try.
-    pub throttle: Throttle,
+    pub(crate) throttle: Throttle,
     /// Where it is written down.
-    pub audit: Audit,
+    pub(crate) audit: Audit,
     /// Who must hear of changes.
-    pub feed: Arc<Feed>,
+    pub(crate) feed: Arc<Feed>,
     /// Whether anybody may register.
-    pub config: Arc<Config>,
+    pub(crate) config: Arc<Config>,
 }

@@ -147,7 +147,7 @@ async fn events_are_forgotten_when_their_time_is_over() {
 async fn without_a_retention_events_are_kept_for_ever() {
     let app = TestApp::with(|config| config.audit.retention = Duration::ZERO).await;
     app.admin().await;
-    app.app.admin.rotate_keys(None, Start::Ahead, Actor::COMMAND_LINE).await.expect("the key is made");
+    app.app.admin.rotate_keys(None, Start::Ahead, Actor::Server).await.expect("the key is made");
     app.wait(Duration::from_hours(24 * 365 * 50));
     assert_eq!(app.app.audit.sweep(500).await.expect("the database answers"), 0);
 }

@@ -47,7 +47,7 @@ async fn the_two_media_types_are_kept_apart() {
 async fn another_key_is_another_key_set() {
     let app = TestApp::start().await;
     let before = get(&app, KEYS, &[]).await;
-    app.app.admin.rotate_keys(None, Start::Now, Actor::COMMAND_LINE).await.expect("another key");
+    app.app.admin.rotate_keys(None, Start::Now, Actor::Server).await.expect("another key");
     app.app.keyring.reload().await.expect("the keys");
     let after = get(&app, KEYS, &[("if-none-match", before.header("etag"))]).await;
     assert_eq!(after.status, 200);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use portcullis::config::{Config, Ladder, LimitsConfig};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, TestApp};
+use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, TestApp, USER};
 
 const HOME: &str = "198.51.100.7";
 
@@ -86,6 +86,80 @@ async fn an_address_is_known_for_one_account_and_for_a_while() {
     at(&app, HOME).log_in("ada", PASSWORD).await.assert_done();
     guess_everywhere(&app, "bob").await;
     at(&app, HOME).log_in("ada", PASSWORD).await.assert_done();
+}
+
+#[tokio::test]
+async fn an_administrator_ends_the_wait_by_setting_a_password_or_enabling_the_account() {
+    let app = TestApp::with(|config| {
+        few_for_an_account(config);
+        config.limits.pair = config.limits.account.clone();
+    })
+    .await;
+    let root = app.admin().await;
+    let ada = app.signed_in("ada").await;
+    app.signed_in("bob").await;
+    let update = async |input: Value| {
+        root.mutate("updateUser", input, USER).await.assert_done();
+    };
+    let (new, place) = ("203.0.113.99", "203.0.113.7");
+    // From everywhere and from one place: both the account and the pair have to wait.
+    let guess = async |name: &str| {
+        for _ in 0..5 {
+            at(&app, place).log_in(name, "wrong").await.assert_refused("INVALID_CREDENTIALS");
+        }
+        for address in [new, place] {
+            at(&app, address).log_in(name, PASSWORD).await.assert_refused("RATE_LIMITED");
+        }
+    };
+    guess("ada").await;
+    guess("bob").await;
+    update(json!({ "id": ada.user_id, "displayName": "Ada", "disabled": false })).await;
+    at(&app, place).log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+    update(json!({ "id": ada.user_id, "password": OTHER_PASSWORD })).await;
+    for address in [place, new] {
+        at(&app, address).log_in("ada", OTHER_PASSWORD).await.assert_done();
+        at(&app, address).log_in("bob", PASSWORD).await.assert_refused("RATE_LIMITED");
+    }
+    let other = "203.0.113.8";
+    for _ in 0..5 {
+        at(&app, other).log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+    }
+    at(&app, other).log_in("ada", OTHER_PASSWORD).await.assert_refused("RATE_LIMITED");
+    update(json!({ "id": ada.user_id, "disabled": true })).await;
+    at(&app, other).log_in("ada", OTHER_PASSWORD).await.assert_refused("RATE_LIMITED");
+    update(json!({ "id": ada.user_id, "disabled": false })).await;
+    at(&app, other).log_in("ada", OTHER_PASSWORD).await.assert_done();
+}
+
+#[tokio::test]
+async fn another_password_of_an_account_gives_its_guesser_no_more_guesses_at_others() {
+    let app = TestApp::with(|config| {
+        few_for_an_account(config);
+        let minute = Duration::from_mins(1);
+        config.limits.address = Ladder { free: 5, longest_delay: minute, ..config.limits.account.clone() };
+    })
+    .await;
+    let (root, ada) = (app.admin().await, app.signed_in("ada").await);
+    for _ in 0..5 {
+        at(&app, "203.0.113.7").log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+    }
+    let update = json!({ "id": ada.user_id, "password": OTHER_PASSWORD });
+    root.mutate("updateUser", update, USER).await.assert_done();
+    for name in ["ada", "nobody"] {
+        at(&app, "203.0.113.7").log_in(name, "wrong").await.assert_refused("RATE_LIMITED");
+    }
+    at(&app, "203.0.113.8").log_in("ada", OTHER_PASSWORD).await.assert_done();
+}
+
+#[tokio::test]
+async fn who_changes_their_own_password_ends_nobodys_wait() {
+    let app = TestApp::with(few_for_an_account).await;
+    let mut ada = at(&app, HOME);
+    ada.register("ada", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD });
+    ada.mutate("changePassword", change, AUTH).await.assert_done();
+    at(&app, "203.0.113.99").log_in("ada", OTHER_PASSWORD).await.assert_refused("RATE_LIMITED");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Forge, TestApp, base64url, decode, unsigned, write_pem};
 
-const CLI: Actor<'static> = Actor::COMMAND_LINE;
+const CLI: Actor<'static> = Actor::Server;
 const SECRET: &str = "a secret that a resource server shares with us";
 
 fn token(client: &Client) -> &str {

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::support::{Client, TestApp, at_once, decode, until};
 
-const CLI: Actor<'static> = Actor::COMMAND_LINE;
+const CLI: Actor<'static> = Actor::Server;
 const DAY: Duration = Duration::from_hours(24);
 
 /// A server whose next key is published for as short a time as the configuration allows.

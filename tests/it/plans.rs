@@ -46,7 +46,8 @@ async fn do_everything(process: &Process) {
     ada.keep(ada.mutate("changePassword", change, AUTH).await).assert_done();
     let done = "errors { code }";
     ada.mutate("updateProfile", json!({ "displayName": "Ada" }), done).await.assert_done();
-    let update = json!({ "id": ada.user_id, "roles": ["admin"], "disabled": false });
+    let update =
+        json!({ "id": ada.user_id, "roles": ["admin"], "disabled": false, "password": OTHER_PASSWORD });
     root.mutate("updateUser", update, done).await.assert_done();
     root.mutate("revokeUserSessions", json!({ "userId": ada.user_id }), done).await.assert_done();
     ada.log_in("ada", OTHER_PASSWORD).await.assert_done();

@@ -160,6 +160,6 @@ async fn who_signs_out_with_a_token_that_names_no_session_is_told() {
     let ada = app.signed_in("ada").await;
     let (header, _) = decode(ada.token.as_deref().expect("a token"));
     let kid = header["kid"].as_str().expect("a kid");
-    app.app.admin.revoke_key(kid, portcullis::audit::Actor::COMMAND_LINE).await.expect("the key is there");
+    app.app.admin.revoke_key(kid, portcullis::audit::Actor::Server).await.expect("the key is there");
     ada.ask("mutation { it: logout { errors { code } } }").await.assert_refused(INVALID);
 }

@@ -70,6 +70,6 @@ async fn change(
     changes: impl FnOnce() -> Result<UserChanges, CliError>,
 ) -> Result<Account, CliError> {
     let account = find(app, &named.user).await?;
-    let changed = app.admin.update_user(account.id, changes()?, Actor::COMMAND_LINE).await;
+    let changed = app.admin.update_user(account.id, changes()?, Actor::Server).await;
     changed.map_err(|error| explain(error, app, &account.username))
 }

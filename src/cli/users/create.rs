@@ -30,7 +30,7 @@ impl Create {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let name = self.username.clone();
         let new = self.read(app)?;
-        let created = app.admin.create_user(new, Actor::COMMAND_LINE).await;
+        let created = app.admin.create_user(new, Actor::Server).await;
         let account = created.map_err(|error| explain(error, app, &name))?;
         Ok(writeln!(out, "created {} ({}) with {}", account.username, account.id, roles(&account))?)
     }

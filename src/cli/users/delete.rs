@@ -22,7 +22,7 @@ impl Delete {
         let account = find(app, &self.user).await?;
         let (name, id) = (&account.username, account.id);
         self.consent.ask(&format!("This deletes {name} ({id}) for good."))?;
-        let deleted = app.admin.delete_user(id, Actor::COMMAND_LINE).await;
+        let deleted = app.admin.delete_user(id, Actor::Server).await;
         deleted.map_err(|error| explain(error, app, name))?;
         Ok(writeln!(out, "deleted {name} ({id})")?)
     }

@@ -1,4 +1,4 @@
-use std::{io::Write, ops::Bound};
+use std::io::Write;
 
 use clap::Args;
 use serde::Serialize;
@@ -14,9 +14,6 @@ use crate::{
     graphql::Page,
     id::UserId,
 };
-
-/// How many accounts are read at once.
-const PAGE: usize = 100;
 
 #[derive(Args)]
 pub(crate) struct List {
@@ -80,21 +77,11 @@ impl List {
             disabled: self.disabled.then_some(true),
         };
         let order = OrderBy { order: Order::Username, descending: false };
-        let limit = self.limit.unwrap_or(usize::MAX);
-        let mut rows: Vec<Row> = Vec::new();
-        let mut page = Page::from_start(PAGE);
-        while rows.len() < limit {
-            let accounts = app.accounts.list(&filter, order, &page).await?;
-            let is_last = accounts.len() <= PAGE;
-            let last = accounts.iter().take(PAGE).next_back();
-            page.after =
-                last.map_or(Bound::Unbounded, |last| Bound::Excluded(PageKey::of(last, order.order)));
-            rows.extend(accounts.into_iter().take(PAGE.min(limit - rows.len())).map(row));
-            if is_last {
-                break;
-            }
-        }
-        Ok(rows)
+        let (accounts, wanted) = (&app.accounts, &filter);
+        let read = |page| async move { accounts.list(wanted, order, &page).await };
+        let key = |account: &Account| PageKey::of(account, order.order);
+        let found = Page::read_all(self.limit.unwrap_or(usize::MAX), key, read).await?;
+        Ok(found.into_iter().map(row).collect())
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) enum Users {
     Disable(change::Named),
     /// Let an account sign in again
     Enable(change::Named),
-    /// Give an account another password, and end its sessions; it is typed, or piped in as one line
+    /// Give an account another password, end its sessions, and forget wrong guesses; it is typed, or piped in
+    /// as one line
     SetPassword(change::Named),
     /// Replace an account's roles
     SetRoles(change::SetRoles),

@@ -1,6 +1,9 @@
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::place::{PASSWORD, Place};
+use super::{
+    place::{PASSWORD, Place},
+    server::Server,
+};
 
 /// A database on which ada administers.
 fn with_ada(place: &Place) -> String {
@@ -109,6 +112,32 @@ fn an_account_is_changed_by_its_name_or_its_id() {
         let users = place.run("users list --json").json();
         assert_eq!(users[0]["disabled"], false);
         assert_eq!(users[1]["roles"], serde_json::json!([]));
+    }
+}
+
+#[test]
+fn who_gets_a_password_from_the_command_line_does_not_wait_for_what_was_guessed_before() {
+    for place in Place::on_each_database() {
+        let place = place.with("PORTCULLIS_LIMITS__PAIR__FIRST_DELAY", "1m");
+        with_ada(&place);
+        place.run_with("users create root --role admin", PASSWORD).done();
+        let server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
+        let log_in = |password: &str| {
+            let login = "mutation($password: String!) { login(input: { username: \"ada\", password: $password }) \
+                         { errors { code } } }";
+            let answer = server.ask(login, &json!({ "password": password.trim() }), None);
+            answer["data"]["login"]["errors"][0]["code"].as_str().unwrap_or("DONE").to_owned()
+        };
+        let new = "violet lantern orbit\n";
+        for (line, input) in [("users set-password ada", new), ("users enable ada", "")] {
+            let guesses: Vec<String> = (0..6).map(|_| log_in("wrong")).collect();
+            assert_eq!(guesses[4..], ["INVALID_CREDENTIALS", "RATE_LIMITED"]);
+            if line.contains("enable") {
+                place.run("users disable ada").done();
+            }
+            place.run_with(line, input).done();
+            assert_eq!(log_in(new), "DONE", "after {line}");
+        }
     }
 }
 

@@ -77,7 +77,7 @@ async fn a_withdrawn_key_ends_the_sockets_of_its_tokens() {
     let ada = app.signed_in("ada").await;
     let mut socket = Socket::open(&ada).await;
     let kid = app.anonymous().get("/.well-known/jwks.json").await.body["keys"][0]["kid"].clone();
-    let actor = portcullis::audit::Actor::COMMAND_LINE;
+    let actor = portcullis::audit::Actor::Server;
     app.app.admin.revoke_key(kid.as_str().expect("a kid"), actor).await.expect("it is revoked");
     assert_eq!(socket.closed().await, (4401, "TOKEN_REVOKED".to_owned()));
 }

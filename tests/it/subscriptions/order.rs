@@ -89,8 +89,7 @@ async fn who_is_slower_than_all_channels_reads_the_log_and_misses_nothing() {
         audit.follow(Filter { user, ..Filter::default() }, None).await.expect("the database answers"),
     );
     assert!(events.next().now_or_never().is_none(), "nothing has happened");
-    let happening =
-        Happening { action: AuditAction::Logout, user, session: None, actor: Actor::COMMAND_LINE };
+    let happening = Happening { action: AuditAction::Logout, user, session: None, actor: Actor::Server };
     let mut written = Vec::new();
     for _ in 0..250 {
         written.push(audit.record_alone(happening).await.expect("the database answers").id);

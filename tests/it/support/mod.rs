@@ -226,7 +226,7 @@ impl TestApp {
             display_name: None,
             roles: roles.iter().map(ToString::to_string).collect(),
         };
-        self.app.admin.create_user(new, Actor::COMMAND_LINE).await.expect("the account is made");
+        self.app.admin.create_user(new, Actor::Server).await.expect("the account is made");
         let mut client = self.anonymous();
         client.log_in(username, PASSWORD).await.assert_done();
         client
