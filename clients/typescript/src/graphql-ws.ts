@@ -31,6 +31,9 @@ export function createSocket(
   let isReplacing = false;
   const client = createClient({
     url: () => socketUrl(portcullis.url),
+    retryAttempts: Infinity,
+    // To graphql-ws a server that refuses the connection is the end of all subscriptions.
+    shouldRetry: () => true,
     retryWait: (retries) => pause(waits ? backoff(retries) : 0),
     ...options,
     async connectionParams() {

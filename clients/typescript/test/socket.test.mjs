@@ -14,6 +14,8 @@ let portcullis;
 let socket;
 /** How the sockets began and ended. */
 let story;
+/** How many sockets there were before each wait for the next. */
+let waits;
 /** The newest event, before anything is followed: a socket is "connected" before its subscription is. */
 let newest;
 
@@ -28,9 +30,16 @@ async function start(settings) {
   await portcullis.register({ username: "ada", password });
   newest = await server.newestEvent(portcullis.state.user.id);
   story = [];
+  waits = [];
+  let sockets = 0;
   socket = createSocket(portcullis, {
     webSocketImpl: WebSocket,
+    async retryWait() {
+      waits.push(sockets);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    },
     on: {
+      connecting: () => sockets++,
       connected: () => story.push("connected"),
       closed: ({ code, reason }) => story.push(`${code} ${reason}`),
     },
@@ -131,11 +140,12 @@ test("who is not signed in gets what is open, and is told what is not", async ()
   assert.deepEqual(value.data, { server: { registrationOpen: true } });
 });
 
-test("a server that was away is found again", async () => {
+test("a server that was away for long is found again", async () => {
   await start();
   const heard = follow();
   await until(() => story.length);
   await server.stop();
+  await until(() => waits.length > 6);
   await server.start();
   await until(() => story.filter((event) => event === "connected").length === 2);
   await login();
