@@ -205,7 +205,7 @@ export class Portcullis {
     );
   }
 
-  /** Stops listening to other tabs. The session goes on. */
+  /** Stops listening to other tabs, and telling them. The session goes on. */
   close() {
     this.#listeners.clear();
     this.#tabs.close();
