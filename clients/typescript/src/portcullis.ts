@@ -10,6 +10,7 @@ import {
   type TypedDocument,
 } from "./document.js";
 import { endpoint, type Post } from "./endpoint.js";
+import { Listeners } from "./listeners.js";
 import {
   type Outcome,
   type Payload,
@@ -60,7 +61,7 @@ export class Portcullis {
   readonly #refreshTokens: TokenStorage;
   readonly #post: Post;
   readonly #tabs: Tabs;
-  readonly #listeners = new Set<(state: State) => void>();
+  readonly #listeners = new Listeners<State>();
   /** Undefined before the server has been asked, null when nobody is signed in. */
   #session: Session | null | undefined;
   #state: State = stateOf(undefined);
@@ -84,8 +85,7 @@ export class Portcullis {
 
   /** Calls the listener at every change, also of those from another tab. Returns how to stop that. */
   onChange(listener: (state: State) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** Finds out who is signed in: for the start of a page. */
@@ -271,15 +271,15 @@ export class Portcullis {
     if (first) return { user: null, errors: [first, ...others] };
     if (!session) throw failureOf({});
     if (this.#delivery === "body") await this.#refreshTokens.write(payload.refreshToken);
-    this.#become(session);
     this.#tabs.announce(session);
+    this.#become(session);
     return { user: session.user, errors: [] };
   }
 
   async #end() {
     if (this.#delivery === "body") await this.#refreshTokens.write(null);
-    this.#become(null);
     this.#tabs.announce(null);
+    this.#become(null);
   }
 
   #become(session: Session | null) {
@@ -287,6 +287,6 @@ export class Portcullis {
     const state = stateOf(session);
     if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
     this.#state = state;
-    for (const listener of this.#listeners) listener(state);
+    this.#listeners.tell(state);
   }
 }

@@ -61,6 +61,23 @@ test("who registers is signed in, and listeners hear of it", async () => {
   assert.deepEqual(heard, ["signedIn", "signedOut"]);
 });
 
+test("a listener that fails keeps nobody from a change", async (t) => {
+  const reported = [];
+  globalThis.reportError = (error) => reported.push(error.message);
+  t.after(() => delete globalThis.reportError);
+  const portcullis = client();
+  const heard = [];
+  portcullis.onChange(() => {
+    throw new Error("a fault of the page");
+  });
+  portcullis.onChange(({ status }) => heard.push(status));
+  const { user } = await portcullis.register({ username: `person${++people}`, password });
+  assert.deepEqual(portcullis.state, { status: "signedIn", user });
+  await portcullis.logout();
+  assert.deepEqual(heard, ["signedIn", "signedOut"]);
+  assert.deepEqual(reported, ["a fault of the page", "a fault of the page"]);
+});
+
 test("what a person can act on is data", async () => {
   const portcullis = await signedIn();
   const again = await portcullis.register({ username: portcullis.username, password });
