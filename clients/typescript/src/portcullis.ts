@@ -45,6 +45,11 @@ export interface RequestOptions {
   signal?: AbortSignal;
 }
 
+/** What goes with a document: its variables, which may be left out where none is required. */
+export type RequestArguments<Variables> = {} extends Variables
+  ? [variables?: Variables, options?: RequestOptions]
+  : [variables: Variables, options?: RequestOptions];
+
 /** How long the server may take over an operation of the session: meanwhile all tabs wait. */
 const SESSION_TIMEOUT_MS = 30_000;
 
@@ -185,23 +190,21 @@ export class Portcullis {
   }
 
   /** Sends an operation and gives its data. Errors of the answer are thrown, with what data there was. */
-  async request<Data, Variables extends object = Record<string, unknown>>(
+  async request<Data, Variables extends object = object>(
     document: TypedDocument<Data, Variables> | NamedDocument,
-    variables?: Variables,
-    options?: RequestOptions,
+    ...rest: RequestArguments<Variables>
   ): Promise<Data> {
-    return dataOf(await this.execute(document, variables, options));
+    return dataOf(await this.execute(document, ...rest));
   }
 
   /** Sends an operation and gives the answer as it is, with data and errors. */
-  execute<Data, Variables extends object = Record<string, unknown>>(
+  execute<Data, Variables extends object = object>(
     document: TypedDocument<Data, Variables> | NamedDocument,
-    variables?: Variables,
-    options: RequestOptions = {},
+    ...[variables, options]: RequestArguments<Variables>
   ): Promise<Answer<Data>> {
     const sent = typeof document === "object" && "id" in document ? document : document.toString();
     return this.#authorized(isMutation(sent), (token) =>
-      this.#post<Data>(sent, variables ?? {}, { token, signal: options.signal }),
+      this.#post<Data>(sent, variables ?? {}, { token, signal: options?.signal }),
     );
   }
 
