@@ -248,9 +248,24 @@ test("what a request may not do is thrown, with the data that there is", async (
   assert.equal(portcullis.state.status, "signedIn");
 });
 
-test("an aborted request ends as such", async () => {
+test("an aborted request ends as its signal says", async () => {
   const portcullis = await signedIn();
   await assert.rejects(portcullis.request(ME, {}, { signal: AbortSignal.abort() }), { name: "AbortError" });
+  const reason = new Error("The page was left.");
+  await assert.rejects(portcullis.request(ME, {}, { signal: AbortSignal.abort(reason) }), reason);
+});
+
+test("a server that does not answer in time is away", async () => {
+  const fetch = (_, { signal }) =>
+    new Promise((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  const portcullis = client({ fetch });
+  await assert.rejects(portcullis.request(ME, {}, { signal: AbortSignal.timeout(1) }), {
+    code: "NETWORK_ERROR",
+    isServerAway: true,
+  });
 });
 
 test("a new page is signed in from the storage that the app handed in, and no longer after a sign-out", async () => {
