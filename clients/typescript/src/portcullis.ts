@@ -93,7 +93,7 @@ export class Portcullis {
     return this.#listeners.add(listener);
   }
 
-  /** Finds out who is signed in: for the start of a page. */
+  /** Finds out who is signed in: for the start of a page. Throws where the server is away; try again, then. */
   async restore(): Promise<State> {
     await this.accessToken();
     return this.#state;

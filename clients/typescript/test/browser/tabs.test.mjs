@@ -169,6 +169,20 @@ test("a page that listens to no other tab any more goes on with its session", as
   assert.equal(user.username, username);
 });
 
+test("a storage for refresh tokens is one that all tabs share", async () => {
+  const tab = await openTab();
+  const refusal = await tab.evaluate(async () => {
+    const { webStorage } = await import("/client/index.js");
+    webStorage(localStorage);
+    try {
+      webStorage(sessionStorage);
+    } catch (error) {
+      return error.name;
+    }
+  });
+  assert.equal(refusal, "TypeError");
+});
+
 test("without Web Locks and BroadcastChannel each tab still refreshes once", async () => {
   await browser.context.addInitScript(() => {
     Object.defineProperty(Navigator.prototype, "locks", { value: undefined });
