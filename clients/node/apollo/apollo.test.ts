@@ -42,6 +42,14 @@ test("a wrong password is told as data", async () => {
   assert.notEqual(token, null);
 });
 
+test("a server that is away cannot tell whether the password is right", async (t) => {
+  const token = bearer();
+  const away = { data: null, errors: [{ message: "Busy.", extensions: { code: "SERVICE_UNAVAILABLE" } }] };
+  t.mock.method(globalThis, "fetch", async () => Response.json(away));
+  await assert.rejects(signIn(admin.username, admin.password), { message: "Busy." });
+  assert.equal(bearer(), token);
+});
+
 test("a guarded field says why it stays shut, and opens to who has signed in", async () => {
   const ME: TypedDocumentNode<{ me: { username: string } }> = gql("{ me { id username } }");
   const refused = client.query({ query: ME, fetchPolicy: "no-cache" });

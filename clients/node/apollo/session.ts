@@ -16,10 +16,11 @@ export async function ask(query: string, variables?: object) {
 }
 
 export async function signIn(username: string, password: string) {
-  const { data } = await ask(
+  const { data, errors } = await ask(
     "mutation ($input: LoginInput!) { login(input: $input) { accessToken errors { code message } } }",
     { input: { username, password, delivery: "COOKIE" } },
   );
+  if (!data) throw new Error(errors[0].message); // unavailable: try again later
   accessToken = data.login.accessToken;
   return data.login.errors; // empty: signed in
 }

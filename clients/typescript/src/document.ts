@@ -2,8 +2,7 @@
  * GraphQL text that knows its types, such as GraphQL Code Generator makes with `documentMode: "string"`.
  * A plain string is one, too, of unknown types.
  */
-export interface TypedDocument<Data, Variables> {
-  toString(): string;
+export interface TypedDocument<Data, Variables> extends String {
   __apiType?: (variables: Variables) => Data;
 }
 

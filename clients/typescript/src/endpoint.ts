@@ -31,7 +31,8 @@ export function endpoint(
       response = await (fetch ?? globalThis.fetch)(url, init);
       text = await response.text();
     } catch (cause) {
-      if (cause instanceof Error && cause.name === "AbortError") throw cause;
+      // Who aborts gives the reason; a signal whose time is up has waited for the server.
+      if (signal?.aborted && signal.reason?.name !== "TimeoutError") throw signal.reason;
       throw new PortcullisError("The server cannot be reached.", "NETWORK_ERROR", { cause });
     }
     return parse(response, text) as Answer<Data>;

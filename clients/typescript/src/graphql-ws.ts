@@ -27,23 +27,35 @@ export function createSocket(
   let sent: string | null = null;
   let refused: string | null = null;
   let endedAt = 0;
-  let waits = true;
+  let isAtOnce = false;
   let isReplacing = false;
+  const { retryWait = backoff } = options;
   const client = createClient({
     url: () => socketUrl(portcullis.url),
-    retryWait: (retries) => pause(waits ? backoff(retries) : 0),
+    retryAttempts: Infinity,
+    // To graphql-ws a server that refuses the connection is the end of all subscriptions.
+    shouldRetry: () => true,
     ...options,
+    async retryWait(retries) {
+      const waits = !isAtOnce;
+      // Whatever comes of this attempt, the one after it waits.
+      isAtOnce = false;
+      if (waits) await retryWait(retries);
+    },
     async connectionParams() {
-      sent = refused === null ? await portcullis.accessToken() : await portcullis.renew(refused);
-      refused = null;
-      return { ...bearer(sent) };
+      try {
+        sent = refused === null ? await portcullis.accessToken() : await portcullis.renew(refused);
+        refused = null;
+        return { ...bearer(sent) };
+      } catch (error) {
+        options.on?.error?.(error);
+        // Thrown, it would be the end of all subscriptions; a terminated socket is one to open again.
+        client.terminate();
+        return {};
+      }
     },
     on: {
       ...options.on,
-      connected(...event) {
-        waits = true;
-        options.on?.connected?.(...event);
-      },
       closed(event) {
         if (isReplacing) return;
         options.on?.closed?.(event);
@@ -51,9 +63,9 @@ export function createSocket(
         if (!isRefusal(reason)) return;
         refused = sent;
         if (code !== TOKEN_ENDED) return;
-        waits = Date.now() - endedAt < TOO_SOON_MS;
+        isAtOnce = Date.now() - endedAt >= TOO_SOON_MS;
         endedAt = Date.now();
-        // To graphql-ws this code is the end of all subscriptions; a terminated socket is one to open again.
+        // To graphql-ws this code is the end of all subscriptions, too.
         isReplacing = true;
         client.terminate();
         isReplacing = false;
@@ -109,6 +121,7 @@ function socketUrl(url: string): string {
 }
 
 /** Twice as long each time up to half a minute, and no two clients at once. */
-const backoff = (retries: number) => Math.min(2 ** retries, 30) * 1000 * (1 + Math.random());
-
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+function backoff(retries: number): Promise<void> {
+  const ms = Math.min(2 ** retries, 30) * 1000 * (1 + Math.random());
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -2,7 +2,7 @@ export { isRefused, PortcullisError } from "./answer.js";
 export type { Answer, ErrorCode, GraphQLFailure } from "./answer.js";
 export type { NamedDocument, TypedDocument } from "./document.js";
 export { createPortcullis } from "./portcullis.js";
-export type { Portcullis, PortcullisOptions, RequestOptions } from "./portcullis.js";
+export type { Portcullis, PortcullisOptions, RequestArguments, RequestOptions } from "./portcullis.js";
 export { webStorage } from "./storage.js";
 export type { TokenStorage } from "./storage.js";
 export type { Outcome, State, User, UserError, UserErrorCode } from "./session.js";

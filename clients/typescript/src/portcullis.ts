@@ -10,6 +10,7 @@ import {
   type TypedDocument,
 } from "./document.js";
 import { endpoint, type Post } from "./endpoint.js";
+import { Listeners } from "./listeners.js";
 import {
   type Outcome,
   type Payload,
@@ -44,6 +45,11 @@ export interface RequestOptions {
   signal?: AbortSignal;
 }
 
+/** What goes with a document: its variables, which may be left out where none is required. */
+export type RequestArguments<Variables> = {} extends Variables
+  ? [variables?: Variables, options?: RequestOptions]
+  : [variables: Variables, options?: RequestOptions];
+
 /** How long the server may take over an operation of the session: meanwhile all tabs wait. */
 const SESSION_TIMEOUT_MS = 30_000;
 
@@ -60,7 +66,7 @@ export class Portcullis {
   readonly #refreshTokens: TokenStorage;
   readonly #post: Post;
   readonly #tabs: Tabs;
-  readonly #listeners = new Set<(state: State) => void>();
+  readonly #listeners = new Listeners<State>();
   /** Undefined before the server has been asked, null when nobody is signed in. */
   #session: Session | null | undefined;
   #state: State = stateOf(undefined);
@@ -84,11 +90,10 @@ export class Portcullis {
 
   /** Calls the listener at every change, also of those from another tab. Returns how to stop that. */
   onChange(listener: (state: State) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
-  /** Finds out who is signed in: for the start of a page. */
+  /** Finds out who is signed in: for the start of a page. Throws where the server is away; try again, then. */
   async restore(): Promise<State> {
     await this.accessToken();
     return this.#state;
@@ -185,27 +190,25 @@ export class Portcullis {
   }
 
   /** Sends an operation and gives its data. Errors of the answer are thrown, with what data there was. */
-  async request<Data, Variables extends object = Record<string, unknown>>(
+  async request<Data, Variables extends object = object>(
     document: TypedDocument<Data, Variables> | NamedDocument,
-    variables?: Variables,
-    options?: RequestOptions,
+    ...rest: RequestArguments<Variables>
   ): Promise<Data> {
-    return dataOf(await this.execute(document, variables, options));
+    return dataOf(await this.execute(document, ...rest));
   }
 
   /** Sends an operation and gives the answer as it is, with data and errors. */
-  execute<Data, Variables extends object = Record<string, unknown>>(
+  execute<Data, Variables extends object = object>(
     document: TypedDocument<Data, Variables> | NamedDocument,
-    variables?: Variables,
-    options: RequestOptions = {},
+    ...[variables, options]: RequestArguments<Variables>
   ): Promise<Answer<Data>> {
     const sent = typeof document === "object" && "id" in document ? document : document.toString();
     return this.#authorized(isMutation(sent), (token) =>
-      this.#post<Data>(sent, variables ?? {}, { token, signal: options.signal }),
+      this.#post<Data>(sent, variables ?? {}, { token, signal: options?.signal }),
     );
   }
 
-  /** Stops listening to other tabs. The session goes on. */
+  /** Stops listening to other tabs, and telling them. The session goes on. */
   close() {
     this.#listeners.clear();
     this.#tabs.close();
@@ -271,15 +274,15 @@ export class Portcullis {
     if (first) return { user: null, errors: [first, ...others] };
     if (!session) throw failureOf({});
     if (this.#delivery === "body") await this.#refreshTokens.write(payload.refreshToken);
-    this.#become(session);
     this.#tabs.announce(session);
+    this.#become(session);
     return { user: session.user, errors: [] };
   }
 
   async #end() {
     if (this.#delivery === "body") await this.#refreshTokens.write(null);
-    this.#become(null);
     this.#tabs.announce(null);
+    this.#become(null);
   }
 
   #become(session: Session | null) {
@@ -287,6 +290,6 @@ export class Portcullis {
     const state = stateOf(session);
     if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
     this.#state = state;
-    for (const listener of this.#listeners) listener(state);
+    this.#listeners.tell(state);
   }
 }

@@ -18,10 +18,13 @@ export function memory(): TokenStorage {
 }
 
 /**
- * Keeps the refresh token in `localStorage` or `sessionStorage`. Every script that ever runs on the origin
- * can read it there, and use it elsewhere for as long as the session lives.
+ * Keeps the refresh token in `localStorage`. Every script that ever runs on the origin can read it there, and use
+ * it elsewhere for as long as the session lives. `sessionStorage` is refused: browsers copy it into a tab that is
+ * duplicated, and once one of the two has refreshed, the server takes the token of the other for stolen.
  */
 export function webStorage(storage: Storage, key = "portcullis.refresh"): TokenStorage {
+  if (storage === globalThis.sessionStorage)
+    throw new TypeError("sessionStorage is copied into duplicated tabs, which would sign each other out.");
   return {
     read: () => storage.getItem(key),
     write(refreshToken) {

@@ -17,7 +17,7 @@ const WORD_WITHIN_MS = 500;
 export class Tabs {
   readonly #name: string;
   readonly #locks: LockManager | undefined;
-  readonly #channel: BroadcastChannel | undefined;
+  #channel: BroadcastChannel | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting: (() => void)[] = [];
 
@@ -63,8 +63,10 @@ export class Tabs {
     this.#say({ session });
   }
 
+  /** Neither hears of the other tabs any more nor tells them. */
   close() {
     this.#channel?.close();
+    this.#channel = undefined;
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {

@@ -144,17 +144,27 @@ for (const [how, document] of Object.entries({
   });
 }
 
+/** Starts a service and uses it. */
+async function withService(answer, use) {
+  const service = createServer(answer);
+  await new Promise((resolve) => service.listen(0, "127.0.0.1", resolve));
+  try {
+    await use(`http://127.0.0.1:${service.address().port}`);
+  } finally {
+    service.closeAllConnections();
+    service.close();
+  }
+}
+
 test("fetch for a service that takes the token", async () => {
   const person = await signedIn();
-  const service = createServer(async (req, res) => {
+  const answer = async (req, res) => {
     const token = req.headers.authorization?.slice("Bearer ".length);
     const { me } = await server.ask(ME, {}, token).catch(() => ({}));
     const body = Buffer.concat(await req.toArray()).toString();
     res.writeHead(me ? 200 : 401).end(JSON.stringify({ username: me?.username, body, token }));
-  });
-  await new Promise((resolve) => service.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${service.address().port}`;
-  try {
+  };
+  await withService(answer, async (url) => {
     const fetch = authFetch(person.portcullis, { origins: [url] });
     await check(person, async () => {
       const answer = await (await fetch(`${url}/notes`, { method: "POST", body: "a note" })).json();
@@ -165,8 +175,25 @@ test("fetch for a service that takes the token", async () => {
     const { portcullis } = await signedIn();
     const elsewhere = await authFetch(portcullis, { origins: ["https://api.example.com"] })(url);
     assert.equal((await elsewhere.json()).token, undefined, "nobody else gets the token");
-  } finally {
-    service.closeAllConnections();
-    service.close();
-  }
+  });
+});
+
+test("fetch for a service that takes no token, which costs one refresh", async () => {
+  const { portcullis } = await signedIn();
+  const tokens = [];
+  const answer = (req, res) => {
+    tokens.push(req.headers.authorization);
+    res.writeHead(401).end();
+  };
+  await withService(answer, async (url) => {
+    const fetch = authFetch(portcullis, { origins: [url] });
+    for (let call = 0; call < 10; call++) assert.equal((await fetch(url)).status, 401);
+    assert.equal(tokens.length, 11);
+    assert.equal(new Set(tokens).size, 2);
+    assert.equal(refreshes, 1);
+
+    await portcullis.renew(await portcullis.accessToken());
+    await fetch(url);
+    assert.equal(refreshes, 3, "another token may have another fate");
+  });
 });

@@ -61,6 +61,23 @@ test("who registers is signed in, and listeners hear of it", async () => {
   assert.deepEqual(heard, ["signedIn", "signedOut"]);
 });
 
+test("a listener that fails keeps nobody from a change", async (t) => {
+  const reported = [];
+  globalThis.reportError = (error) => reported.push(error.message);
+  t.after(() => delete globalThis.reportError);
+  const portcullis = client();
+  const heard = [];
+  portcullis.onChange(() => {
+    throw new Error("a fault of the page");
+  });
+  portcullis.onChange(({ status }) => heard.push(status));
+  const { user } = await portcullis.register({ username: `person${++people}`, password });
+  assert.deepEqual(portcullis.state, { status: "signedIn", user });
+  await portcullis.logout();
+  assert.deepEqual(heard, ["signedIn", "signedOut"]);
+  assert.deepEqual(reported, ["a fault of the page", "a fault of the page"]);
+});
+
 test("what a person can act on is data", async () => {
   const portcullis = await signedIn();
   const again = await portcullis.register({ username: portcullis.username, password });
@@ -231,9 +248,24 @@ test("what a request may not do is thrown, with the data that there is", async (
   assert.equal(portcullis.state.status, "signedIn");
 });
 
-test("an aborted request ends as such", async () => {
+test("an aborted request ends as its signal says", async () => {
   const portcullis = await signedIn();
   await assert.rejects(portcullis.request(ME, {}, { signal: AbortSignal.abort() }), { name: "AbortError" });
+  const reason = new Error("The page was left.");
+  await assert.rejects(portcullis.request(ME, {}, { signal: AbortSignal.abort(reason) }), reason);
+});
+
+test("a server that does not answer in time is away", async () => {
+  const fetch = (_, { signal }) =>
+    new Promise((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  const portcullis = client({ fetch });
+  await assert.rejects(portcullis.request(ME, {}, { signal: AbortSignal.timeout(1) }), {
+    code: "NETWORK_ERROR",
+    isServerAway: true,
+  });
 });
 
 test("a new page is signed in from the storage that the app handed in, and no longer after a sign-out", async () => {

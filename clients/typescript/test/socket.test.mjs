@@ -14,6 +14,10 @@ let portcullis;
 let socket;
 /** How the sockets began and ended. */
 let story;
+/** How many sockets there were before each wait for the next. */
+let waits;
+/** Whether the next token cannot be had, though sockets open. */
+let isAway;
 /** The newest event, before anything is followed: a socket is "connected" before its subscription is. */
 let newest;
 
@@ -24,13 +28,23 @@ afterEach(async () => {
 
 async function start(settings) {
   server = await startServer({ settings });
-  portcullis = createPortcullis({ url: `${server.url}/graphql`, delivery: "body" });
+  isAway = false;
+  const fetch = async (...request) =>
+    isAway ? new Response("<h1>Bad Gateway</h1>", { status: 502 }) : globalThis.fetch(...request);
+  portcullis = createPortcullis({ url: `${server.url}/graphql`, delivery: "body", fetch });
   await portcullis.register({ username: "ada", password });
   newest = await server.newestEvent(portcullis.state.user.id);
   story = [];
+  waits = [];
+  let sockets = 0;
   socket = createSocket(portcullis, {
     webSocketImpl: WebSocket,
+    async retryWait() {
+      waits.push(sockets);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    },
     on: {
+      connecting: () => sockets++,
       connected: () => story.push("connected"),
       closed: ({ code, reason }) => story.push(`${code} ${reason}`),
     },
@@ -131,13 +145,29 @@ test("who is not signed in gets what is open, and is told what is not", async ()
   assert.deepEqual(value.data, { server: { registrationOpen: true } });
 });
 
-test("a server that was away is found again", async () => {
+test("a server that was away for long is found again", async () => {
   await start();
   const heard = follow();
   await until(() => story.length);
   await server.stop();
+  await until(() => waits.length > 6);
   await server.start();
   await until(() => story.filter((event) => event === "connected").length === 2);
+  await login();
+  await until(() => heard.actions.includes("LOGIN_SUCCEEDED"));
+  assert.deepEqual(heard.errors, []);
+});
+
+test("only the first attempt after a token has ended waits for nothing", async () => {
+  await start({ PORTCULLIS_TOKENS__ACCESS_TTL: "2s" });
+  const heard = follow();
+  await until(() => story.length);
+  isAway = true;
+  await until(() => waits.length > 6);
+  assert.deepEqual(waits.slice(0, 3), [2, 3, 4]);
+  assert.deepEqual(new Set(story), new Set(["connected", "4401 TOKEN_EXPIRED", "4499 Terminated"]));
+  isAway = false;
+  await until(() => story.at(-1) === "connected");
   await login();
   await until(() => heard.actions.includes("LOGIN_SUCCEEDED"));
   assert.deepEqual(heard.errors, []);

@@ -1,21 +1,69 @@
 // Compiled, never run: what the types must and must not take.
 
+import { gql } from "@apollo/client";
 import { createPortcullis, type TypedDocument } from "@portcullis/client";
 
-declare const document: TypedDocument<{ node: { id: string } | null }, { id: string }>;
+/** What GraphQL Code Generator makes with `documentMode: "string"`. */
+declare class TypedDocumentString<Result, Variables> extends String {
+  __apiType?: (variables: Variables) => Result;
+  private value: string;
+  __meta__?: Record<string, unknown>;
+}
+
+type Exact<T extends Record<string, unknown>> = { [K in keyof T]: T[K] };
+interface Variables {
+  id: string;
+}
+type Data = { node: { id: string } | null };
+
+declare const document: TypedDocument<Data, Variables>;
+declare const variables: Variables;
+declare const generated: TypedDocumentString<Data, Exact<{ id: string }>>;
+declare const optional: TypedDocumentString<Data, Exact<{ first?: number | null }>>;
+declare const without: TypedDocumentString<Data, Exact<{ [key: string]: never }>>;
 
 export async function typed() {
   const portcullis = createPortcullis({ url: "/graphql" });
   const { node } = await portcullis.request(document, { id: "user_1" });
   const id: string | undefined = node?.id;
 
+  const { data } = await portcullis.execute(generated, { id: "user_1" }, { signal: AbortSignal.abort() });
+  const sameId: string | undefined = data?.node?.id;
+  const nodes: Data[] = [
+    await portcullis.request(optional),
+    await portcullis.request(optional, { first: 1 }),
+    await portcullis.request(without),
+    await portcullis.request(without, {}),
+    await portcullis.request<Data>("query ($id: ID!) { node(id: $id) { id } }", { id: "user_1" }),
+    await portcullis.request<Data>({ id: "node", isMutation: false }, { id: "user_1" }),
+    await portcullis.request<Data, Variables>({ id: "node", isMutation: false }, { id: "user_1" }),
+  ];
+  const untyped: unknown[] = [
+    await portcullis.request("{ me { username } }"),
+    await portcullis.request("query ($id: ID!) { node(id: $id) { id } }", variables),
+  ];
+
   // @ts-expect-error: the variable is a string
   await portcullis.request(document, { id: 1 });
+  // @ts-expect-error: and it is required
+  await portcullis.request(document);
+  // @ts-expect-error
+  await portcullis.execute(generated, {});
+  // @ts-expect-error: there is no such variable
+  await portcullis.request(without, { id: "user_1" });
+  // @ts-expect-error: a parsed document is no text
+  await portcullis.request(gql`{ me { username } }`);
+  // @ts-expect-error
+  await portcullis.execute(gql`{ me { username } }`);
+  // @ts-expect-error: nor is anything else that has a toString
+  await portcullis.request({ query: "{ me { username } }" });
+  // @ts-expect-error: whether it is a mutation must be known
+  await portcullis.request({ id: "me" });
 
   const { user, errors } = await portcullis.login({ username: "ada", password: "…" });
   const name: string = user ? user.username : errors[0].message;
 
   // @ts-expect-error: cookie delivery keeps nothing that could be stored
   createPortcullis({ url: "/graphql", delivery: "cookie", storage: { read: () => null, write: () => {} } });
-  return [id, name];
+  return [id, sameId, nodes, untyped, name];
 }

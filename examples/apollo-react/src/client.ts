@@ -8,7 +8,7 @@ import { OperationTypeNode } from "graphql";
 import { portcullis } from "./session";
 
 const http = ApolloLink.from([authLink(portcullis), new HttpLink({ uri: portcullis.url })]);
-const socket = new GraphQLWsLink(createSocket(portcullis, { retryAttempts: Infinity }));
+const socket = new GraphQLWsLink(createSocket(portcullis));
 
 /** A client whose cache is for one person: another gets another. */
 export function createClient() {

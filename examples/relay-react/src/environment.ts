@@ -5,7 +5,7 @@ import { Environment, Network } from "relay-runtime";
 import { portcullis } from "./session";
 
 const fetch = fetchFunction(portcullis);
-const subscribe = subscribeFunction(createSocket(portcullis, { retryAttempts: Infinity }));
+const subscribe = subscribeFunction(createSocket(portcullis));
 
 /** An environment whose store is for one person: another gets another. */
 export function createEnvironment() {

@@ -146,7 +146,11 @@ impl<E: Executor> Conversation<E> {
         let text = match message {
             Message::Text(text) => text,
             Message::Ping(_) | Message::Pong(_) => return ControlFlow::Continue(()),
-            Message::Close(_) => return ControlFlow::Break(None),
+            Message::Close(_) => {
+                // The answer to it (RFC 6455 §5.5.1) is queued, and goes out with the next read.
+                let _ = timeout(GOODBYE, self.socket.recv()).await;
+                return ControlFlow::Break(None);
+            }
             Message::Binary(_) => return end(Close::Invalid("A message must be text.")),
         };
         let Ok(said) = serde_json::from_str::<Said>(&text) else {

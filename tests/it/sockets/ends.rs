@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
 use crate::support::{MINE, OTHER_PASSWORD, PASSWORD, Process, QUICK, Socket, TestApp, postgres};
 
@@ -19,6 +20,15 @@ async fn a_socket_ends_when_its_token_expires_and_says_so() {
     ada.refresh().await.assert_done();
     Socket::open(&ada).await.assert_silent().await;
     anonymous.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_goodbye_is_answered() {
+    let app = TestApp::start().await;
+    let mut socket = Socket::open(&app.anonymous()).await;
+    let goodbye = CloseFrame { code: 1000.into(), reason: "Normal Closure".into() };
+    socket.send(Message::Close(Some(goodbye))).await;
+    assert_eq!(socket.closed().await, (1000, "Normal Closure".to_owned()));
 }
 
 #[tokio::test]

@@ -158,6 +158,31 @@ test("no script can read a token", async () => {
   assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Strict"]);
 });
 
+test("a page that listens to no other tab any more goes on with its session", async () => {
+  const { one, username } = await twoTabs();
+  await one.evaluate(() => portcullis.close());
+  const renewed = await one.evaluate(async () => portcullis.renew(await portcullis.accessToken()));
+  assert.match(renewed, /^eyJ/);
+  assert.deepEqual(await ask(one), [username]);
+  await one.evaluate(() => portcullis.logout());
+  const { user } = await one.evaluate((input) => portcullis.login(input), { username, password });
+  assert.equal(user.username, username);
+});
+
+test("a storage for refresh tokens is one that all tabs share", async () => {
+  const tab = await openTab();
+  const refusal = await tab.evaluate(async () => {
+    const { webStorage } = await import("/client/index.js");
+    webStorage(localStorage);
+    try {
+      webStorage(sessionStorage);
+    } catch (error) {
+      return error.name;
+    }
+  });
+  assert.equal(refusal, "TypeError");
+});
+
 test("without Web Locks and BroadcastChannel each tab still refreshes once", async () => {
   await browser.context.addInitScript(() => {
     Object.defineProperty(Navigator.prototype, "locks", { value: undefined });
