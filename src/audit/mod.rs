@@ -127,9 +127,6 @@ pub enum Actor<'a> {
 }
 
 impl<'a> Actor<'a> {
-    /// [`Actor::Server`], as an operator at the command line.
-    pub const COMMAND_LINE: Actor<'static> = Actor::Server;
-
     /// Whoever sent the request that a resolver answers.
     ///
     /// # Panics

@@ -11,7 +11,7 @@ use async_graphql::{
     registry::Registry,
 };
 use tokio::{
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit},
     time::timeout,
 };
 
@@ -21,11 +21,15 @@ use crate::{id::UserId, tokens::Caller};
 /// How many events are made into answers at once, so that the database has connections left for requests.
 const AT_ONCE: usize = 4;
 
-/// The turns that there are. An account takes the same one for all its events, so that its followers wait for each
-/// other; nobody can choose with whom they share it.
+/// Among how many queues the accounts are divided. Nobody can choose with whom they share one.
+const QUEUES: usize = 1024;
+
+/// The turns that there are. An account's followers wait for each other first, in a queue that is nearly its own:
+/// only one of them at a time waits among those of all accounts.
 pub struct Turns {
-    places: [Mutex<()>; AT_ONCE],
+    queues: Box<[Mutex<()>]>,
     hasher: RandomState,
+    at_once: Semaphore,
     limit: Duration,
 }
 
@@ -33,14 +37,31 @@ impl Turns {
     /// Turns that may each take so long.
     #[must_use]
     pub fn new(limit: Duration) -> Self {
-        Self { places: Default::default(), hasher: RandomState::new(), limit }
+        Self {
+            queues: (0..QUEUES).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            at_once: Semaphore::new(AT_ONCE),
+            limit,
+        }
     }
 
-    async fn take(&self, account: Option<UserId>) -> MutexGuard<'_, ()> {
-        let hash = self.hasher.hash_one(account);
-        let place = usize::try_from(hash % AT_ONCE as u64).unwrap_or_default();
-        self.places[place].lock().await
+    async fn take(&self, account: Option<UserId>) -> Turn<'_> {
+        let head = self.queues[self.queue(account)].lock().await;
+        // It is never closed.
+        let permit = self.at_once.acquire().await.ok();
+        Turn { _permit: permit, _head: head }
     }
+
+    fn queue(&self, account: Option<UserId>) -> usize {
+        let hash = self.hasher.hash_one(account);
+        usize::try_from(hash % QUEUES as u64).unwrap_or_default()
+    }
+}
+
+/// Ends when it is dropped: the next of all may go on, then the next of the account.
+struct Turn<'a> {
+    _permit: Option<SemaphorePermit<'a>>,
+    _head: MutexGuard<'a, ()>,
 }
 
 /// An event of a subscription, whose fields are resolved when it is its follower's turn.
@@ -77,5 +98,51 @@ impl<T: OutputType> OutputType for InTurn<T> {
                 Err(Failure::unavailable(Duration::from_secs(1)).into())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeMap,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    #[tokio::test]
+    async fn who_follows_often_keeps_others_waiting_no_longer_than_who_follows_once() {
+        let turns = Arc::new(Turns::new(Duration::from_mins(1)));
+        let clock = Clock::system();
+        let accounts = (0..100).map(|_| UserId::generate(&clock));
+        // One account a queue, for the test is not about those who share one.
+        let accounts: BTreeMap<_, _> =
+            accounts.map(|account| (turns.queue(Some(account)), account)).collect();
+        let mut accounts = accounts.into_values();
+        let (other, crowd) = (accounts.next(), accounts.take(20));
+        let (taken, mut tasks) = (Arc::new(AtomicUsize::new(0)), JoinSet::new());
+        for account in crowd {
+            for _ in 0..50 {
+                let (turns, taken) = (Arc::clone(&turns), Arc::clone(&taken));
+                tasks.spawn(async move {
+                    let _turn = turns.take(Some(account)).await;
+                    taken.fetch_add(1, Ordering::SeqCst);
+                    tokio::task::yield_now().await;
+                });
+            }
+        }
+        while taken.load(Ordering::SeqCst) < 100 {
+            tokio::task::yield_now().await;
+        }
+        let before = taken.load(Ordering::SeqCst);
+        let _turn = turns.take(other).await;
+        let meanwhile = taken.load(Ordering::SeqCst) - before;
+        assert!(meanwhile <= 20 + AT_ONCE, "{meanwhile} turns of others");
     }
 }

@@ -166,12 +166,11 @@ async fn a_variable_counts_as_often_as_it_is_used() {
     let uses = format!("[{}]", "$v ".repeat(200)).repeat(10);
     for value in &values {
         for query in [
-            format!("query($v: Int) {{ __typename(ids: [{}]) }}", uses),
-            format!("query($v: Int) {{ user(username: [{}]) {{ id }} }}", uses),
+            format!("query($v: Int) {{ __typename(ids: [{uses}]) }}"),
+            format!("query($v: Int) {{ user(username: [{uses}]) {{ id }} }}"),
             format!("query($v: Int) {{ __typename {} }}", "@skip(if: $v) ".repeat(40)),
             format!(
-                "query($v: Int) {{ ...F }} fragment F on Query {{ node(id: {{ a: [{}] }}) {{ id }} }}",
-                uses
+                "query($v: Int) {{ ...F }} fragment F on Query {{ node(id: {{ a: [{uses}] }}) {{ id }} }}"
             ),
         ] {
             let started = Instant::now();

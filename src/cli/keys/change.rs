@@ -63,7 +63,7 @@ pub(crate) struct Revoke {
 
 impl Rotate {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
-        let rotated = app.admin.rotate_keys(self.alg, self.when.start(), Actor::COMMAND_LINE).await;
+        let rotated = app.admin.rotate_keys(self.alg, self.when.start(), Actor::Server).await;
         tell(&rotated.map_err(explain)?, out)
     }
 }
@@ -72,7 +72,7 @@ impl Import {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let read = if self.secret { SigningKey::from_secret_file } else { SigningKey::from_pem_file };
         let key = read(&self.file).map_err(|error: KeyError| CliError::refused(error.to_string()))?;
-        let imported = app.admin.import_key(&key, self.when.start(), Actor::COMMAND_LINE).await;
+        let imported = app.admin.import_key(&key, self.when.start(), Actor::Server).await;
         tell(&imported.map_err(explain)?, out)
     }
 }
@@ -81,13 +81,13 @@ impl Revoke {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let kid = &self.named.kid;
         self.consent.ask(&format!("This voids every access token that {kid} has signed."))?;
-        app.admin.revoke_key(kid, Actor::COMMAND_LINE).await.map_err(explain)?;
+        app.admin.revoke_key(kid, Actor::Server).await.map_err(explain)?;
         Ok(writeln!(out, "revoked {kid}; clients refresh their access tokens")?)
     }
 }
 
 pub(super) async fn retire(app: &App, named: &Named, out: &mut dyn Write) -> Result<(), CliError> {
-    app.admin.retire_key(&named.kid, Actor::COMMAND_LINE).await.map_err(explain)?;
+    app.admin.retire_key(&named.kid, Actor::Server).await.map_err(explain)?;
     Ok(writeln!(out, "retired {}; its tokens stay good until they expire", named.kid)?)
 }
 
