@@ -27,8 +27,8 @@ pub struct AccountChanges {
 pub struct Changed {
     /// As it is now.
     pub account: Account,
-    /// What to commit the transaction with.
-    pub change: Change,
+    /// What to commit the transaction with; nothing where everything is as it was.
+    pub change: Option<Change>,
     /// Whether the sessions that were open may not go on: the account was disabled, or has another
     /// password.
     pub ends_sessions: bool,
@@ -55,6 +55,15 @@ impl Accounts {
         let mut after = before.clone();
         let sets_password = changes.password_hash.is_some();
         self.apply(&changes, &mut after)?;
+        if after == before && !sets_password {
+            // What costs every replica something is not to be had for nothing.
+            return Ok(Changed {
+                account: after,
+                change: None,
+                ends_sessions: false,
+                is_enabled_again: false,
+            });
+        }
         let voids_tokens = sets_password || after.roles != before.roles || after.disabled != before.disabled;
         after.epoch += i64::from(voids_tokens);
         after.updated_at = self.clock.now();
@@ -76,7 +85,7 @@ impl Accounts {
         };
         let ends_sessions = sets_password || (after.disabled && !before.disabled);
         let is_enabled_again = before.disabled && !after.disabled;
-        Ok(Changed { account: after, change, ends_sessions, is_enabled_again })
+        Ok(Changed { account: after, change: Some(change), ends_sessions, is_enabled_again })
     }
 
     fn apply(&self, changes: &AccountChanges, account: &mut Account) -> Result<(), AccountError> {
@@ -119,7 +128,7 @@ impl Accounts {
     ) -> Result<Account, AccountError> {
         let transaction = self.database.begin().await?;
         let changed = self.change(&transaction, id, changes, actor).await?;
-        self.feed.commit(transaction, &[changed.change]).await?;
+        self.feed.commit(transaction, changed.change.as_slice()).await?;
         Ok(changed.account)
     }
 

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use secrecy::SecretString;
 
-use super::{Admin, AdminError, NewUser, UserChanges};
+use super::{Admin, AdminError, NewUser, UserChanges, reach::expect_reach};
 use crate::{
     accounts::{
         AccountError, DisplayName, EmailAddress, Username,
@@ -77,6 +77,7 @@ impl AdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account.")] input: CreateUserInput,
     ) -> Result<Option<UserPayload>, Failure> {
+        expect_reach(ctx, None, &input.roles).await?;
         let created = match new_user(input) {
             Ok(new) => ctx.data_unchecked::<Admin>().create_user(new, Actor::of(ctx)).await,
             Err(error) => Err(error.into()),
@@ -95,6 +96,7 @@ impl AdminMutation {
         #[graphql(desc = "What is to change.")] input: UpdateUserInput,
     ) -> Result<Option<UserPayload>, Failure> {
         let id = expect_id(&input.id, "input.id")?;
+        expect_reach(ctx, Some(id), input.roles.as_deref().unwrap_or_default()).await?;
         let updated = match Profile::parse(input.display_name, input.email) {
             Ok(Profile { display_name, email }) => {
                 let UpdateUserInput { roles, disabled, password, .. } = input;
@@ -117,6 +119,7 @@ impl AdminMutation {
         #[graphql(desc = "Which.")] input: DeleteUserInput,
     ) -> Result<Option<DeletePayload>, Failure> {
         let id = expect_id(&input.id, "input.id")?;
+        expect_reach(ctx, Some(id), &[]).await?;
         Ok(Some(match ctx.data_unchecked::<Admin>().delete_user(id, Actor::of(ctx)).await {
             Ok(()) => DeletePayload { deleted_id: Some(node_id(id)), errors: Vec::new() },
             Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error, "id")?] },

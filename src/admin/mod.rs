@@ -1,11 +1,13 @@
 //! Every privileged operation: what administrators do through GraphQL, and operators on the command line.
 //!
-//! Invariant: nothing here asks who the caller is; the guard of the field, or the shell, has done that.
+//! Invariant: no operation here asks who the caller is; the guard of the field, and how far its caller's power
+//! reaches, or the shell, have done that.
 
 mod create_user;
 mod delete_user;
 mod error;
 mod keys;
+mod reach;
 mod update_user;
 
 pub mod graphql;

@@ -59,7 +59,7 @@ impl Admin {
         } else {
             Vec::new()
         };
-        changes.push(changed.change);
+        changes.extend(changed.change);
         self.feed.commit(transaction, &changes).await?;
         Ok(changed.account)
     }

@@ -91,12 +91,14 @@ pub struct RoleConfig {
     pub scopes: Vec<String>,
 }
 
+/// The scopes that open fields of this server. Roles may grant any others, for fields and services of your own.
+pub const SCOPES: [&str; 5] = ["users:read", "users:write", "sessions:read", "sessions:write", "audit:read"];
+
 /// The role whose last holder cannot be removed.
 pub const ADMIN_ROLE: &str = "admin";
 
 impl Default for Config {
     fn default() -> Self {
-        let admin = ["users:read", "users:write", "sessions:read", "sessions:write", "audit:read"];
         let role = |scopes: &[&str]| RoleConfig { scopes: scopes.iter().map(ToString::to_string).collect() };
         Self {
             data_dir: "data".into(),
@@ -112,7 +114,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
             passwords: PasswordsConfig::default(),
-            roles: [(ADMIN_ROLE.to_owned(), role(&admin)), ("user".to_owned(), role(&[]))].into(),
+            roles: [(ADMIN_ROLE.to_owned(), role(&SCOPES)), ("user".to_owned(), role(&[]))].into(),
             tokens: TokensConfig::default(),
         }
     }

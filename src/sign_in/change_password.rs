@@ -45,7 +45,7 @@ impl SignIn {
             self.sessions.revoke_all_in(&transaction, account.id, Some(caller.sid), actor).await?;
         let opened =
             self.sessions.restart(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
-        changes.push(changed.change);
+        changes.extend(changed.change);
         self.feed.commit(transaction, &changes).await?;
         Ok(self.sessions.issue(changed.account, opened)?)
     }

@@ -188,3 +188,48 @@ async fn a_session_is_ended_by_its_owner_or_by_sessions_write() {
     assert_eq!(own.assert_done().at("/it/session/current"), true);
     bob.ask("{ me { id } }").await.assert_failed("UNAUTHENTICATED");
 }
+
+#[tokio::test]
+async fn nobody_gains_power_over_the_server_by_changing_accounts() {
+    let app = TestApp::with(|config| {
+        roles(config);
+        let helpdesk = ["users:read", "users:write"].map(ToOwned::to_owned).to_vec();
+        config.roles.insert("helpdesk".to_owned(), RoleConfig { scopes: helpdesk });
+        config.roles.insert("editor".to_owned(), RoleConfig { scopes: vec!["posts:write".to_owned()] });
+    })
+    .await;
+    let (root, ada) = (app.admin().await, app.signed_in("ada").await);
+    let auditor = app.with_roles("auditor", &["audit:read"]).await;
+    let help = app.with_roles("help", &["helpdesk"]).await;
+    let (new, known) = ("another long phrase for it", "errors { code } user { roles }");
+    let of = |client: &Client| json!(client.user_id);
+    let (all, audit) = (json!([["sessions:read", "sessions:write", "audit:read"]]), json!([["audit:read"]]));
+    for (mutation, input, beyond) in [
+        ("updateUser", json!({ "id": of(&root), "password": new }), &all),
+        ("updateUser", json!({ "id": of(&root), "email": "help@example.com" }), &all),
+        ("updateUser", json!({ "id": of(&root), "disabled": true }), &all),
+        ("updateUser", json!({ "id": of(&help), "roles": ["admin"] }), &all),
+        ("updateUser", json!({ "id": of(&ada), "roles": ["user", "audit:read"] }), &audit),
+        ("updateUser", json!({ "id": of(&auditor), "roles": [] }), &audit),
+        ("createUser", json!({ "username": "eve", "password": new, "roles": ["admin"] }), &all),
+    ] {
+        let answer = help.mutate(mutation, input, known).await;
+        answer.assert_failed("FORBIDDEN");
+        assert_eq!(&answer.error()["requiredScopes"], beyond, "{mutation}");
+    }
+    let deleted = help.mutate("deleteUser", json!({ "id": of(&auditor) }), "errors { code }").await;
+    deleted.assert_failed("FORBIDDEN");
+    let users = root.ask("{ users(first: 100) { nodes { username roles disabled email } } }").await;
+    let users = users.at("/users/nodes").to_string();
+    assert!(!users.contains("eve") && !users.contains("help@example.com"), "{users}");
+    for client in [&root, &auditor] {
+        client.ask("{ me { id } }").await.assert_done();
+    }
+    // What opens nothing here is not ours to keep from them.
+    let editor = json!({ "id": of(&ada), "roles": ["editor"], "password": new });
+    let answer = help.mutate("updateUser", editor, known).await;
+    assert_eq!(answer.assert_done().at("/it/user/roles"), &json!(["editor"]));
+    help.mutate("updateUser", json!({ "id": of(&help), "displayName": "Help" }), known).await.assert_done();
+    help.mutate("deleteUser", json!({ "id": of(&ada) }), "errors { code }").await.assert_done();
+    root.mutate("updateUser", json!({ "id": of(&help), "roles": ["admin"] }), known).await.assert_done();
+}

@@ -1,5 +1,7 @@
 //! What an account says of its owner: names, the address, and who sees what while signing in.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -30,6 +32,20 @@ async fn a_profile_changes_in_what_is_given_and_is_cleared_by_null() {
         let me = ada.ask("{ me { displayName email } }").await;
         assert_eq!((me.at("/me/displayName"), me.at("/me/email")), expected, "{input}");
     }
+}
+
+#[tokio::test]
+async fn a_profile_that_stays_as_it_is_was_not_changed() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let rename = async |name: &str| {
+        app.wait(Duration::from_secs(1));
+        let answer = ada.mutate("updateProfile", json!({ "displayName": name }), "user { updatedAt }").await;
+        answer.assert_done().at("/it/user/updatedAt").clone()
+    };
+    let first = rename("Ada").await;
+    assert_eq!(rename("Ada").await, first);
+    assert_ne!(rename("Countess").await, first);
 }
 
 #[tokio::test]
