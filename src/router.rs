@@ -9,7 +9,6 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
-use tokio::sync::Semaphore;
 
 use crate::{
     app::App,
@@ -63,7 +62,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         graphql: app.config.graphql.clone(),
         documents: Arc::clone(&app.documents),
         fields: ROOT_FIELDS,
-        permits: Arc::new(Semaphore::new(app.config.http.max_concurrent_requests)),
+        at_work: Arc::default(),
         tasks: app.tasks.clone(),
         streams: Arc::clone(&app.streams),
     });

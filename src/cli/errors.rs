@@ -81,7 +81,12 @@ const REFUSALS: [(&str, Code, u16, u16); 34] = [
     ("A field wants a scope.", Code::Forbidden, 200, 200),
     ("An argument is out of range.", Code::BadUserInput, 200, 200),
     ("The database is away, or too many passwords wait to be hashed.", Code::ServiceUnavailable, 200, 200),
-    ("There are `http.max_concurrent_requests` already.", Code::ServiceUnavailable, 503, 503),
+    (
+        "There are `http.max_concurrent_requests` already, or the account or the address has its share of them.",
+        Code::ServiceUnavailable,
+        503,
+        503,
+    ),
     ("A resolver failed.", Code::Internal, 200, 200),
     ("The operation took longer than `http.request_timeout`.", Code::ServiceUnavailable, 503, 503),
     ("A resolver or a handler panicked.", Code::Internal, 500, 500),

@@ -24,6 +24,10 @@ pub struct HttpConfig {
     pub max_body_bytes: usize,
     /// The most operations that are executed at once.
     pub max_concurrent_requests: usize,
+    /// The most of them for one account. A page asks a few at once.
+    pub max_concurrent_requests_per_account: usize,
+    /// The most of them from one address (IPv6: from one /64), but for trusted proxies.
+    pub max_concurrent_requests_per_address: usize,
     /// The most connections that are open at once.
     pub max_connections: usize,
     /// The most of them from one address (IPv6: from one /64), but for trusted proxies.
@@ -66,6 +70,8 @@ impl Default for HttpConfig {
             cookies: Cookies::Secure,
             max_body_bytes: 256 * 1024,
             max_concurrent_requests: 1024,
+            max_concurrent_requests_per_account: 32,
+            max_concurrent_requests_per_address: 256,
             max_connections: 4096,
             max_connections_per_address: 256,
             header_timeout: Duration::from_secs(10),
@@ -97,6 +103,8 @@ impl HttpConfig {
         )?;
         for (limit, key) in [
             (self.max_concurrent_requests, "http.max_concurrent_requests"),
+            (self.max_concurrent_requests_per_account, "http.max_concurrent_requests_per_account"),
+            (self.max_concurrent_requests_per_address, "http.max_concurrent_requests_per_address"),
             (self.max_connections, "http.max_connections"),
             (self.max_connections_per_address, "http.max_connections_per_address"),
         ] {

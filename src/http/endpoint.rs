@@ -13,7 +13,6 @@ use axum::{
     response::Response,
 };
 use futures_util::stream::BoxStream;
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -22,7 +21,9 @@ use super::{
     event_stream::{self, EventStream},
     media::{Media, accepts_events},
     request::{self, Asked, Refusal, is_safe},
-    respond, socket,
+    respond,
+    shares::Shares,
+    socket,
     streams::Streams,
 };
 use crate::{
@@ -47,8 +48,8 @@ pub(crate) struct Endpoint<E> {
     pub(crate) documents: Arc<Documents>,
     /// The fields at the root that are not like others.
     pub(crate) fields: RootFields,
-    /// One for each request that may be executed at once.
-    pub(crate) permits: Arc<Semaphore>,
+    /// The requests that are executed.
+    pub(crate) at_work: Arc<Shares>,
     /// Where operations run, so that one that has begun goes on when its client hangs up.
     pub(crate) tasks: TaskTracker,
     /// The sockets and event streams that are open.
@@ -140,7 +141,7 @@ impl<E: Executor> Endpoint<E> {
             && !PERSONAL.iter().any(|name| parts.headers.contains_key(name))
             && prepared.iter().all(|prepared| matches!(prepared, Ok((_, Prepared { is_public: true, .. }))));
         let operations = prepared.into_iter().map(|prepared| prepared.map(|(operation, _)| operation));
-        let mut answers = self.execute_all(operations.collect()).await?;
+        let mut answers = self.execute_all(operations.collect(), &asker).await?;
         match answers.pop() {
             Some(answer) if is_public && !is_batch => Ok(Answers::Public(answer)),
             Some(answer) if !is_batch => Ok(Answers::One(answer)),

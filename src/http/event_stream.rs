@@ -31,7 +31,8 @@ use super::{
     endpoint::Endpoint,
     request::Refusal,
     respond,
-    streams::{LOOK_EVERY, Pass, Seat, Streams, every},
+    shares::Share,
+    streams::{LOOK_EVERY, Pass, Streams, every},
 };
 use crate::{
     graphql::Failure,
@@ -54,11 +55,12 @@ pub(super) struct EventStream {
     pass: Pass,
     gate: Gate,
     streams: Arc<Streams>,
-    seats: Vec<Seat>,
+    /// Held while it is open.
+    _shares: Vec<Share>,
 }
 
 impl EventStream {
-    /// Begins a subscription, unless there is no seat for it.
+    /// Begins a subscription, unless there are too many.
     pub(super) fn open<E: Executor>(
         endpoint: &Endpoint<E>,
         operation: Operation,
@@ -66,8 +68,8 @@ impl EventStream {
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
         let streams = Arc::clone(&endpoint.streams);
-        let mut seats = Vec::from(streams.admit(asker.client.address)?);
-        seats.extend(streams.admit_session(&asker.caller)?);
+        let mut shares = Vec::from(streams.admit(asker.client.address)?);
+        shares.extend(streams.admit_session(&asker.caller)?);
         let pass = match &asker.caller {
             Caller::Anonymous(rejection) => Pass::anonymous(*rejection),
             Caller::Authenticated(_) => {
@@ -76,7 +78,7 @@ impl EventStream {
             }
         };
         let answers = endpoint.events(operation);
-        Ok(Self { answers, pass, gate: endpoint.gate.clone(), streams, seats })
+        Ok(Self { answers, pass, gate: endpoint.gate.clone(), streams, _shares: shares })
     }
 
     /// The response, which lasts as long as the subscription.
@@ -112,16 +114,21 @@ impl EventStream {
                         out.send(COMPLETE).await;
                         false
                     }
-                    (Err(rejection), _) => out.refuse(rejection, &request_id).await,
+                    (Err(rejection), _) => {
+                        out.refuse(rejection, &request_id).await;
+                        false
+                    }
                 },
                 _ = look.tick() => match self.pass.check(&self.gate) {
                     Ok(()) => true,
-                    Err(rejection) => out.refuse(rejection, &request_id).await,
+                    Err(rejection) => {
+                        out.refuse(rejection, &request_id).await;
+                        false
+                    }
                 },
                 _ = heartbeat.tick() => out.send(HEARTBEAT).await,
             };
         }
-        drop(self.seats);
     }
 }
 
@@ -139,11 +146,10 @@ impl Out {
     }
 
     /// Says why there is no more.
-    async fn refuse(&self, rejection: Rejection, request_id: &RequestId) -> bool {
+    async fn refuse(&self, rejection: Rejection, request_id: &RequestId) {
         let answer = Answer::from_errors(vec![Failure::unauthenticated(rejection).into()]);
         self.send(next(answer, request_id)).await;
         self.send(COMPLETE).await;
-        false
     }
 }
 

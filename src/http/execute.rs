@@ -1,14 +1,19 @@
 //! Executing what the endpoint has found fit: within a limit on how much at once and on how long, and to its end,
 //! whether or not anybody waits for the answer.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use async_graphql::{Executor, Request as Operation, Response as Answer, ServerError};
 use axum::http::StatusCode;
 use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use tracing::Instrument;
 
-use super::{endpoint::Endpoint, request::Refusal};
+use super::{
+    asker::Asker,
+    endpoint::Endpoint,
+    request::Refusal,
+    shares::{Owner, Share},
+};
 use crate::graphql::Failure;
 
 impl<E: Executor> Endpoint<E> {
@@ -25,18 +30,19 @@ impl<E: Executor> Endpoint<E> {
     }
 
     /// Executes an operation.
-    pub(super) async fn execute(&self, operation: Operation) -> Result<Answer, Refusal> {
+    pub(super) async fn execute(&self, operation: Operation, asker: &Asker) -> Result<Answer, Refusal> {
         let executor = self.executor.clone();
-        self.run(async move { executor.execute(operation).await }).await
+        self.run(asker, async move { executor.execute(operation).await }).await
     }
 
     /// Executes the operations of a batch, one after the other.
     pub(super) async fn execute_all(
         &self,
         operations: Vec<Result<Operation, Failure>>,
+        asker: &Asker,
     ) -> Result<Vec<Answer>, Refusal> {
         let executor = self.executor.clone();
-        self.run(async move {
+        self.run(asker, async move {
             let mut answers = Vec::with_capacity(operations.len());
             for operation in operations {
                 answers.push(match operation {
@@ -51,16 +57,12 @@ impl<E: Executor> Endpoint<E> {
 
     async fn run<T: Send + 'static>(
         &self,
+        asker: &Asker,
         execution: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Refusal> {
         // Held by what is executed, for that goes on when nobody waits for it any longer.
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            tracing::warn!("a request was refused, for there are http.max_concurrent_requests already");
-            let mut failure = Failure::unavailable(Duration::from_secs(1));
-            failure.message = "There are http.max_concurrent_requests already; try again soon.".into();
-            return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure));
-        };
-        let execution = self.tasks.spawn(execution.map(|done| (done, permit)).in_current_span());
+        let shares = self.admit(asker)?;
+        let execution = self.tasks.spawn(execution.map(|done| (done, shares)).in_current_span());
         match tokio::time::timeout(self.http.request_timeout, execution).await {
             Ok(Ok((done, _))) => Ok(done),
             Ok(Err(_)) => {
@@ -74,4 +76,30 @@ impl<E: Executor> Endpoint<E> {
             }
         }
     }
+
+    /// The shares of a request at work: one of all, one of its address and one of its account, so that nobody keeps
+    /// others out by asking much. A trusted proxy that names no client speaks for many.
+    fn admit(&self, asker: &Asker) -> Result<Vec<Share>, Refusal> {
+        let (http, address) = (&self.http, asker.client.address);
+        let of_all = (Owner::Everybody, http.max_concurrent_requests, "http.max_concurrent_requests");
+        let of_address = || {
+            let name = "http.max_concurrent_requests_per_address";
+            (Owner::address(address), http.max_concurrent_requests_per_address, name)
+        };
+        let of_account = |account| {
+            let name = "http.max_concurrent_requests_per_account";
+            (Owner::Account(account), http.max_concurrent_requests_per_account, name)
+        };
+        let of_address = (!self.proxies.trusts(address)).then(of_address);
+        let of_account = asker.caller.user().map(of_account);
+        let wanted = of_account.into_iter().chain(of_address).chain([of_all]);
+        wanted.map(|(owner, most, name)| self.at_work.take(owner, most).ok_or_else(|| busy(name))).collect()
+    }
+}
+
+fn busy(limit: &str) -> Refusal {
+    tracing::warn!(limit, "a request was refused, for there are too many at work");
+    let mut failure = Failure::unavailable(Duration::from_secs(1));
+    failure.message = format!("There are {limit} already; try again soon.").into();
+    Refusal(StatusCode::SERVICE_UNAVAILABLE, failure)
 }

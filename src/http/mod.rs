@@ -38,6 +38,8 @@ mod request;
 #[cfg(feature = "server")]
 mod respond;
 #[cfg(feature = "server")]
+mod shares;
+#[cfg(feature = "server")]
 mod socket;
 #[cfg(feature = "server")]
 mod streams;

@@ -52,7 +52,7 @@ pub(super) async fn open<E: Executor>(
         return Err(bad(format!("A socket here speaks {PROTOCOL}: ask for it in Sec-WebSocket-Protocol.")));
     }
     let client = endpoint.proxies.client(peer, &parts.headers);
-    let seats = endpoint.streams.admit(client.address)?;
+    let shares = endpoint.streams.admit(client.address)?;
     let most = endpoint.http.max_body_bytes;
     let upgrade = upgrade
         .max_message_size(most)
@@ -63,7 +63,7 @@ pub(super) async fn open<E: Executor>(
     let talk = move |socket: WebSocket| {
         let conversation = Conversation::new(endpoint, socket, &parts.headers, client, request_id);
         async move {
-            let _seats = seats;
+            let _shares = shares;
             conversation.hold().await;
         }
     };

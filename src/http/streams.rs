@@ -1,24 +1,21 @@
 //! What sockets and event streams have in common: how many there are, when they must end, and for how long
 //! their token counts.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Gate, request::Refusal};
+use super::{
+    Gate,
+    request::Refusal,
+    shares::{Owner, Share, Shares},
+};
 use crate::{
     config::StreamsConfig,
     graphql::Failure,
-    id::SessionId,
-    limits::network,
     tokens::{Caller, Rejection},
 };
 
@@ -31,28 +28,14 @@ pub(crate) struct Streams {
     pub(super) limits: StreamsConfig,
     /// Is cancelled when all must end.
     pub(super) closing: CancellationToken,
-    taken: Mutex<HashMap<Owner, usize>>,
-}
-
-/// Whose streams are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Owner {
-    Everybody,
-    Address(IpAddr),
-    Session(SessionId),
-}
-
-/// A seat that a stream has in somebody's name, for as long as it keeps this.
-pub(super) struct Seat {
-    streams: Arc<Streams>,
-    owner: Owner,
+    shares: Arc<Shares>,
 }
 
 impl Streams {
     /// None yet.
     #[must_use]
     pub(crate) fn new(limits: StreamsConfig) -> Arc<Self> {
-        Arc::new(Self { limits, closing: CancellationToken::new(), taken: Mutex::default() })
+        Arc::new(Self { limits, closing: CancellationToken::new(), shares: Arc::default() })
     }
 
     /// Ends all that are open, and those that come.
@@ -60,59 +43,32 @@ impl Streams {
         self.closing.cancel();
     }
 
-    /// The seats of a stream that somebody opens from this address.
+    /// The shares of a stream that somebody opens from this address.
     ///
     /// # Errors
     /// `SERVICE_UNAVAILABLE` when there are too many, `OPERATION_LIMIT_EXCEEDED` when too many are from there.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<[Seat; 2], Refusal> {
+    pub(super) fn admit(&self, address: IpAddr) -> Result<[Share; 2], Refusal> {
         let limits = &self.limits;
-        let Some(one_of_all) = self.take(Owner::Everybody, limits.max_open) else {
+        let Some(one_of_all) = self.shares.take(Owner::Everybody, limits.max_open) else {
             tracing::warn!("a stream was refused, for there are http.streams.max_open already");
             let mut failure = Failure::unavailable(Duration::from_secs(1));
             failure.message = "There are http.streams.max_open streams already; try again soon.".into();
             return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure));
         };
         let most = limits.max_open_per_address;
-        let from_there = self.take(Owner::Address(network(address.to_canonical())), most);
+        let from_there = self.shares.take(Owner::address(address), most);
         Ok([one_of_all, from_there.ok_or_else(|| too_many("http.streams.max_open_per_address", most))?])
     }
 
-    /// The seat of a stream that the caller's session has; none for who has no session.
+    /// The share of a stream that the caller's session has; none for who has no session.
     ///
     /// # Errors
     /// `OPERATION_LIMIT_EXCEEDED` when the session has too many.
-    pub(super) fn admit_session(self: &Arc<Self>, caller: &Caller) -> Result<Option<Seat>, Refusal> {
+    pub(super) fn admit_session(&self, caller: &Caller) -> Result<Option<Share>, Refusal> {
         let Some(session) = caller.session() else { return Ok(None) };
         let most = self.limits.max_open_per_session;
-        let seat = self.take(Owner::Session(session), most);
-        seat.map(Some).ok_or_else(|| too_many("http.streams.max_open_per_session", most))
-    }
-
-    fn take(self: &Arc<Self>, owner: Owner, most: usize) -> Option<Seat> {
-        let mut taken = self.taken();
-        let count = taken.get(&owner).copied().unwrap_or_default();
-        if count >= most {
-            return None;
-        }
-        taken.insert(owner, count + 1);
-        drop(taken);
-        Some(Seat { streams: Arc::clone(self), owner })
-    }
-
-    fn taken(&self) -> MutexGuard<'_, HashMap<Owner, usize>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut taken = self.streams.taken();
-        if let Some(count) = taken.get_mut(&self.owner) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.owner);
-            }
-        }
+        let share = self.shares.take(Owner::Session(session), most);
+        share.map(Some).ok_or_else(|| too_many("http.streams.max_open_per_session", most))
     }
 }
 

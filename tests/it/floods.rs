@@ -79,6 +79,50 @@ async fn a_request_beyond_the_most_is_told_to_come_again_at_once() {
 }
 
 #[tokio::test]
+async fn an_account_and_an_address_have_a_share_of_what_is_executed_at_once() {
+    let app = TestApp::with(|config| {
+        config.http.max_concurrent_requests_per_account = 2;
+        config.http.max_concurrent_requests_per_address = 3;
+    })
+    .await;
+    let (client, turnstile) = slow(&app).await;
+    let bearing =
+        async |name: &str| client.clone().bearing(&app.signed_in(name).await.token.expect("a token"));
+    let (ada, bob) = (bearing("ada").await, bearing("bob").await);
+    let (here, there) = ("192.0.2.1", "192.0.2.2");
+    let mut asking = JoinSet::new();
+    let mut ask = async |client: Client| {
+        asking.spawn(async move { client.ask("{ slow }").await });
+        turnstile.entered.acquire().await.expect("it is asked").forget();
+    };
+    let refused = async |client: Client, limit: &str| {
+        let answer = client.ask("{ __typename }").await;
+        answer.assert_not_executed(503, "SERVICE_UNAVAILABLE");
+        assert!(answer.body["errors"][0]["message"].to_string().contains(limit), "{}", answer.body);
+    };
+    let (of_account, of_address) =
+        ("max_concurrent_requests_per_account", "max_concurrent_requests_per_address");
+    ask(ada.clone().behind(here)).await;
+    ask(ada.clone().behind(there)).await;
+    refused(ada.clone().behind("192.0.2.3"), of_account).await;
+    bob.clone().behind(here).ask("{ __typename }").await.assert_done();
+    ask(bob.clone().behind(here)).await;
+    ask(client.clone().behind(here)).await;
+    refused(bob.clone().behind(here), of_address).await;
+    refused(client.clone().behind(here), of_address).await;
+    bob.clone().behind(there).ask("{ __typename }").await.assert_done();
+    // A proxy that names no client speaks for many.
+    for _ in 0..4 {
+        ask(client.clone()).await;
+    }
+    turnstile.leave.add_permits(8);
+    for answer in asking.join_all().await {
+        assert_eq!(answer.assert_done().at("/slow"), true);
+    }
+    ada.behind(here).ask("{ __typename }").await.assert_done();
+}
+
+#[tokio::test]
 async fn who_hangs_up_does_not_make_room_for_more_while_the_work_goes_on() {
     let app = TestApp::with(|config| config.http.max_concurrent_requests = 1).await;
     let (client, turnstile) = slow(&app).await;

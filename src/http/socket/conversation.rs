@@ -21,7 +21,8 @@ use crate::{
         bearer::authorization,
         endpoint::{Endpoint, Started},
         respond,
-        streams::{LOOK_EVERY, Pass, Seat, every},
+        shares::Share,
+        streams::{LOOK_EVERY, Pass, every},
     },
     tokens::Rejection,
 };
@@ -47,7 +48,7 @@ pub(super) struct Conversation<E> {
     /// Who is there, once it was said.
     pass: Option<Pass>,
     /// Held while the socket is open.
-    session_seat: Option<Seat>,
+    session_share: Option<Share>,
     operations: Operations,
     pace: Pace,
     /// Whether anything was heard since the last heartbeat.
@@ -69,7 +70,7 @@ impl<E: Executor> Conversation<E> {
             client,
             request_id,
             pass: None,
-            session_seat: None,
+            session_share: None,
             operations: Operations::default(),
             pace: Pace::new(),
             is_alive: true,
@@ -176,8 +177,8 @@ impl<E: Executor> Conversation<E> {
             Ok(pass) => pass,
             Err(rejection) => return end(Close::Refused(rejection)),
         };
-        self.session_seat = match self.endpoint.streams.admit_session(&pass.caller) {
-            Ok(seat) => seat,
+        self.session_share = match self.endpoint.streams.admit_session(&pass.caller) {
+            Ok(share) => share,
             Err(_) => {
                 return end(Close::TryAgainLater("There are http.streams.max_open_per_session already."));
             }
@@ -235,7 +236,7 @@ impl<E: Executor> Conversation<E> {
             Ok(Started::Once(operation)) => {
                 let endpoint = Arc::clone(&self.endpoint);
                 self.operations.start(id, async move {
-                    let answer = endpoint.execute(*operation).await;
+                    let answer = endpoint.execute(*operation, &asker).await;
                     answer.map_or_else(|refusal| Outcome::Failure(refusal.1), Outcome::Answer)
                 });
             }

@@ -284,7 +284,7 @@ async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
         "A resolver failed.",
         "A resolver or a handler panicked.",
         "The operation took longer than http.request_timeout.",
-        "There are http.max_concurrent_requests already.",
+        "There are http.max_concurrent_requests already, or the account or the address has its share of them.",
     ];
     happened.into_iter().zip(answers).map(|(what, answer)| Provoked { what, answer }).collect()
 }
