@@ -18,7 +18,7 @@ use crate::{
     admin::graphql::AdminMutation,
     audit::graphql::{AuditEvent, AuditQuery, AuditSubscription},
     graphql::{Failure, RootFields, guarded},
-    id::Id,
+    id::{EventId, SessionId, UserId},
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
     sign_in::graphql::{PASSWORD_FIELDS, SignInMutation},
 };
@@ -106,16 +106,13 @@ impl NodeQuery {
 
 /// Goes through the loaders of the slices, which show a caller only what the caller may see.
 async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Failure> {
-    fn parse<K: crate::id::Kind>(id: &ID) -> Option<Id<K>> {
-        id.parse().ok()
-    }
-    if let Some(id) = parse(id) {
+    if let Ok(id) = id.parse::<UserId>() {
         return Ok(User::visible(ctx, id).await?.map(Node::User));
     }
-    if let Some(id) = parse(id) {
+    if let Ok(id) = id.parse::<SessionId>() {
         return Ok(UserSession::visible(ctx, id).await?.map(Node::Session));
     }
-    if let Some(id) = parse(id) {
+    if let Ok(id) = id.parse::<EventId>() {
         return Ok(AuditEvent::visible(ctx, id).await?.map(Node::AuditEvent));
     }
     Ok(None)

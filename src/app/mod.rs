@@ -27,7 +27,7 @@ use crate::{
     limits::Throttle,
     passwords::{Cost, Hasher, Policy},
     schema::{IdentitySchema, ROOT_FIELDS, builder, finish_subgraph},
-    secret::{MasterSecrets, Sealer},
+    secret::{MasterSecrets, Sealers},
     sessions::Sessions,
     sign_in::SignIn,
     tokens::{Expected, Keyring, KnownKeys, RefreshCodec, Schedule, SigningKey, Verifier},
@@ -238,7 +238,7 @@ async fn keyring(
 ) -> Result<Keyring, AppError> {
     let tokens = &config.tokens;
     let from_file = tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
-    let sealers = masters.iter().map(|master| Sealer::new(master, "signing keys v1")).collect();
+    let sealers = Sealers::new(masters, "signing keys v1");
     let schedule = Schedule {
         algorithm: tokens.algorithm,
         signs_for: Some(tokens.key_rotation).filter(|time| !time.is_zero()),

@@ -16,7 +16,7 @@ pub(super) struct Settings {
     #[arg(long, global = true, env = "PORTCULLIS_CONFIG", value_name = "FILE", value_parser = OsStringValueParser::new())]
     config: Option<OsString>,
     /// The address and port to listen on (http.listen)
-    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
     /// The folder of the embedded database and the master secret (`data_dir`)
     #[arg(long, global = true, value_name = "FOLDER")]
@@ -35,4 +35,8 @@ impl Settings {
         let file = self.config.as_ref().filter(|file| !file.is_empty()).map(Path::new);
         config::load(file, &flags)
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "it takes an IP address and a port, such as 127.0.0.1:4000")
 }

@@ -24,10 +24,7 @@ impl Gate {
     /// Who bears these headers. Never refuses: who has no valid token is anonymous, with the reason.
     #[must_use]
     pub fn caller(&self, headers: &HeaderMap) -> Caller {
-        match self.verify(headers) {
-            Ok(caller) => caller,
-            Err(rejection) => Caller::Anonymous(rejection),
-        }
+        authorization(headers).and_then(|value| self.admit(value)).unwrap_or_else(Caller::Anonymous)
     }
 
     /// The session of a token that has expired or was revoked, so that its bearer can end it.
@@ -51,10 +48,6 @@ impl Gate {
             return Err(Rejection::Revoked);
         }
         Ok(Caller::Authenticated(claims))
-    }
-
-    fn verify(&self, headers: &HeaderMap) -> Result<Caller, Rejection> {
-        self.admit(authorization(headers)?)
     }
 }
 

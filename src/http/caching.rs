@@ -19,7 +19,7 @@ pub(super) fn public(
 ) -> Response {
     let tag = tag(&content_type, &body);
     let headers = [(CACHE_CONTROL, HeaderValue::from_static(cache_control)), (ETAG, tag.clone())];
-    if has(asked, &tag) {
+    if is_kept(asked, &tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     (headers, [(CONTENT_TYPE, content_type)], Body::from(body)).into_response()
@@ -34,8 +34,8 @@ fn tag(content_type: &HeaderValue, body: &[u8]) -> HeaderValue {
     format!("\"{hash}\"").parse().expect("base64 may stand in a header")
 }
 
-/// Whether who asks has what bears this tag. Proxies that compress make tags weak.
-fn has(asked: &HeaderMap, tag: &HeaderValue) -> bool {
+/// Whether who asks has kept what bears this tag. Proxies that compress make tags weak.
+pub(super) fn is_kept(asked: &HeaderMap, tag: &HeaderValue) -> bool {
     let lists = asked.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
     let mut kept = lists.flat_map(|list| list.split(',')).map(str::trim);
     kept.any(|kept| kept == "*" || kept.trim_start_matches("W/") == tag)

@@ -2,16 +2,18 @@ use axum::{
     extract::Request,
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG},
     },
     response::{IntoResponse, Response},
 };
+
+use super::caching::is_kept;
 
 /// The page needs nothing but its own files, and nobody may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Changes with the files, so that a browser asks once a visit and downloads once a release.
+/// Changes with the release, so that a browser asks once a visit and downloads once a release.
 const TAG: &str = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
 
 /// `/`: the GraphiQL page.
@@ -33,7 +35,7 @@ pub(crate) async fn playground_asset(request: Request) -> Response {
 fn asset(headers: &HeaderMap, content_type: &'static str, bytes: &'static [u8]) -> Response {
     let described: [(HeaderName, &str); 3] =
         [(CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache"), (ETAG, TAG)];
-    if headers.get(IF_NONE_MATCH) == Some(&HeaderValue::from_static(TAG)) {
+    if is_kept(headers, &HeaderValue::from_static(TAG)) {
         return (StatusCode::NOT_MODIFIED, described).into_response();
     }
     (described, [(CONTENT_TYPE, content_type)], bytes).into_response()

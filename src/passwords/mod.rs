@@ -25,7 +25,7 @@
 //! - Another algorithm to verify (bcrypt, scrypt, PBKDF2): an arm in `StoredHash::parse` and what
 //!   it needs in `StoredHash::matches`; `is_current` must be false for it, so that it gets
 //!   replaced.
-//! - Another rule for new passwords: [`Policy::judge`]; put it in `admit` if it is cheap, in
+//! - Another rule for new passwords: [`Policy::accept`]; put it in `admit` if it is cheap, in
 //!   `weigh` if it is not.
 
 mod arena;

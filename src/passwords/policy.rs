@@ -47,18 +47,6 @@ impl Policy {
         Ok(Self { min_length, max_length, min_score })
     }
 
-    /// The fewest characters.
-    #[must_use]
-    pub fn min_length(&self) -> usize {
-        self.min_length
-    }
-
-    /// The most characters.
-    #[must_use]
-    pub fn max_length(&self) -> usize {
-        self.max_length
-    }
-
     /// Takes `raw` as the new password of `owner`, scoring it on the hasher's threads: that takes
     /// up to 20 ms.
     ///
@@ -71,11 +59,9 @@ impl Policy {
         Ok(weighed.await??)
     }
 
-    /// The same on this very thread, for where there is nobody else to wait.
-    ///
-    /// # Errors
-    /// The first rule that it breaks.
-    pub fn judge(&self, raw: &str, owner: &Owner<'_>) -> Result<Password, PolicyViolation> {
+    /// The same on this very thread.
+    #[cfg(test)]
+    fn judge(&self, raw: &str, owner: &Owner<'_>) -> Result<Password, PolicyViolation> {
         weigh(self.admit(raw, owner)?, &owner.hints(), self.min_score)
     }
 

@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroizing};
 use self::file::create_private;
 pub use self::{
     file::{PrivateFileError, make_private_folder, read_private_file},
-    sealer::{Sealer, Unsealable},
+    sealer::{Sealer, Sealers, Unsealable},
 };
 
 /// The fewest bytes that a master secret may have.

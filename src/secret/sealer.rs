@@ -1,7 +1,48 @@
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    error::Unspecified,
+};
 use secrecy::zeroize::Zeroizing;
 
-use super::MasterSecret;
+use super::{MasterSecret, MasterSecrets};
+
+/// A sealer of each master secret, for one use of them.
+pub struct Sealers {
+    current: Sealer,
+    other: Option<Sealer>,
+}
+
+impl Sealers {
+    /// Those of one use of the master secrets.
+    #[must_use]
+    pub fn new(masters: &MasterSecrets, usage: &str) -> Self {
+        let other = masters.other.as_ref().map(|master| Sealer::new(master, usage));
+        Self { current: Sealer::new(&masters.current, usage), other }
+    }
+
+    /// Seals under the secret that counts.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn seal(&self, secret: &[u8], context: &str) -> Result<Vec<u8>, Unspecified> {
+        self.current.seal(secret, context)
+    }
+
+    /// Opens what was sealed under either.
+    ///
+    /// # Errors
+    /// When it was sealed with another key or context, or was altered.
+    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
+        let other = |_| self.other.as_ref().ok_or(Unsealable)?.open(sealed, context);
+        self.current.open(sealed, context).or_else(other)
+    }
+
+    /// Whether something is sealed under the secret that counts.
+    #[must_use]
+    pub fn is_current(&self, sealed: &[u8], context: &str) -> bool {
+        self.current.open(sealed, context).is_ok()
+    }
+}
 
 /// Encrypts small secrets for the database: AES-256-GCM with a random nonce before the ciphertext.
 pub struct Sealer(RandomizedNonceKey);
@@ -26,9 +67,9 @@ impl Sealer {
     ///
     /// # Errors
     /// When the system has no randomness.
-    pub fn seal(&self, secret: &[u8], context: &str) -> Result<Vec<u8>, Unsealable> {
+    pub fn seal(&self, secret: &[u8], context: &str) -> Result<Vec<u8>, Unspecified> {
         let mut text = secret.to_vec();
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(context), &mut text).map_err(|_| Unsealable)?;
+        let nonce = self.0.seal_in_place_append_tag(Aad::from(context), &mut text)?;
         Ok([nonce.as_ref().as_slice(), &text].concat())
     }
 

@@ -179,7 +179,10 @@ fn registration(input: RegisterInput) -> Result<Registration, Vec<AccountError>>
 fn explain(error: SignInError, field: &str) -> Result<UserError, Failure> {
     Ok(match error {
         SignInError::InvalidCredentials => {
-            let message = "The username or the password is not right.";
+            let message = match field {
+                "password" => "The username or the password is not right.",
+                _ => "The password is not right.",
+            };
             UserError::of_field(UserErrorCode::InvalidCredentials, field, message)
         }
         SignInError::AccountDisabled => {

@@ -20,6 +20,13 @@ use crate::{
     secret::{PrivateFileError, read_private_file},
 };
 
+/// The names of the algorithms (RFC 7518 §3.1, RFC 8037 §3.1). They are stored with the keys.
+const EDDSA: &str = "EdDSA";
+const ES256: &str = "ES256";
+const RS256: &str = "RS256";
+/// That of a secret which signs and verifies.
+pub(super) const HS256: &str = "HS256";
+
 /// The fewest bytes of a secret for HS256: as many as its hash has (RFC 7518 §3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
@@ -128,10 +135,10 @@ impl SigningKey {
     /// Reads what [`SigningKey::private_bytes`] gave.
     pub(super) fn from_stored(algorithm: &str, bytes: &[u8]) -> Result<Self, KeyError> {
         let (algorithm, key) = match algorithm {
-            "EdDSA" => (Algorithm::EdDSA, EncodingKey::from_ed_der(bytes)),
-            "ES256" => (Algorithm::ES256, EncodingKey::from_ec_der(bytes)),
-            "RS256" => (Algorithm::RS256, EncodingKey::from_rsa_der(bytes)),
-            "HS256" => (Algorithm::HS256, EncodingKey::from_secret(bytes)),
+            EDDSA => (Algorithm::EdDSA, EncodingKey::from_ed_der(bytes)),
+            ES256 => (Algorithm::ES256, EncodingKey::from_ec_der(bytes)),
+            RS256 => (Algorithm::RS256, EncodingKey::from_rsa_der(bytes)),
+            HS256 => (Algorithm::HS256, EncodingKey::from_secret(bytes)),
             other => return Err(KeyError::Algorithm(other.to_owned())),
         };
         Self::new(algorithm, key)
@@ -161,8 +168,14 @@ impl SigningKey {
 
     /// The name of the algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
     #[must_use]
-    pub fn algorithm(&self) -> String {
-        format!("{:?}", self.algorithm)
+    pub const fn algorithm(&self) -> &'static str {
+        match self.algorithm {
+            Algorithm::ES256 => ES256,
+            Algorithm::RS256 => RS256,
+            Algorithm::HS256 => HS256,
+            // `new` is given no others.
+            _ => EDDSA,
+        }
     }
 
     /// An access token that says this.

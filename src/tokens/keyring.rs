@@ -7,22 +7,21 @@ use jsonwebtoken::jwk::JwkSet;
 use sea_orm::DbErr;
 
 use super::{
-    Claims, KeyInfo, KeyState, KeyringError, KnownKeys, SigningKey, Verifier,
+    Claims, KeyError, KeyInfo, KeyState, KeyringError, KnownKeys, SigningKey, Verifier,
     store::{self, KeyRow},
 };
 use crate::{
     clock::{Clock, Timestamp},
     config::SigningAlgorithm,
     database::Database,
-    secret::{Sealer, Unsealable},
+    secret::Sealers,
 };
 
 /// The keys that sign access tokens: one active, others published before and after their turn.
 /// Keys live in the database, sealed; every replica has the same.
 pub struct Keyring {
     pub(super) database: Database,
-    /// The first seals; any of them opens.
-    pub(super) sealers: Vec<Sealer>,
+    sealers: Sealers,
     pub(super) clock: Clock,
     pub(super) schedule: Schedule,
     verifier: Arc<Verifier>,
@@ -56,14 +55,13 @@ struct Current {
 }
 
 impl Keyring {
-    /// Opens the keyring; makes the first key where there is none. The first of the sealers seals; the others
-    /// open what was sealed before the master secret changed.
+    /// Opens the keyring; makes the first key where there is none.
     ///
     /// # Errors
     /// When the database does not answer or a key does not open.
     pub async fn open(
         database: Database,
-        sealers: Vec<Sealer>,
+        sealers: Sealers,
         schedule: Schedule,
         from_file: Option<SigningKey>,
         verifier: Arc<Verifier>,
@@ -181,7 +179,7 @@ impl Keyring {
     pub(super) fn row(&self, key: &SigningKey, active_from: Timestamp) -> Result<KeyRow, KeyringError> {
         Ok(KeyRow {
             kid: key.kid.clone(),
-            algorithm: key.algorithm(),
+            algorithm: key.algorithm().to_owned(),
             sealed_private_key: self.seal(&key.kid, key.private_bytes())?,
             created_at: self.clock.now(),
             active_from,
@@ -192,22 +190,19 @@ impl Keyring {
     }
 
     pub(super) fn seal(&self, kid: &str, private: &[u8]) -> Result<Vec<u8>, KeyringError> {
-        let sealed = |source| KeyringError::Sealed { kid: kid.to_owned(), source };
-        self.sealers.first().ok_or(Unsealable).and_then(|first| first.seal(private, kid)).map_err(sealed)
+        Ok(self.sealers.seal(private, kid).map_err(KeyError::from)?)
     }
 
     pub(super) fn unseal(&self, row: &KeyRow) -> Result<SigningKey, KeyringError> {
-        let opened =
-            self.sealers.iter().find_map(|sealer| sealer.open(&row.sealed_private_key, &row.kid).ok());
-        let private =
-            opened.ok_or_else(|| KeyringError::Sealed { kid: row.kid.clone(), source: Unsealable })?;
+        let sealed = |source| KeyringError::Sealed { kid: row.kid.clone(), source };
+        let private = self.sealers.open(&row.sealed_private_key, &row.kid).map_err(sealed)?;
         let damaged = |source| KeyringError::Key { kid: row.kid.clone(), source };
         SigningKey::from_stored(&row.algorithm, &private).map_err(damaged)
     }
 
     /// Whether a key is sealed under the master secret that counts.
     pub(super) fn is_sealed_now(&self, row: &KeyRow) -> bool {
-        self.sealers.first().is_some_and(|first| first.open(&row.sealed_private_key, &row.kid).is_ok())
+        self.sealers.is_current(&row.sealed_private_key, &row.kid)
     }
 
     fn current(&self) -> Arc<Current> {

@@ -1,3 +1,4 @@
+use super::key::HS256;
 use crate::clock::Timestamp;
 
 /// A key as operators see it.
@@ -12,6 +13,14 @@ pub struct KeyInfo {
     pub state: KeyState,
     /// When it was made and first published.
     pub created_at: Timestamp,
+}
+
+impl KeyInfo {
+    /// Whether what verifies is not what signs, so that it is published.
+    #[must_use]
+    pub fn is_asymmetric(&self) -> bool {
+        self.algorithm != HS256
+    }
 }
 
 /// Where a key is in its life.

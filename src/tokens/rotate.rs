@@ -56,7 +56,7 @@ impl Keyring {
         let keys = self.list().await?;
         let is_due = |key: &KeyInfo| match key.state {
             KeyState::Active { active_from, active_until: None } => {
-                key.algorithm != "HS256" && active_from + signs_for <= now + self.schedule.publish_ahead
+                key.is_asymmetric() && active_from + signs_for <= now + self.schedule.publish_ahead
             }
             _ => false,
         };

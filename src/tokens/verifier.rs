@@ -91,21 +91,18 @@ impl Verifier {
         }
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        let claims = match self.verified.get(&fingerprint) {
-            Some(claims) => claims,
-            None => {
-                let keys = self.keys();
-                let claims = Arc::new(self.verify_signature(token, &keys)?);
-                self.check_times(&claims)?;
-                self.verified.insert(fingerprint, Arc::clone(&claims));
-                if !Arc::ptr_eq(&keys, &self.keys()) {
-                    // The keys were replaced meanwhile, and what they had signed was forgotten before this.
-                    self.verified.invalidate(&fingerprint);
-                }
-                claims
-            }
-        };
-        self.check_times(&claims).map(|()| claims)
+        if let Some(claims) = self.verified.get(&fingerprint) {
+            return self.check_times(&claims).map(|()| claims);
+        }
+        let keys = self.keys();
+        let claims = Arc::new(self.verify_signature(token, &keys)?);
+        self.check_times(&claims)?;
+        self.verified.insert(fingerprint, Arc::clone(&claims));
+        if !Arc::ptr_eq(&keys, &self.keys()) {
+            // The keys were replaced meanwhile, and what they had signed was forgotten before this.
+            self.verified.invalidate(&fingerprint);
+        }
+        Ok(claims)
     }
 
     /// The claims of an access token of ours that need not count any more. For ending its session, and nothing

@@ -63,8 +63,9 @@ pub(crate) struct Revoke {
 
 impl Rotate {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+        let waiting = waiting(app).await?;
         let rotated = app.admin.rotate_keys(self.alg, self.when.start(), Actor::Server).await;
-        tell(&rotated.map_err(explain)?, out)
+        tell(&rotated.map_err(explain)?, waiting, out)
     }
 }
 
@@ -72,8 +73,9 @@ impl Import {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let read = if self.secret { SigningKey::from_secret_file } else { SigningKey::from_pem_file };
         let key = read(&self.file).map_err(|error: KeyError| CliError::refused(error.to_string()))?;
+        let waiting = waiting(app).await?;
         let imported = app.admin.import_key(&key, self.when.start(), Actor::Server).await;
-        tell(&imported.map_err(explain)?, out)
+        tell(&imported.map_err(explain)?, waiting, out)
     }
 }
 
@@ -96,11 +98,21 @@ pub(super) async fn rewrap(app: &App, out: &mut dyn Write) -> Result<(), CliErro
     Ok(writeln!(out, "sealed {count} key{} anew", if count == 1 { "" } else { "s" })?)
 }
 
-fn tell(key: &KeyInfo, out: &mut dyn Write) -> Result<(), CliError> {
+/// The key that waits for its turn; a key that comes in a hurry takes it away.
+async fn waiting(app: &App) -> Result<Option<String>, CliError> {
+    let mut keys = app.keyring.list().await?.into_iter();
+    Ok(keys.find(|key| matches!(key.state, KeyState::Next { .. })).map(|key| key.kid))
+}
+
+fn tell(key: &KeyInfo, waiting: Option<String>, out: &mut dyn Write) -> Result<(), CliError> {
+    if let Some(dropped) = waiting.filter(|waiting| *waiting != key.kid) {
+        writeln!(out, "dropped {dropped}, which was to sign next")?;
+    }
     let (KeyState::Next { active_from } | KeyState::Active { active_from, .. }) = key.state else {
         return Ok(writeln!(out, "{} is there", key.kid)?);
     };
-    Ok(writeln!(out, "{} ({}) is published and signs from {} on", key.kid, key.algorithm, time(active_from))?)
+    let is_known = if key.is_asymmetric() { "is published" } else { "is accepted, and not published," };
+    Ok(writeln!(out, "{} ({}) {is_known} and signs from {} on", key.kid, key.algorithm, time(active_from))?)
 }
 
 /// Says why the keys were not changed, and what to do.

@@ -83,7 +83,18 @@ fn a_shared_secret_is_brought_in_a_file_that_others_cannot_read() {
     let refused = place.run("keys import shared").failed();
     assert!(refused.contains("must hold a private key in PEM"), "{refused}");
     let imported = place.run("keys import shared --secret --now").done();
-    assert!(imported.contains(" (HS256) is published and signs from "), "{imported}");
+    assert!(imported.contains(" (HS256) is accepted, and not published, and signs from "), "{imported}");
+}
+
+#[test]
+fn a_key_that_is_dropped_for_another_in_a_hurry_is_told() {
+    let place = Place::new();
+    place.run_with("users create ada", PASSWORD).done();
+    place.run("keys rotate").done();
+    let waiting = keys(&place, "next").remove(0);
+    let rotated = place.run("keys rotate --now --alg es256").done();
+    assert!(rotated.starts_with(&format!("dropped {waiting}, which was to sign next\n")), "{rotated}");
+    assert!(!place.run("keys list").done().contains(&waiting));
 }
 
 #[test]
