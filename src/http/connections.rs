@@ -1,6 +1,7 @@
 //! The connections beneath the requests: how many there are, and how long one may keep the server waiting.
 
 mod places;
+mod portions;
 mod socket;
 mod watch;
 
@@ -12,8 +13,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
-use futures_util::StreamExt;
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    extract::ConnectInfo,
+    response::Response,
+};
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -21,6 +26,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::{Semaphore, SemaphorePermit},
     time::{Instant, sleep, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,8 +34,9 @@ use tower_service::Service;
 
 use self::{
     places::{Place, Places},
+    portions::Portions,
     socket::Watched,
-    watch::{InFlight, Verdict, Watch},
+    watch::{InFlight, TooMuchUnread, Verdict, Watch},
 };
 use crate::config::HttpConfig;
 
@@ -91,18 +98,30 @@ fn builder(config: &HttpConfig) -> Builder<TokioExecutor> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lasting;
 
-/// Lets a request be in flight until the body of its answer ends, where that lasts. Any other is as good as
-/// written: that its client reads it is watched by other means.
-fn keep_if_lasting(answer: Response, in_flight: InFlight) -> Response {
-    if answer.extensions().get::<Lasting>().is_none() {
-        return answer;
+/// Lets a request be in flight until the body of its answer ends, where that lasts. Of any other it is watched that
+/// its client reads it.
+fn keep(answer: Response, in_flight: InFlight) -> Result<Response, TooMuchUnread> {
+    if answer.extensions().get::<Lasting>().is_some() {
+        return Ok(answer.map(|body| Body::new(Portions::new(body, in_flight))));
     }
-    answer.map(|body| {
-        Body::from_stream(body.into_data_stream().map(move |chunk| {
-            let _ = &in_flight;
-            chunk
-        }))
-    })
+    let unread = in_flight.answered(answer.body().size_hint().lower())?;
+    Ok(answer.map(|body| Body::new(Portions::new(body, unread))))
+}
+
+/// How many bodies of requests are read at once on a connection. With HTTP/2 it could be a hundred, each as large
+/// as bodies may be.
+const MAX_BODIES: usize = 8;
+
+/// The turns of the requests on a connection to have their bodies read.
+#[derive(Clone)]
+pub(super) struct Bodies(Arc<Semaphore>);
+
+impl Bodies {
+    /// Waits for a turn, which lasts until what is returned is dropped.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.0.acquire().await.ok()
+    }
 }
 
 /// The next connection. A fault of one of them is its own affair.
@@ -136,11 +155,18 @@ impl Connection {
     /// Answers the requests of the connection until it ends, `stop` is cancelled, or its time is over.
     async fn answer(self, router: Router, builder: Builder<TokioExecutor>, stop: CancellationToken) {
         let Self { socket, peer, place, watch } = self;
+        // A proxy speaks for many, whose bodies must not wait for each other.
+        let turns = if place.is_of_proxy() { Semaphore::MAX_PERMITS } else { MAX_BODIES };
+        let bodies = Bodies(Arc::new(Semaphore::new(turns)));
         let service = service_fn(|mut request: Request<Incoming>| {
             let in_flight = watch.begin(request.version());
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(bodies.clone());
             let answer = router.clone().call(request.map(Body::new));
-            async move { answer.await.map(|answer| keep_if_lasting(answer, in_flight)) }
+            async move {
+                let Ok(answer) = answer.await;
+                keep(answer, in_flight)
+            }
         });
         let socket = TokioIo::new(Watched::new(socket, watch.clone(), place));
         let mut connection = pin!(builder.serve_connection_with_upgrades(socket, service));

@@ -7,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::media::is_json;
+use super::{connections::Bodies, media::is_json};
 use crate::{
     config::HttpConfig,
     graphql::{Failure, Sent, name_document},
@@ -49,8 +49,15 @@ pub(super) async fn read(
     }
     refuse_forgery(&parts.headers)?;
     let most = limits.max_body_bytes;
-    let deadline = tokio::time::timeout(limits.request_timeout, to_bytes(body, most)).await;
-    let body = deadline
+    let in_turn = async {
+        let turn = match parts.extensions.get::<Bodies>() {
+            Some(bodies) => bodies.turn().await,
+            None => None,
+        };
+        to_bytes(body, most).await.map(|body| (body, turn))
+    };
+    let deadline = tokio::time::timeout(limits.request_timeout, in_turn).await;
+    let (body, _turn) = deadline
         .map_err(|_| {
             Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
         })?

@@ -13,9 +13,13 @@ const LATE: Duration = Duration::from_hours(1);
 /// What opens a connection of HTTP/2, with no settings of the client's own.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
+/// The same, with a window of no bytes for each answer.
+const NO_WINDOW: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
+
 /// The types of frames.
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
@@ -44,6 +48,15 @@ fn request_for(path: &str, accept: &str, stream: u8) -> Vec<u8> {
         frame.extend(value.as_bytes());
     }
     frame[2] = u8::try_from(frame.len() - 9).expect("it is short");
+    frame
+}
+
+/// A POST of JSON to /graphql on a stream of HTTP/2, whose body follows.
+fn post(stream: u8) -> Vec<u8> {
+    let mut frame = request_for("/graphql", "application/json", stream);
+    frame.extend([0x0f, 0x10, 16]);
+    frame.extend(b"application/json");
+    (frame[2], frame[4], frame[9]) = (frame[2] + 19, 4, 0x83);
     frame
 }
 
@@ -264,17 +277,77 @@ async fn an_http2_client_that_does_not_answer_a_ping_is_cut_off() {
 #[tokio::test]
 async fn an_http2_client_that_takes_no_answer_is_cut_off() {
     let app = app(|http| http.idle_timeout = SOON).await;
-    let no_window = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
     for accept in ["application/json", "text/event-stream"] {
         let mut wire = Wire::connect(app.address()).await;
         let request = request_for("/graphql?query=%7B__typename%7D", accept, 1);
-        wire.send([no_window, &*request].concat()).await;
+        wire.send([NO_WINDOW, &request].concat()).await;
         let mut kinds = Vec::new();
         while let Some((kind, _)) = wire.frame().await {
             kinds.push(kind);
         }
         assert!(kinds.contains(&HEADERS) && !kinds.contains(&DATA), "{accept}: {kinds:?}");
     }
+}
+
+#[tokio::test]
+async fn an_http2_client_that_asks_on_and_takes_no_answer_is_cut_off() {
+    let app = app(|http| http.idle_timeout = SOON).await;
+    let mut wire = Wire::connect(app.address()).await;
+    wire.send(NO_WINDOW).await;
+    for stream in (1..=201).step_by(2) {
+        if !wire.send(request_for("/graphql?query=%7B__typename%7D", "application/json", stream)).await {
+            return;
+        }
+        sleep(SOON / 3).await;
+    }
+    panic!("it is still served");
+}
+
+#[tokio::test]
+async fn an_http2_client_has_few_bodies_read_at_once() {
+    let app = app(|http| http.request_timeout = Duration::from_secs(1)).await;
+    let mut wire = Wire::connect(app.address()).await;
+    let body = br#"{"query":"{ __typename }"}"#;
+    let data = |stream: u8, is_last: bool| {
+        let length = u8::try_from(body.len()).expect("it is short");
+        [&[0, 0, length, 0, u8::from(is_last), 0, 0, 0, stream], &body[..]].concat()
+    };
+    wire.send(PREFACE).await;
+    for stream in (1..=17).step_by(2) {
+        wire.send([post(stream), data(stream, stream == 17)].concat()).await;
+    }
+    // Another connection has turns of its own.
+    app.anonymous().ask("{ __typename }").await.assert_done();
+    let mut answers = Vec::new();
+    while answers.len() < 9 {
+        let (kind, payload) = wire.frame().await.expect("nine answers");
+        if kind == HEADERS {
+            // 200 has a name of its own in HPACK.
+            answers.push(payload[0] == 0x88);
+        }
+    }
+    // What has no end is given up before the ninth has its turn.
+    assert!(!answers[0] && answers.contains(&true), "{answers:?}");
+}
+
+#[tokio::test]
+async fn an_http2_client_that_leaves_much_unread_is_answered_no_more() {
+    let app = app(|_| ()).await;
+    let mut wire = Wire::connect(app.address()).await;
+    wire.send(NO_WINDOW).await;
+    // The page's script has more than half of what may be left unread.
+    for stream in [1, 3] {
+        wire.send(request_for("/playground.js", "*/*", stream)).await;
+    }
+    let mut answers = 0;
+    loop {
+        match wire.frame().await.expect("the connection goes on").0 {
+            HEADERS => answers += 1,
+            RST_STREAM => break,
+            _ => {}
+        }
+    }
+    assert_eq!(answers, 1);
 }
 
 #[tokio::test]

@@ -30,6 +30,14 @@ struct Taken {
 pub(super) struct Place {
     places: Arc<Places>,
     address: IpAddr,
+    is_proxy: bool,
+}
+
+impl Place {
+    /// Whether it is that of a trusted proxy.
+    pub(super) const fn is_of_proxy(&self) -> bool {
+        self.is_proxy
+    }
 }
 
 impl Places {
@@ -61,7 +69,7 @@ impl Places {
         taken.all += 1;
         taken.by_address.insert(address, from_there + 1);
         drop(taken);
-        Some(Place { places: Arc::clone(self), address })
+        Some(Place { places: Arc::clone(self), address, is_proxy })
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {

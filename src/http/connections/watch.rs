@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -29,7 +30,19 @@ struct State {
     /// Since when the client has not read what was written, and who wants to read on when it has.
     unread_since: Option<Instant>,
     reader: Option<Waker>,
+    /// The answers that wait to be read over HTTP/2, by the time at which each begins to be late, and a number. It
+    /// keeps those back for which its client opens no window, whatever else is written.
+    answers: BTreeSet<(Instant, u64)>,
+    last_answer: u64,
+    /// How many bytes these have.
+    unread_bytes: u64,
 }
+
+/// How many bytes of answers a client of HTTP/2 may leave unread, besides one that is larger.
+const MAX_UNREAD_BYTES: u64 = 2 * 1024 * 1024;
+
+/// How fast a client must read at least, in bytes a second.
+const SLOWEST: u64 = 4 * 1024;
 
 /// What is to be done about a connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,6 +64,18 @@ pub(super) enum Verdict {
 /// A request that is being answered.
 pub(super) struct InFlight(Watch);
 
+/// An answer that was not read to its end.
+pub(super) struct Unread {
+    watch: Watch,
+    answer: (Instant, u64),
+    bytes: u64,
+}
+
+/// The client leaves its answers unread.
+#[derive(Debug, thiserror::Error)]
+#[error("the client has {MAX_UNREAD_BYTES} bytes of answers to read first")]
+pub(super) struct TooMuchUnread;
+
 impl Watch {
     /// Watches a connection that is opened now, and must bring a request soon.
     pub(super) fn new(config: &HttpConfig) -> Self {
@@ -61,6 +86,9 @@ impl Watch {
             is_http2: false,
             unread_since: None,
             reader: None,
+            answers: BTreeSet::new(),
+            last_answer: 0,
+            unread_bytes: 0,
         };
         let (header_timeout, idle_timeout) = (config.header_timeout, config.idle_timeout);
         Self { header_timeout, idle_timeout, state: Arc::new(Mutex::new(state)) }
@@ -80,7 +108,8 @@ impl Watch {
         let now = Instant::now();
         let state = self.state();
         let latest = now + self.header_timeout.min(self.idle_timeout);
-        if state.unread_since.is_some_and(|since| since + self.idle_timeout <= now) {
+        let oldest = state.answers.first().map(|(since, _)| *since);
+        if state.unread_since.into_iter().chain(oldest).any(|since| since + self.idle_timeout <= now) {
             return Verdict::Overdue;
         }
         if state.in_flight > 0 {
@@ -133,6 +162,37 @@ impl Watch {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InFlight {
+    /// Notes that an answer of so many bytes is there, until it was read.
+    ///
+    /// # Errors
+    /// When the client has too much to read already.
+    pub(super) fn answered(self, bytes: u64) -> Result<Unread, TooMuchUnread> {
+        let mut state = self.0.state();
+        let unread = state.unread_bytes + bytes;
+        if state.is_http2 && !state.answers.is_empty() && unread > MAX_UNREAD_BYTES {
+            return Err(TooMuchUnread);
+        }
+        state.last_answer += 1;
+        let answer = (Instant::now() + Duration::from_secs(bytes / SLOWEST), state.last_answer);
+        if state.is_http2 {
+            state.unread_bytes = unread;
+            state.answers.insert(answer);
+        }
+        drop(state);
+        Ok(Unread { watch: self.0.clone(), answer, bytes })
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let mut state = self.watch.state();
+        if state.answers.remove(&self.answer) {
+            state.unread_bytes -= self.bytes;
+        }
     }
 }
 
