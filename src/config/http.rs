@@ -70,7 +70,7 @@ impl Default for HttpConfig {
             cookies: Cookies::Secure,
             max_body_bytes: 256 * 1024,
             max_concurrent_requests: 1024,
-            max_concurrent_requests_per_account: 32,
+            max_concurrent_requests_per_account: 64,
             max_concurrent_requests_per_address: 256,
             max_connections: 4096,
             max_connections_per_address: 256,

@@ -1,7 +1,6 @@
 //! The connections beneath the requests: how many there are, and how long one may keep the server waiting.
 
 mod places;
-mod portions;
 mod socket;
 mod watch;
 
@@ -15,10 +14,11 @@ use std::{
 
 use axum::{
     Router,
-    body::{Body, HttpBody},
+    body::{Body, Bytes, HttpBody},
     extract::ConnectInfo,
     response::Response,
 };
+use http_body_util::BodyExt;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -34,9 +34,8 @@ use tower_service::Service;
 
 use self::{
     places::{Place, Places},
-    portions::Portions,
     socket::Watched,
-    watch::{InFlight, TooMuchUnread, Verdict, Watch},
+    watch::{InFlight, TooMuchUnread, Unread, Verdict, Watch},
 };
 use crate::config::HttpConfig;
 
@@ -98,14 +97,38 @@ fn builder(config: &HttpConfig) -> Builder<TokioExecutor> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lasting;
 
-/// Lets a request be in flight until the body of its answer ends, where that lasts. Of any other it is watched that
-/// its client reads it.
-fn keep(answer: Response, in_flight: InFlight) -> Result<Response, TooMuchUnread> {
+/// Watches that the client reads its answer. Where that lasts, the request is in flight until its end.
+fn watched(answer: Response, in_flight: InFlight) -> Result<Response, TooMuchUnread> {
     if answer.extensions().get::<Lasting>().is_some() {
-        return Ok(answer.map(|body| Body::new(Portions::new(body, in_flight))));
+        let part = move |bytes: Bytes| Part::of(Arc::new(in_flight.part(bytes.len() as u64)), bytes);
+        return Ok(answer.map(|body| Body::new(body.map_frame(move |frame| frame.map_data(&part)))));
     }
-    let unread = in_flight.answered(answer.body().size_hint().lower())?;
-    Ok(answer.map(|body| Body::new(Portions::new(body, unread))))
+    // In HTTP/1 the socket tells whether the client reads, and who reads slowly is not cut off.
+    if !in_flight.is_http2() {
+        return Ok(answer);
+    }
+    let unread = Arc::new(in_flight.whole(answer.body().size_hint().lower())?);
+    let part = move |bytes| Part::of(Arc::clone(&unread), bytes);
+    Ok(answer.map(|body| Body::new(body.map_frame(move |frame| frame.map_data(&part)))))
+}
+
+/// A part of an answer. It is dropped when it is written, and not when hyper takes it over: what a client of HTTP/2
+/// has not opened its window for is kept there for as long as the client likes.
+struct Part {
+    bytes: Bytes,
+    _unread: Arc<Unread>,
+}
+
+impl Part {
+    fn of(unread: Arc<Unread>, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Self { bytes, _unread: unread })
+    }
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// How many bodies of requests are read at once on a connection. With HTTP/2 it could be a hundred, each as large
@@ -165,7 +188,7 @@ impl Connection {
             let answer = router.clone().call(request.map(Body::new));
             async move {
                 let Ok(answer) = answer.await;
-                keep(answer, in_flight)
+                watched(answer, in_flight)
             }
         });
         let socket = TokioIo::new(Watched::new(socket, watch.clone(), place));

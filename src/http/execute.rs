@@ -93,13 +93,22 @@ impl<E: Executor> Endpoint<E> {
         let of_address = (!self.proxies.trusts(address)).then(of_address);
         let of_account = asker.caller.user().map(of_account);
         let wanted = of_account.into_iter().chain(of_address).chain([of_all]);
-        wanted.map(|(owner, most, name)| self.at_work.take(owner, most).ok_or_else(|| busy(name))).collect()
+        // That of all comes last, so that who has the most already takes none of it, not even for a moment.
+        let take = |(owner, most, limit)| self.at_work.take(owner, most).ok_or_else(|| busy(owner, limit));
+        wanted.map(take).collect()
     }
 }
 
-fn busy(limit: &str) -> Refusal {
-    tracing::warn!(limit, "a request was refused, for there are too many at work");
+/// Says that there are so many already. Where they are the client's own, the status is one from which no load balancer
+/// concludes that the server is ill.
+fn busy(owner: Owner, limit: &str) -> Refusal {
+    let status = if owner == Owner::Everybody {
+        tracing::warn!(limit, "a request was refused, for there are too many at work");
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::TOO_MANY_REQUESTS
+    };
     let mut failure = Failure::unavailable(Duration::from_secs(1));
     failure.message = format!("There are {limit} already; try again soon.").into();
-    Refusal(StatusCode::SERVICE_UNAVAILABLE, failure)
+    Refusal(status, failure)
 }

@@ -13,8 +13,10 @@ const LATE: Duration = Duration::from_hours(1);
 /// What opens a connection of HTTP/2, with no settings of the client's own.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-/// The same, with a window of no bytes for each answer.
-const NO_WINDOW: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
+/// The same, with a window of so many bytes for each answer.
+fn opening(window: u8) -> Vec<u8> {
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0", &[window][..]].concat()
+}
 
 /// The types of frames.
 const DATA: u8 = 0;
@@ -277,30 +279,49 @@ async fn an_http2_client_that_does_not_answer_a_ping_is_cut_off() {
 #[tokio::test]
 async fn an_http2_client_that_takes_no_answer_is_cut_off() {
     let app = app(|http| http.idle_timeout = SOON).await;
-    for accept in ["application/json", "text/event-stream"] {
+    for (query, accept) in [
+        ("%7B__typename%7D", "application/json"),
+        ("%7B__typename%7D", "text/event-stream"),
+        ("subscription%7BaccountEvents%7Bid%7D%7D", "text/event-stream"),
+    ] {
         let mut wire = Wire::connect(app.address()).await;
-        let request = request_for("/graphql?query=%7B__typename%7D", accept, 1);
-        wire.send([NO_WINDOW, &request].concat()).await;
+        let request = request_for(&format!("/graphql?query={query}"), accept, 1);
+        wire.send([opening(0), request].concat()).await;
         let mut kinds = Vec::new();
         while let Some((kind, _)) = wire.frame().await {
             kinds.push(kind);
         }
-        assert!(kinds.contains(&HEADERS) && !kinds.contains(&DATA), "{accept}: {kinds:?}");
+        assert!(kinds.contains(&HEADERS) && !kinds.contains(&DATA), "{query} as {accept}: {kinds:?}");
     }
 }
 
 #[tokio::test]
 async fn an_http2_client_that_asks_on_and_takes_no_answer_is_cut_off() {
     let app = app(|http| http.idle_timeout = SOON).await;
-    let mut wire = Wire::connect(app.address()).await;
-    wire.send(NO_WINDOW).await;
-    for stream in (1..=201).step_by(2) {
-        if !wire.send(request_for("/graphql?query=%7B__typename%7D", "application/json", stream)).await {
-            return;
+    for window in [0, 1] {
+        let mut wire = Wire::connect(app.address()).await;
+        wire.send(opening(window)).await;
+        let mut streams = (1..=201).step_by(2);
+        while wire.send(request(streams.next().expect("it is cut off"))).await {
+            sleep(SOON / 3).await;
         }
-        sleep(SOON / 3).await;
     }
-    panic!("it is still served");
+}
+
+#[tokio::test]
+async fn an_http2_client_that_takes_its_answers_may_ask_on_for_as_long_as_it_likes() {
+    let app = app(|http| http.idle_timeout = SOON).await;
+    let mut wire = Wire::connect(app.address()).await;
+    wire.send(PREFACE).await;
+    for stream in (1..80).step_by(2) {
+        wire.send(request_for("/", "*/*", stream)).await;
+        let mut kind = SETTINGS;
+        while kind != DATA {
+            kind = wire.frame().await.expect("it is kept").0;
+            assert_ne!(kind, GOAWAY, "at {stream}");
+        }
+        sleep(SOON / 8).await;
+    }
 }
 
 #[tokio::test]
@@ -334,7 +355,7 @@ async fn an_http2_client_has_few_bodies_read_at_once() {
 async fn an_http2_client_that_leaves_much_unread_is_answered_no_more() {
     let app = app(|_| ()).await;
     let mut wire = Wire::connect(app.address()).await;
-    wire.send(NO_WINDOW).await;
+    wire.send(opening(0)).await;
     // The page's script has more than half of what may be left unread.
     for stream in [1, 3] {
         wire.send(request_for("/playground.js", "*/*", stream)).await;

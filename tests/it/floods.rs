@@ -97,7 +97,8 @@ async fn an_account_and_an_address_have_a_share_of_what_is_executed_at_once() {
     };
     let refused = async |client: Client, limit: &str| {
         let answer = client.ask("{ __typename }").await;
-        answer.assert_not_executed(503, "SERVICE_UNAVAILABLE");
+        answer.assert_not_executed(429, "SERVICE_UNAVAILABLE");
+        assert_eq!(answer.header("retry-after"), "1");
         assert!(answer.body["errors"][0]["message"].to_string().contains(limit), "{}", answer.body);
     };
     let (of_account, of_address) =

@@ -1,11 +1,16 @@
 use std::{
-    collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use crate::{config::HttpConfig, http::Proxies, limits::network};
+use crate::{
+    config::HttpConfig,
+    http::{
+        Proxies,
+        shares::{Owner, Share, Shares},
+    },
+};
 
 /// How often it is logged that there are no places left.
 const WARN_EVERY: Duration = Duration::from_mins(1);
@@ -16,20 +21,13 @@ pub(super) struct Places {
     most_per_address: usize,
     /// Speak for many clients, and have no limit of their own.
     proxies: Proxies,
-    taken: Mutex<Taken>,
-}
-
-#[derive(Default)]
-struct Taken {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
-    warned_at: Option<Instant>,
+    taken: Arc<Shares>,
+    warned_at: Mutex<Option<Instant>>,
 }
 
 /// A place that a connection has, for as long as it keeps this.
 pub(super) struct Place {
-    places: Arc<Places>,
-    address: IpAddr,
+    _shares: [Share; 2],
     is_proxy: bool,
 }
 
@@ -46,56 +44,33 @@ impl Places {
             most: config.max_connections,
             most_per_address: config.max_connections_per_address,
             proxies: Proxies(config.trusted_proxies.clone()),
-            taken: Mutex::default(),
+            taken: Arc::default(),
+            warned_at: Mutex::default(),
         }
     }
 
     /// A place for a connection from this address, if there is one left. Without one the connection is
     /// closed at once: were it to wait, so would all behind it, and its client could not try another replica.
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = address.to_canonical();
-        let is_proxy = self.proxies.trusts(address);
-        let address = network(address);
-        let mut taken = self.taken();
-        let from_there = taken.by_address.get(&address).copied().unwrap_or_default();
-        if taken.all >= self.most {
-            taken.warn("http.max_connections", address);
+    pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
+        let is_proxy = self.proxies.trusts(address.to_canonical());
+        let most_from_there = if is_proxy { self.most } else { self.most_per_address };
+        let Some(one_of_all) = self.taken.take(Owner::Everybody, self.most) else {
+            self.warn("http.max_connections", address);
             return None;
-        }
-        if from_there >= self.most_per_address && !is_proxy {
-            taken.warn("http.max_connections_per_address", address);
+        };
+        let Some(from_there) = self.taken.take(Owner::address(address), most_from_there) else {
+            self.warn("http.max_connections_per_address", address);
             return None;
-        }
-        taken.all += 1;
-        taken.by_address.insert(address, from_there + 1);
-        drop(taken);
-        Some(Place { places: Arc::clone(self), address, is_proxy })
+        };
+        Some(Place { _shares: [one_of_all, from_there], is_proxy })
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Taken {
     /// Who floods us with connections shall not flood the log as well.
-    fn warn(&mut self, limit: &'static str, address: IpAddr) {
-        if self.warned_at.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-            self.warned_at = Some(Instant::now());
+    fn warn(&self, limit: &'static str, address: IpAddr) {
+        let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned_at.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+            *warned_at = Some(Instant::now());
             tracing::warn!(limit, %address, "connections are closed, for there are too many");
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.taken();
-        taken.all -= 1;
-        if let Some(count) = taken.by_address.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                taken.by_address.remove(&self.address);
-            }
         }
     }
 }
@@ -104,13 +79,13 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn places(most: usize, most_per_address: usize) -> Arc<Places> {
-        Arc::new(Places::new(&HttpConfig {
+    fn places(most: usize, most_per_address: usize) -> Places {
+        Places::new(&HttpConfig {
             max_connections: most,
             max_connections_per_address: most_per_address,
             trusted_proxies: vec!["192.0.2.9/32".parse().expect("a network")],
             ..HttpConfig::default()
-        }))
+        })
     }
 
     #[test]
@@ -124,7 +99,6 @@ mod tests {
         assert!(take("192.0.2.1").is_none(), "all are taken");
         drop(first);
         take("2001:db8::3").expect("a place");
-        assert_eq!(places.taken().by_address.len(), 2, "who has left is forgotten");
     }
 
     #[test]

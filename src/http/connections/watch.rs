@@ -30,8 +30,8 @@ struct State {
     /// Since when the client has not read what was written, and who wants to read on when it has.
     unread_since: Option<Instant>,
     reader: Option<Waker>,
-    /// The answers that wait to be read over HTTP/2, by the time at which each begins to be late, and a number. It
-    /// keeps those back for which its client opens no window, whatever else is written.
+    /// The answers, or parts of them, that wait to be read, by the time at which each begins to be late, and a number.
+    /// HTTP/2 keeps those back for which its client opens no window, whatever else is written.
     answers: BTreeSet<(Instant, u64)>,
     last_answer: u64,
     /// How many bytes these have.
@@ -64,7 +64,7 @@ pub(super) enum Verdict {
 /// A request that is being answered.
 pub(super) struct InFlight(Watch);
 
-/// An answer that was not read to its end.
+/// An answer, or a part of one, that was not read.
 pub(super) struct Unread {
     watch: Watch,
     answer: (Instant, u64),
@@ -166,33 +166,40 @@ impl Watch {
 }
 
 impl InFlight {
+    pub(super) fn is_http2(&self) -> bool {
+        self.0.state().is_http2
+    }
+
     /// Notes that an answer of so many bytes is there, until it was read.
     ///
     /// # Errors
     /// When the client has too much to read already.
-    pub(super) fn answered(self, bytes: u64) -> Result<Unread, TooMuchUnread> {
-        let mut state = self.0.state();
-        let unread = state.unread_bytes + bytes;
-        if state.is_http2 && !state.answers.is_empty() && unread > MAX_UNREAD_BYTES {
+    pub(super) fn whole(self, bytes: u64) -> Result<Unread, TooMuchUnread> {
+        let state = self.0.state();
+        if !state.answers.is_empty() && state.unread_bytes + bytes > MAX_UNREAD_BYTES {
             return Err(TooMuchUnread);
         }
+        drop(state);
+        Ok(self.part(bytes))
+    }
+
+    /// Notes that a part of an answer is there, until it was read.
+    pub(super) fn part(&self, bytes: u64) -> Unread {
+        let mut state = self.0.state();
         state.last_answer += 1;
         let answer = (Instant::now() + Duration::from_secs(bytes / SLOWEST), state.last_answer);
-        if state.is_http2 {
-            state.unread_bytes = unread;
-            state.answers.insert(answer);
-        }
+        state.unread_bytes += bytes;
+        state.answers.insert(answer);
         drop(state);
-        Ok(Unread { watch: self.0.clone(), answer, bytes })
+        Unread { watch: self.0.clone(), answer, bytes }
     }
 }
 
 impl Drop for Unread {
     fn drop(&mut self) {
         let mut state = self.watch.state();
-        if state.answers.remove(&self.answer) {
-            state.unread_bytes -= self.bytes;
-        }
+        state.answers.remove(&self.answer);
+        state.unread_bytes -= self.bytes;
     }
 }
 

@@ -268,15 +268,18 @@ struct Query(IdentityQuery, Faults);
 async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
     let app = TestApp::with(|config| {
         config.http.request_timeout = Duration::from_secs(1);
-        config.http.max_concurrent_requests = 1;
+        config.http.max_concurrent_requests = 2;
+        config.http.max_concurrent_requests_per_address = 1;
     })
     .await;
     let schema = Schema::build(Query::default(), IdentityMutation::default(), EmptySubscription);
     let schema = app.app.provide(schema).finish();
     let client = app.also_serve(router(&app.app, schema)).await.header("accept", media);
     // What hangs is given up, but not over.
-    let documents = ["{ fails }", "{ panics }", "{ hangs }", "{ __typename }"];
-    let answers = asking(&client, documents.map(Into::into)).await;
+    let elsewhere = client.clone().behind("203.0.113.7");
+    let mut answers = asking(&client, ["{ fails }", "{ panics }", "{ hangs }"].map(Into::into)).await;
+    answers.extend(asking(&elsewhere, ["{ hangs }", "{ __typename }"].map(Into::into)).await);
+    answers.extend(asking(&client, ["{ __typename }".into()]).await);
     for answer in &answers {
         assert!(!answer.body.to_string().contains("business"), "{}", answer.body);
     }
@@ -284,7 +287,9 @@ async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
         "A resolver failed.",
         "A resolver or a handler panicked.",
         "The operation took longer than http.request_timeout.",
-        "There are http.max_concurrent_requests already, or the account or the address has its share of them.",
+        "The operation took longer than http.request_timeout.",
+        "The account or the address has its share of what is executed.",
+        "There are http.max_concurrent_requests already.",
     ];
     happened.into_iter().zip(answers).map(|(what, answer)| Provoked { what, answer }).collect()
 }
