@@ -209,13 +209,14 @@ impl Connection {
                 }
                 () = sleep_until(look_at) => match watch.look() {
                     Verdict::Fine { look_again_at } => look_at = look_again_at,
-                    // HTTP/2 says goodbye first, so that no request is lost on its way.
-                    Verdict::Idle { look_again_at } if !is_closing => {
+                    // HTTP/2 says goodbye first, so that no request is lost on its way: behind a proxy it could be that
+                    // of somebody else than who leaves answers.
+                    Verdict::Goodbye { look_again_at } if !is_closing => {
                         is_closing = true;
                         look_at = look_again_at;
                         connection.as_mut().graceful_shutdown();
                     }
-                    Verdict::Idle { .. } | Verdict::Overdue => return,
+                    Verdict::Goodbye { .. } | Verdict::Overdue => return,
                 }
             }
         }

@@ -6,11 +6,10 @@ mod session;
 use std::collections::HashSet;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use axum::http::header::SET_COOKIE;
 use secrecy::SecretString;
 
 pub use self::{
-    auth::{AuthPayload, TokenDelivery},
+    auth::{AuthPayload, TokenDelivery, take_cookie_away},
     session::{SessionCount, SessionList, UserSession},
 };
 use super::{RefreshError, Session, Sessions};
@@ -19,7 +18,6 @@ use crate::{
     graphql::{
         Client, Failure, RefreshCookie, UserError, UserErrorCode, VoidSession, caller, expect_id, guarded,
     },
-    http::refresh_cookie,
     tokens::{Caller, Rejection},
 };
 
@@ -139,9 +137,7 @@ impl SessionsMutation {
         let sessions = ctx.data_unchecked::<Sessions>();
         let viewer = caller(ctx);
         let cookie = ctx.data_opt::<RefreshCookie>().cloned().unwrap_or_default();
-        if cookie.0.is_some() {
-            ctx.append_http_header(SET_COOKIE, refresh_cookie(None, sessions.config.http.cookies));
-        }
+        take_cookie_away(ctx);
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
         let by_bearer = viewer.session().or(ctx.data_opt::<VoidSession>().and_then(|void| void.0));

@@ -13,7 +13,7 @@ use crate::{
     passwords::{HashError, PolicyViolation, Presented},
     sessions::{
         Sessions,
-        graphql::{AuthPayload, TokenDelivery},
+        graphql::{AuthPayload, TokenDelivery, take_cookie_away},
     },
 };
 
@@ -151,7 +151,10 @@ impl SignInMutation {
         let sign_in = ctx.data_unchecked::<SignIn>();
         let closed = sign_in.close_account(claims, &password, ctx.data_unchecked::<Client>()).await;
         Ok(Some(match closed {
-            Ok(()) => DeletePayload { deleted_id: Some(node_id(claims.sub)), errors: Vec::new() },
+            Ok(()) => {
+                take_cookie_away(ctx);
+                DeletePayload { deleted_id: Some(node_id(claims.sub)), errors: Vec::new() }
+            }
             Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error, "password")?] },
         }))
     }

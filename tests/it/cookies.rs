@@ -77,6 +77,20 @@ async fn a_browser_signs_out_by_its_cookie_alone_and_loses_it() {
 }
 
 #[tokio::test]
+async fn a_browser_whose_account_is_deleted_loses_its_cookie() {
+    let app = TestApp::start().await;
+    let signed_in = sign_in(&app).await;
+    let token = signed_in.at("/it/accessToken").as_str().expect("a token");
+    let browser = browser(&app, &signed_in).bearing(token);
+    let delete = async |password: &str| {
+        browser.mutate("deleteAccount", json!({ "password": password }), "deletedId errors { code }").await
+    };
+    assert_eq!(delete("wrong").await.cookie(), None);
+    let deleted = delete(PASSWORD).await;
+    assert_eq!(deleted.assert_done().cookie().expect("a cookie").1, "");
+}
+
+#[tokio::test]
 async fn a_browser_whose_cookie_is_garbage_is_told_so() {
     let app = TestApp::start().await;
     let stranger = app.anonymous().header("cookie", "__Host-portcullis_refresh=prt_garbage");

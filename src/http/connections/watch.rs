@@ -52,8 +52,9 @@ pub(super) enum Verdict {
         /// No deadline is before it, whatever happens until then.
         look_again_at: Instant,
     },
-    /// Nobody needs it: it can be closed with a goodbye, for which there is time until then.
-    Idle {
+    /// It lies idle, or its client leaves answers unread: it is closed with a goodbye, for which there is time until
+    /// then.
+    Goodbye {
         /// When it must be gone.
         look_again_at: Instant,
     },
@@ -108,9 +109,12 @@ impl Watch {
         let now = Instant::now();
         let state = self.state();
         let latest = now + self.header_timeout.min(self.idle_timeout);
-        let oldest = state.answers.first().map(|(since, _)| *since);
-        if state.unread_since.into_iter().chain(oldest).any(|since| since + self.idle_timeout <= now) {
+        let is_late = |since: &Instant| *since + self.idle_timeout <= now;
+        if state.unread_since.as_ref().is_some_and(is_late) {
             return Verdict::Overdue;
+        }
+        if state.answers.first().is_some_and(|(since, _)| is_late(since)) {
+            return Verdict::Goodbye { look_again_at: latest };
         }
         if state.in_flight > 0 {
             return Verdict::Fine { look_again_at: latest };
@@ -120,7 +124,7 @@ impl Watch {
         match (deadline <= now, state.has_begun) {
             (false, _) => Verdict::Fine { look_again_at: deadline.min(latest) },
             (true, true) => Verdict::Overdue,
-            (true, false) => Verdict::Idle { look_again_at: latest },
+            (true, false) => Verdict::Goodbye { look_again_at: latest },
         }
     }
 
@@ -245,7 +249,7 @@ mod tests {
         drop(watch.begin(Version::HTTP_2));
         watch.received();
         watch.wrote(true);
-        assert!(matches!(watch.look(), Verdict::Idle { .. }));
+        assert!(matches!(watch.look(), Verdict::Goodbye { .. }));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::UserSession;
 use crate::{
     accounts::graphql::User,
     config::Cookies,
-    graphql::{Failure, NoHeaders, UserError},
+    graphql::{Failure, NoHeaders, RefreshCookie, UserError},
     http::refresh_cookie,
     sessions::{Sessions, SignedIn},
 };
@@ -87,5 +87,12 @@ impl AuthPayload {
     #[must_use]
     pub fn failed(errors: Vec<UserError>) -> Self {
         Self { access_token: None, refresh_token: None, expires_in: None, user: None, session: None, errors }
+    }
+}
+
+/// Takes the refresh cookie from a browser that has sent it.
+pub fn take_cookie_away(ctx: &Context<'_>) {
+    if ctx.data_opt::<RefreshCookie>().is_some_and(|cookie| cookie.0.is_some()) {
+        ctx.append_http_header(SET_COOKIE, refresh_cookie(None, cookies(ctx)));
     }
 }
