@@ -62,6 +62,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         graphql: app.config.graphql.clone(),
         documents: Arc::clone(&app.documents),
         fields: ROOT_FIELDS,
+        buffered: Arc::default(),
         at_work: Arc::default(),
         tasks: app.tasks.clone(),
         streams: Arc::clone(&app.streams),

@@ -40,7 +40,7 @@ where a field failed. Only what is no HTTP request, or has too large a header, i
 
 /// Everything that goes wrong outside of a payload: what, its code, and the status of the answer as
 /// `application/json` and as `application/graphql-response+json`. A test provokes each.
-const REFUSALS: [(&str, Code, u16, u16); 35] = [
+const REFUSALS: [(&str, Code, u16, u16); 37] = [
     ("The path does not exist.", Code::BadUserInput, 404, 404),
     ("The path does not know the method.", Code::BadUserInput, 405, 405),
     ("A mutation came by GET.", Code::BadUserInput, 405, 405),
@@ -54,6 +54,8 @@ const REFUSALS: [(&str, Code, u16, u16); 35] = [
     ("A page of an origin that is not listed used the cookie.", Code::Forbidden, 403, 403),
     ("The body did not arrive in time.", Code::BadUserInput, 408, 408),
     ("The body is larger than `http.max_body_bytes`.", Code::LimitExceeded, 413, 413),
+    ("The address has its share of `http.max_buffered_bytes`.", Code::ServiceUnavailable, 429, 429),
+    ("The bodies that are read take `http.max_buffered_bytes`.", Code::ServiceUnavailable, 503, 503),
     ("The body, or the query string, is no GraphQL request.", Code::BadUserInput, 400, 400),
     ("A batch exceeds a limit.", Code::LimitExceeded, 400, 400),
     ("The document is not GraphQL.", Code::ParseFailed, 200, 400),

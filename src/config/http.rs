@@ -22,6 +22,9 @@ pub struct HttpConfig {
     pub cookies: Cookies,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// The most bytes of bodies that are read at once. An address (IPv6: a /64), but for trusted proxies, has an
+    /// eighth of it, or one body of the largest size.
+    pub max_buffered_bytes: usize,
     /// The most operations that are executed at once.
     pub max_concurrent_requests: usize,
     /// The most of them for one account. A page asks a few at once.
@@ -69,6 +72,7 @@ impl Default for HttpConfig {
             cors_origins: Vec::new(),
             cookies: Cookies::Secure,
             max_body_bytes: 256 * 1024,
+            max_buffered_bytes: 64 * 1024 * 1024,
             max_concurrent_requests: 1024,
             max_concurrent_requests_per_account: 64,
             max_concurrent_requests_per_address: 256,
@@ -95,6 +99,11 @@ impl HttpConfig {
             (1024..=64 * 1024 * 1024).contains(&self.max_body_bytes),
             "http.max_body_bytes",
             "must be between 1024 and 67108864",
+        )?;
+        require(
+            self.max_buffered_bytes >= self.max_body_bytes,
+            "http.max_buffered_bytes",
+            "must be at least http.max_body_bytes, or the largest body could never be sent",
         )?;
         require(
             self.trusted_proxies.iter().all(|network| network.prefix_len() > 0),

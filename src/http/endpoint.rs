@@ -48,6 +48,8 @@ pub(crate) struct Endpoint<E> {
     pub(crate) documents: Arc<Documents>,
     /// The fields at the root that are not like others.
     pub(crate) fields: RootFields,
+    /// The bodies that are read, by their bytes.
+    pub(crate) buffered: Arc<Shares>,
     /// The requests that are executed.
     pub(crate) at_work: Arc<Shares>,
     /// Where operations run, so that one that has begun goes on when its client hangs up.
@@ -125,7 +127,7 @@ pub(super) enum Started {
 impl<E: Executor> Endpoint<E> {
     async fn answer(&self, peer: SocketAddr, parts: &Parts, body: Body) -> Result<Answers, Refusal> {
         let Asked { operations, is_batch } =
-            request::read(parts, body, &self.http, self.graphql.max_batch).await?;
+            request::read(parts, body, self.buffer(peer, parts), &self.http, self.graphql.max_batch).await?;
         let caller = self.gate.caller(&parts.headers);
         let mut prepared = self.prepare(operations, is_batch, parts, &caller)?;
         let asker = Asker::of_request(self, peer, parts, caller)?;

@@ -8,6 +8,8 @@
 mod asker;
 mod bearer;
 #[cfg(feature = "server")]
+mod buffer;
+#[cfg(feature = "server")]
 mod caching;
 #[cfg(feature = "server")]
 mod client;

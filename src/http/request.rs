@@ -1,13 +1,13 @@
 use async_graphql::Request as Operation;
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::Query,
     http::{HeaderMap, Method, StatusCode, Uri, request::Parts},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{connections::Bodies, media::is_json};
+use super::{buffer::Buffer, connections::Bodies, media::is_json};
 use crate::{
     config::HttpConfig,
     graphql::{Failure, Sent, name_document},
@@ -41,6 +41,7 @@ pub(super) fn is_safe(method: &Method) -> bool {
 pub(super) async fn read(
     parts: &Parts,
     body: Body,
+    mut buffer: Buffer,
     limits: &HttpConfig,
     max_batch: usize,
 ) -> Result<Asked, Refusal> {
@@ -48,26 +49,23 @@ pub(super) async fn read(
         return Asked::one(from_query_string(&parts.uri).map_err(bad)?);
     }
     refuse_forgery(&parts.headers)?;
-    let most = limits.max_body_bytes;
     let in_turn = async {
         let turn = match parts.extensions.get::<Bodies>() {
             Some(bodies) => bodies.turn().await,
             None => None,
         };
-        to_bytes(body, most).await.map(|body| (body, turn))
+        buffer.read(body, limits).await.map(|body| (body, turn))
     };
     let deadline = tokio::time::timeout(limits.request_timeout, in_turn).await;
-    let (body, _turn) = deadline
-        .map_err(|_| {
-            Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
-        })?
-        .map_err(|error| too_large_or_broken(&error, most))?;
+    let (body, _turn) = deadline.map_err(|_| {
+        Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
+    })??;
     match body.trim_ascii_start().first() {
-        Some(b'[') => from_batch(&body, max_batch),
+        Some(b'[') => from_batch(body, max_batch),
         // Serde would take a list of the members' values as well.
         Some(b'{') => {
             let Sent(operation) =
-                serde_json::from_slice(&body).map_err(|error| bad(json_fault("The body", &error)))?;
+                serde_json::from_slice(body).map_err(|error| bad(json_fault("The body", &error)))?;
             Asked::one(operation)
         }
         _ => Err(bad("The body is not a GraphQL request: it must be a JSON object.".to_owned())),
@@ -161,16 +159,4 @@ fn refuse_forgery(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     let message = "Send the request as application/json.";
     Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, Failure::bad_input(message)))
-}
-
-fn too_large_or_broken(error: &axum::Error, most: usize) -> Refusal {
-    use std::error::Error as _;
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return Refusal(StatusCode::PAYLOAD_TOO_LARGE, Failure::limit("http.max_body_bytes", most));
-        }
-        cause = error.source();
-    }
-    Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The body could not be read."))
 }

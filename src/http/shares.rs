@@ -33,19 +33,19 @@ impl Owner {
 pub(super) struct Share {
     shares: Arc<Shares>,
     owner: Owner,
+    size: usize,
 }
 
 impl Shares {
     /// Another share, unless the owner has the most already.
     pub(super) fn take(self: &Arc<Self>, owner: Owner, most: usize) -> Option<Share> {
-        let mut taken = self.taken();
-        let count = taken.get(&owner).copied().unwrap_or_default();
-        if count >= most {
-            return None;
-        }
-        taken.insert(owner, count + 1);
-        drop(taken);
-        Some(Share { shares: Arc::clone(self), owner })
+        let mut share = self.nothing(owner);
+        share.grow(1, most).then_some(share)
+    }
+
+    /// A share of nothing yet.
+    pub(super) fn nothing(self: &Arc<Self>, owner: Owner) -> Share {
+        Share { shares: Arc::clone(self), owner, size: 0 }
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<Owner, usize>> {
@@ -53,11 +53,26 @@ impl Shares {
     }
 }
 
+impl Share {
+    /// Takes more, unless the owner would then have more than the most; tells whether it did.
+    pub(super) fn grow(&mut self, more: usize, most: usize) -> bool {
+        let mut taken = self.shares.taken();
+        let count = taken.get(&self.owner).copied().unwrap_or_default();
+        if count + more > most {
+            return false;
+        }
+        taken.insert(self.owner, count + more);
+        drop(taken);
+        self.size += more;
+        true
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         let mut taken = self.shares.taken();
         if let Some(count) = taken.get_mut(&self.owner) {
-            *count -= 1;
+            *count -= self.size;
             if *count == 0 {
                 taken.remove(&self.owner);
             }

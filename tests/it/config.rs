@@ -121,6 +121,7 @@ fn a_mistake_is_told_with_its_key_where_it_was_set_and_what_would_be_right() {
         ("PORTCULLIS_HTTP__COOKIES", "on", "http.cookies must be one of secure, plain, off"),
         ("PORTCULLIS_HTTP__HEADER_TIMEOUT", "1ms", "http.header_timeout must be between 100ms and 1h"),
         ("PORTCULLIS_HTTP__IDLE_TIMEOUT", "0s", "http.idle_timeout must be between 100ms and 1h"),
+        ("PORTCULLIS_HTTP__MAX_BUFFERED_BYTES", "1024", "_bytes must be at least http.max_body_bytes"),
         ("PORTCULLIS_HTTP__MAX_CONNECTIONS", "0", "http.max_connections must be at least 1"),
         ("PORTCULLIS_HTTP__MAX_CONNECTIONS_PER_ADDRESS", "0", "_per_address must be at least 1"),
         ("PORTCULLIS_HTTP__MAX_CONCURRENT_REQUESTS", "0", "_requests must be at least 1"),

@@ -9,6 +9,7 @@ mod attacks;
 mod audit;
 mod batches;
 mod bearer;
+mod bodies;
 mod caching;
 mod cli;
 mod config;

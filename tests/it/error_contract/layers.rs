@@ -9,7 +9,9 @@ use portcullis::{
 };
 use serde_json::json;
 
-use crate::support::{AUTH, Answer, Client, PASSWORD, Socket, TestApp, at_once, persisted, sha256_hex};
+use crate::support::{
+    AUTH, Answer, Client, PASSWORD, Socket, TestApp, Wire, at_once, persisted, sha256_hex, until,
+};
 
 /// A refresh token in a cookie, as far as anybody looks who refuses it.
 const COOKIE: &str = "__Host-portcullis_refresh=prt_";
@@ -23,6 +25,7 @@ pub(super) struct Provoked {
 /// All that can go wrong, answered in this media type.
 pub(super) async fn provoke_everything(media: &'static str) -> Vec<Provoked> {
     let mut all = before_the_document(media).await;
+    all.extend(while_others_send(media).await);
     all.extend(at_the_streams(media).await);
     all.extend(in_the_document(media).await);
     all.extend(where_documents_have_names(media).await);
@@ -86,6 +89,36 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
     let batches =
         [client.send(&json!([query, query, query])).await, client.send(&json!([query, wide])).await];
     all.extend(each("A batch exceeds a limit.", batches));
+    all
+}
+
+/// What happens while somebody sends a body slowly.
+async fn while_others_send(media: &'static str) -> Vec<Provoked> {
+    let little = |config: &mut Config| {
+        (config.http.max_body_bytes, config.http.max_buffered_bytes) = (1024, 2048);
+    };
+    let app = TestApp::with(little).await;
+    let begin = async |address: &str| {
+        let mut wire = Wire::connect(app.address()).await;
+        wire.send(format!(
+            "POST /graphql HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {address}\r\ncontent-length: 1024\r\n\
+             content-type: application/json\r\n\r\n{}",
+            " ".repeat(1023)
+        ))
+        .await;
+        wire
+    };
+    let refused = async |client: Client, status| {
+        until(async || client.ask("{ __typename }").await.status == status).await;
+        client.ask("{ __typename }").await
+    };
+    let client = app.anonymous().header("accept", media);
+    let _first = begin("192.0.2.1").await;
+    let of_address = refused(client.clone().behind("192.0.2.1"), 429).await;
+    let _second = begin("192.0.2.2").await;
+    let of_all = refused(client.behind("192.0.2.3"), 503).await;
+    let mut all = each("The address has its share of http.max_buffered_bytes.", [of_address]);
+    all.extend(each("The bodies that are read take http.max_buffered_bytes.", [of_all]));
     all
 }
 

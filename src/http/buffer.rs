@@ -1,0 +1,87 @@
+//! The memory for the bodies of requests. They are read before anything else is known of a request, so before it has a
+//! share of what is executed: without a limit of their own they would take as much as connections bring.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{StatusCode, request::Parts},
+};
+use http_body_util::BodyExt;
+
+use super::{
+    endpoint::Endpoint,
+    request::Refusal,
+    shares::{Owner, Share},
+};
+use crate::{config::HttpConfig, graphql::Failure};
+
+/// How many addresses it takes at least to leave no memory for the bodies of others.
+const FEWEST_ADDRESSES: usize = 8;
+
+/// What has come of a body. Its memory is free for others when this is dropped.
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+    of_all: Share,
+    of_address: Option<Share>,
+}
+
+impl<E> Endpoint<E> {
+    /// Memory for the body of a request, of which nothing is taken yet. A trusted proxy that names no client speaks
+    /// for many.
+    pub(super) fn buffer(&self, peer: SocketAddr, parts: &Parts) -> Buffer {
+        let address = self.proxies.client(peer, &parts.headers).address;
+        let is_of_one = !self.proxies.trusts(address);
+        Buffer {
+            bytes: Vec::new(),
+            of_all: self.buffered.nothing(Owner::Everybody),
+            of_address: is_of_one.then(|| self.buffered.nothing(Owner::address(address))),
+        }
+    }
+}
+
+impl Buffer {
+    /// Reads a body to its end, and takes memory only as it comes: what a client announces costs it nothing.
+    ///
+    /// # Errors
+    /// When it is too large, breaks off, or there is no memory left for it.
+    pub(super) async fn read(&mut self, mut body: Body, limits: &HttpConfig) -> Result<&[u8], Refusal> {
+        let most = limits.max_body_bytes;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| {
+                Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The body could not be read."))
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            if self.bytes.len() + data.len() > most {
+                let failure = Failure::limit("http.max_body_bytes", most);
+                return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, failure));
+            }
+            self.take(data.len(), limits)?;
+            self.bytes.extend_from_slice(&data);
+        }
+        Ok(&self.bytes)
+    }
+
+    fn take(&mut self, more: usize, limits: &HttpConfig) -> Result<(), Refusal> {
+        let most = limits.max_buffered_bytes;
+        // Whoever sends one body at a time may send the largest.
+        let most_of_address = (most / FEWEST_ADDRESSES).max(limits.max_body_bytes);
+        if !self.of_address.as_mut().is_none_or(|share| share.grow(more, most_of_address)) {
+            let message =
+                "Bodies from this address take its share of http.max_buffered_bytes; try again soon.";
+            return Err(full(StatusCode::TOO_MANY_REQUESTS, message));
+        }
+        if !self.of_all.grow(more, most) {
+            tracing::warn!("a request was refused, for bodies that are read take http.max_buffered_bytes");
+            let message = "Bodies that are read take http.max_buffered_bytes; try again soon.";
+            return Err(full(StatusCode::SERVICE_UNAVAILABLE, message));
+        }
+        Ok(())
+    }
+}
+
+fn full(status: StatusCode, message: &'static str) -> Refusal {
+    let mut failure = Failure::unavailable(Duration::from_secs(1));
+    failure.message = message.into();
+    Refusal(status, failure)
+}
