@@ -26,7 +26,6 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, SemaphorePermit},
     time::{Instant, sleep, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -131,22 +130,6 @@ impl AsRef<[u8]> for Part {
     }
 }
 
-/// How many bodies of requests are read at once on a connection. With HTTP/2 it could be a hundred, each as large
-/// as bodies may be.
-const MAX_BODIES: usize = 8;
-
-/// The turns of the requests on a connection to have their bodies read.
-#[derive(Clone)]
-pub(super) struct Bodies(Arc<Semaphore>);
-
-impl Bodies {
-    /// Waits for a turn, which lasts until what is returned is dropped.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // It is never closed.
-        self.0.acquire().await.ok()
-    }
-}
-
 /// The next connection. A fault of one of them is its own affair.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
@@ -178,13 +161,9 @@ impl Connection {
     /// Answers the requests of the connection until it ends, `stop` is cancelled, or its time is over.
     async fn answer(self, router: Router, builder: Builder<TokioExecutor>, stop: CancellationToken) {
         let Self { socket, peer, place, watch } = self;
-        // A proxy speaks for many, whose bodies must not wait for each other.
-        let turns = if place.is_of_proxy() { Semaphore::MAX_PERMITS } else { MAX_BODIES };
-        let bodies = Bodies(Arc::new(Semaphore::new(turns)));
         let service = service_fn(|mut request: Request<Incoming>| {
             let in_flight = watch.begin(request.version());
             request.extensions_mut().insert(ConnectInfo(peer));
-            request.extensions_mut().insert(bodies.clone());
             let answer = router.clone().call(request.map(Body::new));
             async move {
                 let Ok(answer) = answer.await;

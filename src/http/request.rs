@@ -7,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{buffer::Buffer, connections::Bodies, media::is_json};
+use super::{buffer::Buffer, media::is_json};
 use crate::{
     config::HttpConfig,
     graphql::{Failure, Sent, name_document},
@@ -49,15 +49,8 @@ pub(super) async fn read(
         return Asked::one(from_query_string(&parts.uri).map_err(bad)?);
     }
     refuse_forgery(&parts.headers)?;
-    let in_turn = async {
-        let turn = match parts.extensions.get::<Bodies>() {
-            Some(bodies) => bodies.turn().await,
-            None => None,
-        };
-        buffer.read(body, limits).await.map(|body| (body, turn))
-    };
-    let deadline = tokio::time::timeout(limits.request_timeout, in_turn).await;
-    let (body, _turn) = deadline.map_err(|_| {
+    let deadline = tokio::time::timeout(limits.request_timeout, buffer.read(body, limits)).await;
+    let body = deadline.map_err(|_| {
         Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
     })??;
     match body.trim_ascii_start().first() {

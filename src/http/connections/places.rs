@@ -28,14 +28,6 @@ pub(super) struct Places {
 /// A place that a connection has, for as long as it keeps this.
 pub(super) struct Place {
     _shares: [Share; 2],
-    is_proxy: bool,
-}
-
-impl Place {
-    /// Whether it is that of a trusted proxy.
-    pub(super) const fn is_of_proxy(&self) -> bool {
-        self.is_proxy
-    }
 }
 
 impl Places {
@@ -62,7 +54,7 @@ impl Places {
             self.warn("http.max_connections_per_address", address);
             return None;
         };
-        Some(Place { _shares: [one_of_all, from_there], is_proxy })
+        Some(Place { _shares: [one_of_all, from_there] })
     }
 
     /// Who floods us with connections shall not flood the log as well.
