@@ -168,6 +168,12 @@ impl HttpConfig {
         )
     }
 
+    /// Whether other machines reach the server: through TLS, or because it listens on more than a loopback address.
+    #[must_use]
+    pub fn is_reached_by_others(&self) -> bool {
+        self.is_behind_tls() || !self.listen.ip().to_canonical().is_loopback()
+    }
+
     /// The URL under which clients reach the server, without a slash at its end.
     #[must_use]
     pub fn public_url(&self) -> String {

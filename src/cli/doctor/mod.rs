@@ -3,6 +3,7 @@
 mod database;
 mod documents;
 mod files;
+mod production;
 mod report;
 
 use std::io::Write;
@@ -15,13 +16,18 @@ use crate::config::Loaded;
 
 #[derive(Args)]
 pub(super) struct Doctor {
+    /// Fail on warnings as well
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     format: Format,
 }
 
 impl Doctor {
-    /// Prints what was found; fails when something is wrong that keeps the server from starting, or from being
-    /// safe.
+    /// Prints the report.
+    ///
+    /// # Errors
+    /// A check failed: the server would not start, or would not be safe. With `--strict`, also a warning.
     pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
         let mut report = Report::default();
         match settings.load() {
@@ -31,7 +37,8 @@ impl Doctor {
             }
             Err(error) => report.fail("configuration", error.to_string()),
         }
-        report.write(&self.format, out)
+        report.write(&self.format, out)?;
+        report.verdict(self.strict)
     }
 }
 
@@ -49,5 +56,7 @@ fn examine(loaded: &Loaded, report: &mut Report) -> Result<(), CliError> {
         documents::examine(config, report).await;
         database::examine(config, secret, report).await;
         Ok(())
-    })
+    })?;
+    production::examine(config, report);
+    Ok(())
 }

@@ -44,10 +44,15 @@ impl Report {
         self.0.push(Row { level, subject: subject.to_owned(), text });
     }
 
+    /// Whether something was found about a subject.
+    pub(super) fn mentions(&self, subject: &str) -> bool {
+        self.0.iter().any(|row| row.subject == subject)
+    }
+
     /// Prints the report.
     ///
     /// # Errors
-    /// When something failed, or the report cannot be written.
+    /// The report cannot be written.
     pub(super) fn write(&self, format: &Format, out: &mut dyn Write) -> Result<(), CliError> {
         format.write(out, ["", "WHAT", "FOUND"], &self.0, |row| {
             let level = match row.level {
@@ -58,11 +63,23 @@ impl Report {
             // On one line, however many an error has.
             [level.to_owned(), row.subject.clone(), row.text.replace('\n', " ")]
         })?;
-        out.flush()?;
-        match self.0.iter().filter(|row| row.level == Level::Fail).count() {
-            0 => Ok(()),
-            1 => Err(CliError::refused("one check failed")),
-            count => Err(CliError::refused(format!("{count} checks failed"))),
+        Ok(out.flush()?)
+    }
+
+    /// Decides how the command ends.
+    ///
+    /// # Errors
+    /// A check failed; or, if `is_strict`, there is a warning.
+    pub(super) fn verdict(&self, is_strict: bool) -> Result<(), CliError> {
+        let count = |level| self.0.iter().filter(|row| row.level == level).count();
+        match (count(Level::Fail), count(Level::Warn)) {
+            (0, 1) if is_strict => Err(CliError::refused("there is one warning (--strict)")),
+            (0, 2..) if is_strict => {
+                Err(CliError::refused(format!("there are {} warnings (--strict)", count(Level::Warn))))
+            }
+            (0, _) => Ok(()),
+            (1, _) => Err(CliError::refused("one check failed")),
+            (failed, _) => Err(CliError::refused(format!("{failed} checks failed"))),
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -32,6 +32,84 @@ fn a_healthy_server_gets_nothing_but_ok() {
         let levels: Vec<&str> = report.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
         assert!(levels.len() >= 6 && levels.iter().all(|level| *level == "ok"), "{report}");
         assert!(report.contains("1 who can sign in") && report.contains("(EdDSA) signs since"), "{report}");
+    }
+}
+
+/// A server that other machines reach, and that keeps each line of the production checklist.
+fn in_production(place: Place) -> Place {
+    place
+        .with("PORTCULLIS_PASSWORDS__MEMORY_KIB", "")
+        .with("PORTCULLIS_PASSWORDS__ITERATIONS", "")
+        .with("PORTCULLIS_HTTP__PUBLIC_URL", "https://id.example.com")
+        .with("PORTCULLIS_HTTP__TRUSTED_PROXIES", "10.0.0.7/32")
+        .with("PORTCULLIS_GRAPHQL__PLAYGROUND", "false")
+        .with("PORTCULLIS_GRAPHQL__INTROSPECTION", "signed_in")
+}
+
+#[test]
+fn the_doctor_checks_each_line_of_the_production_checklist() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/production.md");
+    let page = fs::read_to_string(page).expect("the page is there");
+    let table = page.split("| doctor's line |").nth(1).expect("there is a checklist");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let subjects: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    assert!(subjects.len() >= 14, "{subjects:?}");
+    for place in Place::on_each_database() {
+        let place = in_production(place);
+        place.run_with("users create root --role admin", PASSWORD).done();
+        place.run("doctor --strict").done();
+        for subject in &subjects {
+            let found = found(&place, subject);
+            assert!(
+                !found.is_empty() && found.iter().all(|(level, _)| level == "ok"),
+                "{subject}: {found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_line_of_the_checklist_that_is_not_kept_is_a_warning() {
+    for (name, value, subject, part) in [
+        ("GRAPHQL__PLAYGROUND", "true", "graphql.playground", "GraphiQL is open to everybody"),
+        ("GRAPHQL__INTROSPECTION", "everyone", "graphql.introspection", "everybody can read the schema"),
+        ("HTTP__TRUSTED_PROXIES", "", "http.trusted_proxies", "all clients count as one address"),
+        ("LIMITS__ENABLED", "false", "limits.enabled", "leave it on outside of tests"),
+        ("PASSWORDS__ITERATIONS", "1", "passwords.memory_kib", "less than OWASP asks for"),
+        ("TOKENS__ACCESS_TTL", "2h", "tokens.access_ttl", "an hour is long enough"),
+    ] {
+        let place = in_production(Place::bare()).with(&format!("PORTCULLIS_{name}"), value);
+        assert_found(&place, subject, "warn", part);
+        assert_eq!(found(&place, subject).len(), 1, "{subject} is reported once");
+    }
+    let place = Place::bare().with("PORTCULLIS_HTTP__COOKIES", "off");
+    let place = place.with("PORTCULLIS_HTTP__LISTEN", "192.0.2.1:4000");
+    let place = place.with("PORTCULLIS_HTTP__PUBLIC_URL", "http://id.example.com");
+    assert_found(&place, "http.public_url", "warn", "let a proxy terminate TLS");
+    assert_found(&place, "http.cookies", "ok", "never send a refresh token without TLS");
+    let place = in_production(Place::bare()).with("PORTCULLIS_GRAPHQL__INTROSPECTION", "everyone");
+    place.write("documents.json", "{}");
+    let place = place
+        .with("PORTCULLIS_GRAPHQL__TRUSTED_DOCUMENTS", "documents.json")
+        .with("PORTCULLIS_GRAPHQL__DOCUMENTS", "trusted");
+    assert_found(&place, "graphql.introspection", "ok", "not shown to everybody");
+}
+
+#[test]
+fn a_server_for_this_machine_alone_needs_no_checklist() {
+    let place = Place::bare();
+    assert_found(&place, "production", "ok", "does not apply");
+    assert!(found(&place, "graphql.playground").is_empty());
+}
+
+#[test]
+fn a_strict_doctor_fails_on_warnings() {
+    let place = Place::new().with("PORTCULLIS_LIMITS__ENABLED", "false");
+    for line in ["doctor", "doctor --json"] {
+        place.run(line).done();
+        let strict = place.run(&format!("{line} --strict"));
+        assert!(strict.out.contains("limits.enabled"), "the report is printed all the same: {strict:?}");
+        assert!(strict.failed().contains("warnings (--strict)"));
     }
 }
 
