@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use sea_orm::DbErr;
 
 use crate::{
+    config::Impossible,
     database::ConnectError,
     graphql::TrustedError,
     passwords::{InvalidCost, InvalidPolicy, StartError},
@@ -13,6 +14,9 @@ use crate::{
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
+    /// A value of the configuration is impossible.
+    #[error(transparent)]
+    Config(#[from] Impossible),
     /// The master secret cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),

@@ -18,7 +18,7 @@ use crate::{
     accounts::{Accounts, graphql::AccountLoader},
     admin::Admin,
     audit::Audit,
-    changes::{Feed, FeedConfig, Revocations},
+    changes::Feed,
     clock::Clock,
     config::{Config, Introspection},
     database::Database,
@@ -75,6 +75,7 @@ impl App {
     /// # Errors
     /// Whatever of it cannot be had.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
+        config.check()?;
         // Before the database: who may not use it shall not have touched it.
         let found = secrets::find(&config)?;
         let documents = Arc::new(Documents::open(&config.graphql, ROOT_FIELDS)?);
@@ -87,7 +88,8 @@ impl App {
             None => secrets::make_or_find(&config, &database).await?,
         };
         let gate = Gate { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
-        let feed = Arc::new(feed(&config, &database, &gate.revocations, &clock));
+        let feed = Feed::new(database.clone(), Arc::clone(&gate.revocations), clock.clone());
+        let feed = Arc::new(feed);
         feed.catch_up().await?;
         let keyring = Arc::new(keyring(&config, &database, &masters, &gate.verifier, &clock).await?);
         let (policy, hasher) = passwords(&config)?;
@@ -224,11 +226,6 @@ fn verifier(config: &Config, clock: &Clock) -> Verifier {
     Verifier::new(&expected, KnownKeys::default(), clock.clone())
 }
 
-fn feed(config: &Config, database: &Database, revocations: &Arc<Revocations>, clock: &Clock) -> Feed {
-    let longest_token = config.tokens.access_ttl + config.tokens.clock_skew;
-    Feed::new(database.clone(), Arc::clone(revocations), FeedConfig { longest_token }, clock.clone())
-}
-
 async fn keyring(
     config: &Config,
     database: &Database,
@@ -243,7 +240,6 @@ async fn keyring(
         algorithm: tokens.algorithm,
         signs_for: Some(tokens.key_rotation).filter(|time| !time.is_zero()),
         publish_ahead: tokens.key_publish_ahead,
-        longest_token: tokens.access_ttl + tokens.clock_skew,
         remembered_for: tokens.refresh_ttl,
     };
     let (database, verifier, clock) = (database.clone(), Arc::clone(verifier), clock.clone());

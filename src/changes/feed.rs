@@ -23,18 +23,10 @@ const STALE_AFTER: Duration = Duration::from_secs(10);
 /// Is called with every change.
 type Observer = Box<dyn Fn(&Change) + Send + Sync>;
 
-/// How long a change matters.
-#[derive(Clone, Copy, Debug)]
-pub struct FeedConfig {
-    /// The longest that an access token lives, clock skew included.
-    pub longest_token: Duration,
-}
-
 /// Reads and writes the change feed.
 pub struct Feed {
     database: Database,
     clock: Clock,
-    config: FeedConfig,
     revocations: Arc<Revocations>,
     observers: RwLock<Vec<Observer>>,
     news: Notify,
@@ -54,12 +46,11 @@ struct Tail {
 impl Feed {
     /// A feed that has read nothing yet: see [`Feed::catch_up`].
     #[must_use]
-    pub fn new(database: Database, revocations: Arc<Revocations>, config: FeedConfig, clock: Clock) -> Self {
+    pub fn new(database: Database, revocations: Arc<Revocations>, clock: Clock) -> Self {
         let tail = Tail { marks: VecDeque::new(), applied: BTreeSet::new(), read_at: None };
         Self {
             database,
             clock,
-            config,
             revocations,
             observers: RwLock::default(),
             news: Notify::new(),
@@ -88,14 +79,13 @@ impl Feed {
     /// When the database does not answer; then nothing was changed.
     pub async fn commit(&self, transaction: DatabaseTransaction, changes: &[Change]) -> Result<(), DbErr> {
         let now = self.clock.now();
-        let until = now + self.config.longest_token;
         if !changes.is_empty() {
             Database::notify(&transaction).await?;
-            store::insert(&transaction, changes, now, until).await?;
+            store::insert(&transaction, changes, now).await?;
         }
         transaction.commit().await?;
         for change in changes {
-            self.apply(change, until);
+            self.apply(change, store::kept_until(change, now));
         }
         self.news.notify_one();
         Ok(())
@@ -109,7 +99,7 @@ impl Feed {
         let _alone = self.reading.lock().await;
         let started = Instant::now();
         let behind = self.tail().marks.front().map_or(0, |(_, id)| *id);
-        let rows = store::after(self.database.reader(), behind, self.clock.now()).await?;
+        let rows = store::after(self.database.reader(), behind).await?;
         let newest = rows.last().map_or(behind, |row| row.id);
         for row in rows {
             if self.tail().applied.insert(row.id) {

@@ -11,7 +11,7 @@ mod revocations;
 mod store;
 
 #[cfg(feature = "server")]
-pub use self::feed::{Feed, FeedConfig};
+pub use self::feed::Feed;
 pub use self::revocations::Revocations;
 use crate::id::{SessionId, UserId};
 

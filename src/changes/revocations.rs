@@ -33,7 +33,9 @@ impl Revocations {
     pub fn apply(&self, change: &Change, until: Timestamp) {
         match *change {
             Change::SessionEnded(session) => {
-                self.write().sessions.insert(session, until);
+                let mut lists = self.write();
+                let entry = lists.sessions.entry(session).or_insert(until);
+                *entry = (*entry).max(until);
             }
             Change::TokensVoided { user, epoch } => {
                 let mut lists = self.write();

@@ -1,5 +1,7 @@
 //! The rows of the change feed.
 
+use std::time::Duration;
+
 use entity::change::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
@@ -12,7 +14,12 @@ use super::Change;
 use crate::{
     clock::Timestamp,
     id::{SessionId, UserId},
+    tokens::LONGEST_TOKEN_LIFE,
 };
+
+/// How long a change is kept that revokes no token. A replica that cannot read the database for longer than this
+/// reads its accounts and keys afresh anyway, because its caches have expired.
+const NOTICE_LIFETIME: Duration = Duration::from_hours(1);
 
 /// A stored change.
 pub(super) struct ChangeRow {
@@ -26,7 +33,6 @@ pub(super) async fn insert(
     db: &impl ConnectionTrait,
     changes: &[Change],
     at: Timestamp,
-    until: Timestamp,
 ) -> Result<(), DbErr> {
     let row = |change: &Change| {
         let (kind, subject, epoch) = match change {
@@ -41,24 +47,25 @@ pub(super) async fn insert(
             subject: Set(subject),
             epoch: Set(epoch),
             at: Set(Millis(at)),
-            until: Set(Millis(until)),
+            until: Set(Millis(kept_until(change, at))),
         }
     };
     Entity::insert_many(changes.iter().map(row)).exec_without_returning(db).await.map(|_| ())
 }
 
-/// The changes with a higher id that still matter, in the order of their ids.
-pub(super) async fn after(
-    db: &impl ConnectionTrait,
-    id: i64,
-    now: Timestamp,
-) -> Result<Vec<ChangeRow>, DbErr> {
-    let rows = Entity::find()
-        .filter(Column::Id.gt(id))
-        .filter(Column::Until.gt(Millis(now)))
-        .order_by_asc(Column::Id)
-        .all(db)
-        .await?;
+/// When a change may be deleted. A change that revokes tokens is kept for as long as any of them can live, whatever
+/// the process that writes it is configured with.
+pub(super) fn kept_until(change: &Change, at: Timestamp) -> Timestamp {
+    match change {
+        Change::SessionEnded(_) | Change::TokensVoided { .. } => at + LONGEST_TOKEN_LIFE,
+        Change::AccountUpdated(_) | Change::KeysChanged => at + NOTICE_LIFETIME,
+    }
+}
+
+/// The changes with a higher id, in the order of their ids. Those that have expired are read as well: a clock that
+/// is ahead for a moment must not hide a revocation.
+pub(super) async fn after(db: &impl ConnectionTrait, id: i64) -> Result<Vec<ChangeRow>, DbErr> {
+    let rows = Entity::find().filter(Column::Id.gt(id)).order_by_asc(Column::Id).all(db).await?;
     Ok(rows.into_iter().filter_map(|row| ChangeRow::read(&row)).collect())
 }
 

@@ -40,7 +40,7 @@ pub use self::{
     passwords::PasswordsConfig,
     source::Source,
     streams::StreamsConfig,
-    tokens::{SigningAlgorithm, TokensConfig},
+    tokens::{MAX_ACCESS_TTL, SigningAlgorithm, TokensConfig},
 };
 use crate::secret::MIN_SECRET_BYTES;
 

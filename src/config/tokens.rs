@@ -5,6 +5,10 @@ use serde_json::Value;
 
 use super::{Impossible, require, require_between};
 
+/// The longest `tokens.access_ttl` that is permitted. Revocations and retired keys are kept for longer than this, on
+/// every replica.
+pub const MAX_ACCESS_TTL: Duration = Duration::from_hours(24);
+
 /// `[tokens]`: access and refresh tokens. Times are written as `3s`, `15m`, `7d`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -100,7 +104,7 @@ impl Default for TokensConfig {
 impl TokensConfig {
     pub(super) fn check(&self) -> Result<(), Impossible> {
         let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
-        require_between(self.access_ttl, second, day, "tokens.access_ttl")?;
+        require_between(self.access_ttl, second, MAX_ACCESS_TTL, "tokens.access_ttl")?;
         require_between(self.refresh_ttl, second, 400 * day, "tokens.refresh_ttl")?;
         require_between(self.session_ttl, second, 4000 * day, "tokens.session_ttl")?;
         require_between(self.refresh_grace, Duration::ZERO, Duration::from_mins(2), "tokens.refresh_grace")?;

@@ -39,9 +39,6 @@ pub struct Schedule {
     pub signs_for: Option<Duration>,
     /// How long a key is published before it signs.
     pub publish_ahead: Duration,
-    /// The longest that an access token lives, clock skew included: so long a key is published behind its
-    /// turn.
-    pub longest_token: Duration,
     /// How long a key is remembered behind that, so that whoever comes back with a token of it is told that
     /// the token has expired, and not that it is none.
     pub remembered_for: Duration,

@@ -1,5 +1,17 @@
+use std::time::Duration;
+
 use super::key::HS256;
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, config::MAX_ACCESS_TTL};
+
+/// The most by which the clocks of replicas may differ before a revocation could expire too early.
+const CLOCK_MARGIN: Duration = Duration::from_mins(5);
+
+/// The longest time from the signing of an access token to its expiry, on any replica and under any configuration
+/// that is permitted.
+///
+/// A revocation, and a key that has signed, is kept for this long. A process must not derive that time from its own
+/// `tokens.access_ttl`, because the process that signed the token may be configured with a longer one.
+pub const LONGEST_TOKEN_LIFE: Duration = MAX_ACCESS_TTL.saturating_add(CLOCK_MARGIN);
 
 /// A key as operators see it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

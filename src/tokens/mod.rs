@@ -36,7 +36,7 @@ pub use self::{
     error::KeyringError,
     key::{KeyError, SigningKey},
     keyring::{Keyring, Schedule},
-    life::{KeyInfo, KeyState, Start},
+    life::{KeyInfo, KeyState, LONGEST_TOKEN_LIFE, Start},
     refresh::{Generation, RefreshCodec, RefreshToken},
     rotate::Locked,
 };

@@ -3,16 +3,13 @@ use std::time::Duration;
 use sea_orm::{DatabaseTransaction, DbErr};
 
 use super::{
-    KeyInfo, KeyState, Keyring, KeyringError, SigningKey, Start,
+    KeyInfo, KeyState, Keyring, KeyringError, LONGEST_TOKEN_LIFE, SigningKey, Start,
     store::{self, KeyRow},
 };
 use crate::{clock::Timestamp, config::SigningAlgorithm};
 
 /// How long a key is known before it signs where nobody can wait: a replica reads the change feed every second.
 const SETTLING: Duration = Duration::from_secs(5);
-
-/// How much longer than its tokens a key is published, for the clocks of replicas differ.
-const MARGIN: Duration = Duration::from_mins(5);
 
 /// The keys of the database, which nobody else changes from here to the end of the transaction.
 pub struct Locked<'a> {
@@ -139,7 +136,7 @@ impl Locked<'_> {
             return Ok(());
         }
         row.revoked_at = Some(self.now);
-        row.published_until = Some(self.now + self.published_behind());
+        row.published_until = Some(self.now + LONGEST_TOKEN_LIFE);
         store::update(self.transaction, &row).await?;
         match (state, self.next().cloned()) {
             (KeyState::Next { .. }, _) => self.go_on().await,
@@ -195,7 +192,7 @@ impl Locked<'_> {
 
     /// Lets the active key sign until another does, and be published until its last token has expired.
     async fn end_turn(&mut self, at: Timestamp) -> Result<(), DbErr> {
-        let published_until = at + self.published_behind();
+        let published_until = at + LONGEST_TOKEN_LIFE;
         self.change_active(Some(at), Some(published_until)).await
     }
 
@@ -216,10 +213,6 @@ impl Locked<'_> {
             }
         }
         Ok(())
-    }
-
-    fn published_behind(&self) -> Duration {
-        self.keyring.schedule.longest_token + MARGIN
     }
 }
 

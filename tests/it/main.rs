@@ -44,6 +44,7 @@ mod privileges;
 mod profile;
 mod refresh;
 mod replicas;
+mod revocations;
 mod schema;
 mod secrets;
 mod sessions;
