@@ -16,7 +16,8 @@ pub struct StreamsConfig {
     pub max_open_per_session: usize,
     /// The most operations at once in one socket. An event stream has one.
     pub max_operations: usize,
-    /// The most memory that the documents of the subscriptions in one socket may take, about, in bytes.
+    /// The maximum memory that the operations in one socket or event stream may take, approximately, in bytes:
+    /// their documents, variables, extensions and names, and the token.
     pub max_document_bytes: usize,
     /// The most messages that a socket takes in a second.
     pub max_messages_per_second: usize,

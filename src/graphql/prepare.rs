@@ -30,7 +30,7 @@ pub struct Prepared {
     pub introspects: bool,
     /// Whether everybody gets the same answer, so that it may be kept.
     pub is_public: bool,
-    /// About how much memory its document takes, in bytes.
+    /// The approximate memory of the operation while it runs, in bytes: document, variables, extensions and name.
     pub size: usize,
 }
 
@@ -67,7 +67,7 @@ pub fn prepare(
     let census = Census::of(&document.parsed, limits);
     let operation = document.operation(request.operation_name.as_deref())?;
     variables::fill_in(operation, &mut request.variables)?;
-    variables::limit(&request.variables, &document.uses, limits)?;
+    let variable_bytes = variables::limit(&request.variables, &document.uses, limits)?;
     let root = tally.add(&census, operation, &request.variables, fields);
     tally.check(limits)?;
     let is_public = |field: &&Field| is_one_of(field, fields.public) || is_one_of(field, &["__typename"]);
@@ -75,7 +75,7 @@ pub fn prepare(
         kind: operation.ty,
         introspects: root.iter().any(|field| is_one_of(field, &INTROSPECTION)),
         is_public: operation.ty == OperationType::Query && root.iter().all(is_public),
-        size: document.size,
+        size: document.size + variable_bytes + size_besides_variables(request),
     };
     let mut document = document.parsed.clone();
     if prepared.kind == OperationType::Subscription {
@@ -85,6 +85,12 @@ pub fn prepare(
     variables::withdraw_list_defaults(&mut document, &request.variables);
     request.set_parsed_query(document);
     Ok(prepared)
+}
+
+/// The memory of the other members of a request that the executor keeps, in bytes. The document has its own size.
+fn size_besides_variables(request: &Request) -> usize {
+    let extensions = request.extensions.iter().map(|(name, value)| name.len() + variables::size(value));
+    request.operation_name.as_deref().map_or(0, str::len) + extensions.sum::<usize>()
 }
 
 /// Whether a field has one of these names.

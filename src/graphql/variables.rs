@@ -38,7 +38,7 @@ pub(super) fn fill_in(operation: &OperationDefinition, given: &mut Variables) ->
 }
 
 /// Holds the lists in the variables against the limit, and the memory of them all: validation and execution put a
-/// copy wherever one is used.
+/// copy wherever one is used. Returns that memory, in bytes.
 ///
 /// # Errors
 /// `OPERATION_LIMIT_EXCEEDED`.
@@ -46,19 +46,21 @@ pub(super) fn limit(
     variables: &Variables,
     uses: &HashMap<Name, usize>,
     limits: &GraphqlConfig,
-) -> Result<(), Failure> {
+) -> Result<usize, Failure> {
     limit_lists(variables.values(), limits.max_list_items)?;
     let bytes = variables.iter().map(|(name, value)| {
         let uses = uses.get(name).copied().unwrap_or_default();
         size(value).saturating_mul(uses.max(1))
     });
-    if bytes.fold(0, usize::saturating_add) > limits.max_variable_bytes {
+    let bytes = bytes.fold(0, usize::saturating_add);
+    if bytes > limits.max_variable_bytes {
         return Err(Failure::limit("graphql.max_variable_bytes", limits.max_variable_bytes));
     }
-    Ok(())
+    Ok(bytes)
 }
 
-fn size(value: &ConstValue) -> usize {
+/// The approximate memory of a parsed value, in bytes.
+pub(super) fn size(value: &ConstValue) -> usize {
     let inside = match value {
         ConstValue::String(text) => text.len(),
         ConstValue::List(items) => items.iter().map(size).sum(),

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use async_graphql::{Executor, Request as Operation};
 use axum::http::{StatusCode, request::Parts};
+use secrecy::ExposeSecret;
 
 use super::{cookie, endpoint::Endpoint, origin, request::Refusal};
 use crate::{
@@ -53,6 +54,13 @@ impl Asker {
             last_event: None,
             has_headers: false,
         }
+    }
+
+    /// The memory of what the request brought, in bytes: a subscription keeps it for as long as it runs.
+    pub(super) fn size(&self) -> usize {
+        let cookie = self.cookie.0.as_ref().map_or(0, |cookie| cookie.expose_secret().len());
+        let last_event = self.last_event.as_ref().map_or(0, |id| id.0.len());
+        cookie + last_event + self.client.user_agent.as_ref().map_or(0, String::len)
     }
 
     /// Tells an operation who asks.

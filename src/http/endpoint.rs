@@ -118,9 +118,9 @@ type Checked = (Operation, Prepared);
 
 /// An operation that may begin.
 pub(super) enum Started {
-    /// A query or a mutation.
-    Once(Box<Operation>),
-    /// A subscription, and about how much memory its document takes, in bytes.
+    /// A query or a mutation, and its approximate memory in bytes.
+    Once(Box<Operation>, usize),
+    /// A subscription, and its approximate memory in bytes.
     Events(BoxStream<'static, Answer>, usize),
 }
 
@@ -134,10 +134,11 @@ impl<E: Executor> Endpoint<E> {
         for (operation, _) in prepared.iter_mut().flatten() {
             asker.introduce(operation);
         }
-        if let [Ok((operation, Prepared { kind: OperationType::Subscription, .. }))] = prepared.as_mut_slice()
+        if let [Ok((operation, Prepared { kind: OperationType::Subscription, size, .. }))] =
+            prepared.as_mut_slice()
         {
             let operation = std::mem::replace(operation, Operation::new(""));
-            return EventStream::open(self, operation, &asker, &parts.headers).map(Answers::Events);
+            return EventStream::open(self, operation, *size, &asker, &parts.headers).map(Answers::Events);
         }
         let is_public = is_safe(&parts.method)
             && !PERSONAL.iter().any(|name| parts.headers.contains_key(name))
@@ -219,7 +220,7 @@ impl<E: Executor> Endpoint<E> {
         asker.introduce(&mut operation);
         Ok(match kind {
             OperationType::Subscription => Started::Events(self.events(operation), size),
-            OperationType::Query | OperationType::Mutation => Started::Once(operation.into()),
+            OperationType::Query | OperationType::Mutation => Started::Once(operation.into(), size),
         })
     }
 }

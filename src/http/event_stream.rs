@@ -60,10 +60,11 @@ pub(super) struct EventStream {
 }
 
 impl EventStream {
-    /// Begins a subscription, unless there are too many.
+    /// Begins a subscription of so many bytes, unless it is too large or there are too many.
     pub(super) fn open<E: Executor>(
         endpoint: &Endpoint<E>,
         operation: Operation,
+        bytes: usize,
         asker: &Asker,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
@@ -77,6 +78,7 @@ impl EventStream {
                 Pass::bearing(asker.caller.clone(), authorization(headers).map_err(refused)?)
             }
         };
+        streams.limit_memory(bytes + asker.size() + pass.size())?;
         let answers = endpoint.events(operation);
         Ok(Self { answers, pass, gate: endpoint.gate.clone(), streams, _shares: shares })
     }

@@ -60,6 +60,18 @@ impl Streams {
         Ok([one_of_all, from_there.ok_or_else(|| too_many("http.streams.max_open_per_address", most))?])
     }
 
+    /// Checks the memory that the operations of one stream keep, in bytes.
+    ///
+    /// # Errors
+    /// `OPERATION_LIMIT_EXCEEDED` if it exceeds `http.streams.max_document_bytes`.
+    pub(super) fn limit_memory(&self, bytes: usize) -> Result<(), Refusal> {
+        let max = self.limits.max_document_bytes;
+        if bytes <= max {
+            return Ok(());
+        }
+        Err(Refusal(StatusCode::BAD_REQUEST, Failure::limit("http.streams.max_document_bytes", max)))
+    }
+
     /// The share of a stream that the caller's session has; none for who has no session.
     ///
     /// # Errors
@@ -106,6 +118,11 @@ impl Pass {
     /// The pass of a caller whose token this is. Whether it still counts is for [`Pass::check`] to say.
     pub(super) fn bearing(caller: Caller, authorization: &str) -> Self {
         Self { caller, authorization: Some(authorization.into()) }
+    }
+
+    /// The memory of the token, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.authorization.as_ref().map_or(0, |authorization| authorization.expose_secret().len())
     }
 
     /// Says that the token still counts, where there is one.

@@ -112,6 +112,31 @@ async fn a_document_that_cannot_be_executed_is_told_in_the_stream_and_a_request_
 }
 
 #[tokio::test]
+async fn everything_that_a_stream_keeps_takes_part_of_its_memory() {
+    let app = TestApp::with(|config| config.http.streams.max_document_bytes = 100_000).await;
+    let ada = app.signed_in("ada").await;
+    let text = "x".repeat(120_000);
+    let large = json!({ "query": MINE, "extensions": { "a": text } });
+    for (what, request) in [
+        ("an extension", ada.post().json(&large)),
+        ("the last event", ada.post().header("last-event-id", &text).json(&json!({ "query": MINE }))),
+        (
+            "the cookie",
+            ada.post()
+                .header("cookie", format!("__Host-portcullis_refresh={text}"))
+                .json(&json!({ "query": MINE })),
+        ),
+    ] {
+        let refused = Events::of(request.header("accept", "text/event-stream")).await.err();
+        let refused = refused.unwrap_or_else(|| panic!("{what} is too large"));
+        refused.assert_not_executed(400, "OPERATION_LIMIT_EXCEEDED");
+        let message = refused.body["errors"][0]["message"].to_string();
+        assert!(message.contains("http.streams.max_document_bytes"), "{what}: {message}");
+    }
+    ada.follow(MINE).await;
+}
+
+#[tokio::test]
 async fn a_subscription_in_a_plain_request_is_told_where_to_go() {
     let app = TestApp::with(|config| config.graphql.max_batch = 2).await;
     let ada = app.signed_in("ada").await;

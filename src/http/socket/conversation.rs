@@ -5,7 +5,6 @@ use axum::{
     extract::ws::{Message, WebSocket},
     http::HeaderMap,
 };
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -20,6 +19,7 @@ use crate::{
         asker::Asker,
         bearer::authorization,
         endpoint::{Endpoint, Started},
+        request::Refusal,
         respond,
         shares::Share,
         streams::{LOOK_EVERY, Pass, every},
@@ -41,8 +41,8 @@ type Turn = ControlFlow<Option<Close>>;
 pub(super) struct Conversation<E> {
     endpoint: Arc<Endpoint<E>>,
     socket: WebSocket,
-    /// The token of the request for the socket.
-    authorization: Result<SecretString, Rejection>,
+    /// The pass by the token of the upgrade request. `connection_init` takes it or drops it.
+    upgrade_pass: Result<Pass, Rejection>,
     client: Client,
     request_id: RequestId,
     /// Who is there, once it was said.
@@ -63,10 +63,11 @@ impl<E: Executor> Conversation<E> {
         client: Client,
         request_id: RequestId,
     ) -> Self {
+        let upgrade_pass = authorization(headers).and_then(|token| Pass::of(token, &endpoint.gate));
         Self {
             endpoint,
             socket,
-            authorization: authorization(headers).map(SecretString::from),
+            upgrade_pass,
             client,
             request_id,
             pass: None,
@@ -173,7 +174,8 @@ impl<E: Executor> Conversation<E> {
         if self.pass.is_some() {
             return end(Close::SecondInit);
         }
-        let pass = match self.identify(payload) {
+        let upgrade_pass = std::mem::replace(&mut self.upgrade_pass, Err(Rejection::Missing));
+        let pass = match self.identify(payload, upgrade_pass) {
             Ok(pass) => pass,
             Err(rejection) => return end(Close::Refused(rejection)),
         };
@@ -188,14 +190,18 @@ impl<E: Executor> Conversation<E> {
     }
 
     /// Who is there, by the token in the payload, else by that of the request for the socket.
-    fn identify(&self, payload: &Map<String, Value>) -> Result<Pass, Rejection> {
+    fn identify(
+        &self,
+        payload: &Map<String, Value>,
+        upgrade_pass: Result<Pass, Rejection>,
+    ) -> Result<Pass, Rejection> {
         let gate = &self.endpoint.gate;
         match payload.get("authorization").or_else(|| payload.get("Authorization")) {
             Some(Value::String(token)) => Pass::of(token, gate),
-            Some(Value::Null) | None => match &self.authorization {
-                Ok(token) => Pass::of(token.expose_secret(), gate),
+            Some(Value::Null) | None => match upgrade_pass {
+                Ok(pass) => pass.check(gate).map(|()| pass),
                 Err(Rejection::Missing) => Ok(Pass::anonymous(Rejection::Missing)),
-                Err(rejection) => Err(*rejection),
+                Err(rejection) => Err(rejection),
             },
             Some(_) => Err(Rejection::Malformed),
         }
@@ -224,21 +230,21 @@ impl<E: Executor> Conversation<E> {
                 .await;
         }
         let asker = Asker::of_socket(pass.caller.clone(), self.client.clone());
-        match self.endpoint.start(operation, &asker) {
-            Ok(Started::Events(events, bytes)) => {
-                let most = self.endpoint.streams.limits.max_document_bytes;
-                if self.operations.document_bytes() + bytes > most {
-                    let failure = Failure::limit("http.streams.max_document_bytes", most);
-                    return self.tell(&id, Outcome::Failure(failure)).await;
-                }
-                self.operations.follow(id, events, bytes);
-            }
-            Ok(Started::Once(operation)) => {
+        let kept = pass.size() + asker.size() + self.operations.bytes();
+        let fits = |more| self.endpoint.streams.limit_memory(kept + id.len() + more);
+        let started = self.endpoint.start(operation, &asker).and_then(|started| {
+            let (Started::Once(_, bytes) | Started::Events(_, bytes)) = &started;
+            fits(*bytes).map(|()| started).map_err(|Refusal(_, failure)| failure)
+        });
+        match started {
+            Ok(Started::Events(events, bytes)) => self.operations.follow(id, events, bytes),
+            Ok(Started::Once(operation, bytes)) => {
                 let endpoint = Arc::clone(&self.endpoint);
-                self.operations.start(id, async move {
+                let execution = async move {
                     let answer = endpoint.execute(*operation, &asker).await;
                     answer.map_or_else(|refusal| Outcome::Failure(refusal.1), Outcome::Answer)
-                });
+                };
+                self.operations.start(id, execution, bytes);
             }
             Err(failure) => return self.tell(&id, Outcome::Failure(failure)).await,
         }

@@ -35,6 +35,8 @@ pub(super) struct Operations {
 struct Running {
     handle: AbortHandle,
     kind: Kind,
+    /// The approximate memory of the operation.
+    bytes: usize,
 }
 
 /// How many answers an operation has.
@@ -42,8 +44,8 @@ struct Running {
 enum Kind {
     /// That of a query or a mutation.
     One,
-    /// Those of a subscription, whose document takes so many bytes.
-    Many { bytes: usize },
+    /// Those of a subscription.
+    Many,
 }
 
 impl Operations {
@@ -55,33 +57,40 @@ impl Operations {
         self.running.contains_key(id)
     }
 
-    /// Begins a query or a mutation.
-    pub(super) fn start(&mut self, id: String, outcome: impl Future<Output = Outcome> + Send + 'static) {
-        self.run(id, stream::once(outcome), Kind::One);
+    /// Begins a query or a mutation that takes so many bytes until it ends.
+    pub(super) fn start(
+        &mut self,
+        id: String,
+        outcome: impl Future<Output = Outcome> + Send + 'static,
+        bytes: usize,
+    ) {
+        self.run(id, stream::once(outcome), Kind::One, bytes);
     }
 
-    /// Begins a subscription, whose document takes so many bytes for as long as it runs.
+    /// Begins a subscription that takes so many bytes until it ends.
     pub(super) fn follow(
         &mut self,
         id: String,
         answers: impl Stream<Item = Answer> + Send + 'static,
         bytes: usize,
     ) {
-        self.run(id, answers.map(Outcome::Event), Kind::Many { bytes });
+        self.run(id, answers.map(Outcome::Event), Kind::Many, bytes);
     }
 
-    /// How many bytes the documents of the subscriptions take.
-    pub(super) fn document_bytes(&self) -> usize {
-        let bytes = |running: &Running| match running.kind {
-            Kind::One => 0,
-            Kind::Many { bytes } => bytes,
-        };
-        self.running.values().map(bytes).sum()
+    /// The approximate memory of all operations, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.running.iter().map(|(id, running)| id.len() + running.bytes).sum()
     }
 
-    fn run(&mut self, id: String, outcomes: impl Stream<Item = Outcome> + Send + 'static, kind: Kind) {
+    fn run(
+        &mut self,
+        id: String,
+        outcomes: impl Stream<Item = Outcome> + Send + 'static,
+        kind: Kind,
+        bytes: usize,
+    ) {
         let (outcomes, handle) = abortable(outcomes.chain(stream::iter([Outcome::Done])));
-        self.running.insert(id.clone(), Running { handle, kind });
+        self.running.insert(id.clone(), Running { handle, kind, bytes });
         self.outcomes.push(Box::pin(outcomes.map(move |outcome| (id.clone(), outcome))));
     }
 

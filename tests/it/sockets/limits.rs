@@ -91,6 +91,56 @@ async fn the_documents_of_a_socket_take_so_much_memory_and_no_more() {
 }
 
 #[tokio::test]
+async fn everything_that_a_socket_keeps_takes_part_of_its_memory() {
+    let app = TestApp::with(|config| config.http.streams.max_document_bytes = 100_000).await;
+    let ada = app.signed_in("ada").await;
+    let text = "x".repeat(60_000);
+    let id = "accountEvents { id }";
+    let with = |more: &Value| {
+        let mut payload = json!({ "query": format!("subscription {{ {id} }}") });
+        payload.as_object_mut().expect("an object").append(&mut more.as_object().cloned().expect("an object"));
+        payload
+    };
+    let many = vec![1; 1500];
+    for (what, payload) in [
+        ("an operation name", json!({ "query": format!("subscription {text} {{ {id} }}"), "operationName": text })),
+        ("a variable", json!({
+            "query": "subscription($a: ID) { accountEvents(after: $a) { id } }", "variables": { "a": text.repeat(2) },
+        })),
+        ("a variable of a query", json!({
+            "query": "query($a: ID!) { node(id: $a) { id } }", "variables": { "a": text.repeat(2) },
+        })),
+        ("an extension", with(&json!({ "extensions": { "a": text.repeat(2) } }))),
+        ("a parsed extension", with(&json!({ "extensions": { "a": many } }))),
+    ] {
+        let mut socket = Socket::open(&ada).await;
+        socket.say(&json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
+        assert_full(&socket.error("1").await, what);
+        socket.subscribe("1", "{ __typename }").await;
+        socket.next("1").await;
+    }
+    let mut socket = Socket::open(&ada).await;
+    for id in ["1", "2"] {
+        let payload = with(&json!({ "extensions": { "a": text } }));
+        socket.say(&json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+    }
+    assert_full(&socket.error("2").await, "both together");
+    let spaces = " ".repeat(120_000);
+    let authorization = ada.authorization().replacen(' ', &spaces, 1);
+    let mut socket = Socket::try_open(app.address(), &[]).await.expect("a socket");
+    socket.init(Some(json!({ "authorization": authorization }))).await;
+    assert_eq!(socket.message().await["type"], "connection_ack");
+    socket.subscribe("1", MINE).await;
+    assert_full(&socket.error("1").await, "the token");
+}
+
+#[track_caller]
+fn assert_full(errors: &Value, what: &str) {
+    assert_eq!(errors[0]["extensions"]["code"], "OPERATION_LIMIT_EXCEEDED", "{what}: {errors}");
+    assert!(errors[0]["message"].to_string().contains("http.streams.max_document_bytes"), "{what}: {errors}");
+}
+
+#[tokio::test]
 async fn so_many_sockets_are_open_at_once_and_the_next_is_refused() {
     let app = TestApp::with(|config| {
         config.http.streams.max_open = 4;
