@@ -12,12 +12,10 @@ use axum::{
 
 use crate::{
     app::App,
-    changes::Feed,
     clock::Clock,
     config::Config,
-    database::Database,
     http::{
-        Endpoint, IsBehindTls, Proxies, alive, any_origin, discovery, graphql, harden, jwks, listed_origins,
+        Dependencies, Endpoint, Health, IsBehindTls, Proxies, alive, any_origin, discovery, graphql, harden, jwks, listed_origins,
         method_not_allowed, not_found, playground, playground_asset, ready, trace,
     },
     schema::ROOT_FIELDS,
@@ -28,8 +26,7 @@ use crate::{
 #[derive(Clone)]
 struct State {
     config: Arc<Config>,
-    database: Database,
-    feed: Arc<Feed>,
+    health: Arc<Health>,
     keyring: Arc<Keyring>,
 }
 
@@ -45,9 +42,9 @@ impl FromRef<State> for Arc<Keyring> {
     }
 }
 
-impl FromRef<State> for (Database, Arc<Feed>) {
+impl FromRef<State> for Arc<Health> {
     fn from_ref(state: &State) -> Self {
-        (state.database.clone(), Arc::clone(&state.feed))
+        Self::clone(&state.health)
     }
 }
 
@@ -67,10 +64,10 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         tasks: app.tasks.clone(),
         streams: Arc::clone(&app.streams),
     });
+    let dependencies = Dependencies { database: app.database.clone(), feed: Arc::clone(&app.feed) };
     let state = State {
         config: Arc::clone(&app.config),
-        database: app.database.clone(),
-        feed: Arc::clone(&app.feed),
+        health: Arc::new(Health::new(dependencies, app.tasks.clone())),
         keyring: Arc::clone(&app.keyring),
     };
     // Each part with CORS answers unknown methods itself, for a preflight is one.

@@ -57,7 +57,7 @@ pub(crate) use self::{
     discovery::{discovery, jwks},
     endpoint::{Endpoint, graphql},
     harden::{IsBehindTls, harden},
-    health::{alive, ready},
+    health::{Dependencies, Health, alive, ready},
     origin::{any_origin, listed_origins},
     playground::{playground, playground_asset},
     respond::{method_not_allowed, not_found},
