@@ -9,7 +9,7 @@ use axum::{
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::respond;
+use super::{health::PROBES, respond};
 use crate::clock::Clock;
 
 /// Names one request: in the log, in the `x-request-id` header of its answer, and in the
@@ -26,11 +26,13 @@ impl RequestId {
 }
 
 /// Gives each request an id and a span, answers for a handler that panics, and logs how it ended. The query
-/// string is not logged: it may hold a document with a secret in it.
+/// string is not logged: it may hold a document with a secret in it. A successful probe is logged at DEBUG, because
+/// orchestrators send several a minute.
 pub(crate) async fn trace(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
     let id = RequestId(clock.uuid().simple().to_string().into());
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", id = id.as_str(), method = %request.method(), path = request.uri().path());
+    let is_probe = PROBES.contains(&request.uri().path());
     let started = std::time::Instant::now();
     async move {
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
@@ -39,7 +41,12 @@ pub(crate) async fn trace(State(clock): State<Clock>, mut request: Request, next
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }
         let milliseconds = started.elapsed().as_secs_f64() * 1e3;
-        tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
+        let status = response.status();
+        if is_probe && status.is_success() {
+            tracing::debug!(status = status.as_u16(), milliseconds, "answered");
+        } else {
+            tracing::info!(status = status.as_u16(), milliseconds, "answered");
+        }
         response
     }
     .instrument(span)

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
+use crate::support::{Process, QUICK, TERSE, TestApp, until};
 
 #[tokio::test]
 async fn the_key_set_holds_the_public_key_of_every_token() {
@@ -56,6 +56,16 @@ async fn a_healthy_server_says_so_and_nobody_keeps_that() {
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
         assert_eq!(app.request("HEAD", path, &[]).await.status, 200, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_successful_probe_is_not_logged_at_info() {
+    let process = Process::start(&[QUICK[0], QUICK[1], TERSE]).await;
+    let client = process.anonymous();
+    assert_eq!(client.get("/healthz").await.status, 200);
+    assert_eq!(client.get("/elsewhere").await.status, 404);
+    until(async || process.log().contains("/elsewhere")).await;
+    assert!(!process.log().contains("/healthz"), "{}", process.log());
 }
 
 #[tokio::test]
