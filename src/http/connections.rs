@@ -16,6 +16,7 @@ use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
     extract::ConnectInfo,
+    http::{StatusCode, header::UPGRADE},
     response::Response,
 };
 use http_body_util::BodyExt;
@@ -81,7 +82,13 @@ pub(crate) async fn answer_connections(
 /// idle connections as well, and does not run before the first byte.
 fn builder(config: &HttpConfig) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEADER_BYTES);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .preserve_header_case(true)
+        .title_case_headers(true);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -90,6 +97,12 @@ fn builder(config: &HttpConfig) -> Builder<TokioExecutor> {
         .keep_alive_interval(config.header_timeout)
         .keep_alive_timeout(config.header_timeout);
     builder
+}
+
+/// Whether a request asks for another protocol. The response to it spells the headers as the request did, which hyper
+/// knows from the extensions: Python's gql looks for `Sec-WebSocket-Protocol` with a capital S in the middle.
+fn is_upgrade(request: &Request<Incoming>) -> bool {
+    request.headers().contains_key(UPGRADE)
 }
 
 /// Marks a response whose body lasts as long as there is something to follow. Its connection is not idle.
@@ -163,10 +176,14 @@ impl Connection {
         let Self { socket, peer, place, watch } = self;
         let service = service_fn(|mut request: Request<Incoming>| {
             let in_flight = watch.begin(request.version());
+            let spelling = is_upgrade(&request).then(|| request.extensions().clone());
             request.extensions_mut().insert(ConnectInfo(peer));
             let answer = router.clone().call(request.map(Body::new));
             async move {
-                let Ok(answer) = answer.await;
+                let Ok(mut answer) = answer.await;
+                if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    answer.extensions_mut().extend(spelling.unwrap_or_default());
+                }
                 watched(answer, in_flight)
             }
         });

@@ -1,6 +1,6 @@
 //! The headers that keep browsers from harm, on every answer.
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, TestApp, Wire};
 
 const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
@@ -80,5 +80,22 @@ async fn a_server_without_tls_does_not_ask_for_it() {
     for (name, answer) in answers(&app).await {
         assert_eq!(answer.header("strict-transport-security"), "", "{name}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn header_names_are_spelled_in_the_case_that_old_clients_look_for() {
+    let app = TestApp::start().await;
+    let upgrade = "GET /graphql HTTP/1.1\r\nHost: id.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n";
+    for (request, names) in [
+        ("GET /healthz HTTP/1.1\r\nhost: id.example.com\r\n\r\n", ["Content-Type: ", "X-Request-Id: "]),
+        (upgrade, ["Sec-WebSocket-Protocol: graphql-transport-ws\r\n", "Upgrade: websocket\r\n"]),
+    ] {
+        let mut wire = Wire::connect(app.address()).await;
+        wire.send(request).await;
+        let head = wire.head().await.expect("an answer");
+        assert!(names.iter().all(|name| head.contains(name)), "{head}");
     }
 }

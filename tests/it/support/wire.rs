@@ -47,7 +47,7 @@ impl Wire {
         while !head.ends_with("\r\n\r\n") {
             head.push(char::from(self.bytes::<1>().await?[0]));
         }
-        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+        let length = head.split("Content-Length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
         let length = length.map_or(0, |length| length.parse().expect("a number"));
         let mut body = vec![0; length];
         self.fill(&mut body).await.then_some(head)
