@@ -15,8 +15,8 @@ use crate::{
     clock::Clock,
     config::Config,
     http::{
-        Dependencies, Endpoint, Health, IsBehindTls, Proxies, alive, any_origin, discovery, graphql, harden, jwks, listed_origins,
-        method_not_allowed, not_found, playground, playground_asset, ready, trace,
+        Dependencies, Endpoint, Health, IsBehindTls, Proxies, alive, any_origin, discovery, graphql, harden,
+        jwks, listed_origins, method_not_allowed, not_found, playground, playground_asset, ready, trace,
     },
     schema::ROOT_FIELDS,
     tokens::Keyring,

@@ -64,7 +64,8 @@ pub(crate) struct Dependencies {
 impl Dependencies {
     /// Computes the readiness.
     async fn check(&self) -> Readiness {
-        let database = tokio::time::timeout(PATIENCE, self.database.ping()).await.is_ok_and(|ping| ping.is_ok());
+        let database =
+            tokio::time::timeout(PATIENCE, self.database.ping()).await.is_ok_and(|ping| ping.is_ok());
         Readiness { database, changes: self.feed.is_current() }
     }
 }

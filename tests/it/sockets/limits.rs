@@ -98,18 +98,30 @@ async fn everything_that_a_socket_keeps_takes_part_of_its_memory() {
     let id = "accountEvents { id }";
     let with = |more: &Value| {
         let mut payload = json!({ "query": format!("subscription {{ {id} }}") });
-        payload.as_object_mut().expect("an object").append(&mut more.as_object().cloned().expect("an object"));
+        payload
+            .as_object_mut()
+            .expect("an object")
+            .append(&mut more.as_object().cloned().expect("an object"));
         payload
     };
     let many = vec![1; 1500];
     for (what, payload) in [
-        ("an operation name", json!({ "query": format!("subscription {text} {{ {id} }}"), "operationName": text })),
-        ("a variable", json!({
-            "query": "subscription($a: ID) { accountEvents(after: $a) { id } }", "variables": { "a": text.repeat(2) },
-        })),
-        ("a variable of a query", json!({
-            "query": "query($a: ID!) { node(id: $a) { id } }", "variables": { "a": text.repeat(2) },
-        })),
+        (
+            "an operation name",
+            json!({ "query": format!("subscription {text} {{ {id} }}"), "operationName": text }),
+        ),
+        (
+            "a variable",
+            json!({
+                "query": "subscription($a: ID) { accountEvents(after: $a) { id } }", "variables": { "a": text.repeat(2) },
+            }),
+        ),
+        (
+            "a variable of a query",
+            json!({
+                "query": "query($a: ID!) { node(id: $a) { id } }", "variables": { "a": text.repeat(2) },
+            }),
+        ),
         ("an extension", with(&json!({ "extensions": { "a": text.repeat(2) } }))),
         ("a parsed extension", with(&json!({ "extensions": { "a": many } }))),
     ] {
