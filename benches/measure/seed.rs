@@ -143,6 +143,9 @@ impl Maker {
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
             ),
             ip_address: Some(format!("198.51.100.{}", self.dice.below(256))),
+            repetitions: 0,
+            repeated_at: None,
+            repeated_from: None,
         }
     }
 

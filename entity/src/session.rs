@@ -32,6 +32,12 @@ pub struct Model {
     pub user_agent: Option<String>,
     /// The client's address at the last use.
     pub ip_address: Option<String>,
+    /// The number of times that the last rotation was repeated.
+    pub repetitions: i32,
+    /// The time of the last repetition, of this or an earlier rotation.
+    pub repeated_at: Option<ChronoUnixTimestampMillis>,
+    /// The client's address at the last repetition.
+    pub repeated_from: Option<String>,
 }
 
 /// A session is found by its own id or its account's.

@@ -16,6 +16,7 @@ mod m20261123_000005_throttle;
 mod m20261123_000006_audit_events;
 mod m20261124_000001_lists;
 mod m20261124_000007_event_order;
+mod m20261127_000801_refresh_repetitions;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000006_audit_events::Migration),
             Box::new(m20261124_000001_lists::Migration),
             Box::new(m20261124_000007_event_order::Migration),
+            Box::new(m20261127_000801_refresh_repetitions::Migration),
         ]
     }
 }

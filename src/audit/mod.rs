@@ -58,6 +58,8 @@ pub enum AuditAction {
     RolesChanged,
     /// A session was ended from elsewhere.
     SessionRevoked,
+    /// A used refresh token came again within the grace period, from another address than before, and was accepted.
+    RefreshTokenRepeated,
     /// A refresh token was used a second time, so its session was ended.
     RefreshTokenReused,
     /// The keys that sign access tokens change: a new one was made or brought, or one was retired.

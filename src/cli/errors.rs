@@ -40,7 +40,7 @@ where a field failed. Only what is no HTTP request, or has too large a header, i
 
 /// Everything that goes wrong outside of a payload: what, its code, and the status of the answer as
 /// `application/json` and as `application/graphql-response+json`. A test provokes each.
-const REFUSALS: [(&str, Code, u16, u16); 37] = [
+const REFUSALS: [(&str, Code, u16, u16); 38] = [
     ("The path does not exist.", Code::BadUserInput, 404, 404),
     ("The path does not know the method.", Code::BadUserInput, 405, 405),
     ("A mutation came by GET.", Code::BadUserInput, 405, 405),
@@ -82,6 +82,7 @@ const REFUSALS: [(&str, Code, u16, u16); 37] = [
     ("A field wants a token.", Code::Unauthenticated, 200, 200),
     ("A field wants a scope.", Code::Forbidden, 200, 200),
     ("An argument is out of range.", Code::BadUserInput, 200, 200),
+    ("A refresh was repeated within the grace period more than twice.", Code::RateLimited, 200, 200),
     ("The database is away, or too many passwords wait to be hashed.", Code::ServiceUnavailable, 200, 200),
     ("The account or the address has its share of what is executed.", Code::ServiceUnavailable, 429, 429),
     ("There are `http.max_concurrent_requests` already.", Code::ServiceUnavailable, 503, 503),

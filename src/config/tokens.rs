@@ -26,7 +26,7 @@ pub struct TokensConfig {
     /// How long a session lives at most, however often it is refreshed.
     #[serde(with = "super::duration")]
     pub session_ttl: Duration,
-    /// How long after a rotation the refresh token before still gives the same successor.
+    /// The time after a rotation in which the refresh token before still gives the same successor, at most twice.
     #[serde(with = "super::duration")]
     pub refresh_grace: Duration,
     /// How far the clocks of replicas may differ. At most 30 s.

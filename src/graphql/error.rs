@@ -58,6 +58,12 @@ impl Failure {
             .with(Extension::RetryAfter, retry_after.as_secs().max(1))
     }
 
+    /// The caller tried too often, and may try again later.
+    #[must_use]
+    pub fn rate_limited(message: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
+        Self::new(Code::RateLimited, message).with(Extension::RetryAfter, retry_after.as_secs().max(1))
+    }
+
     /// A fault of ours. Logs the cause and tells the caller nothing of it.
     #[must_use]
     pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {

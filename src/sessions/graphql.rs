@@ -3,7 +3,7 @@
 mod auth;
 mod session;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use secrecy::SecretString;
@@ -20,6 +20,10 @@ use crate::{
     },
     tokens::{Caller, Rejection},
 };
+
+/// How long a client waits that has repeated a refresh too often. By then the newest token is in the cookie that its
+/// tabs share.
+const REPEATED_TOO_OFTEN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Which refresh token. Left out with cookie delivery.
 #[derive(Default, InputObject)]
@@ -99,9 +103,10 @@ pub struct SessionsMutation;
 #[guarded]
 #[Object]
 impl SessionsMutation {
-    /// Gives new tokens for a refresh token, from the input or else from the cookie. The old refresh token
-    /// is used up; using it once more, after a few seconds in which a lost answer may be asked for again,
-    /// ends the session, for then somebody has a copy.
+    /// Gives new tokens for a refresh token, from the input or else from the cookie. Each refresh token can be used
+    /// once. Within the grace period (10 s by default) a client that lost the response may repeat the refresh up to
+    /// twice and gets the same new refresh token; a further repetition fails with `RATE_LIMITED`. Using the token
+    /// later, or with another User-Agent header, ends the session, because somebody has a copy.
     async fn refresh(
         &self,
         ctx: &Context<'_>,
@@ -119,6 +124,10 @@ impl SessionsMutation {
         match refreshed {
             Ok(signed_in) => Ok(AuthPayload::done(ctx, signed_in, delivery)),
             Err(RefreshError::Invalid) => Ok(AuthPayload::failed(vec![invalid_refresh_token()])),
+            Err(RefreshError::RepeatedTooOften) => Err(Failure::rate_limited(
+                "This refresh token was repeated too often. Use the newest one.",
+                REPEATED_TOO_OFTEN_RETRY_AFTER,
+            )),
             Err(RefreshError::Keyring(error)) => Err(Failure::internal(&error)),
             Err(RefreshError::Database(error)) => Err(error.into()),
         }

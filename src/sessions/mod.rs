@@ -1,7 +1,8 @@
 //! One sign-in on one device: opened, refreshed, listed, ended.
 //!
 //! Invariants: one row for a session's whole life; the row tells which refresh token counts, and only
-//! that one rotates it; ending a session voids its access tokens everywhere at once.
+//! that one rotates it; a rotation is repeated at most twice, within the grace period; ending a session voids its
+//! access tokens everywhere at once.
 
 mod error;
 mod issue;
@@ -50,6 +51,17 @@ pub struct Session {
     pub user_agent: Option<String>,
     /// The client's address at the last use.
     pub ip_address: Option<String>,
+    /// The last repetition of a refresh. `None` if there was none.
+    pub repeated: Option<Repeated>,
+}
+
+/// The last repetition of a refresh: a used refresh token came again within the grace period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// The time of the repetition.
+    pub at: Timestamp,
+    /// The client's address.
+    pub from: String,
 }
 
 /// The sessions of this server.

@@ -42,6 +42,7 @@ impl Sessions {
             expires_at: self.slide(now).min(ends_at),
             user_agent: client.user_agent.clone(),
             ip_address: Some(client.address.to_string()),
+            repeated: None,
         };
         store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
         let most = self.config.limits.sessions_per_account;

@@ -1,15 +1,19 @@
 use secrecy::SecretString;
 
 use super::{
-    Opened, RefreshError, Sessions, SignedIn,
-    store::{self, Rotation, State},
+    Opened, RefreshError, Session, Sessions, SignedIn,
+    store::{self, Repetition, Rotation, State},
 };
 use crate::{
-    audit::{Actor, AuditAction},
+    audit::{Actor, AuditAction, Happening},
     clock::Timestamp,
     graphql::Client,
     tokens::RefreshToken,
 };
+
+/// The maximum number of repetitions of one rotation. A client needs one for a lost response or a second tab, and
+/// another one if both happen. Each further one would serve a thief who follows the refreshes of a session.
+const MAX_REPETITIONS: i32 = 2;
 
 impl Sessions {
     /// Gives new tokens for a refresh token.
@@ -19,7 +23,8 @@ impl Sessions {
     /// token was copied, and the session ends.
     ///
     /// # Errors
-    /// [`RefreshError::Invalid`] whatever is wrong with the token.
+    /// [`RefreshError::Invalid`] whatever is wrong with the token. [`RefreshError::RepeatedTooOften`] if the token
+    /// may be valid but its rotation was repeated too often.
     pub async fn refresh(&self, token: &SecretString, client: &Client) -> Result<SignedIn, RefreshError> {
         let presented = self.codec.decode(token).ok_or(RefreshError::Invalid)?;
         let successor = self.codec.successor(&presented);
@@ -28,10 +33,7 @@ impl Sessions {
             Rotation { from: &presented, to: &successor, now, expires_at: self.slide(now), client };
         let session = match store::rotate(self.database.writer(), &rotation).await? {
             Some(session) => session,
-            None => {
-                self.settle(&presented, &successor, now, client).await?;
-                self.find(presented.session).await?.ok_or(RefreshError::Invalid)?
-            }
+            None => self.settle(&presented, &successor, now, client).await?,
         };
         // Read afresh: what the new access token says must be so now.
         let found = self.accounts.credentials_of(session.user).await?;
@@ -40,21 +42,27 @@ impl Sessions {
         Ok(self.issue(account, Opened { session, refresh: successor })?)
     }
 
-    /// Decides about a token that did not rotate its session: `Ok` when its successor counts.
+    /// Decides about a token that did not rotate its session. Returns the session if its successor counts.
     async fn settle(
         &self,
         presented: &RefreshToken,
         successor: &RefreshToken,
         now: Timestamp,
         client: &Client,
-    ) -> Result<(), RefreshError> {
+    ) -> Result<Session, RefreshError> {
         let state = store::state(self.database.writer(), presented.session).await?;
         let Some(state) = state.filter(|state| state.is_live(now)) else {
             return Err(RefreshError::Invalid);
         };
-        let within_grace = now < state.rotated_at + self.config.tokens.refresh_grace;
-        match Reuse::judge(presented, successor, &state, within_grace) {
-            Reuse::Race => Ok(()),
+        let grace_began = now - self.config.tokens.refresh_grace;
+        let is_repetition = state.rotated_at > grace_began && state.user_agent == client.user_agent;
+        match Reuse::judge(presented, successor, &state, is_repetition) {
+            Reuse::Race => {
+                let most = MAX_REPETITIONS;
+                let repetition = Repetition { successor, now, grace_began, most, client };
+                self.repeat(&repetition).await?.ok_or(RefreshError::RepeatedTooOften)
+            }
+            Reuse::Excess => Err(RefreshError::RepeatedTooOften),
             Reuse::Harmless => Err(RefreshError::Invalid),
             Reuse::Theft => {
                 let actor = Actor::anonymous(client);
@@ -63,12 +71,33 @@ impl Sessions {
             }
         }
     }
+
+    /// Counts a repetition, and records it if it comes from another address than the rotation. `None` if the session
+    /// has changed since its state was read: then the client tries again and gets the decision about the new state.
+    async fn repeat(&self, repetition: &Repetition<'_>) -> Result<Option<Session>, RefreshError> {
+        let transaction = self.database.begin().await?;
+        let session = store::repeat(&transaction, repetition).await?;
+        let client = repetition.client;
+        let address = client.address.to_string();
+        if let Some(session) =
+            session.as_ref().filter(|session| session.ip_address.as_ref() != Some(&address))
+        {
+            let action = AuditAction::RefreshTokenRepeated;
+            let (user, session) = (Some(session.user), Some(session.id));
+            let happening = Happening { action, user, session, actor: Actor::anonymous(client) };
+            self.audit.record(&transaction, happening).await?;
+        }
+        self.feed.commit(transaction, &[]).await?;
+        Ok(session)
+    }
 }
 
 /// What it means that a token of ours is not the one that counts.
 enum Reuse {
     /// Its successor counts and is new: the client asked twice, or lost the answer.
     Race,
+    /// The same, more than [`MAX_REPETITIONS`] times: a client with many tabs, or a thief among them.
+    Excess,
     /// It is not of this chain: that was begun anew when the password changed.
     Harmless,
     /// It was used before: somebody has a copy.
@@ -76,13 +105,16 @@ enum Reuse {
 }
 
 impl Reuse {
-    fn judge(presented: &RefreshToken, successor: &RefreshToken, state: &State, within_grace: bool) -> Self {
+    /// Classifies a reuse. `is_repetition`: it comes within the grace period and with the User-Agent header of the
+    /// rotation.
+    fn judge(presented: &RefreshToken, successor: &RefreshToken, state: &State, is_repetition: bool) -> Self {
         let is_successor =
             state.generation == successor.generation && state.salt_hash == successor.salt_hash();
         let is_of_this_chain = (state.chain_began..state.generation).contains(&presented.generation);
-        match (is_of_this_chain, within_grace) {
-            (true, true) if is_successor => Self::Race,
-            (true, _) => Self::Theft,
+        match (is_of_this_chain, is_successor && is_repetition) {
+            (true, true) if state.repetitions < MAX_REPETITIONS => Self::Race,
+            (true, true) => Self::Excess,
+            (true, false) => Self::Theft,
             (false, _) => Self::Harmless,
         }
     }

@@ -9,7 +9,7 @@ use sea_orm::{
     sea_query::{CaseStatement, Expr, Query, SimpleExpr},
 };
 
-use super::Session;
+use super::{Repeated, Session};
 use crate::{
     clock::Timestamp,
     graphql::{Client, Page},
@@ -26,6 +26,18 @@ pub(super) struct Rotation<'a> {
     pub(super) client: &'a Client,
 }
 
+/// A repetition of the last rotation.
+pub(super) struct Repetition<'a> {
+    /// The token that the rotation made.
+    pub(super) successor: &'a RefreshToken,
+    pub(super) now: Timestamp,
+    /// The grace period before `now` begins here.
+    pub(super) grace_began: Timestamp,
+    /// The maximum number of repetitions, including this one.
+    pub(super) most: i32,
+    pub(super) client: &'a Client,
+}
+
 /// What a row says of its refresh token.
 pub(super) struct State {
     pub(super) generation: Generation,
@@ -33,6 +45,10 @@ pub(super) struct State {
     pub(super) chain_began: Generation,
     pub(super) salt_hash: Vec<u8>,
     pub(super) rotated_at: Timestamp,
+    /// The number of repetitions of the last rotation.
+    pub(super) repetitions: i32,
+    /// The User-Agent header of the last rotation.
+    pub(super) user_agent: Option<String>,
     expires_at: Timestamp,
     is_revoked: bool,
 }
@@ -62,6 +78,9 @@ pub(super) async fn insert(
         revoked_at: Set(None),
         user_agent: Set(session.user_agent.clone()),
         ip_address: Set(session.ip_address.clone()),
+        repetitions: Set(0),
+        repeated_at: Set(None),
+        repeated_from: Set(None),
     };
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
@@ -81,6 +100,32 @@ pub(super) async fn rotate(
     update_one(db, live_only(update, rotation.now)).await
 }
 
+/// Counts a repetition of the last rotation, and keeps when it happened and from where.
+///
+/// One conditional UPDATE checks everything that allows it, so that replicas together count no more than `most`.
+/// `None` if it is not allowed.
+pub(super) async fn repeat(
+    db: &impl ConnectionTrait,
+    repetition: &Repetition<'_>,
+) -> Result<Option<Session>, DbErr> {
+    let Repetition { successor, client, .. } = repetition;
+    let same_agent = match &client.user_agent {
+        Some(agent) => Column::UserAgent.eq(agent),
+        None => Column::UserAgent.is_null(),
+    };
+    let update = Entity::update_many()
+        .col_expr(Column::Repetitions, Expr::col(Column::Repetitions).add(1))
+        .col_expr(Column::RepeatedAt, Expr::value(Millis(repetition.now)))
+        .col_expr(Column::RepeatedFrom, Expr::value(client.address.to_string()))
+        .filter(Column::Id.eq(successor.session.uuid()))
+        .filter(Column::Generation.eq(i64::from(successor.generation.0)))
+        .filter(Column::SaltHash.eq(successor.salt_hash()))
+        .filter(Column::LastUsedAt.gt(Millis(repetition.grace_began)))
+        .filter(Column::Repetitions.lt(repetition.most))
+        .filter(same_agent);
+    update_one(db, live_only(update, repetition.now)).await
+}
+
 /// Puts another token in the place of whichever counts; no earlier one is of its chain.
 pub(super) async fn begin_chain(
     db: &impl ConnectionTrait,
@@ -96,6 +141,7 @@ fn set_token(token: &RefreshToken, now: Timestamp) -> UpdateMany<Entity> {
         .col_expr(Column::Generation, Expr::value(i64::from(token.generation.0)))
         .col_expr(Column::SaltHash, Expr::value(token.salt_hash()))
         .col_expr(Column::LastUsedAt, Expr::value(Millis(now)))
+        .col_expr(Column::Repetitions, Expr::value(0))
         .filter(Column::Id.eq(token.session.uuid()))
 }
 
@@ -117,6 +163,8 @@ pub(super) async fn state(db: &impl ConnectionTrait, id: SessionId) -> Result<Op
         chain_began: generation(row.chain_began),
         salt_hash: row.salt_hash,
         rotated_at: row.last_used_at.0,
+        repetitions: row.repetitions,
+        user_agent: row.user_agent,
         expires_at: row.expires_at.0,
         is_revoked: row.revoked_at.is_some(),
     }))
@@ -214,6 +262,7 @@ async fn update_one(db: &impl ConnectionTrait, update: UpdateMany<Entity>) -> Re
 }
 
 fn read(row: Model) -> Session {
+    let repeated = row.repeated_at.zip(row.repeated_from);
     Session {
         id: SessionId::from_uuid(row.id),
         user: UserId::from_uuid(row.user_id),
@@ -222,5 +271,6 @@ fn read(row: Model) -> Session {
         expires_at: row.expires_at.0,
         user_agent: row.user_agent,
         ip_address: row.ip_address,
+        repeated: repeated.map(|(at, from)| Repeated { at: at.0, from }),
     }
 }

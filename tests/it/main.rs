@@ -43,6 +43,7 @@ mod plans;
 mod privileges;
 mod profile;
 mod refresh;
+mod repetitions;
 mod replicas;
 mod revocations;
 mod schema;

@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use serde_json::json;
 
-use crate::support::{Client, TestApp, at_once};
+use crate::support::{Client, TestApp};
 
 const INVALID: &str = "INVALID_REFRESH_TOKEN";
 const DAY: Duration = Duration::from_hours(24);
@@ -52,32 +52,6 @@ async fn a_chain_of_refreshes_goes_on_in_one_session() {
     }
     let sessions = ada.ask("{ me { sessions { totalCount } } }").await;
     assert_eq!(sessions.at("/me/sessions/totalCount"), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_refreshes_at_once_with_one_token_all_get_the_same_successor() {
-    let app = TestApp::start().await;
-    let ada = app.signed_in("ada").await;
-    let answers = at_once((0..50).map(|_| {
-        let mut ada = ada.clone();
-        async move {
-            ada.refresh().await.assert_done();
-            ada.me().await.assert_done();
-            ada
-        }
-    }))
-    .await;
-    let successors: HashSet<_> = answers.iter().map(Client::kept).collect();
-    assert_eq!(successors.len(), 1);
-    let access_tokens: HashSet<_> = answers.iter().map(|client| &client.token).collect();
-    assert_eq!(access_tokens.len(), 50);
-
-    let mut one = answers[0].clone();
-    one.refresh().await.assert_done();
-    let another = answers[1].refresh_with(answers[1].kept()).await;
-    assert_eq!(another.at("/it/refreshToken"), one.kept(), "the chain has not split");
-    one.me().await.assert_done();
-    assert_eq!(thefts(&app).await.0, 0);
 }
 
 #[tokio::test]

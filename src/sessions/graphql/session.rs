@@ -78,6 +78,19 @@ impl UserSession {
         self.session.ip_address.as_deref()
     }
 
+    /// The last time that a used refresh token of this session was accepted again, within the seconds after its
+    /// first use. A second tab does this, or a client that lost a response; so does a thief who has a copy of the
+    /// token. If you do not know `refreshRepeatedFrom`, end the session. Null if it never happened.
+    async fn refresh_repeated_at(&self) -> Option<DateTime> {
+        self.session.repeated.as_ref().map(|repeated| DateTime(repeated.at))
+    }
+
+    /// The address of the client that sent the used refresh token at `refreshRepeatedAt`. Null if it never
+    /// happened.
+    async fn refresh_repeated_from(&self) -> Option<&str> {
+        self.session.repeated.as_ref().map(|repeated| &*repeated.from)
+    }
+
     /// Whether this is the session of the token that asks.
     async fn current(&self) -> bool {
         self.viewer.session() == Some(self.session.id)

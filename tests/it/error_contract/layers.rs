@@ -251,6 +251,12 @@ async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
     let mut all = each("A field wants a scope.", [scopes]);
     all.extend(each("An argument is out of range.", range));
 
+    for _ in 0..3 {
+        ada.refresh_with(ada.kept()).await.assert_done();
+    }
+    let repeated = ada.refresh_with(ada.kept()).await;
+    all.extend(each("A refresh was repeated within the grace period more than twice.", [repeated]));
+
     let mut answers = Vec::new();
     for rejection in Rejection::ALL {
         let caller = match rejection {

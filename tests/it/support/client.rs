@@ -67,6 +67,12 @@ impl Client {
         self
     }
 
+    /// The same client, which sends no headers of its own and comes from the test's own address.
+    pub(crate) fn without_headers(mut self) -> Self {
+        self.headers.clear();
+        self
+    }
+
     /// The same client with another access token.
     pub(crate) fn bearing(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
