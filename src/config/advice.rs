@@ -59,7 +59,7 @@ impl Loaded {
 }
 
 /// What does not hang on where a value came from.
-fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static str); 8] {
+fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static str); 9] {
     let (http, passwords) = (&config.http, &config.passwords);
     let work_kib = u64::from(passwords.memory_kib) * u64::from(passwords.iterations);
     [
@@ -68,6 +68,13 @@ fn general(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static
             "http.trusted_proxies",
             "http.public_url is https, so a proxy stands in front, but none is trusted: all clients count as one \
              address, share its connections, and wait when one of them guesses; name the proxy's address",
+        ),
+        (
+            http.is_published_locally(),
+            "http.listen",
+            "the server listens on every address without TLS, though http.public_url is for this machine alone: \
+             whoever else reaches the port can sign in there, and the network reads their passwords and tokens; \
+             publish a container's port on 127.0.0.1 only, as in -p 127.0.0.1:4000:4000",
         ),
         (
             !http.listen.ip().is_loopback() && http.public_url.is_none(),

@@ -1,7 +1,11 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
+use axum::http::uri::Authority;
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{Impossible, StreamsConfig, require, require_between};
 
@@ -15,6 +19,7 @@ pub struct HttpConfig {
     /// the issuer of the tokens. Without it, `http://` and the address of `listen`.
     pub public_url: Option<String>,
     /// The proxies whose `X-Forwarded-For` is believed, as addresses or networks in CIDR notation.
+    #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// The origins of other sites whose pages may use the API, with cookies.
     pub cors_origins: Vec<String>,
@@ -153,7 +158,7 @@ impl HttpConfig {
 
     /// A refresh token must not cross a network in the clear.
     fn check_cookies(&self) -> Result<(), Impossible> {
-        let is_local = self.listen.ip().to_canonical().is_loopback();
+        let is_local = !self.is_reached_by_others();
         require(
             self.cookies == Cookies::Off || is_local || self.is_behind_tls(),
             "http.listen",
@@ -161,17 +166,28 @@ impl HttpConfig {
              http.public_url to the https:// URL that clients call, or http.cookies to off",
         )?;
         require(
-            self.cookies != Cookies::Plain || (is_local && !self.is_behind_tls()),
+            self.cookies != Cookies::Plain || is_local,
             "http.cookies",
-            "can be plain only for development: where http.listen is a loopback address and \
-             http.public_url does not start with https://",
+            "can be plain only for development: where http.listen is a loopback address and http.public_url does \
+             not start with https://; or in a container, where http.listen is 0.0.0.0 or [::] and \
+             http.public_url is http://localhost",
         )
     }
 
-    /// Whether other machines reach the server: through TLS, or because it listens on more than a loopback address.
+    /// Whether the server is meant to be reached from other machines: through TLS, or because it listens on more than
+    /// a loopback address.
     #[must_use]
     pub fn is_reached_by_others(&self) -> bool {
-        self.is_behind_tls() || !self.listen.ip().to_canonical().is_loopback()
+        let is_loopback = self.listen.ip().to_canonical().is_loopback();
+        self.is_behind_tls() || !(is_loopback || self.is_published_locally())
+    }
+
+    /// Whether the server listens on every address, but clients call it on their own machine: a container cannot
+    /// listen on the loopback address of the developer's machine that publishes its port.
+    #[must_use]
+    pub fn is_published_locally(&self) -> bool {
+        let url = self.public_url.as_deref().and_then(|url| url.strip_prefix("http://"));
+        self.listen.ip().to_canonical().is_unspecified() && url.is_some_and(is_own_host)
     }
 
     /// The URL under which clients reach the server, without a slash at its end.
@@ -187,11 +203,32 @@ impl HttpConfig {
     }
 }
 
+/// Reads addresses and networks. An address is the network that holds nothing else.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: String| {
+        let text = text.trim();
+        let address = || text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
+        text.parse().or_else(|_| address()).map_err(|_| D::Error::custom("an address or a network"))
+    };
+    Vec::<String>::deserialize(deserializer)?.into_iter().map(network).collect()
+}
+
 /// Whether a text is a scheme and a host, with nothing behind.
 fn is_origin(text: &str) -> bool {
     text.strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"))
         .is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ']))
+}
+
+/// Whether an authority names the machine of its reader (RFC 6761 §6.3).
+fn is_own_host(authority: &str) -> bool {
+    let authority = authority.split('/').next().unwrap_or_default();
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let is_name = host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+    // User names are no part of an origin, and would hide the host from a reader.
+    !authority.as_str().contains('@')
+        && (is_name || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback()))
 }
 
 /// Whether an origin is spelled as in the `Origin` header (RFC 6454 §6.2); another would never match.

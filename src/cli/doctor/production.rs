@@ -13,11 +13,17 @@ const ADVISED: [(&str, &str); 5] = [
     ),
 ];
 
+const PLAIN_COOKIES: &str = "browsers send refresh tokens without TLS as well, and pages of other ports of this \
+                             machine can replace them; outside of development, set it to secure or off";
+
 /// Checks each line of the checklist in docs/production.md that no other check has reported yet.
 ///
 /// A new line there needs a check of the same subject here or in another file of this folder.
 pub(super) fn examine(config: &Config, report: &mut Report) {
     if !config.http.is_reached_by_others() {
+        if config.http.cookies == Cookies::Plain {
+            report.warn("http.cookies", PLAIN_COOKIES);
+        }
         let text =
             "the server serves this machine alone, so the checklist in docs/production.md does not apply";
         return report.ok("production", text);
@@ -63,7 +69,7 @@ fn lines(config: &Config) -> [Line; 4] {
             key: "http.cookies",
             is_done: config.http.cookies != Cookies::Plain,
             done: "browsers never send a refresh token without TLS",
-            open: "browsers send refresh tokens without TLS; set it to secure or off",
+            open: PLAIN_COOKIES,
         },
         Line {
             key: "graphql.playground",

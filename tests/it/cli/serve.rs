@@ -56,6 +56,27 @@ fn plain_cookies_are_warned_of() {
 }
 
 #[test]
+fn a_container_on_the_machine_of_a_developer_starts_with_a_warning() {
+    let place = Place::new()
+        .with("PORTCULLIS_HTTP__COOKIES", "plain")
+        .with("PORTCULLIS_HTTP__PUBLIC_URL", "http://localhost:4000");
+    let mut server = Server::start(&place, &["--listen", "0.0.0.0:0"]);
+    server.signal("TERM");
+    assert_eq!(server.exit_code(), Some(0));
+    for part in ["publish a container's port on 127.0.0.1 only", "http.cookies is plain"] {
+        let warning = server.log.iter().find(|line| line.contains(part));
+        assert!(warning.is_some_and(|line| line.contains("WARN")), "{:#?}", server.log);
+    }
+    let report = place.run("doctor --listen 0.0.0.0:4000").done();
+    for (key, part) in
+        [("http.listen", "publish a container's port"), ("http.cookies", "set it to secure or off")]
+    {
+        let is_row = |line: &str| line.starts_with("warn") && line.contains(key) && line.contains(part);
+        assert!(report.lines().any(is_row), "{report}");
+    }
+}
+
+#[test]
 fn nothing_secret_is_logged_however_much_is() {
     for place in Place::on_each_database() {
         let secret = "0123456789012345678901234567890123456789";
