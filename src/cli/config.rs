@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{self, Write};
 
 use clap::Args;
 use serde_json::Value;
@@ -14,7 +14,11 @@ pub(super) struct Config {
 
 impl Config {
     pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
-        let origins = settings.load()?.origins();
+        let loaded = settings.load()?;
+        for warning in loaded.ignored() {
+            writeln!(io::stderr(), "warning: {} {}", warning.key, warning.text)?;
+        }
+        let origins = loaded.origins();
         self.format.write(out, ["KEY", "VALUE", "SET IN"], &origins, |Origin { key, value, source }| {
             [key.clone(), shown(value), source.to_string()]
         })

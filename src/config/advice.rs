@@ -3,13 +3,13 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Config, DocumentPolicy, Loaded, Source};
+use super::{Config, DocumentPolicy, Loaded, Source, environment::Stray};
 
-/// Something that works and should not stay so.
+/// A warning about a valid but risky setting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Advice {
-    /// The key, as `section.key`.
-    pub key: &'static str,
+    /// The key, as `section.key`, or an environment variable.
+    pub key: String,
     /// What is wrong with it, and what would be better.
     pub text: String,
 }
@@ -18,15 +18,27 @@ pub struct Advice {
 const LEAST_WORK_KIB: u64 = 19_456 * 2;
 
 impl Loaded {
+    /// Warnings about environment variables that have our prefix and name no key.
+    #[must_use]
+    pub fn ignored(&self) -> Vec<Advice> {
+        let warn = |Stray { name, nearest }: &Stray| {
+            let meant = nearest.as_ref().map(|nearest| format!("; did you mean {nearest}?"));
+            let text =
+                format!("names no key of the configuration and is ignored{}", meant.unwrap_or_default());
+            Advice { key: name.clone(), text }
+        };
+        self.strays().iter().map(warn).collect()
+    }
+
     /// What an operator should change, though the server starts.
     #[must_use]
     pub fn advice(&self) -> Vec<Advice> {
         let config = &self.config;
         let url = config.database.url.as_ref().map(ExposeSecret::expose_secret);
-        let mut advice = Vec::new();
-        let mut advise = |when: bool, key, text: String| {
+        let mut advice = self.ignored();
+        let mut advise = |when: bool, key: &str, text: String| {
             if when {
-                advice.push(Advice { key, text });
+                advice.push(Advice { key: key.to_owned(), text });
             }
         };
         for (key, file) in [

@@ -3,18 +3,23 @@ use std::{io, path::PathBuf};
 use figment::error::Kind;
 use serde_json::Value;
 
-use super::{Impossible, Source};
+use super::{Impossible, Source, nearest::nearest};
 
-/// Why the configuration cannot be used. No message quotes a value, for it could be a secret.
+/// Why the configuration cannot be used. No message quotes a value, because it could be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// There is no such key.
-    #[error("{key} is not a key of the configuration (set in {origin}); {known}")]
+    #[error("{key} is not a key of the configuration (set in {origin}); {}{known}", match nearest {
+        Some(nearest) => format!("did you mean {nearest}? "),
+        None => String::new(),
+    })]
     Unknown {
         /// What was set, as `section.key`.
         key: String,
         /// Where it was set.
         origin: Source,
+        /// The key that was probably meant, as `section.key`.
+        nearest: Option<String>,
         /// The keys that there are beside it.
         known: String,
     },
@@ -63,6 +68,9 @@ pub enum ConfigError {
     /// It does not fit together, for a reason that none of the others names.
     #[error("{0}")]
     Other(String),
+    /// More than one of the others.
+    #[error("the configuration has {} mistakes\n  {}", .0.len(), .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+    Several(Vec<Self>),
 }
 
 /// What a value must be whose type alone does not say it.
@@ -85,11 +93,21 @@ impl ConfigError {
 
     pub(super) fn unknown<'a>(key: String, known: impl IntoIterator<Item = &'a str>, origin: Source) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
-        let place = match key.rsplit_once('.') {
-            Some((section, _)) => format!("the keys of [{section}]"),
-            None => "the sections and keys".to_owned(),
+        let (place, name, above) = match key.rsplit_once('.') {
+            Some((section, name)) => (format!("the keys of [{section}]"), name, format!("{section}.")),
+            None => ("the sections and keys".to_owned(), key.as_str(), String::new()),
         };
-        Self::Unknown { known: format!("{place} are {}", known.join(", ")), key, origin }
+        let nearest = nearest(name, known.iter().copied()).map(|nearest| format!("{above}{nearest}"));
+        Self::Unknown { known: format!("{place} are {}", known.join(", ")), nearest, key, origin }
+    }
+
+    /// The mistakes, each by itself.
+    #[must_use]
+    pub fn each(&self) -> &[Self] {
+        match self {
+            Self::Several(mistakes) => mistakes,
+            mistake => std::slice::from_ref(mistake),
+        }
     }
 
     /// The parser quotes the line at which it stopped, which may hold a secret: only its words are kept.

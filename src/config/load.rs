@@ -1,27 +1,22 @@
 use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path};
 
 use figment::{
-    Figment, Provider,
-    providers::{Format, Serialized, Toml},
+    Provider,
+    providers::{Format, Toml},
 };
 use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use super::{
-    Config, ConfigError, Impossible, Source,
-    source::{Given, find, from_environment, from_file},
+    Config, ConfigError, Source,
+    draft::{Draft, source_of},
+    environment::{Stray, from_environment},
+    source::{Given, from_file},
 };
 use crate::secret::{PrivateFileError, read_private_file};
 
 /// The file that is read when no other is named and it exists.
 const DEFAULT_FILE: &str = "portcullis.toml";
-
-/// The keys beneath which anybody names keys of their own.
-const OPEN: [&str; 2] = ["roles", "tokens.custom_claims"];
-
-/// Of each two, one says the same as the other: a secret, and the file that holds it.
-const EITHER: [(&str, &str); 3] =
-    [("secret", "secret_file"), ("other_secret", "other_secret_file"), ("database.url", "database.url_file")];
 
 /// A flag of the command line that sets a key.
 #[derive(Clone, Debug)]
@@ -42,6 +37,7 @@ pub struct Loaded {
     /// As they may be shown.
     shown: Json,
     sources: BTreeMap<String, Source>,
+    strays: Vec<Stray>,
 }
 
 /// A value of the configuration and where it came from.
@@ -59,58 +55,37 @@ pub struct Origin {
 /// environment, and `flags`; the later wins.
 ///
 /// # Errors
-/// An unknown key, a value of the wrong kind, an impossible one, or a file that cannot be read.
+/// Unknown keys, values of a wrong kind, impossible values, and files that cannot be read: as many of them as can be
+/// found at once.
 pub fn load(file: Option<&Path>, flags: &[Flag]) -> Result<Loaded, ConfigError> {
     load_from(file, std::env::vars_os(), flags)
 }
 
 pub(super) fn load_from(
     file: Option<&Path>,
-    environment: impl Iterator<Item = (OsString, OsString)>,
+    variables: impl Iterator<Item = (OsString, OsString)>,
     flags: &[Flag],
 ) -> Result<Loaded, ConfigError> {
     let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    let mut mistakes = Vec::new();
+    let file = read_file(file).map_err(|mistake| mistakes.push(mistake)).ok();
+    let is_file_read = file.is_some();
+    let environment = from_environment(variables, &defaults, &mut mistakes);
     let flag = |flag: &Flag| Given {
         path: flag.key.split('.').map(ToOwned::to_owned).collect(),
         value: flag.value.as_str().into(),
         source: Source::Flag(flag.name),
     };
-    let [general, ours] = from_environment(environment, &defaults)?;
-    let layers = [read_file(file)?, general, ours, flags.iter().map(flag).collect()];
-    let given = last_given(layers, &defaults)?;
-    let sources = given.iter().map(|(key, given)| (key.clone(), given.source.clone())).collect();
-    let mut figment = Figment::from(Serialized::defaults(Config::default()));
-    for value in given.into_values() {
-        figment = figment.merge(Serialized::defaults(value.nested()));
-    }
-    let config = figment.extract().map_err(|error| wrong_kind(&error, &defaults, &sources))?;
-    Loaded { config, shown: Json::Null, sources }.finish()
-}
-
-/// What each key was given last. The layers come in the order of their weight.
-fn last_given(
-    layers: impl IntoIterator<Item = Vec<Given>>,
-    defaults: &Json,
-) -> Result<BTreeMap<String, Given>, ConfigError> {
-    let mut last: BTreeMap<String, Given> = BTreeMap::new();
-    for layer in layers {
-        for (one, other) in EITHER.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
-            if layer.iter().any(|given| given.key() == one) {
-                last.remove(other);
-            }
-        }
-        for given in layer {
-            refuse_unknown(&given, defaults)?;
-            let key = given.key();
-            last.retain(|other, _| !is_beneath(other, &key));
-            last.insert(key, given);
-        }
-    }
-    Ok(last)
-}
-
-fn is_beneath(key: &str, above: &str) -> bool {
-    key.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
+    let flags = flags.iter().map(flag).collect();
+    let layers = [file.unwrap_or_default(), environment.general, environment.ours, flags];
+    let mut draft = Draft::new(defaults, mistakes);
+    draft.give(layers);
+    let sources = draft.sources();
+    // Without the file, a value may seem impossible only because another one is missing.
+    let config = if is_file_read { draft.check() } else { draft.extract().and(None) };
+    let loaded = config.map(|config| Loaded::new(config, sources, environment.strays));
+    let loaded = loaded.and_then(|loaded| draft.note(loaded.read_url_file()));
+    draft.finish(loaded)
 }
 
 /// What the file sets. A file that was named must be there.
@@ -128,51 +103,19 @@ fn read_file(named: Option<&Path>) -> Result<Vec<Given>, ConfigError> {
     Ok(profiles.into_values().flat_map(|dict| from_file(dict, path)).collect())
 }
 
-fn refuse_unknown(given: &Given, defaults: &Json) -> Result<(), ConfigError> {
-    let mut known = defaults;
-    let mut above = String::new();
-    for name in &given.path {
-        if OPEN.contains(&above.as_str()) {
-            return Ok(());
-        }
-        // A key that has keys although it should not is of the wrong kind, which is said elsewhere.
-        let Json::Object(names) = known else { return Ok(()) };
-        let key = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
-        let unknown =
-            || ConfigError::unknown(key.clone(), names.keys().map(String::as_str), given.source.clone());
-        known = names.get(name).ok_or_else(unknown)?;
-        above = key;
-    }
-    Ok(())
-}
-
-fn wrong_kind(error: &figment::Error, defaults: &Json, sources: &BTreeMap<String, Source>) -> ConfigError {
-    // An item of a list is named by its number; the key is the list.
-    let is_name = |name: &&String| name.parse::<usize>().is_err();
-    let names: Vec<&str> = error.path.iter().take_while(is_name).map(String::as_str).collect();
-    let key = names.join(".");
-    let origin = source_of(sources, &key);
-    if key.is_empty() {
-        return ConfigError::Other(format!("the configuration cannot be read (set in {origin})"));
-    }
-    let default = find(defaults, &key);
-    ConfigError::wrong_kind(key, &error.kind, default, origin)
-}
-
-/// Where a key, or the first one beneath it, was set.
-fn source_of(sources: &BTreeMap<String, Source>, key: &str) -> Source {
-    let related = |name: &str| is_beneath(name, key) || is_beneath(key, name);
-    let found =
-        sources.get(key).or_else(|| sources.iter().find(|(name, _)| related(name)).map(|(_, source)| source));
-    found.cloned().unwrap_or_default()
-}
-
 impl Loaded {
     /// Every value with its origin, sorted by key. Secrets are masked.
     #[must_use]
     pub fn origins(&self) -> Vec<Origin> {
         let mut origins = Vec::new();
         self.collect(String::new(), &self.shown, &mut origins);
+        let derived = self.config.derived();
+        for origin in origins.iter_mut().filter(|origin| origin.value.is_null()) {
+            if let Some(derived) = derived.iter().find(|derived| derived.key == origin.key) {
+                origin.value = derived.value.clone();
+                origin.source = Source::Derived(derived.from);
+            }
+        }
         origins
     }
 
@@ -194,22 +137,29 @@ impl Loaded {
         }
     }
 
-    /// Checks the values, and reads the database's URL where it is in a file.
-    fn finish(mut self) -> Result<Self, ConfigError> {
-        self.config.check().map_err(|impossible| self.blame(impossible))?;
-        self.shown = serde_json::to_value(&self.config).unwrap_or_default();
+    fn new(config: Config, sources: BTreeMap<String, Source>, strays: Vec<Stray>) -> Self {
+        let shown = serde_json::to_value(&config).unwrap_or_default();
+        Self { config, shown, sources, strays }
+    }
+
+    /// Variables with our prefix that set nothing.
+    pub(super) fn strays(&self) -> &[Stray] {
+        &self.strays
+    }
+
+    /// Reads the database's URL if it is in a file.
+    fn read_url_file(mut self) -> Result<Self, ConfigError> {
         if let Some(path) = self.config.database.url_file.take() {
             self.config.database.url = Some(read_url(&path)?);
             self.shown["database"]["url"] = self.config.database.shown_url().into();
             let by = format!("database.url_file: {}", self.source("database.url_file"));
             self.sources.insert("database.url".to_owned(), Source::Named { path, by });
-            self.config.check().map_err(|impossible| self.blame(impossible))?;
+            self.config.check().map_err(|impossible| {
+                let origin = self.source(&impossible.key);
+                ConfigError::Impossible { impossible, origin }
+            })?;
         }
         Ok(self)
-    }
-
-    fn blame(&self, impossible: Impossible) -> ConfigError {
-        ConfigError::Impossible { origin: self.source(&impossible.key), impossible }
     }
 }
 

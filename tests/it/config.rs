@@ -40,7 +40,7 @@ fn the_example_file_mentions_every_key_in_its_section() {
     place.write("portcullis.toml", &example());
     let example = example();
     for (key, (value, source)) in shown(&place, "") {
-        if !value.is_null() {
+        if !value.is_null() && !source.starts_with("derived from ") {
             // An empty table sets nothing that could be told apart from the default.
             assert!(source == "portcullis.toml" || value == json!({}), "{key} is not set");
             continue;
@@ -79,9 +79,6 @@ fn a_variable_is_read_as_what_its_key_is() {
         .with("PORTCULLIS_LIMITS__ENABLED", "false")
         .with("PORTCULLIS_LIMITS__PAIR__FREE", "7")
         .with("PORTCULLIS_PASSWORDS__WORKERS", "2")
-        .with("PORTCULLIS_HTTP__TRUSTED_PROXIES", "10.0.0.0/8, ::1/128")
-        .with("PORTCULLIS_ACCOUNTS__DEFAULT_ROLES", "[\"user\", \"editor\"]")
-        .with("PORTCULLIS_ROLES__EDITOR__SCOPES", "posts:write,posts:read")
         .with("PORTCULLIS_TOKENS__CUSTOM_CLAIMS__TENANT", "acme")
         .with("PORTCULLIS_TOKENS__CUSTOM_CLAIMS__LEVEL", "3")
         .with("PORTCULLIS_DATA_DIR", "2024")
@@ -95,15 +92,150 @@ fn a_variable_is_read_as_what_its_key_is() {
         ("limits.pair.free", json!(7)),
         ("limits.pair.forget_after", json!("1h")),
         ("passwords.workers", json!(2)),
-        ("http.trusted_proxies", json!(["10.0.0.0/8", "::1/128"])),
-        ("accounts.default_roles", json!(["user", "editor"])),
-        ("roles.editor.scopes", json!(["posts:write", "posts:read"])),
         ("tokens.custom_claims.tenant", json!("acme")),
         ("tokens.custom_claims.level", json!(3)),
         ("data_dir", json!("2024")),
-        ("database.url", json!(null)),
+        ("database.url", json!("sqlite:2024/portcullis.db")),
     ] {
         assert_eq!(shown[key].0, value, "{key}");
+    }
+}
+
+/// The lists of the configuration, and two items for each.
+const LISTS: [(&str, [&str; 2]); 4] = [
+    ("accounts.default_roles", ["user", "admin"]),
+    ("http.cors_origins", ["https://app.example.com", "http://[::1]:3000"]),
+    ("http.trusted_proxies", ["10.0.0.0/8", "::1/128"]),
+    ("roles.editor.scopes", ["posts:write", "posts:read"]),
+];
+
+#[test]
+fn a_list_in_the_environment_has_commas_or_is_an_array() {
+    for (key, [one, two]) in LISTS {
+        let name = format!("PORTCULLIS_{}", key.to_uppercase().replace('.', "__"));
+        for (written, items) in [
+            (one.to_owned(), json!([one])),
+            (format!("{one},{two}"), json!([one, two])),
+            (format!(" {one} , {two}, "), json!([one, two])),
+            (format!("[\"{one}\",\"{two}\"]"), json!([one, two])),
+            (format!("['{one}', \"{two}\",]"), json!([one, two])),
+            (format!("[{one}, {two}]"), json!([one, two])),
+            ("[]".to_owned(), json!([])),
+        ] {
+            let place = Place::bare().with(&name, &*written);
+            assert_eq!(shown(&place, "")[key].0, items, "{key}: {written}");
+        }
+    }
+    let place = Place::bare().with("PORTCULLIS_TOKENS__CUSTOM_CLAIMS__GROUPS", "['a', 'b']");
+    assert_eq!(shown(&place, "")["tokens.custom_claims.groups"].0, json!(["a", "b"]));
+}
+
+#[test]
+fn each_list_of_the_configuration_is_tried_in_the_environment() {
+    for (key, (value, _)) in shown(&Place::bare(), "") {
+        let is_tried = LISTS.iter().any(|(list, _)| *list == key) || key.starts_with("roles.");
+        assert!(!value.is_array() || is_tried, "{key} is not among LISTS");
+    }
+}
+
+#[test]
+fn a_proxy_is_named_by_its_address_or_its_network() {
+    let expected = json!(["127.0.0.1/32", "::1/128", "10.0.0.0/8", "192.0.2.7/32"]);
+    let place = Place::bare()
+        .with("PORTCULLIS_HTTP__TRUSTED_PROXIES", "127.0.0.1, ::1, 10.0.0.0/8, ::ffff:192.0.2.7");
+    assert_eq!(shown(&place, "")["http.trusted_proxies"].0, expected);
+    let place = Place::bare();
+    place.write(
+        "portcullis.toml",
+        "http.trusted_proxies = [\"127.0.0.1\", \"::1\", \"10.0.0.0/8\", \"192.0.2.7\"]",
+    );
+    assert_eq!(shown(&place, "")["http.trusted_proxies"].0, expected);
+    for wrong in ["127.0.0.1:80", "127.0.0", "10.0.0.0/33", "proxy", "10.0.0.0/8 ::1"] {
+        let error = Place::bare().with("PORTCULLIS_HTTP__TRUSTED_PROXIES", wrong).run("config").failed();
+        assert!(error.contains("must be a list of IP addresses or networks"), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn what_is_derived_is_shown_with_what_it_follows_from() {
+    let place = Place::bare();
+    let derived = shown(&place, "--listen 127.0.0.1:4001 --data-dir here");
+    for (key, value, from) in [
+        ("http.public_url", "http://127.0.0.1:4001", "http.listen"),
+        ("tokens.issuer", "http://127.0.0.1:4001", "http.public_url"),
+        ("secret_file", "here/secret", "data_dir"),
+        ("database.url", "sqlite:here/portcullis.db", "data_dir"),
+    ] {
+        assert_eq!(derived[key], (json!(value), format!("derived from {from}")), "{key}");
+    }
+    assert!(derived["passwords.workers"].0.as_u64().is_some_and(|workers| workers >= 1));
+    assert_eq!(derived["passwords.workers"].1, "derived from the number of cores");
+    assert_eq!(derived["graphql.trusted_documents"], (json!(null), "default".to_owned()));
+    let table = place.run("config").done();
+    assert!(table.lines().any(|line| line.starts_with("tokens.issuer") && line.contains("derived from")));
+    let place = place
+        .with("PORTCULLIS_SECRET", "0123456789012345678901234567890123456789")
+        .with("PORTCULLIS_HTTP__PUBLIC_URL", "https://id.example.com")
+        .with("DATABASE_URL", "postgres://db/portcullis");
+    let set = shown(&place, "");
+    assert_eq!(set["secret_file"].0, json!(null), "the secret is not in a file");
+    assert_eq!(set["database.url"].1, "DATABASE_URL");
+    assert_eq!(set["http.public_url"].1, "PORTCULLIS_HTTP__PUBLIC_URL");
+    assert_eq!(set["tokens.issuer"].0, "https://id.example.com");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let place = Place::bare()
+        .with("PORTCULLIS_HTTP__LISTN", "127.0.0.1:1")
+        .with("PORTCULLIS_TOKENS__ACCESS_TTL", "soon")
+        .with("PORTCULLIS_TOKENS__REFRESH_TTL", "0s")
+        .with("PORTCULLIS_GRAPHQL__MAX_DEPTH", "99")
+        .with("PORTCULLIS_GRAPHQL__MAX_BATCH", "0")
+        .with("PORTCULLIS_LIMITS__ENABLED", "maybe")
+        .with("PORTCULLIS_SECRET", "hush");
+    place.write(
+        "portcullis.toml",
+        "[htpp]\nlisten = 1\ncookies = 2\n[passwords]\nmin_score = \"high\"\nqueue = 0",
+    );
+    let parts = [
+        "htpp is not a key of the configuration (set in portcullis.toml); did you mean http?",
+        "http.listn is not a key of the configuration (set in PORTCULLIS_HTTP__LISTN); did you mean http.listen?",
+        "tokens.access_ttl must be a time such as 3s, 15m or 7d (set in PORTCULLIS_TOKENS__ACCESS_TTL)",
+        "tokens.refresh_ttl must be between 1s and 400d",
+        "graphql.max_depth must be at most 30",
+        "graphql.max_batch must be between 1 and 100",
+        "limits.enabled must be true or false",
+        "secret must have at least 32 bytes",
+        "passwords.min_score must be a whole number from 0 to 4 (set in portcullis.toml)",
+        "passwords.queue must be between 1 and 100000",
+    ];
+    let error = place.run("config").failed();
+    assert!(error.starts_with("error: the configuration has 10 mistakes\n"), "{error}");
+    for part in parts {
+        assert_eq!(error.matches(part).count(), 1, "{part}: {error}");
+    }
+    assert!(!error.contains("hush"), "{error}");
+    let report = place.run("doctor --json").out;
+    let report: Value = serde_json::from_str(&report).expect("one JSON document");
+    assert_eq!(report.as_array().expect("a list").len(), parts.len(), "a line for each: {report}");
+    place.write("portcullis.toml", "not TOML");
+    let error = place.run("config").failed();
+    for part in ["portcullis.toml is not TOML", "http.listn", "tokens.access_ttl", "limits.enabled"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+#[test]
+fn a_mistake_that_follows_from_another_is_not_told() {
+    for (name, value) in [
+        ("PORTCULLIS_HTTP__PUBLIC_URL", "id.example.com"),
+        ("PORTCULLIS_HTTP__PUBLIC_ULR", "https://id.example.com"),
+        ("PORTCULLIS_HTTP__COOKIES", "of"),
+    ] {
+        let place = Place::bare().with(name, value).with("PORTCULLIS_HTTP__LISTEN", "0.0.0.0:4000");
+        let error = place.run("config").failed();
+        assert!(!error.contains("TLS") && !error.contains("mistakes"), "{name}: {error}");
     }
 }
 
@@ -112,7 +244,8 @@ fn a_mistake_is_told_with_its_key_where_it_was_set_and_what_would_be_right() {
     for (name, value, says) in [
         ("PORTCULLIS_HTTP__LISTNE", "x", "http.listne is not a key"),
         ("PORTCULLIS_HTTP__LISTNE", "x", "the keys of [http] are cookies, "),
-        ("PORTCULLIS_NOPE", "x", "nope is not a key"),
+        ("PORTCULLIS_HTTP__LISTN", "x", "did you mean http.listen?"),
+        ("PORTCULLIS_HTTP__STREAMS__MAX_OPNE", "x", "did you mean http.streams.max_open?"),
         ("PORTCULLIS_ROLES__EDITOR__SCOPE", "x", "roles.editor.scope is not a key"),
         ("PORTCULLIS_HTTP", "x", "http must be a section"),
         ("PORTCULLIS_HTTP__LISTEN", "localhost", "http.listen must be an IP address and a port"),
@@ -198,6 +331,33 @@ fn a_refresh_token_cannot_be_made_to_cross_a_network_in_the_clear() {
         let error = run(&[plain, tls], &line).failed();
         assert!(error.contains("http.cookies can be plain only"), "{error}");
     }
+    // A container on the machine of a developer, whose browser calls it localhost.
+    for every in ["0.0.0.0:4000", "[::]:4000", "[::ffff:0.0.0.0]:4000"] {
+        let line = format!("config --listen {every}");
+        for url in [
+            "http://localhost",
+            "http://localhost:4000",
+            "http://id.localhost",
+            "http://127.0.0.1:80",
+            "http://[::1]:1",
+        ] {
+            let here = ("PUBLIC_URL", url);
+            run(&[here], &line).done();
+            run(&[here, plain], &line).done();
+            run(&[here, plain], "config --listen 192.0.2.1:4000").failed();
+        }
+        for url in [
+            "http://localhost.example.com",
+            "http://ada@localhost",
+            "http://127.0.0.1.example.com",
+            "http://10.0.0.1",
+        ] {
+            let error = run(&[("PUBLIC_URL", url), plain], &line).failed();
+            assert!(error.contains("nothing says that TLS stands before it"), "{url}: {error}");
+        }
+        let error = run(&[("PUBLIC_URL", "https://localhost"), plain], &line).failed();
+        assert!(error.contains("http.cookies can be plain only"), "{error}");
+    }
     for own in ["127.0.0.1:4000", "[::1]:4000", "127.0.0.2:4000", "[::ffff:127.0.0.1]:4000"] {
         let line = format!("config --listen {own}");
         run(&[], &line).done();
@@ -253,11 +413,57 @@ fn of_a_secret_and_its_file_the_one_that_was_set_later_counts() {
 }
 
 #[test]
-fn what_kubernetes_sets_for_a_service_of_our_name_is_no_mistake() {
-    let place = Place::bare()
-        .with("PORTCULLIS_SERVICE_HOST", "10.0.0.1")
-        .with("PORTCULLIS_SERVICE_PORT_HTTP", "4000")
-        .with("PORTCULLIS_PORT", "tcp://10.0.0.1:4000")
-        .with("PORTCULLIS_PORT_4000_TCP_ADDR", "10.0.0.1");
-    place.run("config").done();
+fn the_variables_of_services_in_kubernetes_are_no_mistakes() {
+    let service = |place: Place, service: &str, port: u16| {
+        let address = format!("tcp://10.0.0.1:{port}");
+        [
+            ("SERVICE_HOST", "10.0.0.1"),
+            ("SERVICE_PORT", &port.to_string()),
+            ("SERVICE_PORT_HTTP", &port.to_string()),
+            ("PORT", &address),
+            (&format!("PORT_{port}_TCP"), &address),
+            (&format!("PORT_{port}_TCP_PROTO"), "tcp"),
+            (&format!("PORT_{port}_TCP_PORT"), &port.to_string()),
+            (&format!("PORT_{port}_TCP_ADDR"), "10.0.0.1"),
+        ]
+        .into_iter()
+        .fold(place, |place, (name, value)| place.with(&format!("{service}_{name}"), value))
+    };
+    let place = service(Place::bare(), "PORTCULLIS", 4000);
+    let place = service(place, "PORTCULLIS_POSTGRESQL", 5432);
+    // The name of a section and of a key.
+    let place = service(service(place, "PORTCULLIS_HTTP", 80), "PORTCULLIS_DATABASE_URL", 5432);
+    let answer = place.run("config");
+    assert_eq!(answer.err, "", "they are expected");
+    answer.done();
+    let report: Value = serde_json::from_str(&place.run("doctor --json").done()).expect("one JSON document");
+    assert_eq!(report[0]["subject"], "configuration", "{report}");
+    assert_eq!(report[0]["level"], "ok", "{report}");
+}
+
+#[test]
+fn a_variable_that_names_no_section_is_warned_of_with_what_was_meant() {
+    for (name, meant) in [
+        ("PORTCULLIS_HTTP_LISTEN", Some("PORTCULLIS_HTTP__LISTEN")),
+        ("PORTCULLIS_HTPP__LISTEN", Some("PORTCULLIS_HTTP__LISTEN")),
+        ("PORTCULLIS_LISTEN", Some("PORTCULLIS_HTTP__LISTEN")),
+        ("PORTCULLIS_SECRETS_FILE", Some("PORTCULLIS_SECRET_FILE")),
+        ("PORTCULLIS_PORT", None),
+        ("PORTCULLIS_NOPE", None),
+    ] {
+        let place = Place::bare().with(name, "x");
+        let text = match meant {
+            Some(meant) => {
+                format!("{name} names no key of the configuration and is ignored; did you mean {meant}?\n")
+            }
+            None => format!("{name} names no key of the configuration and is ignored\n"),
+        };
+        let answer = place.run("config");
+        assert_eq!(answer.err, format!("warning: {text}"));
+        answer.done();
+        let report = place.run("doctor").done();
+        assert!(report.lines().any(|line| line.starts_with("warn") && line.contains(name)), "{report}");
+    }
+    let place = Place::bare().with("PORTCULLIS_NOPE", "");
+    assert_eq!(place.run("config").err, "", "an empty variable sets nothing");
 }

@@ -35,7 +35,11 @@ impl Doctor {
                 log::start_for_command(&loaded)?;
                 examine(&loaded, &mut report)?;
             }
-            Err(error) => report.fail("configuration", error.to_string()),
+            Err(error) => {
+                for mistake in error.each() {
+                    report.fail("configuration", mistake.to_string());
+                }
+            }
         }
         report.write(&self.format, out)?;
         report.verdict(self.strict)
@@ -49,7 +53,7 @@ fn examine(loaded: &Loaded, report: &mut Report) -> Result<(), CliError> {
         report.ok("configuration", "every value is possible, and none is dangerous");
     }
     for advice in advice {
-        report.warn(advice.key, advice.text);
+        report.warn(&advice.key, advice.text);
     }
     let secret = files::examine(config, report);
     block_on(async {

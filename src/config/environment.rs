@@ -1,0 +1,250 @@
+use std::ffi::{OsStr, OsString};
+
+use figment::{
+    Provider,
+    providers::{Format, Toml},
+    value::Value,
+};
+use serde_json::Value as Json;
+
+use super::{
+    ConfigError, Source,
+    nearest::nearest,
+    source::{Given, find},
+};
+
+/// The prefix of our environment variables.
+const PREFIX: &str = "PORTCULLIS_";
+
+/// The variable from which many programs read the URL of their database.
+const GENERAL_URL: &str = "DATABASE_URL";
+
+/// The variable of `--config`, without the prefix.
+const FILE: &str = "CONFIG";
+
+/// The longest name for which a similar key is looked for, because a comparison costs the product of the lengths.
+const MAX_COMPARED: usize = 64;
+
+/// The environment, read.
+#[derive(Default)]
+pub(super) struct Environment {
+    /// `DATABASE_URL`. Every program reads it, so it comes in a layer of its own before our variables.
+    pub(super) general: Vec<Given>,
+    /// The keys that our variables set.
+    pub(super) ours: Vec<Given>,
+    /// Variables with our prefix that name no key.
+    pub(super) strays: Vec<Stray>,
+}
+
+/// A variable with our prefix that names neither a section nor a key. It is ignored: the environment of a
+/// container is shared with service discovery, whose variables have such names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stray {
+    pub(super) name: String,
+    /// The variable that was probably meant.
+    pub(super) nearest: Option<String>,
+}
+
+/// Reads the variables. An empty one sets nothing, because compose files and unit files cannot leave one out.
+pub(super) fn from_environment(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+    defaults: &Json,
+    mistakes: &mut Vec<ConfigError>,
+) -> Environment {
+    let mut environment = Environment::default();
+    for (name, value) in variables.filter(|(_, value)| !value.is_empty()) {
+        let Some(name) = name.to_str() else { continue };
+        let key = match name.strip_prefix(PREFIX) {
+            _ if name == GENERAL_URL => "database.url".to_owned(),
+            None | Some(FILE) => continue,
+            Some(rest) => match key(rest, defaults) {
+                Some(key) => key,
+                None if is_of_a_service(rest, &value) => continue,
+                None => {
+                    let nearest = meant(rest, defaults);
+                    environment.strays.push(Stray { name: name.to_owned(), nearest });
+                    continue;
+                }
+            },
+        };
+        let Ok(value) = value.into_string() else {
+            mistakes.push(ConfigError::NotUnicode(name.to_owned()));
+            continue;
+        };
+        let value = typed(&key, value, find(defaults, &key));
+        let path = key.split('.').map(ToOwned::to_owned).collect();
+        let layer = if name == GENERAL_URL { &mut environment.general } else { &mut environment.ours };
+        layer.push(Given { path, value, source: Source::Environment(name.to_owned()) });
+    }
+    environment
+}
+
+/// The key that a variable names, without its prefix: one at the top, or one in a section of ours, which need not
+/// exist there.
+fn key(variable: &str, defaults: &Json) -> Option<String> {
+    let key = variable.to_lowercase().replace("__", ".");
+    let is_ours = match key.split_once('.') {
+        Some((section, _)) => defaults.get(section).is_some_and(Json::is_object),
+        None => defaults.get(&key).is_some(),
+    };
+    is_ours.then_some(key)
+}
+
+/// Whether Kubernetes sets a variable for a service whose name starts with ours, or Docker for a linked container.
+fn is_of_a_service(variable: &str, value: &OsStr) -> bool {
+    let name = format!("_{variable}");
+    let parts: Vec<&str> = name.split('_').collect();
+    let is_port = |part: &[&str]| {
+        part[0] == "PORT" && part[1].parse::<u16>().is_ok() && ["TCP", "UDP", "SCTP"].contains(&part[2])
+    };
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || (name.ends_with("_PORT") && value.to_str().is_some_and(|value| value.contains("://")))
+        || parts.windows(3).any(is_port)
+}
+
+/// The variable that was probably meant: with the underscores in another place, without its section, or misspelled.
+fn meant(variable: &str, defaults: &Json) -> Option<String> {
+    if variable.len() > MAX_COMPARED {
+        return None;
+    }
+    let flat = |name: &str| name.to_uppercase().replace("__", "_");
+    let mut keys = Vec::new();
+    collect_keys(String::new(), defaults, &mut keys);
+    let names: Vec<(String, String)> = keys
+        .iter()
+        .map(|key| key.to_uppercase().replace('.', "__"))
+        .map(|name| (flat(&name), name))
+        .collect();
+    let wanted = flat(variable);
+    let ending = format!("_{wanted}");
+    let mut in_a_section = names.iter().filter(|(flat, _)| flat.ends_with(&ending));
+    let found = match (in_a_section.next(), in_a_section.next()) {
+        (Some((flat, _)), None) if !names.iter().any(|(flat, _)| *flat == wanted) => Some(flat.as_str()),
+        _ => nearest(&wanted, names.iter().map(|(flat, _)| flat.as_str())),
+    };
+    let (_, name) = names.iter().find(|(flat, _)| Some(flat.as_str()) == found)?;
+    Some(format!("{PREFIX}{name}"))
+}
+
+/// Every key that has a value or could have one.
+fn collect_keys(key: String, value: &Json, keys: &mut Vec<String>) {
+    match value {
+        Json::Object(entries) => {
+            for (name, value) in entries {
+                let beneath = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                collect_keys(beneath, value, keys);
+            }
+        }
+        _ => keys.push(key),
+    }
+}
+
+/// The value that a text stands for, by the type of the key's default.
+fn typed(key: &str, text: String, default: Option<&Json>) -> Value {
+    let number = |text: String| text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from);
+    match default {
+        Some(Json::Bool(_)) => text.parse::<bool>().map_or_else(|_| Value::from(text.as_str()), Value::from),
+        Some(Json::Number(_)) => number(text),
+        Some(Json::Array(_)) => list(&text),
+        // The only number that has no default.
+        Some(Json::Null) if key == "passwords.workers" => number(text),
+        None if key.starts_with("roles.") => list(&text),
+        None if key.starts_with("tokens.custom_claims.") => {
+            let json = serde_json::from_str::<Json>(&text).ok();
+            let json = json.and_then(|json| Value::serialize(json).ok());
+            json.or_else(|| array(&text)).unwrap_or_else(|| Value::from(text))
+        }
+        _ => Value::from(text),
+    }
+}
+
+/// A list of texts: an array of JSON or TOML, or items with commas between them, with or without brackets.
+fn list(text: &str) -> Value {
+    if let Some(array) = array(text) {
+        return array;
+    }
+    let inner = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let item = |item: &str| item.trim().trim_matches(['"', '\'']).to_owned();
+    let items = inner.split(',').map(item).filter(|item| !item.is_empty());
+    Value::from(items.collect::<Vec<String>>())
+}
+
+/// An array as JSON or TOML writes it.
+fn array(text: &str) -> Option<Value> {
+    let text = text.trim();
+    if !text.starts_with('[') {
+        return None;
+    }
+    let json = serde_json::from_str::<Vec<Json>>(text).ok().and_then(|json| Value::serialize(json).ok());
+    json.or_else(|| {
+        let profiles = Toml::string(&format!("list = {text}")).data().ok()?;
+        profiles.into_values().next()?.remove("list")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn defaults() -> Json {
+        serde_json::to_value(Config::default()).expect("it is written as JSON")
+    }
+
+    #[test]
+    fn the_variable_that_was_meant_is_found() {
+        for (variable, wanted) in [
+            ("HTTP_LISTEN", Some("HTTP__LISTEN")),
+            ("HTPP__LISTEN", Some("HTTP__LISTEN")),
+            ("LISTEN", Some("HTTP__LISTEN")),
+            ("TRUSTED_PROXIES", Some("HTTP__TRUSTED_PROXIES")),
+            ("DATABASE_URL", Some("DATABASE__URL")),
+            ("DATA__DIR", Some("DATA_DIR")),
+            ("SECRET_FIEL", Some("SECRET_FILE")),
+            ("HTTP_STREAMS_MAX_OPEN", Some("HTTP__STREAMS__MAX_OPEN")),
+            // In more than one section.
+            ("FREE", None),
+            ("POSTGRESQL_URL", None),
+            ("", None),
+        ] {
+            let wanted = wanted.map(|name| format!("{PREFIX}{name}"));
+            assert_eq!(meant(variable, &defaults()), wanted, "{variable}");
+        }
+        assert_eq!(meant(&"LISTEN".repeat(100_000), &defaults()), None);
+    }
+
+    #[test]
+    fn a_variable_of_a_service_is_recognised() {
+        for (variable, value) in [
+            ("SERVICE_HOST", "10.0.0.1"),
+            ("SERVICE_PORT_HTTP", "4000"),
+            ("PORT", "tcp://10.0.0.1:4000"),
+            ("PORT_4000_TCP_ADDR", "10.0.0.1"),
+            ("POSTGRESQL_SERVICE_HOST", "10.0.0.2"),
+            ("POSTGRESQL_PORT_5432_TCP", "tcp://10.0.0.2:5432"),
+            ("DNS_PORT_53_UDP_PROTO", "udp"),
+        ] {
+            assert!(is_of_a_service(variable, OsStr::new(value)), "{variable}");
+        }
+        for (variable, value) in [("PORT", "4000"), ("HTTP_LISTEN", "10.0.0.1:1"), ("PORT_OF_CALL", "x")] {
+            assert!(!is_of_a_service(variable, OsStr::new(value)), "{variable}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_commas_or_is_an_array() {
+        let text = Value::from(vec!["a", "b"]);
+        for written in
+            ["a,b", " a , b ", "[\"a\",\"b\"]", "['a', \"b\"]", "[\n'a', # first\n'b',\n]", "[a, b]", "a,b,"]
+        {
+            let Value::Array(_, items) = list(written) else { panic!("{written} is no list") };
+            let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            assert_eq!(Value::from(items), text, "{written}");
+        }
+        for broken in ["[", "]", "[[", "['a'", ",", "[]", "\"", "['a'], b = ['c']"] {
+            assert!(matches!(list(broken), Value::Array(..)), "{broken}");
+        }
+    }
+}
