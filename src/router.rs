@@ -64,7 +64,11 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         tasks: app.tasks.clone(),
         streams: Arc::clone(&app.streams),
     });
-    let dependencies = Dependencies { database: app.database.clone(), feed: Arc::clone(&app.feed) };
+    let dependencies = Dependencies {
+        database: app.database.clone(),
+        feed: Arc::clone(&app.feed),
+        keyring: Arc::clone(&app.keyring),
+    };
     let state = State {
         config: Arc::clone(&app.config),
         health: Arc::new(Health::new(dependencies, app.tasks.clone())),

@@ -90,13 +90,19 @@ async fn tend_keys(app: App) {
         }
     });
     loop {
-        let _ = tokio::time::timeout(KEYS_INTERVAL, changed.notified()).await;
-        if let Err(error) = app.admin.rotate_keys_when_due().await {
-            tracing::warn!(%error, "cannot rotate the signing keys");
-        }
         if let Err(error) = app.keyring.reload().await {
             tracing::warn!(%error, "cannot read the signing keys");
         }
+        if let Err(error) = app.admin.tend_keys().await {
+            tracing::error!(%error, "cannot sign access tokens");
+        }
+        if let Err(error) = app.admin.retire_unused_keys().await {
+            tracing::warn!(%error, "cannot retire the keys of the database");
+        }
+        if let Err(error) = app.admin.rotate_keys_when_due().await {
+            tracing::warn!(%error, "cannot rotate the signing keys");
+        }
+        let _ = tokio::time::timeout(KEYS_INTERVAL, changed.notified()).await;
     }
 }
 

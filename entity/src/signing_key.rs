@@ -25,6 +25,8 @@ pub struct Model {
     pub published_until: Option<ChronoUnixTimestampMillis>,
     /// When it was withdrawn at once, with every token that it signed.
     pub revoked_at: Option<ChronoUnixTimestampMillis>,
+    /// When a server last recorded that it signs with it.
+    pub last_used_at: Option<ChronoUnixTimestampMillis>,
 }
 
 /// Nothing belongs to a key.

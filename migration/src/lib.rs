@@ -17,6 +17,7 @@ mod m20261123_000006_audit_events;
 mod m20261124_000001_lists;
 mod m20261124_000007_event_order;
 mod m20261127_000801_refresh_repetitions;
+mod m20261127_000803_key_use;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000001_lists::Migration),
             Box::new(m20261124_000007_event_order::Migration),
             Box::new(m20261127_000801_refresh_repetitions::Migration),
+            Box::new(m20261127_000803_key_use::Migration),
         ]
     }
 }

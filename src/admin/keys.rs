@@ -9,6 +9,47 @@ use crate::{
 };
 
 impl Admin {
+    /// Does for the keys what a running server must do every minute. The background task calls it.
+    ///
+    /// # Errors
+    /// When the database does not answer, or no key can sign.
+    pub async fn tend_keys(&self) -> Result<(), KeyringError> {
+        self.let_a_key_sign().await?;
+        self.keyring.record_use().await
+    }
+
+    /// Lets a key sign where none does, so that people can sign in.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the system gives no randomness.
+    pub async fn let_a_key_sign(&self) -> Result<(), KeyringError> {
+        if !self.keyring.lacks_active().await? {
+            return Ok(());
+        }
+        let successor = self.keyring.make(None).await?;
+        let transaction = self.keyring.begin().await?;
+        self.keyring.locked(&transaction).await?.let_one_sign(&successor).await?;
+        self.feed.commit(transaction, &[Change::KeysChanged]).await?;
+        self.keyring.reload().await?;
+        let key = self.keyring.signer()?;
+        tracing::info!(kid = key.kid, algorithm = key.algorithm(), "no signing key was active; this one is");
+        Ok(())
+    }
+
+    /// Retires the keys of the database where a file signs and no server uses them any more.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn retire_unused_keys(&self) -> Result<(), KeyringError> {
+        if !self.keyring.has_unused().await? {
+            return Ok(());
+        }
+        let transaction = self.keyring.begin().await?;
+        self.keyring.locked(&transaction).await?.retire_unused().await?;
+        self.feed.commit(transaction, &[Change::KeysChanged]).await?;
+        self.keyring.reload().await
+    }
+
     /// Publishes the key that signs next, when it is time for that. The background task calls it.
     ///
     /// # Errors
@@ -36,7 +77,7 @@ impl Admin {
         actor: Actor<'_>,
     ) -> Result<KeyInfo, AdminError> {
         let key = self.keyring.make(algorithm).await?;
-        let transaction = self.keyring.begin().await?;
+        let transaction = self.keyring.begin_rotation().await?;
         let hurried = match (algorithm, start) {
             (None, Start::Now) => self.keyring.locked(&transaction).await?.hurry().await?,
             _ => None,
@@ -59,7 +100,7 @@ impl Admin {
         start: Start,
         actor: Actor<'_>,
     ) -> Result<KeyInfo, AdminError> {
-        let transaction = self.keyring.begin().await?;
+        let transaction = self.keyring.begin_rotation().await?;
         let info = self.keyring.locked(&transaction).await?.rotate(key, start).await?;
         self.commit_keys(transaction, AuditAction::KeysRotated, actor).await?;
         Ok(info)
@@ -71,7 +112,7 @@ impl Admin {
     /// When there is no such key, or it does not sign any more.
     pub async fn retire_key(&self, kid: &str, actor: Actor<'_>) -> Result<(), AdminError> {
         let successor = self.keyring.make(None).await?;
-        let transaction = self.keyring.begin().await?;
+        let transaction = self.keyring.begin_rotation().await?;
         self.keyring.locked(&transaction).await?.retire(kid, &successor).await?;
         self.commit_keys(transaction, AuditAction::KeysRotated, actor).await
     }

@@ -97,6 +97,7 @@ impl App {
         let codec = Arc::new(RefreshCodec::new(&masters));
         let app =
             Ground { config, clock, database, documents, gate, feed, keyring, codec, policy, hasher }.build();
+        app.admin.let_a_key_sign().await?;
         app.audit.forget_foreign_places().await?;
         Ok(app)
     }

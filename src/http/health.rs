@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::{sync::Mutex, time::Instant};
 use tokio_util::task::TaskTracker;
 
-use crate::{changes::Feed, database::Database};
+use crate::{changes::Feed, database::Database, tokens::Keyring};
 
 /// The paths of the probes, which orchestrators request every few seconds.
 pub(super) const PROBES: [&str; 2] = ["/healthz", "/readyz"];
@@ -59,6 +59,8 @@ pub(crate) struct Dependencies {
     pub(crate) database: Database,
     /// The change feed, which tells the replica which tokens are revoked.
     pub(crate) feed: Arc<Feed>,
+    /// The keyring, without which nobody can sign in.
+    pub(crate) keyring: Arc<Keyring>,
 }
 
 impl Dependencies {
@@ -66,7 +68,7 @@ impl Dependencies {
     async fn check(&self) -> Readiness {
         let database =
             tokio::time::timeout(PATIENCE, self.database.ping()).await.is_ok_and(|ping| ping.is_ok());
-        Readiness { database, changes: self.feed.is_current() }
+        Readiness { database, changes: self.feed.is_current(), keys: self.keyring.signer().is_ok() }
     }
 }
 
@@ -75,15 +77,19 @@ impl Dependencies {
 struct Readiness {
     database: bool,
     changes: bool,
+    keys: bool,
 }
 
 impl Readiness {
     fn respond(self) -> Response {
-        let is_ready = self.database && self.changes;
+        let is_ready = self.database && self.changes && self.keys;
         let word = |well| if well { "ok" } else { "unavailable" };
         let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let body = json!({
-            "status": word(is_ready), "database": word(self.database), "changes": word(self.changes),
+            "status": word(is_ready),
+            "database": word(self.database),
+            "changes": word(self.changes),
+            "keys": word(self.keys),
         });
         (status, FRESH, Json(body)).into_response()
     }

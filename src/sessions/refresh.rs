@@ -27,6 +27,8 @@ impl Sessions {
     /// may be valid but its rotation was repeated too often.
     pub async fn refresh(&self, token: &SecretString, client: &Client) -> Result<SignedIn, RefreshError> {
         let presented = self.codec.decode(token).ok_or(RefreshError::Invalid)?;
+        // Before the rotation: a client whose refresh fails keeps a token that counts.
+        self.keyring.signer()?;
         let successor = self.codec.successor(&presented);
         let now = self.clock.now();
         let rotation =

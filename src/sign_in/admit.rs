@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl SignIn {
-    /// Lets somebody in who has shown who they are: opens a session, writes it down, commits, and makes the
-    /// tokens. Every way in ends here.
+    /// Lets somebody in who has shown who they are: opens a session, writes it down, makes the tokens, and
+    /// commits. Every way in ends here.
     pub(super) async fn admit(
         &self,
         transaction: DatabaseTransaction,
@@ -26,9 +26,12 @@ impl SignIn {
         };
         let event = self.audit.record(&transaction, happening).await?;
         self.throttle.remember(&transaction, account.id, client.address).await?;
-        self.feed.commit(transaction, &changes).await?;
-        self.accounts.forget(account.id);
+        let id = account.id;
         let account = Account { last_login_at: Some(event.at), ..account };
-        Ok(self.sessions.issue(account, opened)?)
+        // Before the commit: where no token can be signed, nothing is left behind.
+        let signed_in = self.sessions.issue(account, opened)?;
+        self.feed.commit(transaction, &changes).await?;
+        self.accounts.forget(id);
+        Ok(signed_in)
     }
 }

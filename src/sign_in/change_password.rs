@@ -46,7 +46,8 @@ impl SignIn {
         let opened =
             self.sessions.restart(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
+        let signed_in = self.sessions.issue(changed.account, opened)?;
         self.feed.commit(transaction, &changes).await?;
-        Ok(self.sessions.issue(changed.account, opened)?)
+        Ok(signed_in)
     }
 }

@@ -37,9 +37,15 @@ pub enum KeyringError {
     /// There is no key that signs now.
     #[error("no signing key is active")]
     NoActiveKey,
-    /// The keys of the database do not sign.
-    #[error("tokens.signing_key_file names the key that signs; the keys of the database do not count")]
+    /// The keys of the database do not sign, so none can take over from another.
+    #[error(
+        "tokens.signing_key_file names the key that signs; keys of the database do not sign, and expire with their \
+         last token"
+    )]
     FromFile,
+    /// The key of the file was revoked.
+    #[error("tokens.signing_key_file: the key {0} was revoked; put another key into the file")]
+    FileRevoked(String),
     /// A key waits for its turn already.
     #[error("the key {kid} is published already and signs from {active_from} on")]
     NextIsThere {

@@ -25,7 +25,7 @@ pub struct Keyring {
     pub(super) clock: Clock,
     pub(super) schedule: Schedule,
     verifier: Arc<Verifier>,
-    /// A key from a file signs instead of those in the database, which stay published.
+    /// A key from a file that signs instead of those in the database. Those expire as retired keys do.
     pub(super) from_file: Option<Arc<SigningKey>>,
     current: RwLock<Arc<Current>>,
 }
@@ -52,10 +52,10 @@ struct Current {
 }
 
 impl Keyring {
-    /// Opens the keyring; makes the first key where there is none.
+    /// Opens the keyring. The database may lack a key that signs: see [`Keyring::lacks_active`].
     ///
     /// # Errors
-    /// When the database does not answer or a key does not open.
+    /// When the database does not answer, a key does not open, or the key of the file was revoked.
     pub async fn open(
         database: Database,
         sealers: Sealers,
@@ -67,9 +67,11 @@ impl Keyring {
         let from_file = from_file.map(Arc::new);
         let current = RwLock::default();
         let keyring = Self { database, sealers, clock, schedule, verifier, from_file, current };
-        keyring.make_first_key().await?;
         keyring.reload().await?;
-        Ok(keyring)
+        match &keyring.from_file {
+            Some(key) if keyring.signer().is_err() => Err(KeyringError::FileRevoked(key.kid.clone())),
+            _ => Ok(keyring),
+        }
     }
 
     /// Whether a database has no keys yet, so that nothing is sealed there.
@@ -85,11 +87,26 @@ impl Keyring {
     /// # Errors
     /// When there is none.
     pub fn sign(&self, claims: &Claims) -> Result<String, KeyringError> {
+        Ok(self.signer()?.sign(claims)?)
+    }
+
+    /// The key that signs now. If every key begins later, it is the first of them: they were made by a clock that
+    /// was ahead, and are published already.
+    ///
+    /// # Errors
+    /// When there is none, so that nobody can sign in.
+    pub fn signer(&self) -> Result<Arc<SigningKey>, KeyringError> {
         let now = self.clock.now();
         let current = self.current();
         let has_begun = |(from, _): &&(Timestamp, _)| *from <= now;
-        let (_, key) = current.turns.iter().rfind(has_begun).ok_or(KeyringError::NoActiveKey)?;
-        Ok(key.sign(claims)?)
+        let turn = current.turns.iter().rfind(has_begun).or(current.turns.first());
+        turn.map(|(_, key)| Arc::clone(key)).ok_or(KeyringError::NoActiveKey)
+    }
+
+    /// The `kid` of the key from a file, where one signs.
+    #[must_use]
+    pub fn kid_of_file(&self) -> Option<&str> {
+        self.from_file.as_ref().map(|key| key.kid.as_str())
     }
 
     /// The published keys (RFC 7517 §5).
@@ -106,9 +123,18 @@ impl Keyring {
     pub async fn reload(&self) -> Result<(), KeyringError> {
         let now = self.clock.now();
         let (mut current, mut known) = (Current::default(), KnownKeys::default());
+        let mut from_file = self.from_file.as_ref();
         for row in store::all(self.database.reader()).await? {
+            let is_of_file = self.kid_of_file() == Some(row.kid.as_str());
             match row.state(now) {
-                KeyState::Revoked { .. } => known.revoke(row.kid),
+                KeyState::Revoked { .. } => {
+                    if is_of_file {
+                        from_file = None;
+                    }
+                    known.revoke(row.kid);
+                }
+                // It was imported before it was put into a file.
+                _ if is_of_file => {}
                 KeyState::Withdrawn { .. } => known.lapse(row.kid),
                 KeyState::Retired { .. } => current.publish(&self.unseal(&row)?, &mut known)?,
                 KeyState::Next { active_from } | KeyState::Active { active_from, .. } => {
@@ -118,9 +144,12 @@ impl Keyring {
                 }
             }
         }
-        if let Some(key) = &self.from_file {
+        if self.from_file.is_some() {
+            current.turns.clear();
+        }
+        if let Some(key) = from_file {
             current.publish(key, &mut known)?;
-            current.turns = vec![(Timestamp::UNIX_EPOCH, Arc::clone(key))];
+            current.turns.push((Timestamp::UNIX_EPOCH, Arc::clone(key)));
         }
         // The verifier first: nothing is signed with a key that is not known here.
         self.verifier.replace_keys(known);
@@ -156,22 +185,6 @@ impl Keyring {
         store::delete_withdrawn(self.database.writer(), then).await
     }
 
-    async fn make_first_key(&self) -> Result<(), KeyringError> {
-        // Who keeps the key elsewhere wants none here that would be believed as well.
-        if self.from_file.is_some() {
-            return Ok(());
-        }
-        // The lock keeps replicas that start together from making a key each.
-        let transaction = self.database.begin_exclusive().await?;
-        if store::all(&transaction).await?.is_empty() {
-            let key = SigningKey::generate(self.schedule.algorithm)?;
-            store::insert(&transaction, &self.row(&key, self.clock.now())?).await?;
-            tracing::info!(kid = key.kid, algorithm = key.algorithm(), "made the first signing key");
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
     /// The row of a new key that signs from `active_from` on.
     pub(super) fn row(&self, key: &SigningKey, active_from: Timestamp) -> Result<KeyRow, KeyringError> {
         Ok(KeyRow {
@@ -183,6 +196,7 @@ impl Keyring {
             active_until: None,
             published_until: None,
             revoked_at: None,
+            last_used_at: None,
         })
     }
 

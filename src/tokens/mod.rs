@@ -3,7 +3,7 @@
 //! Invariants: the algorithm of a token is the algorithm of the key that its `kid` names; nothing
 //! else in a token's header chooses how it is verified; a private key never leaves the keyring, and a shared
 //! secret is never published. A key is published before it signs, and after that until its last token has
-//! expired: `life.rs` has the states, `rotate.rs` the ways between them. A further algorithm is an arm in
+//! expired: `life.rs` has the states, `rotate.rs` and `tend.rs` the ways between them. A further algorithm is an arm in
 //! `key.rs`.
 
 mod caller;
@@ -23,6 +23,8 @@ mod refresh;
 mod rotate;
 #[cfg(feature = "server")]
 mod store;
+#[cfg(feature = "server")]
+mod tend;
 mod verifier;
 
 pub use self::{

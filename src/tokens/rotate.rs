@@ -13,22 +13,30 @@ const SETTLING: Duration = Duration::from_secs(5);
 
 /// The keys of the database, which nobody else changes from here to the end of the transaction.
 pub struct Locked<'a> {
-    keyring: &'a Keyring,
-    transaction: &'a DatabaseTransaction,
-    now: Timestamp,
-    rows: Vec<KeyRow>,
+    pub(super) keyring: &'a Keyring,
+    pub(super) transaction: &'a DatabaseTransaction,
+    pub(super) now: Timestamp,
+    pub(super) rows: Vec<KeyRow>,
 }
 
 impl Keyring {
     /// Begins a transaction in which nobody else changes keys; see [`Keyring::locked`].
     ///
     /// # Errors
+    /// When the database does not answer.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.database.begin_exclusive().await
+    }
+
+    /// Begins a transaction in which another key takes over.
+    ///
+    /// # Errors
     /// When a key from a file signs, or the database does not answer.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, KeyringError> {
+    pub async fn begin_rotation(&self) -> Result<DatabaseTransaction, KeyringError> {
         if self.from_file.is_some() {
             return Err(KeyringError::FromFile);
         }
-        Ok(self.database.begin_exclusive().await?)
+        Ok(self.begin().await?)
     }
 
     /// The keys as a transaction of [`Keyring::begin`] sees them.
@@ -138,18 +146,11 @@ impl Locked<'_> {
         row.revoked_at = Some(self.now);
         row.published_until = Some(self.now + LONGEST_TOKEN_LIFE);
         store::update(self.transaction, &row).await?;
-        match (state, self.next().cloned()) {
-            (KeyState::Next { .. }, _) => self.go_on().await,
-            (KeyState::Active { .. }, Some(mut next)) => {
-                next.active_from = self.now;
-                Ok(store::update(self.transaction, &next).await?)
-            }
-            (KeyState::Active { .. }, None) => {
-                let row = self.keyring.row(successor, self.now)?;
-                Ok(store::insert(self.transaction, &row).await?)
-            }
-            _ => Ok(()),
+        self.rows.retain(|other| other.kid != kid);
+        if matches!(state, KeyState::Next { .. }) {
+            self.go_on().await?;
         }
+        self.let_one_sign(successor).await
     }
 
     /// Seals every key under the master secret that counts; says how many were sealed under the other.
@@ -176,7 +177,7 @@ impl Locked<'_> {
     }
 
     /// The key that waits for its turn.
-    fn next(&self) -> Option<&KeyRow> {
+    pub(super) fn next(&self) -> Option<&KeyRow> {
         self.rows.iter().find(|row| matches!(row.state(self.now), KeyState::Next { .. }))
     }
 

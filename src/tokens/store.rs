@@ -1,9 +1,11 @@
 //! The rows of the keyring.
 
+use std::time::Duration;
+
 use entity::signing_key::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, prelude::ChronoUnixTimestampMillis as Millis,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, prelude::ChronoUnixTimestampMillis as Millis, sea_query::Expr,
 };
 
 use super::{KeyInfo, KeyState};
@@ -20,6 +22,7 @@ pub(super) struct KeyRow {
     pub(super) active_until: Option<Timestamp>,
     pub(super) published_until: Option<Timestamp>,
     pub(super) revoked_at: Option<Timestamp>,
+    pub(super) last_used_at: Option<Timestamp>,
 }
 
 impl KeyRow {
@@ -36,6 +39,10 @@ impl KeyRow {
             _ if active_from <= now => KeyState::Active { active_from, active_until },
             _ => KeyState::Next { active_from },
         }
+    }
+
+    pub(super) fn is_active(&self, now: Timestamp) -> bool {
+        matches!(self.state(now), KeyState::Active { .. })
     }
 
     pub(super) fn info(&self, now: Timestamp) -> KeyInfo {
@@ -59,6 +66,7 @@ impl From<Model> for KeyRow {
             active_until: row.active_until.map(|time| time.0),
             published_until: row.published_until.map(|time| time.0),
             revoked_at: row.revoked_at.map(|time| time.0),
+            last_used_at: row.last_used_at.map(|time| time.0),
         }
     }
 }
@@ -74,6 +82,7 @@ impl From<&KeyRow> for Model {
             active_until: row.active_until.map(Millis),
             published_until: row.published_until.map(Millis),
             revoked_at: row.revoked_at.map(Millis),
+            last_used_at: row.last_used_at.map(Millis),
         }
     }
 }
@@ -100,6 +109,20 @@ pub(super) async fn update(db: &impl ConnectionTrait, row: &KeyRow) -> Result<()
         ..Model::from(row).into_active_model()
     };
     Entity::update(row).exec(db).await.map(|_| ())
+}
+
+/// Records that a server signs with a key, unless that was recorded half a minute ago. A time of a clock that was
+/// ahead is replaced.
+pub(super) async fn record_use(db: &impl ConnectionTrait, kid: &str, now: Timestamp) -> Result<(), DbErr> {
+    let recent = [Millis(now - Duration::from_secs(30)), Millis(now + Duration::from_mins(5))];
+    let is_recent = Expr::col(Column::LastUsedAt).between(recent[0], recent[1]);
+    Entity::update_many()
+        .col_expr(Column::LastUsedAt, Expr::value(Millis(now)))
+        .filter(Column::Kid.eq(kid))
+        .filter(Column::LastUsedAt.is_null().or(is_recent.not()))
+        .exec(db)
+        .await
+        .map(|_| ())
 }
 
 pub(super) async fn delete(db: &impl ConnectionTrait, kid: &str) -> Result<(), DbErr> {

@@ -49,7 +49,7 @@ async fn a_healthy_server_says_so_and_nobody_keeps_that() {
     let app = TestApp::start().await;
     for (path, body) in [
         ("/healthz", json!({ "status": "ok" })),
-        ("/readyz", json!({ "status": "ok", "database": "ok", "changes": "ok" })),
+        ("/readyz", json!({ "status": "ok", "database": "ok", "changes": "ok", "keys": "ok" })),
     ] {
         let answer = app.request("GET", path, &[]).await;
         assert_eq!((answer.status, &answer.body), (200, &body), "{path}");

@@ -14,6 +14,10 @@ use crate::{
 /// How far the database's clock may differ from ours before somebody should look: replicas may differ by 30 s.
 const MAX_CLOCK_DIFFERENCE_SECONDS: i64 = 5;
 
+/// What is said if no key signs; opening the program would make one.
+const NO_ACTIVE_KEY: &str = "no key signs now, so nobody can sign in: all were retired, or were made while the clock \
+    was ahead; a server lets one sign when it starts, or within a minute";
+
 /// Looks at the database and, where it is up to date, at what is in it.
 pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report) {
     let name = config.shown_database();
@@ -37,6 +41,13 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
         Secret::Usable => {}
         Secret::Absent => return report.fail("master secret", AppError::SecretMissing { name }.to_string()),
         Secret::Unusable => return,
+    }
+    if config.tokens.signing_key_file.is_none() {
+        match Keyring::has_active(&database, Clock::system().now()).await {
+            Ok(true) => {}
+            Ok(false) => return report.fail("signing keys", NO_ACTIVE_KEY),
+            Err(error) => return report.fail("database", format!("{name}: {error}")),
+        }
     }
     // Everything is there already, so opening the program makes nothing.
     match Box::pin(App::open(config.clone(), Clock::system())).await {
@@ -74,7 +85,13 @@ async fn is_current(database: &Database, name: &str, report: &mut Report) -> Res
 
 /// The keys and the accounts.
 async fn contents(app: &App, report: &mut Report) -> Result<(), DbErr> {
-    keys(&app.keyring.list().await?, report);
+    match app.keyring.kid_of_file() {
+        Some(kid) => keys_beside_file(kid, &app.keyring.list().await?, report),
+        None => keys(&app.keyring.list().await?, report),
+    }
+    if let Err(error) = app.keyring.signer() {
+        report.fail("signing keys", error.to_string());
+    }
     match app.keyring.count_sealed_elsewhere().await? {
         0 => {}
         count => {
@@ -109,5 +126,23 @@ fn keys(keys: &[KeyInfo], report: &mut Report) {
             }
             KeyState::Retired { .. } | KeyState::Withdrawn { .. } | KeyState::Revoked { .. } => {}
         }
+    }
+}
+
+/// The keys of the database where a file signs. They are trusted until the last token that they signed has expired.
+fn keys_beside_file(kid_of_file: &str, keys: &[KeyInfo], report: &mut Report) {
+    for KeyInfo { kid, state, .. } in keys.iter().filter(|key| key.kid != kid_of_file) {
+        let until = match state {
+            KeyState::Next { .. } | KeyState::Active { .. } => {
+                "for a day after the last server has ceased to sign with it".to_owned()
+            }
+            KeyState::Retired { published_until, .. } => format!("until {}", time(*published_until)),
+            KeyState::Withdrawn { .. } | KeyState::Revoked { .. } => continue,
+        };
+        let text = format!(
+            "tokens.signing_key_file signs, and the key {kid} of the database is trusted {until}; `portcullis keys \
+             revoke {kid}` ends that"
+        );
+        report.warn("signing keys", text);
     }
 }

@@ -125,6 +125,9 @@ fn explain(error: AdminError) -> CliError {
         AdminError::Keyring(error @ KeyringError::Unknown(_)) => {
             CliError::refused(format!("{error}; `portcullis keys list` shows which there are"))
         }
+        AdminError::Keyring(error @ KeyringError::FromFile) => CliError::refused(format!(
+            "{error}\nPut another key into the file, or `portcullis keys revoke` a key of the database."
+        )),
         AdminError::Keyring(error @ KeyringError::Retired(_)) => {
             CliError::refused(format!("{error}; `portcullis keys revoke` voids its tokens"))
         }

@@ -199,3 +199,29 @@ fn what_keeps_a_server_from_starting_fails() {
                 communicating with database: Connection refused";
     assert_found(&place, "database", "fail", away);
 }
+
+#[test]
+fn a_server_that_nobody_can_sign_in_to_fails() {
+    let place = Place::new();
+    place.run_with("users create ada", PASSWORD).done();
+    place.execute("UPDATE signing_keys SET active_from = 9999999999999");
+    assert_found(&place, "signing keys", "fail", "no key signs now, so nobody can sign in");
+    place.run_with("users create bob", PASSWORD).done();
+    assert_found(&place, "signing keys", "ok", "signs since");
+}
+
+#[test]
+fn keys_of_the_database_that_are_trusted_beside_a_file_are_told() {
+    let place = Place::new();
+    place.run_with("users create ada", PASSWORD).done();
+    let keys = place.run("keys list --json").json();
+    let kid = keys[0]["kid"].as_str().expect("a kid").to_owned();
+    crate::support::write_pem(&place.path("key.pem"), &crate::support::Forge::new().pkcs8(), 0o600);
+    let place = place.with("PORTCULLIS_TOKENS__SIGNING_KEY_FILE", "key.pem");
+    assert_found(&place, "signing keys", "warn", &format!("`portcullis keys revoke {kid}` ends that"));
+    let refused = place.run("keys rotate").failed();
+    assert!(refused.contains("Put another key into the file"), "{refused}");
+    place.run(&format!("keys revoke {kid} --yes")).done();
+    assert_eq!(place.run("keys list --json").json()[0]["state"], "revoked");
+    assert!(found(&place, "signing keys").is_empty());
+}

@@ -113,6 +113,11 @@ impl Place {
         Answer { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
+    /// Runs a statement in the embedded database, past the binary.
+    pub(crate) fn execute(&self, sql: &str) {
+        execute(&format!("sqlite:{}", self.path("data/portcullis.db").display()), sql);
+    }
+
     /// What the binary is told or has, and must not tell.
     pub(crate) fn secrets(&self, input: &str) -> Secrets {
         let secrets = Secrets::watch();

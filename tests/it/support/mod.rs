@@ -91,6 +91,14 @@ impl TestApp {
         Self::run(config, Clock::system(), database, Secrets::watch()).await
     }
 
+    /// A server whose clock is ahead, on an empty database.
+    pub(crate) async fn ahead(by: Duration) -> Self {
+        let (database, clock) = (TestDatabase::create().await, Clock::system());
+        clock.advance(by);
+        let config = Self::config(&database, |_| ());
+        Self::run(config, clock, database, Secrets::watch()).await
+    }
+
     /// Two servers that start at the same time on an empty database.
     pub(crate) async fn two() -> [Self; 2] {
         let database = TestDatabase::create().await;

@@ -1,0 +1,67 @@
+//! A server at which nobody could sign in: what it does about that, and what it says.
+
+use std::time::Duration;
+
+use portcullis::tokens::KeyState;
+use sea_orm::{ConnectionTrait, Statement};
+
+use crate::support::{PASSWORD, TestApp, until};
+
+const YEAR: Duration = Duration::from_hours(365 * 24);
+
+async fn count(app: &TestApp, table: &str) -> i64 {
+    let db = app.app.database.reader();
+    let sql = Statement::from_string(db.get_database_backend(), format!("SELECT COUNT(*) AS n FROM {table}"));
+    let row = db.query_one_raw(sql).await.expect("the database answers").expect("a row");
+    row.try_get("", "n").expect("a number")
+}
+
+#[tokio::test]
+async fn people_sign_in_after_a_first_start_whose_clock_was_ahead() {
+    let ahead = TestApp::ahead(YEAR).await;
+    ahead.stop().await;
+    let app = ahead.replica_ahead(Duration::ZERO).await;
+    let mut ada = app.signed_in("ada").await;
+    ada.me().await.assert_done();
+    ada.refresh().await.assert_done();
+    ada.log_in("ada", PASSWORD).await.assert_done();
+    let keys = app.app.keyring.list().await.expect("the database answers");
+    assert!(matches!(keys[..], [ref key] if matches!(key.state, KeyState::Active { .. })), "{keys:?}");
+    assert_eq!(app.request("GET", "/readyz", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_signs_with_a_key_of_a_server_whose_clock_is_ahead() {
+    let app = TestApp::ahead(Duration::from_secs(20)).await;
+    let other = app.replica_ahead(Duration::ZERO).await;
+    let ada = other.signed_in("ada").await;
+    ada.me().await.assert_done();
+    ada.at(app.url("/graphql")).me().await.assert_done();
+}
+
+#[tokio::test]
+async fn a_failed_sign_in_leaves_nothing_behind_and_the_server_is_not_ready() {
+    let app = TestApp::start().await;
+    let mut ada = app.signed_in("ada").await;
+    let before =
+        [count(&app, "users").await, count(&app, "sessions").await, count(&app, "audit_events").await];
+    // Beside the servers, so that none of them makes another key.
+    let revoke = "UPDATE signing_keys SET revoked_at = 1, published_until = 1";
+    app.app.database.writer().execute_unprepared(revoke).await.expect("the table is there");
+    app.app.keyring.reload().await.expect("the database answers");
+
+    app.anonymous().register("bob", PASSWORD).await.assert_failed("INTERNAL_SERVER_ERROR");
+    app.anonymous().log_in("ada", PASSWORD).await.assert_failed("INTERNAL_SERVER_ERROR");
+    ada.refresh_with(ada.kept()).await.assert_failed("INTERNAL_SERVER_ERROR");
+    let after =
+        [count(&app, "users").await, count(&app, "sessions").await, count(&app, "audit_events").await];
+    assert_eq!(before, after, "accounts, sessions and events");
+    until(async || app.request("GET", "/readyz", &[]).await.status == 503).await;
+    assert_eq!(app.request("GET", "/readyz", &[]).await.body["keys"], "unavailable");
+
+    app.app.admin.tend_keys().await.expect("another key signs");
+    until(async || app.request("GET", "/readyz", &[]).await.status == 200).await;
+    app.wait(Duration::from_secs(11));
+    ada.refresh().await.assert_done();
+    app.signed_in("bob").await.me().await.assert_done();
+}
