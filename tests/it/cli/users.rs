@@ -89,7 +89,7 @@ fn what_cannot_be_a_user_is_refused_with_the_reason() {
 #[test]
 fn a_password_is_taken_from_neither_an_argument_nor_a_variable() {
     let place = Place::new().with("PORTCULLIS_PASSWORD", "correct horse battery staple");
-    assert!(place.run("users create ada").failed().contains("password is not a key"));
+    assert!(place.run("users create ada").failed().contains("no password on standard input"));
     let place = Place::new();
     assert_eq!(place.run("users create ada --password horse").code, Some(2));
 }
