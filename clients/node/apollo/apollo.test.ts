@@ -6,9 +6,9 @@ import { setTimeout } from "node:timers/promises";
 import { CombinedGraphQLErrors, gql, type TypedDocumentNode } from "@apollo/client";
 import { filter, firstValueFrom } from "rxjs";
 import { admin, ask, createUser, deleteUser, signIn as signInWithout } from "../server";
-import { sent } from "./browser";
+import { loseNextResponse, sent } from "./browser";
 import { client } from "./client";
-import { bearer, refresh, signIn } from "./session";
+import { bearer, refresh, signIn, signOut } from "./session";
 
 interface Connection {
   edges: { node: { id: string } }[];
@@ -79,6 +79,46 @@ test("who finds out late that a token is stale needs no other refresh", async ()
   sent.length = 0;
   assert(await refresh(stale));
   assert.deepEqual(sent, []);
+});
+
+test("a lost response to a refresh signs nobody out", async () => {
+  const stale = bearer();
+  sent.length = 0;
+  loseNextResponse();
+  assert(await refresh());
+  assert.equal(sent.length, 2);
+  assert.notEqual(bearer(), stale);
+  assert(await refresh());
+});
+
+test("each attempt to refresh ends while the server still repeats it", async (t) => {
+  const timeouts: number[] = [];
+  t.mock.method(AbortSignal, "timeout", (timeout: number) => {
+    timeouts.push(timeout);
+    return new AbortController().signal;
+  });
+  loseNextResponse();
+  assert(await refresh());
+  assert.equal(timeouts.length, 2);
+  assert(timeouts.reduce((sum, timeout) => sum + timeout) < 10_000, "tokens.refresh_grace is 10s");
+});
+
+test("whoever signs out is signed out, here and at the server", async () => {
+  const token = bearer();
+  assert(token);
+  await signOut();
+  assert.equal(bearer(), null);
+  assert.equal((await ask("{ me { id } }", {}, token)).errors?.[0]?.extensions.reason, "TOKEN_REVOKED");
+  assert.equal(await refresh(), false);
+  assert.deepEqual(await signIn(admin.username, admin.password), []);
+});
+
+test("who cannot reach the server does not sign out", async (t) => {
+  const token = bearer();
+  const away = { data: null, errors: [{ message: "Busy.", extensions: { code: "SERVICE_UNAVAILABLE" } }] };
+  t.mock.method(globalThis, "fetch", async () => Response.json(away));
+  await assert.rejects(signOut(), { message: "Busy." });
+  assert.equal(bearer(), token);
 });
 
 /** Reads two more pages of a list, with another item come and one gone in between, and gives all ids. */

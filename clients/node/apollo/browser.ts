@@ -6,6 +6,13 @@ import { url } from "../server";
 export const sent: string[] = [];
 
 let cookie = "";
+let isLost = false;
+
+/** Loses the next response on its way from the server. */
+export function loseNextResponse() {
+  isLost = true;
+}
+
 const fetchOfNode = globalThis.fetch;
 
 globalThis.fetch = async (input, init) => {
@@ -13,6 +20,10 @@ globalThis.fetch = async (input, init) => {
   if (cookie) headers.set("cookie", cookie);
   sent.push(String(init?.body));
   const response = await fetchOfNode(new URL(String(input), url), { ...init, headers });
+  if (isLost) {
+    isLost = false;
+    throw new TypeError("fetch failed");
+  }
   for (const set of response.headers.getSetCookie()) cookie = set.split(";")[0] ?? "";
   return response;
 };

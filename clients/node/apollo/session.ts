@@ -3,7 +3,7 @@ let renewal: Promise<boolean> | null = null;
 
 export const bearer = () => accessToken;
 
-export async function ask(query: string, variables?: object) {
+export async function ask(query: string, variables?: object, signal?: AbortSignal) {
   const response = await fetch("/graphql", {
     method: "POST",
     headers: {
@@ -11,6 +11,7 @@ export async function ask(query: string, variables?: object) {
       ...(accessToken && { authorization: `Bearer ${accessToken}` }),
     },
     body: JSON.stringify({ query, variables }),
+    ...(signal && { signal }),
   });
   return response.json();
 }
@@ -25,15 +26,24 @@ export async function signIn(username: string, password: string) {
   return data.login.errors; // empty: signed in
 }
 
+export async function signOut() {
+  const { data, errors } = await ask("mutation { logout { errors { code } } }");
+  if (!data) throw new Error(errors[0].message); // still signed in: try again later
+  accessToken = null;
+}
+
 // Whoever finds the same token stale waits for the same refresh, and whoever finds it out late needs none.
 export function refresh(stale: string | null = accessToken) {
   if (stale !== accessToken) return Promise.resolve(accessToken !== null);
   return (renewal ??= renew().finally(() => (renewal = null)));
 }
 
-// With cookie delivery; otherwise hand the newest refreshToken over as input.
+// With cookie delivery; otherwise hand the newest refreshToken over as input. A response can get lost: then the same
+// refresh is sent once more, before the server takes that for theft (10 s after the first: tokens.refresh_grace).
 async function renew() {
-  const { data, errors } = await ask("mutation { refresh { accessToken errors { code } } }");
+  const attempt = (timeout: number) =>
+    ask("mutation { refresh { accessToken errors { code } } }", {}, AbortSignal.timeout(timeout));
+  const { data, errors } = await attempt(5_000).catch(() => attempt(4_000));
   if (!data) throw new Error(errors[0].message); // unavailable: try again later
   accessToken = data.refresh.accessToken; // null: sign in again
   return accessToken !== null;

@@ -21,7 +21,7 @@ import {
   type User,
 } from "./session.js";
 import { memory, type TokenStorage } from "./storage.js";
-import { Tabs } from "./tabs.js";
+import { pause, Tabs } from "./tabs.js";
 
 export type PortcullisOptions = {
   /** The server's GraphQL endpoint, such as "/graphql". */
@@ -52,6 +52,17 @@ export type RequestArguments<Variables> = {} extends Variables
 
 /** How long the server may take over an operation of the session: meanwhile all tabs wait. */
 const SESSION_TIMEOUT_MS = 30_000;
+
+/**
+ * The timeout of a refresh, and the time after which its only repetition is given up. The server repeats a rotation
+ * for 10 s (`tokens.refresh_grace`) and takes a later repetition for theft. It may have rotated the token as soon as
+ * the refresh was sent, so both times count from there, and leave a second for the way to the server.
+ */
+const REFRESH_TIMEOUT_MS = 5_000;
+const REFRESH_DEADLINE_MS = 9_000;
+
+/** The time between a refresh and its repetition, at least: a phone that changes networks needs it to reconnect. */
+const REFRESH_PAUSE_MS = 1_000;
 
 /** Signs people in to a Portcullis server, and keeps them signed in. */
 export function createPortcullis(options: PortcullisOptions): Portcullis {
@@ -245,25 +256,43 @@ export class Portcullis {
   async #refreshAlone() {
     const before = this.#session;
     await this.#tabs.alone(async () => {
-      // Another tab was faster.
-      if (this.#session !== before) return;
-      const refreshToken = await this.#refreshTokens.read();
-      if (this.#delivery === "body" && refreshToken === null) return this.#end();
-      const askedAt = Date.now();
-      const input = refreshToken === null ? null : { refreshToken };
-      const { payload } = dataOf(await this.#ask<{ payload: Payload }>(REFRESH, { input }));
-      const { errors } = await this.#take(payload, askedAt);
-      const [error] = errors;
-      if (error?.code === "INVALID_REFRESH_TOKEN") return this.#end();
-      if (error)
-        throw new PortcullisError(error.message, error.code, { retryAfter: error.retryAfter ?? undefined });
+      const began = Date.now();
+      try {
+        await this.#refreshOnce(before, REFRESH_TIMEOUT_MS);
+      } catch (error) {
+        if (!mayBeRepeated(error)) throw error;
+        await pause(began + REFRESH_PAUSE_MS - Date.now());
+        const left = began + REFRESH_DEADLINE_MS - Date.now();
+        if (left <= 0) throw error;
+        await this.#refreshOnce(before, left);
+      }
     });
   }
 
-  #ask<Data>(document: string, variables: object, token?: string | null): Promise<Answer<Data>> {
+  async #refreshOnce(before: Session | null | undefined, timeout: number) {
+    // Another tab was faster.
+    if (this.#session !== before) return;
+    const refreshToken = await this.#refreshTokens.read();
+    if (this.#delivery === "body" && refreshToken === null) return this.#end();
+    const askedAt = Date.now();
+    const input = refreshToken === null ? null : { refreshToken };
+    const { payload } = dataOf(await this.#ask<{ payload: Payload }>(REFRESH, { input }, null, timeout));
+    const { errors } = await this.#take(payload, askedAt);
+    const [error] = errors;
+    if (error?.code === "INVALID_REFRESH_TOKEN") return this.#end();
+    if (error)
+      throw new PortcullisError(error.message, error.code, { retryAfter: error.retryAfter ?? undefined });
+  }
+
+  #ask<Data>(
+    document: string,
+    variables: object,
+    token?: string | null,
+    timeout = SESSION_TIMEOUT_MS,
+  ): Promise<Answer<Data>> {
     return this.#post<Data>(document, variables, {
       token: token ?? null,
-      signal: AbortSignal.timeout(SESSION_TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeout),
     });
   }
 
@@ -292,4 +321,13 @@ export class Portcullis {
     this.#state = state;
     this.#listeners.tell(state);
   }
+}
+
+/**
+ * Whether a refresh is worth a repetition: its response may be lost, or other tabs have repeated it so often that the
+ * server asks for a moment's patience, after which one of them has brought the next session.
+ */
+function mayBeRepeated(error: unknown): boolean {
+  if (!(error instanceof PortcullisError) || (error.retryAfter ?? 0) > 1) return false;
+  return error.code === "RATE_LIMITED" || (error.isServerAway && error.errors.length === 0);
 }

@@ -224,6 +224,76 @@ test("a server that is away signs nobody out", async (t) => {
   assert.equal((await portcullis.request(ME)).me.username, portcullis.username);
 });
 
+/** Loses the response to the first refresh, after the server has rotated the token. */
+function losingOneRefresh(lose) {
+  let lost = 0;
+  return async (url, init) => {
+    const response = await globalThis.fetch(url, init);
+    sent.push(JSON.parse(init.body).query);
+    if (!init.body.includes("refresh(") || lost++ > 0) return response;
+    return lose(init);
+  };
+}
+
+test("a response to a refresh that gets lost is asked for once more, and nobody is signed out", async (t) => {
+  const portcullis = await signedIn({
+    fetch: losingOneRefresh(() => Promise.reject(new TypeError("fetch failed"))),
+  });
+  const { username } = portcullis;
+  anHourLater(t);
+  assert.deepEqual(await portcullis.request(ME), { me: { username } });
+  assert.equal(refreshes(), 2);
+  await portcullis.renew(await portcullis.accessToken());
+  assert.deepEqual(await portcullis.request(ME), { me: { username } }, "the chain goes on");
+});
+
+test("a refresh without a response is repeated and given up within the server's grace", async (t) => {
+  let giveUp;
+  const portcullis = await signedIn({
+    fetch: losingOneRefresh(async ({ signal }) => {
+      giveUp();
+      throw signal.reason;
+    }),
+  });
+  const { username } = portcullis;
+  const now = Date.now;
+  let passed = 3_600_000;
+  t.mock.method(Date, "now", () => now() + passed);
+  const timeouts = [];
+  t.mock.method(AbortSignal, "timeout", (ms) => {
+    timeouts.push(ms);
+    const controller = new AbortController();
+    giveUp = () => {
+      passed += ms;
+      controller.abort(new DOMException("Time is up.", "TimeoutError"));
+    };
+    return controller.signal;
+  });
+  assert.deepEqual(await portcullis.request(ME), { me: { username } });
+  assert.equal(refreshes(), 2);
+  const [first, second] = timeouts;
+  const grace = JSON.parse(await server.run("config", "--json")).find(
+    ({ key }) => key === "tokens.refresh_grace",
+  );
+  assert.equal(grace.value, "10s");
+  assert.ok(first >= 4_000 && second >= 3_000, "there is time for a slow network");
+  assert.ok(first + second <= 9_000, "a second is left for the way to the server");
+});
+
+test("a refresh that other tabs have repeated too often is sent again a second later", async (t) => {
+  const busy = {
+    data: null,
+    errors: [
+      { message: "Repeated.", path: ["payload"], extensions: { code: "RATE_LIMITED", retryAfter: 1 } },
+    ],
+  };
+  const portcullis = await signedIn({ fetch: losingOneRefresh(async () => Response.json(busy)) });
+  const { username } = portcullis;
+  anHourLater(t);
+  assert.deepEqual(await portcullis.request(ME), { me: { username } });
+  assert.equal(refreshes(), 2);
+});
+
 test("a token that is still good is used while no other can be had", async (t) => {
   let away = false;
   const fetch = (...request) =>
