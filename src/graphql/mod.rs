@@ -55,8 +55,10 @@ pub use self::{
     documents::Documents,
     id::{expect_id, node_id},
     prepare::{Prepared, RootFields, Tally, prepare},
-    sent::{Sent, name_document},
+    sent::Sent,
     trusted::TrustedError,
     turns::{InTurn, Turns},
     user_error::{UserError, UserErrorCode},
 };
+#[cfg(feature = "server")]
+pub(crate) use self::sent::Members;

@@ -1,5 +1,8 @@
 use async_graphql::{Extensions, Request, Value, Variables, value};
+use async_graphql_value::indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, de::Error};
+
+use super::variables::normalise_numbers;
 
 /// The extension that names a document, as Apollo's protocol has it.
 pub(super) const PERSISTED_QUERY: &str = "persistedQuery";
@@ -8,39 +11,61 @@ pub(super) const PERSISTED_QUERY: &str = "persistedQuery";
 /// `documentId` (GraphQL over HTTP, appendix A), or `doc_id`, as Relay's users call it.
 pub struct Sent(pub Request);
 
-#[derive(Deserialize)]
+/// The members of a request, from a JSON object or the parameters of a URL. A member that is null or an empty string
+/// is treated as absent, because clients write an unset option either way.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Members {
-    #[serde(default)]
-    query: String,
-    operation_name: Option<String>,
-    #[serde(default)]
-    variables: Variables,
-    #[serde(default)]
-    extensions: Extensions,
+pub(crate) struct Members {
+    pub(crate) query: Option<String>,
+    pub(crate) operation_name: Option<String>,
+    pub(crate) variables: Option<Value>,
+    pub(crate) extensions: Option<Value>,
     #[serde(alias = "doc_id")]
-    document_id: Option<String>,
+    pub(crate) document_id: Option<String>,
+}
+
+impl Members {
+    /// The request that consists of these members.
+    ///
+    /// # Errors
+    /// The reason why they are no request.
+    pub(crate) fn into_request(self) -> Result<Request, &'static str> {
+        let mut variables = object(self.variables).ok_or("variables is not an object")?;
+        let mut extensions = object(self.extensions).ok_or("extensions is not an object")?;
+        variables.values_mut().chain(extensions.values_mut()).for_each(normalise_numbers);
+        let mut request = Request::new(self.query.unwrap_or_default());
+        request.variables = Variables::from_value(Value::Object(variables));
+        request.extensions =
+            Extensions(extensions.into_iter().map(|(name, value)| (name.to_string(), value)).collect());
+        request.operation_name = self.operation_name.filter(|name| !name.is_empty());
+        match self.document_id.filter(|id| !id.is_empty()) {
+            Some(id) if !name_document(&mut request, &id) => Err("the document has two names"),
+            _ => Ok(request),
+        }
+    }
+}
+
+/// The members of an object, none if it is absent, and `None` if the value is something else.
+fn object(value: Option<Value>) -> Option<IndexMap<async_graphql::Name, Value>> {
+    match value {
+        None | Some(Value::Null) => Some(IndexMap::new()),
+        Some(Value::String(text)) if text.is_empty() => Some(IndexMap::new()),
+        Some(Value::Object(members)) => Some(members),
+        Some(_) => None,
+    }
 }
 
 impl<'de> Deserialize<'de> for Sent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Members::deserialize(deserializer)?;
-        let mut request = Request::new(members.query).variables(members.variables);
-        request.operation_name = members.operation_name;
-        request.extensions = members.extensions;
-        if let Some(id) = &members.document_id
-            && !name_document(&mut request, id)
-        {
-            return Err(D::Error::custom("the document has two names"));
-        }
-        Ok(Self(request))
+        let request = Members::deserialize(deserializer)?.into_request();
+        request.map(Self).map_err(D::Error::custom)
     }
 }
 
 /// Gives the document of a request a name, unless it has one already; then gives `false`. One that is there in full
 /// needs none. Appendix A says of a hash that it is one.
 #[must_use]
-pub fn name_document(request: &mut Request, id: &str) -> bool {
+fn name_document(request: &mut Request, id: &str) -> bool {
     if !request.query.is_empty() {
         return true;
     }

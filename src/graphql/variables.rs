@@ -14,6 +14,26 @@ use crate::config::GraphqlConfig;
 /// About how much memory a value takes besides its text, in bytes: measured, lists of numbers take the most.
 const BYTES_A_VALUE: usize = 72;
 
+/// The integers from which each has a floating-point number of its own are below this one.
+const FIRST_AMBIGUOUS: f64 = 9_007_199_254_740_992.0;
+
+/// Writes each integer as one. To JavaScript, and to each server that is written in it, `10.0` and `10` are the same
+/// number in JSON, so either may stand for an `Int` or an `ID`. A `Float` takes both.
+pub(super) fn normalise_numbers(value: &mut ConstValue) {
+    match value {
+        ConstValue::Number(number) => {
+            let fractional = number.as_f64().filter(|float| number.is_f64() && float.abs() < FIRST_AMBIGUOUS);
+            // One with a fraction is not spelled as an integer.
+            if let Some(integer) = fractional.and_then(|float| float.to_string().parse::<i64>().ok()) {
+                *number = integer.into();
+            }
+        }
+        ConstValue::List(items) => items.iter_mut().for_each(normalise_numbers),
+        ConstValue::Object(members) => members.values_mut().for_each(normalise_numbers),
+        _ => {}
+    }
+}
+
 /// Fills in the defaults, for the executor reads @skip and @include from the variables alone; asks for what must be
 /// there before anything is executed (GraphQL specification §6.1.2); and forgets what the operation does not
 /// declare.

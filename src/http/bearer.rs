@@ -66,8 +66,19 @@ fn token(headers: &HeaderMap) -> Result<&str, Rejection> {
     bearer(authorization(headers)?)
 }
 
+/// Whether a value holds no token: an empty string, or the scheme alone. Clients without a token write either.
+#[cfg(feature = "server")]
+pub(super) fn is_blank(authorization: &str) -> bool {
+    let value = authorization.trim_matches(WHITESPACE);
+    value.is_empty() || value.eq_ignore_ascii_case("bearer")
+}
+
+/// Whitespace around a header's value (RFC 9110 §5.6.3). A value that did not come in a header may have it as well.
+const WHITESPACE: [char; 2] = [' ', '\t'];
+
 fn bearer(authorization: &str) -> Result<&str, Rejection> {
-    let (scheme, token) = authorization.split_once(' ').ok_or(Rejection::Malformed)?;
+    let value = authorization.trim_matches(WHITESPACE);
+    let (scheme, token) = value.split_once(' ').ok_or(Rejection::Malformed)?;
     if scheme.eq_ignore_ascii_case("bearer") {
         Ok(token.trim_matches(' '))
     } else {

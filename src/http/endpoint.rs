@@ -98,6 +98,11 @@ pub(crate) async fn graphql<E: Executor>(
             }
             response
         }
+            if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+                // What would be accepted (RFC 9110 §15.5.16).
+                let (name, value) = request::supported(&parts.headers);
+                response.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
     }
 }
 

@@ -54,13 +54,17 @@ pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether the body of a request says that it is JSON.
+/// Whether the Content-Type of a request is JSON in UTF-8, in any of the spellings that clients use.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
     parts.next().as_deref() == Some("application/json")
-        && parts
-            .all(|part| part.strip_prefix("charset=").is_none_or(|name| name.trim_matches('"') == "utf-8"))
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.trim_end() == "charset" => {
+                ["utf-8", "utf8"].contains(&value.trim_start().trim_matches(['"', '\'']))
+            }
+            _ => true,
+        })
 }
 
 #[cfg(test)]

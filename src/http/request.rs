@@ -2,20 +2,24 @@ use async_graphql::Request as Operation;
 use axum::{
     body::Body,
     extract::Query,
-    http::{HeaderMap, Method, StatusCode, Uri, request::Parts},
+    http::{
+        HeaderMap, HeaderName, Method, StatusCode, Uri,
+        header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING},
+        request::Parts,
+    },
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::{buffer::Buffer, media::is_json};
 use crate::{
     config::HttpConfig,
-    graphql::{Failure, Sent, name_document},
+    graphql::{Failure, Members, Sent},
 };
 
 /// A header with which a POST that is not JSON shows that no form has sent it, as Apollo clients do.
-pub(super) const PREFLIGHT_HEADERS: [&str; 3] =
-    ["x-apollo-operation-name", "apollo-require-preflight", "x-requested-with"];
+pub(super) const PREFLIGHT_HEADERS: [&str; 4] =
+    ["x-apollo-operation-name", "apollo-require-preflight", "graphql-require-preflight", "x-requested-with"];
 
 /// A request that does not reach the executor, and its status.
 pub(super) struct Refusal(pub(super) StatusCode, pub(super) Failure);
@@ -48,11 +52,16 @@ pub(super) async fn read(
     if is_safe(&parts.method) {
         return Asked::one(from_query_string(&parts.uri).map_err(bad)?);
     }
+    if is_encoded(&parts.headers) {
+        let message = "The body has a Content-Encoding. Send it without one.";
+        return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, Failure::bad_input(message)));
+    }
     refuse_forgery(&parts.headers)?;
     let deadline = tokio::time::timeout(limits.request_timeout, buffer.read(body, limits)).await;
     let body = deadline.map_err(|_| {
         Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
     })??;
+    let body = without_byte_order_mark(body);
     match body.trim_ascii_start().first() {
         Some(b'[') => from_batch(body, max_batch),
         // Serde would take a list of the members' values as well.
@@ -97,31 +106,51 @@ fn from_query_string(uri: &Uri) -> Result<Operation, String> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
     struct Parameters {
-        query: String,
+        query: Option<String>,
         operation_name: Option<String>,
-        variables: Option<String>,
-        extensions: Option<String>,
+        variables: String,
+        extensions: String,
         #[serde(alias = "doc_id")]
         document_id: Option<String>,
     }
     let Query(parameters) = Query::<Parameters>::try_from_uri(uri)
         .map_err(|_| "The query string is not a GraphQL request: a parameter is there twice.".to_owned())?;
-    let mut operation = Operation::new(parameters.query);
-    operation.operation_name = parameters.operation_name.filter(|name| !name.is_empty());
-    if let Some(text) = parameters.variables {
-        operation.variables =
-            serde_json::from_str(&text).map_err(|error| json_fault("The parameter variables", &error))?;
+    let members = Members {
+        query: parameters.query,
+        operation_name: parameters.operation_name,
+        variables: from_parameter("variables", &parameters.variables)?,
+        extensions: from_parameter("extensions", &parameters.extensions)?,
+        document_id: parameters.document_id,
+    };
+    members.into_request().map_err(|why| format!("The query string is not a GraphQL request: {why}."))
+}
+
+/// Reads a parameter of a URL that holds JSON. An empty one is treated as absent.
+fn from_parameter<T: DeserializeOwned>(name: &str, text: &str) -> Result<Option<T>, String> {
+    let text = text.trim_start_matches('\u{feff}');
+    if text.trim().is_empty() {
+        return Ok(None);
     }
-    if let Some(text) = parameters.extensions {
-        operation.extensions =
-            serde_json::from_str(&text).map_err(|error| json_fault("The parameter extensions", &error))?;
-    }
-    if let Some(id) = parameters.document_id
-        && !name_document(&mut operation, &id)
-    {
-        return Err("The query string is not a GraphQL request: it has two names of a document.".to_owned());
-    }
-    Ok(operation)
+    serde_json::from_str(text).map_err(|error| json_fault(&format!("The parameter {name}"), &error))
+}
+
+/// A text in UTF-8 without the byte order mark that some editors and clients write first (RFC 8259 §8.1).
+fn without_byte_order_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
+}
+
+/// The header that says which bodies are supported, for the refusal of one that is not.
+pub(super) fn supported(headers: &HeaderMap) -> (HeaderName, &'static str) {
+    if is_encoded(headers) { (ACCEPT_ENCODING, "identity") } else { (ACCEPT, "application/json") }
+}
+
+/// Whether the body has a content coding (RFC 9110 §8.4). None is supported, because a small compressed body can
+/// expand to a large one.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_coding = |coding: &[u8]| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity");
+    let codings =
+        headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    codings.map(<[u8]>::trim_ascii).any(is_coding)
 }
 
 /// What is wrong with a piece of JSON. It never repeats what stands there, for that may be a password.

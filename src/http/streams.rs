@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Gate,
+    bearer::is_blank,
     request::Refusal,
     shares::{Owner, Share, Shares},
 };
@@ -107,11 +108,15 @@ impl Pass {
         Self { caller: Caller::Anonymous(rejection), authorization: None }
     }
 
-    /// The pass of the bearer of a token, which comes as in an Authorization header.
+    /// The pass of the bearer of a token, which comes as in an Authorization header. A value without a token is
+    /// anonymous, as it is over HTTP.
     ///
     /// # Errors
     /// Why it does not count.
     pub(super) fn of(authorization: &str, gate: &Gate) -> Result<Self, Rejection> {
+        if is_blank(authorization) {
+            return Ok(Self::anonymous(Rejection::Malformed));
+        }
         Ok(Self::bearing(gate.admit(authorization)?, authorization))
     }
 

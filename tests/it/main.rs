@@ -54,6 +54,7 @@ mod sessions;
 mod sockets;
 mod subscriptions;
 mod tampering;
+mod spellings;
 mod timing;
 mod tokens;
 mod trusted;

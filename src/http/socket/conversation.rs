@@ -17,7 +17,7 @@ use crate::{
     http::{
         RequestId,
         asker::Asker,
-        bearer::authorization,
+        bearer::{authorization, is_blank},
         endpoint::{Endpoint, Started},
         request::Refusal,
         respond,
@@ -155,7 +155,7 @@ impl<E: Executor> Conversation<E> {
             }
             Message::Binary(_) => return end(Close::Invalid("A message must be text.")),
         };
-        let Ok(said) = serde_json::from_str::<Said>(&text) else {
+        let Ok(said) = serde_json::from_str::<Said>(text.trim_start_matches('\u{feff}')) else {
             return end(Close::Invalid("This is no message of graphql-transport-ws."));
         };
         match said {
@@ -189,21 +189,19 @@ impl<E: Executor> Conversation<E> {
         self.send(Say::ConnectionAck.message()).await
     }
 
-    /// Who is there, by the token in the payload, else by that of the request for the socket.
+    /// The caller, by the token in the payload, otherwise by that of the upgrade request.
     fn identify(
         &self,
         payload: &Map<String, Value>,
         upgrade_pass: Result<Pass, Rejection>,
     ) -> Result<Pass, Rejection> {
         let gate = &self.endpoint.gate;
-        match payload.get("authorization").or_else(|| payload.get("Authorization")) {
-            Some(Value::String(token)) => Pass::of(token, gate),
-            Some(Value::Null) | None => match upgrade_pass {
-                Ok(pass) => pass.check(gate).map(|()| pass),
-                Err(Rejection::Missing) => Ok(Pass::anonymous(Rejection::Missing)),
-                Err(rejection) => Err(rejection),
-            },
-            Some(_) => Err(Rejection::Malformed),
+        match (token(payload)?, upgrade_pass) {
+            (Some(value), _) if !is_blank(value) => Pass::of(value, gate),
+            (_, Ok(pass)) => pass.check(gate).map(|()| pass),
+            (Some(blank), Err(Rejection::Missing)) => Pass::of(blank, gate),
+            (None, Err(Rejection::Missing)) => Ok(Pass::anonymous(Rejection::Missing)),
+            (_, Err(rejection)) => Err(rejection),
         }
     }
 
@@ -289,6 +287,20 @@ impl<E: Executor> Conversation<E> {
             Err(_) => end(Close::TryAgainLater("The client is slower than http.streams.send_timeout.")),
         }
     }
+}
+
+/// The token in the payload of `connection_init`. Its name is that of the header, whose case does not matter.
+fn token(payload: &Map<String, Value>) -> Result<Option<&str>, Rejection> {
+    let mut found = None;
+    for (_, value) in payload.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+        match (value, found) {
+            (Value::Null, _) => {}
+            (Value::String(value), None) => found = Some(value.as_str()),
+            (Value::String(value), Some(other)) if value == other => {}
+            _ => return Err(Rejection::Malformed),
+        }
+    }
+    Ok(found)
 }
 
 /// How fast messages come.
