@@ -3,11 +3,11 @@ use std::{
     time::Duration,
 };
 
-use axum::http::uri::Authority;
+use axum::http::{HeaderName, uri::Authority};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use super::{Impossible, StreamsConfig, require, require_between};
+use super::{Impossible, StreamsConfig, WebOrigin, require, require_between};
 
 /// `[http]`: the listener, what stands before it, and how much of it one may use.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -23,6 +23,8 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// The origins of other sites whose pages may use the API, with cookies.
     pub cors_origins: Vec<String>,
+    /// Request headers that those pages may send, besides those that GraphQL clients send.
+    pub cors_headers: Vec<String>,
     /// How refresh tokens are kept in browsers.
     pub cookies: Cookies,
     /// The largest request body, in bytes.
@@ -75,6 +77,7 @@ impl Default for HttpConfig {
             public_url: None,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
+            cors_headers: Vec::new(),
             cookies: Cookies::Secure,
             max_body_bytes: 256 * 1024,
             max_buffered_bytes: 64 * 1024 * 1024,
@@ -149,10 +152,15 @@ impl HttpConfig {
             "cannot hold \"null\": sandboxed frames and local files of anybody send it",
         )?;
         require(
-            self.cors_origins.iter().all(|origin| is_origin(origin) && is_as_browsers_write_it(origin)),
+            self.cors_origins.iter().all(|origin| is_as_browsers_write_it(origin)),
             KEY,
-            "must be origins as browsers write them, such as https://app.example.com: in lower case, with no \
-             path and no slash at the end, and with a port only where it is not the scheme's own",
+            "must be origins as browsers write them, such as https://app.example.com or capacitor://localhost: in \
+             lower case, with no path and no slash at the end, and with a port only where it is not the scheme's own",
+        )?;
+        require(
+            self.cors_headers.iter().all(|name| name != "*" && name.parse::<HeaderName>().is_ok()),
+            "http.cors_headers",
+            "must be names of headers, such as x-tenant; \"*\" is none, because browsers do not take it with cookies",
         )
     }
 
@@ -231,10 +239,7 @@ fn is_own_host(authority: &str) -> bool {
         && (is_name || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback()))
 }
 
-/// Whether an origin is spelled as in the `Origin` header (RFC 6454 §6.2); another would never match.
-fn is_as_browsers_write_it(origin: &str) -> bool {
-    let own_port = if origin.starts_with("https:") { ":443" } else { ":80" };
-    let is_plain =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_:/[]".contains(&byte);
-    origin.bytes().all(is_plain) && !origin.ends_with(own_port) && !origin.ends_with(':')
+/// Whether an origin is spelled as in the `Origin` header.
+fn is_as_browsers_write_it(text: &str) -> bool {
+    WebOrigin::parse(text).is_some_and(|origin| origin.can_be_listed() && origin.to_string() == text)
 }

@@ -24,6 +24,7 @@ mod passwords;
 mod source;
 mod streams;
 mod tokens;
+mod web_origin;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
@@ -45,6 +46,7 @@ pub use self::{
     source::Source,
     streams::StreamsConfig,
     tokens::{MAX_ACCESS_TTL, SigningAlgorithm, TokensConfig},
+    web_origin::WebOrigin,
 };
 use crate::secret::MIN_SECRET_BYTES;
 

@@ -4,7 +4,7 @@ use async_graphql::{Executor, Request as Operation};
 use axum::http::{StatusCode, request::Parts};
 use secrecy::ExposeSecret;
 
-use super::{cookie, endpoint::Endpoint, origin, request::Refusal};
+use super::{cookie, endpoint::Endpoint, request::Refusal};
 use crate::{
     graphql::{Client, Code, Failure, LastEventId, NoHeaders, RefreshCookie, VoidSession},
     tokens::Caller,
@@ -29,7 +29,7 @@ impl Asker {
         caller: Caller,
     ) -> Result<Self, Refusal> {
         let cookie = cookie::read_refresh_cookie(&parts.headers, endpoint.http.cookies);
-        if cookie.0.is_some() && origin::is_foreign(parts, &endpoint.http) {
+        if cookie.0.is_some() && endpoint.origins.is_foreign(parts) {
             let message = "A page of an origin that is not in http.cors_origins cannot use the cookie.";
             return Err(Refusal(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message)));
         }

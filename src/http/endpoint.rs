@@ -16,7 +16,7 @@ use futures_util::stream::BoxStream;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Gate, Proxies, RequestId,
+    Gate, Origins, Proxies, RequestId,
     asker::Asker,
     event_stream::{self, EventStream},
     media::{Media, accepts_events},
@@ -40,6 +40,8 @@ pub(crate) struct Endpoint<E> {
     pub(crate) gate: Gate,
     /// Whose word on the client's address is taken.
     pub(crate) proxies: Proxies,
+    /// The origins whose pages may use cookies and open sockets.
+    pub(crate) origins: Origins,
     /// Limits of the request.
     pub(crate) http: HttpConfig,
     /// Limits of the operation.
@@ -96,13 +98,13 @@ pub(crate) async fn graphql<E: Executor>(
             if status == StatusCode::METHOD_NOT_ALLOWED {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
             }
-            response
-        }
             if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
                 // What would be accepted (RFC 9110 §15.5.16).
                 let (name, value) = request::supported(&parts.headers);
                 response.headers_mut().insert(name, HeaderValue::from_static(value));
             }
+            response
+        }
     }
 }
 

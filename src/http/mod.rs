@@ -58,7 +58,7 @@ pub(crate) use self::{
     endpoint::{Endpoint, graphql},
     harden::{IsBehindTls, harden},
     health::{Dependencies, Health, alive, ready},
-    origin::{any_origin, listed_origins},
+    origin::{Origins, any_origin, listed_origins},
     playground::{playground, playground_asset},
     respond::{method_not_allowed, not_found},
     streams::Streams,

@@ -1,57 +1,114 @@
 use std::time::Duration;
 
 use axum::http::{
-    HeaderName, HeaderValue, Method,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER},
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{
+        ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, ORIGIN, RETRY_AFTER,
+    },
     request::Parts,
     uri::Authority,
 };
-use tower_http::cors::{AllowCredentials, Any, CorsLayer};
+use tower_http::cors::{AllowCredentials, AllowOrigin, Any, CorsLayer};
 
 use super::request::PREFLIGHT_HEADERS;
-use crate::config::HttpConfig;
+use crate::config::{HttpConfig, WebOrigin};
 
 /// How long a browser may remember what another site may do here: the longest that any does.
 const REMEMBERED: Duration = Duration::from_hours(2);
 
-/// Whether a browser says that the request comes from a page of another origin, and one that
-/// `http.cors_origins` does not list. SameSite lets the cookie through from all hosts of the same domain.
-///
-/// What is no browser sends neither header. `Sec-Fetch-Site` decides where both are there, for a proxy that
-/// rewrites `Host` does not change it; older browsers, and pages without TLS, send the `Origin` alone.
-pub(super) fn is_foreign(parts: &Parts, config: &HttpConfig) -> bool {
-    let text = |name| parts.headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let origin = text(ORIGIN);
-    if origin.is_some_and(|origin| origin == config.public_url() || is_listed(config, origin)) {
-        return false;
+/// Request headers of GraphQL clients, and of the tools that trace requests from the page to the server.
+const CLIENT_HEADERS: [&str; 13] = [
+    "apollographql-client-name",
+    "apollographql-client-version",
+    "graphql-client-name",
+    "graphql-client-version",
+    "x-graphql-client-name",
+    "x-graphql-client-version",
+    "x-apollo-operation-id",
+    "last-event-id",
+    "x-request-id",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "sentry-trace",
+];
+
+/// The origins whose pages may act for their visitors: the server's own, and those in `http.cors_origins`.
+#[derive(Clone, Debug)]
+pub(crate) struct Origins {
+    own: Option<WebOrigin>,
+    listed: Vec<WebOrigin>,
+}
+
+impl Origins {
+    pub(crate) fn new(config: &HttpConfig) -> Self {
+        let listed = config.cors_origins.iter().filter_map(|origin| WebOrigin::parse(origin));
+        Self { own: WebOrigin::of_url(&config.public_url()), listed: listed.collect() }
     }
-    match text(HeaderName::from_static("sec-fetch-site")) {
-        Some(site) => !["same-origin", "none"].contains(&site),
-        None => {
-            let host = text(HOST).or_else(|| parts.uri.authority().map(Authority::as_str));
-            origin.is_some_and(|origin| origin.split_once("://").map(|(_, host)| host) != host)
+
+    /// Whether a browser says that the request comes from a page of another origin, and one that
+    /// `http.cors_origins` does not list. SameSite lets the cookie through from all hosts of the same domain.
+    ///
+    /// What is no browser sends neither header. `Sec-Fetch-Site` decides where both are there, for a proxy that
+    /// rewrites `Host` does not change it; older browsers, and pages without TLS, send the `Origin` alone.
+    pub(super) fn is_foreign(&self, parts: &Parts) -> bool {
+        let (Ok(origin), Ok(site)) =
+            (single(&parts.headers, &ORIGIN), single(&parts.headers, &SEC_FETCH_SITE))
+        else {
+            return true;
+        };
+        let parsed = origin.and_then(WebOrigin::parse);
+        if parsed.as_ref().is_some_and(|origin| self.own.as_ref() == Some(origin) || self.lists(origin)) {
+            return false;
         }
+        match (site, origin) {
+            (Some(site), _) => !["same-origin", "none"].contains(&site),
+            (None, None) => false,
+            (None, Some(_)) => !parsed.is_some_and(|origin| self.is_addressed(&origin, parts)),
+        }
+    }
+
+    fn lists(&self, origin: &WebOrigin) -> bool {
+        self.listed.contains(origin)
+    }
+
+    /// Whether a request is addressed to the origin of its page. At the public host, the scheme must be the public
+    /// one, because a page without TLS can be of anybody in the network. At another host the scheme is not known.
+    fn is_addressed(&self, origin: &WebOrigin, parts: &Parts) -> bool {
+        let host = single(&parts.headers, &HOST).ok().flatten();
+        let Some(host) = host.or_else(|| parts.uri.authority().map(Authority::as_str)) else { return false };
+        let is_public = self.own.is_some() && self.own.as_ref().and_then(|own| own.at(host)) == self.own;
+        !is_public && origin.is_of_server() && origin.at(host).as_ref() == Some(origin)
+    }
+
+    /// Whether the value of an `Origin` header is a listed origin.
+    fn lists_value(&self, value: &HeaderValue) -> bool {
+        value.to_str().ok().and_then(WebOrigin::parse).is_some_and(|origin| self.lists(&origin))
     }
 }
 
-fn is_listed(config: &HttpConfig, origin: &str) -> bool {
-    config.cors_origins.iter().any(|listed| listed == origin)
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The value of a header that no browser sends twice; an error if it is there twice.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ()> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().map(|value| value.to_str().unwrap_or_default());
+    if values.next().is_some() { Err(()) } else { Ok(value) }
 }
 
 /// Lets the pages of the listed origins use the API, with cookies.
 pub(crate) fn listed_origins(config: &HttpConfig) -> CorsLayer {
-    let origins = config.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-    let listed = config.clone();
-    let last_event = HeaderName::from_static("last-event-id");
-    let headers = PREFLIGHT_HEADERS.map(HeaderName::from_static).into_iter().chain([last_event]);
+    let origins = Origins::new(config);
+    let with_cookies = origins.clone();
+    let names = PREFLIGHT_HEADERS.into_iter().chain(CLIENT_HEADERS).map(HeaderName::from_static);
+    let own_names = config.cors_headers.iter().filter_map(|name| name.parse().ok());
+    let standard = [ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, IF_NONE_MATCH];
     CorsLayer::new()
-        .allow_origin(origins.collect::<Vec<_>>())
-        .allow_credentials(AllowCredentials::predicate(move |origin, _| {
-            origin.to_str().is_ok_and(|origin| is_listed(&listed, origin))
-        }))
+        .allow_origin(AllowOrigin::predicate(move |origin, _| origins.lists_value(origin)))
+        .allow_credentials(AllowCredentials::predicate(move |origin, _| with_cookies.lists_value(origin)))
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE].into_iter().chain(headers).collect::<Vec<_>>())
-        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
+        .allow_headers(standard.into_iter().chain(names).chain(own_names).collect::<Vec<_>>())
+        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER, ETAG])
         .max_age(REMEMBERED)
 }
 

@@ -19,7 +19,7 @@ use axum::{
 use tracing::Instrument;
 
 use self::conversation::Conversation;
-use super::{RequestId, endpoint::Endpoint, origin, request::Refusal};
+use super::{RequestId, endpoint::Endpoint, request::Refusal};
 use crate::graphql::{Code, Failure};
 
 /// The name of the protocol, as clients ask for it.
@@ -41,7 +41,7 @@ pub(super) async fn open<E: Executor>(
     request_id: RequestId,
 ) -> Result<Response, Refusal> {
     let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message));
-    if origin::is_foreign(&parts, &endpoint.http) {
+    if endpoint.origins.is_foreign(&parts) {
         let message = "A page of an origin that is not in http.cors_origins cannot open a socket.";
         return Err(Refusal(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message)));
     }

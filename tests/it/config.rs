@@ -102,8 +102,9 @@ fn a_variable_is_read_as_what_its_key_is() {
 }
 
 /// The lists of the configuration, and two items for each.
-const LISTS: [(&str, [&str; 2]); 4] = [
+const LISTS: [(&str, [&str; 2]); 5] = [
     ("accounts.default_roles", ["user", "admin"]),
+    ("http.cors_headers", ["x-tenant", "b3"]),
     ("http.cors_origins", ["https://app.example.com", "http://[::1]:3000"]),
     ("http.trusted_proxies", ["10.0.0.0/8", "::1/128"]),
     ("roles.editor.scopes", ["posts:write", "posts:read"]),
@@ -300,12 +301,39 @@ fn an_origin_that_is_not_one_or_is_everybodys_stops_the_start() {
         ("https://ada@app.example.com", "as browsers write them"),
         ("https://bücher.example", "as browsers write them"),
         ("file://x", "as browsers write them"),
+        ("wss://app.example.com", "as browsers write them"),
+        ("capacitor://", "as browsers write them"),
+        ("capacitor://localhost/", "as browsers write them"),
+        ("Capacitor://localhost", "as browsers write them"),
+        ("capacitor://localhost,null", "sandboxed frames"),
     ] {
         let error = Place::bare().with("PORTCULLIS_HTTP__CORS_ORIGINS", origin).run("config").failed();
         assert!(error.contains(says) && error.contains("http.cors_origins"), "{origin}: {error}");
     }
-    let origins = "https://app.example.com, http://localhost:3000, https://xn--bcher-kva.example:8443, http://[::1]:3000";
+    let origins = "https://app.example.com, http://localhost:3000, https://xn--bcher-kva.example:8443, \
+        http://[::1]:3000, capacitor://localhost, ionic://localhost, tauri://localhost, http://tauri.localhost";
     Place::bare().with("PORTCULLIS_HTTP__CORS_ORIGINS", origins).run("config").done();
+}
+
+#[test]
+fn a_header_that_pages_may_send_has_a_name() {
+    for (headers, is_right) in [
+        ("x-tenant", true),
+        ("X-Tenant, b3", true),
+        ("*", false),
+        ("x-tenant, *", false),
+        ("x tenant", false),
+        ("x-tenant:", false),
+        ("\u{e4}", false),
+    ] {
+        let run = Place::bare().with("PORTCULLIS_HTTP__CORS_HEADERS", headers).run("config");
+        if is_right {
+            run.done();
+        } else {
+            let error = run.failed();
+            assert!(error.contains("http.cors_headers must be names of headers"), "{headers}: {error}");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{AUTH, Answer, PASSWORD, TestApp};
+use crate::support::{AUTH, Answer, PASSWORD, Socket, TestApp};
 
 const LISTED: &str = "https://app.example.com";
 const UNLISTED: &str = "https://evil.example.com";
@@ -55,9 +55,25 @@ async fn a_listed_origin_is_told_what_it_may_send() {
     assert_eq!(answer.header("access-control-allow-methods"), "GET,POST");
     assert_eq!(answer.header("access-control-max-age"), "7200");
     let headers = answer.header("access-control-allow-headers");
-    for name in
-        ["authorization", "content-type", "apollo-require-preflight", "x-requested-with", "last-event-id"]
-    {
+    for name in [
+        "accept",
+        "authorization",
+        "content-type",
+        "if-none-match",
+        "apollo-require-preflight",
+        "graphql-require-preflight",
+        "x-apollo-operation-name",
+        "x-requested-with",
+        "apollographql-client-name",
+        "apollographql-client-version",
+        "graphql-client-name",
+        "last-event-id",
+        "x-request-id",
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "sentry-trace",
+    ] {
         assert!(headers.split(',').any(|allowed| allowed == name), "{name}: {headers}");
     }
     assert!(answer.header("vary").contains("origin"), "{:?}", answer.headers);
@@ -71,7 +87,7 @@ async fn a_listed_origin_reads_answers_and_uses_the_cookie() {
     assert!(answer.assert_done().cookie().is_some());
     assert_eq!(answer.header("access-control-allow-origin"), LISTED);
     assert_eq!(answer.header("access-control-allow-credentials"), "true");
-    assert_eq!(answer.header("access-control-expose-headers"), "x-request-id,retry-after");
+    assert_eq!(answer.header("access-control-expose-headers"), "x-request-id,retry-after,etag");
     assert!(answer.header("vary").contains("origin"), "{:?}", answer.headers);
 }
 
@@ -161,4 +177,96 @@ async fn any_page_may_read_the_keys_and_nothing_else_without_being_listed() {
         assert_unreadable(&app.request("GET", path, &[("origin", UNLISTED)]).await);
         assert_unreadable(&app.request("GET", path, &[("origin", LISTED)]).await);
     }
+}
+
+#[tokio::test]
+async fn an_operator_lists_headers_of_their_own() {
+    let app = TestApp::with(|config| {
+        config.http.cors_origins = vec![LISTED.to_owned()];
+        config.http.cors_headers = vec!["X-Tenant".to_owned(), "b3".to_owned()];
+    });
+    let answer = preflight(&app.await, "/graphql", LISTED).await;
+    let headers = answer.header("access-control-allow-headers");
+    for name in ["x-tenant", "b3", "authorization", "traceparent"] {
+        assert!(headers.split(',').any(|allowed| allowed == name), "{name}: {headers}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_in_a_web_view_can_be_listed() {
+    let origins =
+        ["capacitor://localhost", "ionic://localhost", "tauri://localhost", "http://tauri.localhost"];
+    let app = TestApp::with(|config| config.http.cors_origins = origins.map(ToOwned::to_owned).into()).await;
+    for origin in origins {
+        let answer = preflight(&app, "/graphql", origin).await;
+        assert_eq!(answer.header("access-control-allow-origin"), origin);
+        Socket::try_open(app.address(), &[("origin", origin)]).await.expect("a socket");
+    }
+    for origin in ["capacitor://evil", "http://localhost", "ionic://tauri.localhost", "null"] {
+        assert_unreadable(&preflight(&app, "/graphql", origin).await);
+    }
+}
+
+/// The same origin is spelled in several ways. Apollo iOS sends the URL of the socket, and proxies add the port.
+#[tokio::test]
+async fn an_origin_is_compared_by_scheme_host_and_port() {
+    let app = app().await;
+    let mut cookie = signed_in(&app).await;
+    for (origin, host) in [
+        ("wss://id.example.com", "id.example.com:443"),
+        ("wss://id.example.com", "10.0.0.7:4000"),
+        ("https://id.example.com:443", "id.example.com"),
+        ("HTTPS://ID.Example.com", "10.0.0.7:4000"),
+        ("https://app.example.com:443", "10.0.0.7:4000"),
+        ("wss://App.example.com", "10.0.0.7:4000"),
+        ("https://other.example.com", "other.example.com:443"),
+        ("wss://other.example.com", "Other.Example.com"),
+        ("ws://localhost:4000", "localhost:4000"),
+        ("http://[0:0::1]:4000", "[::1]:4000"),
+        ("http://localhost", "localhost:80"),
+    ] {
+        let headers = [("origin", origin), ("host", host)];
+        let answer = refresh(&app, &cookie, &headers).await;
+        let (name, token, _) = answer.assert_done().cookie().expect("a cookie");
+        cookie = format!("{name}={token}");
+        Socket::try_open(app.address(), &headers).await.expect("a socket");
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_resembles_the_own_one_is_foreign() {
+    let app = app().await;
+    let cookie = signed_in(&app).await;
+    for (origin, host) in [
+        ("https://id.example.com.evil.com", "id.example.com"),
+        ("https://id.example.com@evil.com", "id.example.com"),
+        ("https://evil.com@id.example.com", "id.example.com"),
+        ("https://id.example.com/", "id.example.com"),
+        ("https://id.example.com/evil", "id.example.com"),
+        ("https://id.example.com:444", "id.example.com:443"),
+        ("https://id.example.com:", "id.example.com"),
+        ("https://id.example.com.", "id.example.com"),
+        ("https://id.example.com, https://evil.com", "id.example.com"),
+        ("https://id.example.com https://evil.com", "id.example.com"),
+        // A page without TLS can be of anybody in the network.
+        ("http://id.example.com", "id.example.com"),
+        ("http://id.example.com:443", "id.example.com:443"),
+        ("evil://id.example.com", "id.example.com"),
+        ("evil://10.0.0.7:4000", "10.0.0.7:4000"),
+        ("id.example.com", "id.example.com"),
+        ("file://", "id.example.com"),
+        ("null", "null"),
+        ("https://null", "id.example.com"),
+    ] {
+        let headers = [("origin", origin), ("host", host)];
+        refresh(&app, &cookie, &headers).await.assert_not_executed(403, "FORBIDDEN");
+        let refused = Socket::try_open(app.address(), &headers).await.err().expect("it is refused");
+        refused.assert_not_executed(403, "FORBIDDEN");
+    }
+    let twice = [("origin", LISTED), ("origin", UNLISTED)];
+    refresh(&app, &cookie, &twice).await.assert_not_executed(403, "FORBIDDEN");
+    let twice = [("origin", LISTED), ("origin", LISTED)];
+    refresh(&app, &cookie, &twice).await.assert_not_executed(403, "FORBIDDEN");
+    let sites = [("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")];
+    refresh(&app, &cookie, &sites).await.assert_not_executed(403, "FORBIDDEN");
 }
