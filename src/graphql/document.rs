@@ -83,11 +83,16 @@ const BYTES_A_TOKEN: usize = 280;
 /// memory for every token, so these are counted first.
 fn parse(query: &str, shape: &Shape, max_tokens: usize) -> Result<ExecutableDocument, Failure> {
     const MAX_BRACKETS: usize = 64;
-    if shape.tokens > max_tokens {
-        return Err(Failure::limit("graphql.max_tokens", max_tokens));
-    }
-    if shape.brackets > MAX_BRACKETS {
-        return Err(Failure::limit("the depth of brackets", MAX_BRACKETS));
+    // Validation repeats a name in an error for each operation that is wrong in the same way.
+    const MAX_NAME_BYTES: usize = 1024;
+    for (count, most, name) in [
+        (shape.tokens, max_tokens, "graphql.max_tokens"),
+        (shape.brackets, MAX_BRACKETS, "the depth of brackets"),
+        (shape.longest_name, MAX_NAME_BYTES, "the length of a name"),
+    ] {
+        if count > most {
+            return Err(Failure::limit(name, most));
+        }
     }
     parse_query(query).map_err(|error| {
         let message = error.to_string();

@@ -2,7 +2,10 @@ use std::{borrow::Cow, time::Duration};
 
 use async_graphql::{ErrorExtensionValues, ServerError, Value};
 
-use super::{Code, Extension};
+use super::{
+    Code, Extension,
+    excerpt::{shorten, shorten_word},
+};
 use crate::tokens::Rejection;
 
 /// A top-level error: guards, limits, malformed requests and faults of the server.
@@ -143,6 +146,12 @@ impl From<sea_orm::DbErr> for Failure {
 /// `GRAPHQL_VALIDATION_FAILED`).
 pub fn finish_error(error: &mut ServerError, request_id: &str) {
     let has_code = error.extensions.as_ref().is_some_and(|values| values.get("code").is_some());
+    shorten(&mut error.message);
+    for segment in &mut error.path {
+        if let PathSegment::Field(name) = segment {
+            *name = shorten_word(name);
+        }
+    }
     if !has_code {
         let code = if error.source.is_some() {
             tracing::error!(error = error.message, path = ?error.path, "internal error");

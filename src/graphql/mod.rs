@@ -6,6 +6,7 @@
 mod code;
 mod context;
 mod error;
+mod excerpt;
 mod guard;
 
 #[cfg(feature = "server")]

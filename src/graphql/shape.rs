@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 /// What a document looks like from afar.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -5,6 +7,10 @@ pub(super) struct Shape {
     pub(super) tokens: usize,
     /// How deep its brackets are nested, those in strings and comments left out.
     pub(super) brackets: usize,
+    /// The length of the longest name, in bytes.
+    pub(super) longest_name: usize,
+    /// Where strings stand that may have escapes of characters beyond U+FFFF, with their quotation marks.
+    pub(super) escaped: Vec<Range<usize>>,
 }
 
 impl Shape {
@@ -27,11 +33,18 @@ impl Shape {
                     has_open_block = behind.is_none();
                     after = behind.unwrap_or(&after[1..]);
                 }
-                b'"' => after = behind_string(after),
+                b'"' => {
+                    after = behind_string(after);
+                    let string = query.len() - rest.len()..query.len() - after.len();
+                    if has_far_escape(&query.as_bytes()[string.clone()]) {
+                        shape.escaped.push(string);
+                    }
+                }
                 b'-' | b'0'..=b'9' => after = behind_number(rest),
                 b'.' => after = after.strip_prefix(b"..").unwrap_or(after),
                 b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
                     after = behind(after, |byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+                    shape.longest_name = shape.longest_name.max(rest.len() - after.len());
                 }
                 _ => {}
             }
@@ -40,6 +53,15 @@ impl Shape {
         }
         shape
     }
+}
+
+/// Whether a string may have an escape in braces, or half of a surrogate pair.
+fn has_far_escape(string: &[u8]) -> bool {
+    string.windows(4).any(|window| match window {
+        [b'\\', b'u', b'{', _] => true,
+        [b'\\', b'u', b'd' | b'D', digit] => matches!(digit, b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F'),
+        _ => false,
+    })
 }
 
 /// The text behind as many of these bytes as there are.

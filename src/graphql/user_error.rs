@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use async_graphql::{Enum, SimpleObject};
 
+use super::excerpt::shorten;
+
 /// A failure that the caller's user can act on. It is data, not a top-level error: those are for guards,
 /// limits, malformed requests and faults of the server.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
@@ -53,14 +55,16 @@ impl UserError {
     /// An error about the request as a whole.
     #[must_use]
     pub fn new(code: UserErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None, retry_after: None }
+        let mut message = message.into();
+        shorten(&mut message);
+        Self { code, message, field: None, retry_after: None }
     }
 
     /// An error about one field of the input.
     #[must_use]
     pub fn of_field(code: UserErrorCode, field: &str, message: impl Into<String>) -> Self {
         let field = Some(vec!["input".to_owned(), field.to_owned()]);
-        Self { code, message: message.into(), field, retry_after: None }
+        Self { field, ..Self::new(code, message) }
     }
 
     /// Too many tries.

@@ -19,6 +19,7 @@ mod crash;
 mod documents;
 mod error_contract;
 mod event_streams;
+mod excerpts;
 mod faults;
 mod federation;
 mod first_key;

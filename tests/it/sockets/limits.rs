@@ -107,10 +107,6 @@ async fn everything_that_a_socket_keeps_takes_part_of_its_memory() {
     let many = vec![1; 1500];
     for (what, payload) in [
         (
-            "an operation name",
-            json!({ "query": format!("subscription {text} {{ {id} }}"), "operationName": text }),
-        ),
-        (
             "a variable",
             json!({
                 "query": "subscription($a: ID) { accountEvents(after: $a) { id } }", "variables": { "a": text.repeat(2) },
