@@ -11,7 +11,10 @@ use async_graphql::{
 };
 use futures_util::stream::BoxStream;
 
-pub use self::federation::{FederationQuery, finish_subgraph};
+pub use self::{
+    federation::{FederationQuery, finish_subgraph},
+    integers::Int32,
+};
 
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery, PUBLIC_FIELDS, User},
@@ -28,7 +31,7 @@ pub const ROOT_FIELDS: RootFields = RootFields { password: &PASSWORD_FIELDS, pub
 
 /// The queries of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]
-pub struct IdentityQuery(AccountsQuery, SessionsQuery, AuditQuery, NodeQuery);
+pub struct IdentityQuery(AccountsQuery, SessionsQuery, AuditQuery, NodeQuery, Int32);
 
 /// The mutations of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]

@@ -8,7 +8,7 @@ use async_graphql::{
     },
 };
 
-use super::{Code, Failure, census::Census, shape::Shape, variables};
+use super::{Code, Failure, census::Census, escapes, shape::Shape, variables};
 use crate::config::GraphqlConfig;
 
 /// A document that was parsed and keeps the limits of one. What an operation of it may be depends on the request as
@@ -94,7 +94,8 @@ fn parse(query: &str, shape: &Shape, max_tokens: usize) -> Result<ExecutableDocu
             return Err(Failure::limit(name, most));
         }
     }
-    parse_query(query).map_err(|error| {
+    let query = escapes::resolve(query, &shape.escaped)?;
+    parse_query(&*query).map_err(|error| {
         let message = error.to_string();
         // The parser shows the line that it did not understand, and a line may hold a password.
         let fault = message.rsplit_once(" = ").map_or(&*message, |(_, fault)| fault);

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, time::Duration};
 
-use async_graphql::{ErrorExtensionValues, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, PathSegment, ServerError, Value};
 
 use super::{
     Code, Extension,
@@ -138,20 +138,21 @@ impl From<sea_orm::DbErr> for Failure {
     }
 }
 
-/// Gives an error of the executor the shape that all errors have: a code, and the request's id.
+/// Gives an error of the executor the shape that all errors have: a code, the request's id, and a message that quotes
+/// no more than an excerpt of what was sent.
 ///
 /// Errors of our resolvers have a code. Without one, an error that has a source is a fault of another crate's
 /// resolver, made with `?`: its text may hold anything, so it is logged and masked. The rest are the executor's:
 /// about an input value (`BAD_USER_INPUT`), or else about the document (an empty path,
 /// `GRAPHQL_VALIDATION_FAILED`).
 pub fn finish_error(error: &mut ServerError, request_id: &str) {
-    let has_code = error.extensions.as_ref().is_some_and(|values| values.get("code").is_some());
     shorten(&mut error.message);
     for segment in &mut error.path {
         if let PathSegment::Field(name) = segment {
             *name = shorten_word(name);
         }
     }
+    let has_code = error.extensions.as_ref().is_some_and(|values| values.get("code").is_some());
     if !has_code {
         let code = if error.source.is_some() {
             tracing::error!(error = error.message, path = ?error.path, "internal error");
@@ -163,6 +164,9 @@ pub fn finish_error(error: &mut ServerError, request_id: &str) {
             withhold_value(&mut error.message);
             Code::BadUserInput
         };
+        if error.message.ends_with("expected type \"Int\"") {
+            error.message.push_str(", a whole number from -2147483648 to 2147483647");
+        }
         error.extensions.get_or_insert_default().set("code", code.as_str());
     }
     error.extensions.get_or_insert_default().set("requestId", request_id);

@@ -20,6 +20,8 @@ mod document;
 #[cfg(feature = "server")]
 mod documents;
 #[cfg(feature = "server")]
+mod escapes;
+#[cfg(feature = "server")]
 mod id;
 #[cfg(feature = "server")]
 mod newest_first;
@@ -42,6 +44,8 @@ mod variables;
 
 pub use portcullis_macros::guarded;
 
+#[cfg(feature = "server")]
+pub(crate) use self::sent::Members;
 pub use self::{
     code::{Code, Extension},
     context::{Client, LastEventId, NoHeaders, RefreshCookie, VoidSession, caller},
@@ -61,5 +65,3 @@ pub use self::{
     turns::{InTurn, Turns},
     user_error::{UserError, UserErrorCode},
 };
-#[cfg(feature = "server")]
-pub(crate) use self::sent::Members;

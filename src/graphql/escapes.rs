@@ -1,0 +1,160 @@
+//! Escapes of characters beyond U+FFFF in the strings of a document: `\ud83d\ude80` and `\u{1F680}` (GraphQL
+//! specification, September 2025, §2.9.4). The parser (async-graphql-parser 8.0.0-rc.5) takes both for errors.
+
+use std::{borrow::Cow, iter::Peekable, ops::Range, str::CharIndices};
+
+use super::{Code, Failure};
+
+/// The most hexadecimal digits of an escape in braces, leading zeros included.
+const MAX_DIGITS: usize = 8;
+
+/// Replaces the escapes in these strings by what they stand for, so that the parser understands them. Spaces behind
+/// the string make up for its lost length, so that everything behind it keeps its position.
+///
+/// # Errors
+/// `GRAPHQL_PARSE_FAILED` for an escape that stands for no character, such as half of a surrogate pair.
+pub(super) fn resolve<'a>(document: &'a str, strings: &[Range<usize>]) -> Result<Cow<'a, str>, Failure> {
+    if strings.is_empty() {
+        return Ok(document.into());
+    }
+    let mut resolved = String::with_capacity(document.len());
+    let mut end = 0;
+    for string in strings {
+        let text = &document[string.clone()];
+        let content = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        // The parser says what is wrong with a string without an end.
+        let Some(content) = content.filter(|content| !content.contains(['\n', '\r'])) else { continue };
+        let new = unescape(content).map_err(|at| invalid(&document[..string.start + 1 + at]))?;
+        resolved.push_str(&document[end..string.start]);
+        resolved.extend(["\"", &new, "\""]);
+        let lost = content.chars().count().saturating_sub(new.chars().count());
+        resolved.extend(std::iter::repeat_n(' ', lost));
+        end = string.end;
+    }
+    resolved.push_str(&document[end..]);
+    Ok(resolved.into())
+}
+
+/// Rewrites the content of a string with the escapes that the parser knows. Gives the place of an escape that is
+/// none as an error.
+fn unescape(content: &str) -> Result<String, usize> {
+    let mut new = String::with_capacity(content.len());
+    let mut rest = content.char_indices().peekable();
+    while let Some((at, char)) = rest.next() {
+        if char != '\\' {
+            new.push(char);
+            continue;
+        }
+        match rest.next() {
+            Some((_, 'u')) => push(&mut new, character(&mut rest).ok_or(at)?),
+            Some((_, escaped @ ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't'))) => {
+                new.extend(['\\', escaped]);
+            }
+            _ => return Err(at),
+        }
+    }
+    Ok(new)
+}
+
+/// Appends a character, escaped if it cannot stand in a string as it is.
+fn push(text: &mut String, char: char) {
+    match char {
+        '"' | '\\' => text.extend(['\\', char]),
+        '\n' => text.push_str("\\n"),
+        '\r' => text.push_str("\\r"),
+        char => text.push(char),
+    }
+}
+
+/// Reads what stands behind `\u`, and the second half of a surrogate pair.
+fn character(rest: &mut Peekable<CharIndices<'_>>) -> Option<char> {
+    if rest.next_if(|(_, char)| *char == '{').is_some() {
+        let mut digits = 0;
+        let mut code: u32 = 0;
+        while let Some((_, char)) = rest.next_if(|(_, char)| *char != '}') {
+            digits += 1;
+            code = code.checked_mul(16)? + char.to_digit(16).filter(|_| digits <= MAX_DIGITS)?;
+        }
+        rest.next().filter(|_| digits > 0)?;
+        return char::from_u32(code);
+    }
+    let first = unit(rest)?;
+    let units = if (0xd800..0xdc00).contains(&first) {
+        rest.next_if(|(_, char)| *char == '\\')?;
+        rest.next_if(|(_, char)| *char == 'u')?;
+        vec![first, unit(rest)?]
+    } else {
+        vec![first]
+    };
+    char::decode_utf16(units).next()?.ok()
+}
+
+/// Reads four hexadecimal digits: a code unit of UTF-16.
+fn unit(rest: &mut Peekable<CharIndices<'_>>) -> Option<u16> {
+    let mut unit = 0;
+    for _ in 0..4 {
+        let digit = rest.next()?.1.to_digit(16)?;
+        unit = unit << 4 | u16::try_from(digit).ok()?;
+    }
+    Some(unit)
+}
+
+/// The error at the end of this part of a document.
+fn invalid(before: &str) -> Failure {
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let message =
+        format!("Syntax error at {line}:{column}: the escape in the string stands for no character.");
+    Failure::new(Code::ParseFailed, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn escapes_become_what_they_stand_for() {
+        for (content, expected) in [
+            (r"\ud83d\ude80", "🚀"),
+            (r"\uD83D\uDE80\u{1F680}", "🚀🚀"),
+            (r"\u{0001f680}", "🚀"),
+            (r"\u{10FFFF}\u{41}\u0041", "\u{10ffff}AA"),
+            (r"\u{22}\u{5c}\u{A}\u{d}", r#"\"\\\n\r"#),
+            (r#"\"\\\/\b\f\n\r\t"#, r#"\"\\\/\b\f\n\r\t"#),
+            (r"\\u{1F680}", r"\\u{1F680}"),
+        ] {
+            assert_eq!(unescape(content).as_deref(), Ok(expected), "{content}");
+        }
+        for (content, at) in [
+            (r"ab\ud83d", 2),
+            (r"\ude80\ud83d", 0),
+            (r"\ud83d\ud83d", 0),
+            (r"\ud83d \ude80", 0),
+            (r"\ud83d\n", 0),
+            (r"\u{d83d}\u{de80}", 0),
+            (r"\u{110000}", 0),
+            (r"\u{}", 0),
+            (r"\u{1F680", 0),
+            (r"\u{000000041}", 0),
+            (r"\u{ 41}", 0),
+            (r"\u{1F680}\u00", 9),
+            (r"é\q", 2),
+            (r"\", 0),
+        ] {
+            assert_eq!(unescape(content), Err(at), "{content}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_rewritten_string_is_no_longer_than_before(content in r#"(\\u\{[0-9a-fA-F]{1,6}\}|\\u[0-9a-fA-F]{4}|\\ud83d\\ude80|[a-z 🚀]|\\["\\/bfnrt]){0,20}"#) {
+            if let Ok(new) = unescape(&content) {
+                prop_assert!(new.chars().count() <= content.chars().count());
+                let has_raw = new.contains('\n') || new.contains('\r');
+                prop_assert!(!has_raw);
+            }
+        }
+    }
+}

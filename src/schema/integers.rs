@@ -1,0 +1,45 @@
+use std::{borrow::Cow, sync::Arc};
+
+use async_graphql::{
+    ContainerType, Context, ContextSelectionSet, EmptyMutation, ObjectType, OutputType, Positioned,
+    ServerResult, Value,
+    parser::types::Field,
+    registry::{MetaType, Registry},
+};
+
+/// A part of the queries that adds no field. In the schema it is merged into, validation refuses an `Int` that does
+/// not fit into 32 bits (GraphQL specification §3.5.1). async-graphql (8.0.0-rc.5) finds it out only when it executes
+/// the field, after others.
+#[derive(Default)]
+pub struct Int32;
+
+fn is_int(value: &Value) -> bool {
+    matches!(value, Value::Number(number) if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()))
+}
+
+impl ContainerType for Int32 {
+    async fn resolve_field(&self, _: &Context<'_>) -> ServerResult<Option<Value>> {
+        Ok(None)
+    }
+}
+
+impl OutputType for Int32 {
+    fn type_name() -> Cow<'static, str> {
+        EmptyMutation::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        // The scalars of the specification are registered before any root.
+        if let Some(MetaType::Scalar { is_valid, .. }) = registry.types.get_mut("Int") {
+            *is_valid = Some(Arc::new(is_int));
+        }
+        // An object without fields.
+        EmptyMutation::create_type_info(registry)
+    }
+
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
+        Ok(Value::Null)
+    }
+}
+
+impl ObjectType for Int32 {}
