@@ -1,6 +1,8 @@
 //! The schema: every capability's part of the roots, listed once.
 
+mod directives;
 mod federation;
+mod integers;
 mod subgraph;
 
 use std::sync::Arc;
@@ -16,6 +18,7 @@ pub use self::{
     integers::Int32,
 };
 
+use self::directives::describe_arguments;
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery, PUBLIC_FIELDS, User},
     admin::graphql::AdminMutation,
@@ -157,7 +160,8 @@ pub fn builder<Q: ObjectType + Default + 'static>() -> SchemaBuilder<Q, Mutation
 #[must_use]
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().include_specified_by().use_space_ident();
-    builder::<Query>().finish().sdl_with_options(options)
+    let schema = builder::<Query>().finish();
+    describe_arguments(&schema.sdl_with_options(options), &schema)
 }
 
 /// The schema as a subgraph of Apollo Federation 2.

@@ -2,7 +2,7 @@
 
 use async_graphql::{ObjectType, SDLExportOptions, Schema, SubscriptionType};
 
-use super::federation::ENTITIES;
+use super::{directives::describe_arguments, federation::ENTITIES};
 
 /// The oldest Federation that knows `@authenticated` and `@requiresScopes`: what is newer takes it, too.
 const LINK: &str = r#"extend schema @link(
@@ -30,6 +30,7 @@ where
 {
     let options = SDLExportOptions::new().federation().compose_directive();
     let exported = schema.sdl_with_options(options.include_specified_by().use_space_ident());
+    let exported = describe_arguments(&exported, schema);
     let mut subgraph = String::with_capacity(exported.len() + LINK.len());
     // The type whose fields are read.
     let mut owner = "";
@@ -52,13 +53,13 @@ where
 }
 
 /// A line of a schema with the description above it and the arguments below it.
-struct Part<'a> {
-    text: &'a str,
-    head: &'a str,
+pub(super) struct Part<'a> {
+    pub(super) text: &'a str,
+    pub(super) head: &'a str,
 }
 
 /// The parts of a schema as async-graphql writes it: quotation marks of a description stand on lines of their own.
-fn parts(sdl: &str) -> Vec<Part<'_>> {
+pub(super) fn parts(sdl: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let (mut start, mut end, mut head) = (0, 0, "");
     let (mut in_description, mut in_arguments) = (false, false);

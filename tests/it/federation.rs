@@ -1,7 +1,7 @@
 //! Portcullis as a subgraph of Apollo Federation 2, as a router asks it. `clients/node/federation` composes it with
 //! another.
 
-use async_graphql::{EmptySubscription, MergedObject, Object, Schema};
+use async_graphql::{EmptySubscription, MergedObject, Object, Schema, TypeDirective};
 use portcullis::{
     config::{Config, Introspection, RoleConfig},
     router::router,
@@ -287,6 +287,20 @@ impl Notes {
     async fn notes(&self) -> i32 {
         7
     }
+
+    /// A field with a directive of its own.
+    #[graphql(directive = cached::apply(60, "a, (b)".to_owned()))]
+    async fn kept(&self) -> i32 {
+        7
+    }
+}
+
+/// Says how long an answer may be kept.
+#[TypeDirective(location = "FieldDefinition", composable = "https://specs.example.com/cached/v1.0")]
+fn cached(
+    #[graphql(desc = "How long,\nin seconds.")] seconds: i32,
+    #[graphql(desc = "Who keeps it.")] scope: String,
+) {
 }
 
 #[derive(Default, MergedObject)]
@@ -304,6 +318,9 @@ async fn a_stranger_s_schema_can_be_a_subgraph_too() {
     let note = "  \"\"\"\n  Not `nodes(\n  type User implements Node {`\n  \"\"\"\n  notes: Int!\n";
     assert!(sdl.contains(note), "{sdl}");
     assert!(sdl.contains("\ntype User implements Node @key(fields: \"id\") {\n"), "{sdl}");
+    let directive = "directive @cached(\n  \"\"\"\n  How long,\n  in seconds.\n  \"\"\"\n  seconds: Int!\n  \"\"\"\n  \
+        Who keeps it.\n  \"\"\"\n  scope: String!\n) on FIELD_DEFINITION\n";
+    assert!(sdl.contains(directive), "{sdl}");
     let found = entities(&ada, json!([{ "__typename": "User", "id": ada.user_id }])).await;
     assert_eq!(found.assert_done().at("/_entities/0/username"), "ada");
     // Who forgets to finish it is told in the log.

@@ -2,13 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use async_graphql::parser::{
-    parse_schema,
-    types::{
-        ConstDirective, FieldDefinition, InputValueDefinition, TypeDefinition, TypeKind, TypeSystemDefinition,
+use async_graphql::{
+    Positioned,
+    parser::{
+        parse_schema,
+        types::{
+            ConstDirective, FieldDefinition, InputValueDefinition, InterfaceType, ObjectType, TypeDefinition,
+            TypeKind, TypeSystemDefinition,
+        },
     },
 };
-use portcullis::schema::sdl;
+use portcullis::schema::{sdl, subgraph_sdl};
+use serde_json::Value;
+
+use crate::support::TestApp;
 
 const WRITTEN_DOWN: &str = include_str!("../../schema.graphql");
 const PROMISED: &str = include_str!("../contract.graphql");
@@ -19,6 +26,101 @@ fn schema_graphql_is_the_served_schema() {
         WRITTEN_DOWN == sdl(),
         "the code and schema.graphql differ; look at the change and run: cargo run -- schema > schema.graphql"
     );
+}
+
+/// What introspection says of all that has a description, by its dotted name.
+async fn introspected(app: &TestApp) -> BTreeMap<String, Option<String>> {
+    let query = "{ __schema { types {
+        name description
+        fields(includeDeprecated: true) { name description args { name description } }
+        inputFields { name description } enumValues(includeDeprecated: true) { name description }
+    } directives { name description args { name description } } } }";
+    let answer = app.anonymous().ask(query).await;
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+    let mut all = BTreeMap::new();
+    for (list, sign) in [("types", ""), ("directives", "@")] {
+        for element in answer.at("/__schema")[list].as_array().expect("a list") {
+            let name = format!("{sign}{}", element["name"].as_str().expect("a name"));
+            all.insert(name.clone(), text(&element["description"]));
+            for list in ["fields", "inputFields", "enumValues", "args"] {
+                for member in element[list].as_array().into_iter().flatten() {
+                    let name = format!("{name}.{}", member["name"].as_str().expect("a name"));
+                    for argument in member["args"].as_array().into_iter().flatten() {
+                        let argument_name = argument["name"].as_str().expect("a name");
+                        all.insert(format!("{name}.{argument_name}"), text(&argument["description"]));
+                    }
+                    all.insert(name, text(&member["description"]));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// What a schema that was written down says of all that has a description, by its dotted name.
+fn written_down(schema: &str) -> BTreeMap<String, Option<String>> {
+    type Described = Vec<(String, Option<Positioned<String>>)>;
+    fn arguments(of: &str, arguments: &[Positioned<InputValueDefinition>]) -> Described {
+        let arguments = arguments.iter().map(|argument| &argument.node);
+        arguments.map(|input| (format!("{of}.{}", input.name.node), input.description.clone())).collect()
+    }
+    let mut all = Described::new();
+    for definition in parse_schema(schema).expect("the schema is one").definitions {
+        if let TypeSystemDefinition::Directive(directive) = definition {
+            let name = format!("@{}", directive.node.name.node);
+            all.extend(arguments(&name, &directive.node.arguments));
+            all.push((name, directive.node.description));
+        }
+    }
+    for ty in types(schema) {
+        let name = ty.name.node.to_string();
+        match ty.kind {
+            TypeKind::Object(ObjectType { fields, .. })
+            | TypeKind::Interface(InterfaceType { fields, .. }) => {
+                for field in fields.into_iter().map(|field| field.node) {
+                    let name = format!("{name}.{}", field.name.node);
+                    all.extend(arguments(&name, &field.arguments));
+                    all.push((name, field.description));
+                }
+            }
+            TypeKind::InputObject(input) => all.extend(arguments(&name, &input.fields)),
+            TypeKind::Enum(values) => {
+                for value in values.values.into_iter().map(|value| value.node) {
+                    all.push((format!("{name}.{}", value.value.node), value.description));
+                }
+            }
+            TypeKind::Scalar | TypeKind::Union(_) => {}
+        }
+        all.push((name, ty.description));
+    }
+    all.into_iter().map(|(name, description)| (name, description.map(|text| text.node))).collect()
+}
+
+#[tokio::test]
+async fn every_description_of_introspection_is_written_down() {
+    let app = TestApp::start().await;
+    let mut introspected = introspected(&app).await;
+    let written = written_down(&sdl());
+    // What each GraphQL server has, and what the exporter leaves out where nothing uses it.
+    let implied = ["ID", "String", "Int", "Boolean", "Float", "@deprecated", "@oneOf"];
+    introspected.retain(|name, _| {
+        let first = name.split('.').next().unwrap_or_default();
+        !name.starts_with("__") && (written.contains_key(name) || !implied.contains(&first))
+    });
+    assert_eq!(written, introspected);
+    for name in ["@include.if", "@skip.if", "@requiresScopes.scopes", "Query.node.id", "LoginInput.username"]
+    {
+        assert!(written[name].as_ref().is_some_and(|text| text.len() > 4), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_description_in_a_subgraph_is_that_of_introspection() {
+    let app = TestApp::with(|config| config.graphql.federation = true).await;
+    let introspected = introspected(&app).await;
+    for (name, description) in written_down(&subgraph_sdl()) {
+        assert_eq!(introspected.get(&name), Some(&description), "{name}");
+    }
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! Descriptions of the arguments of directives, which async-graphql (8.0.0-rc.5) leaves out where it exports a schema.
+//! They are taken from introspection, which has them.
+
+use std::fmt::Write;
+
+use async_graphql::{
+    ObjectType, Schema, SubscriptionType, Value,
+    parser::{
+        parse_schema,
+        types::{DirectiveDefinition, TypeSystemDefinition},
+    },
+};
+use futures_util::FutureExt;
+
+use super::subgraph::parts;
+
+const QUERY: &str = "{ __schema { directives { name args { name description } } } }";
+
+/// Adds the descriptions to an exported schema.
+pub(super) fn describe_arguments<Q, M, S>(exported: &str, schema: &Schema<Q, M, S>) -> String
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    // Introspection waits for nothing. Without it, such as where it is off, there are no descriptions.
+    let response = schema.execute(QUERY).now_or_never();
+    let directives = response.map(|response| response.data).unwrap_or_default();
+    let mut described = String::with_capacity(exported.len());
+    for part in parts(exported) {
+        let definition = part.head.starts_with("directive @").then(|| parse(part.head)).flatten();
+        let text = definition.and_then(|definition| describe(part.text, &definition, &directives));
+        described.push_str(text.as_deref().unwrap_or(part.text));
+    }
+    described
+}
+
+fn parse(definition: &str) -> Option<DirectiveDefinition> {
+    match parse_schema(definition).ok()?.definitions.pop()? {
+        TypeSystemDefinition::Directive(directive) => Some(directive.node),
+        _ => None,
+    }
+}
+
+/// Writes the definition of a directive again, with an argument a line. `None` if no argument has a description.
+fn describe(text: &str, definition: &DirectiveDefinition, directives: &Value) -> Option<String> {
+    let (start, rest) = text.rsplit_once("\ndirective @").map_or(("", text), |(start, _)| {
+        let start = &text[..=start.len()];
+        (start, &text[start.len()..])
+    });
+    let (name, rest) = rest.split_once('(')?;
+    // The locations behind the arguments have no parentheses.
+    let (_, end) = rest.rsplit_once(')')?;
+    let of_directive = named(member(member(directives, "__schema")?, "directives")?, &definition.name.node)?;
+    let mut described = format!("{start}{name}(");
+    let mut has_description = false;
+    for argument in definition.arguments.iter().map(|argument| &argument.node) {
+        let introspected = named(member(of_directive, "args")?, &argument.name.node)?;
+        if let Some(Value::String(description)) = member(introspected, "description") {
+            has_description = true;
+            let lines = description.replace("\"\"\"", "\\\"\"\"").replace('\n', "\n  ");
+            write!(described, "\n  \"\"\"\n  {lines}\n  \"\"\"").ok()?;
+        }
+        write!(described, "\n  {}: {}", argument.name.node, argument.ty.node).ok()?;
+        if let Some(default) = &argument.default_value {
+            write!(described, " = {}", default.node).ok()?;
+        }
+    }
+    has_description.then(|| format!("{described}\n){end}"))
+}
+
+/// The item of a list that has this name.
+fn named<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
+    let Value::List(items) = list else { return None };
+    items.iter().find(|item| member(item, "name") == Some(&Value::from(name)))
+}
+
+fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
+    match object {
+        Value::Object(members) => members.get(name),
+        _ => None,
+    }
+}
