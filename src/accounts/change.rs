@@ -40,7 +40,8 @@ impl Accounts {
     /// Changes an account in a transaction.
     ///
     /// # Errors
-    /// [`AccountError::NotFound`], [`AccountError::UnknownRole`] or [`AccountError::LastAdmin`].
+    /// [`AccountError::NotFound`], [`AccountError::UnknownRole`], [`AccountError::TooManyScopes`] or
+    /// [`AccountError::LastAdmin`].
     pub async fn change(
         &self,
         transaction: &impl ConnectionTrait,

@@ -26,7 +26,7 @@ impl Accounts {
     /// ask at once cannot both have it.
     ///
     /// # Errors
-    /// [`AccountError::UsernameTaken`] or [`AccountError::UnknownRole`].
+    /// [`AccountError::UsernameTaken`], [`AccountError::UnknownRole`] or [`AccountError::TooManyScopes`].
     pub async fn create(
         &self,
         transaction: &impl ConnectionTrait,
@@ -63,12 +63,13 @@ impl Accounts {
         Ok(account)
     }
 
-    /// The roles, sorted, when all of them exist.
+    /// The roles, sorted, when all of them exist and an access token holds what they grant together.
     pub(super) fn known_roles(&self, mut roles: Vec<String>) -> Result<Vec<String>, AccountError> {
         roles.sort_unstable();
         roles.dedup();
         match roles.iter().find(|role| !self.config.roles.contains_key(*role)) {
             Some(unknown) => Err(AccountError::UnknownRole(unknown.clone())),
+            None if !self.config.token_holds(&roles) => Err(AccountError::TooManyScopes),
             None => Ok(roles),
         }
     }

@@ -18,6 +18,9 @@ pub enum AccountError {
     /// There is no such role.
     #[error("there is no role \"{0}\"")]
     UnknownRole(String),
+    /// An access token cannot hold the scopes that the roles grant together.
+    #[error("these roles together grant more scopes than an access token can hold; leave one of them out")]
+    TooManyScopes,
     /// It would leave no administrator who can sign in.
     #[error("the change would leave no administrator")]
     LastAdmin,

@@ -196,7 +196,9 @@ pub fn user_error(error: AccountError) -> Result<UserError, Failure> {
             UserError::of_field(UserErrorCode::UsernameInvalid, "username", message)
         }
         AccountError::EmailInvalid(_) => UserError::of_field(UserErrorCode::EmailInvalid, "email", message),
-        AccountError::DisplayNameInvalid(_) => return Err(Failure::bad_input(message)),
+        AccountError::DisplayNameInvalid(_) | AccountError::TooManyScopes => {
+            return Err(Failure::bad_input(message));
+        }
         AccountError::UnknownRole(_) => UserError::of_field(UserErrorCode::UnknownRole, "roles", message),
         AccountError::LastAdmin => {
             let message = "This is the last administrator who can sign in.";

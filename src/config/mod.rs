@@ -8,6 +8,7 @@
 mod accounts;
 mod advice;
 mod audit;
+mod claims;
 mod database;
 mod derived;
 mod draft;
@@ -35,6 +36,7 @@ pub use self::{
     accounts::AccountsConfig,
     advice::Advice,
     audit::AuditConfig,
+    claims::MAX_CLAIMS_BYTES,
     database::DatabaseConfig,
     error::ConfigError,
     graphql::{DocumentPolicy, GraphqlConfig, Introspection},
@@ -192,7 +194,7 @@ impl Config {
             let wants = format!("names the role \"{role}\", which is not among [roles]");
             require(self.roles.contains_key(role), "accounts.default_roles", wants)?;
         }
-        Ok(())
+        self.check_claims()
     }
 }
 

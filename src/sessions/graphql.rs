@@ -16,9 +16,10 @@ use super::{RefreshError, Session, Sessions};
 use crate::{
     audit::{Actor, AuditAction},
     graphql::{
-        Client, Failure, RefreshCookie, UserError, UserErrorCode, VoidSession, caller, expect_id, guarded,
+        Client, Code, Failure, RefreshCookie, UserError, UserErrorCode, VoidSession, caller, expect_id,
+        guarded,
     },
-    tokens::{Caller, Rejection},
+    tokens::{Caller, KeyringError, Rejection},
 };
 
 /// How long a client waits that has repeated a refresh too often. By then the newest token is in the cookie that its
@@ -128,7 +129,7 @@ impl SessionsMutation {
                 "This refresh token was repeated too often. Use the newest one.",
                 REPEATED_TOO_OFTEN_RETRY_AFTER,
             )),
-            Err(RefreshError::Keyring(error)) => Err(Failure::internal(&error)),
+            Err(RefreshError::Keyring(error)) => Err(token_failure(&error)),
             Err(RefreshError::Database(error)) => Err(error.into()),
         }
     }
@@ -208,4 +209,18 @@ impl SessionsMutation {
 fn invalid_refresh_token() -> UserError {
     let message = "The session is over. Sign in again.";
     UserError::of_field(UserErrorCode::InvalidRefreshToken, "refreshToken", message)
+}
+
+/// Why no access token could be signed.
+#[must_use]
+pub fn token_failure(error: &KeyringError) -> Failure {
+    match error {
+        KeyringError::TooLarge { .. } => {
+            tracing::warn!(%error, "a sign-in failed");
+            let message = "The roles of this account grant more scopes than an access token can hold. Ask an \
+                           administrator to remove a role.";
+            Failure::new(Code::LimitExceeded, message)
+        }
+        error => Failure::internal(error),
+    }
 }

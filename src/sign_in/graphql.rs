@@ -13,7 +13,7 @@ use crate::{
     passwords::{HashError, PolicyViolation, Presented},
     sessions::{
         Sessions,
-        graphql::{AuthPayload, TokenDelivery, take_cookie_away},
+        graphql::{AuthPayload, TokenDelivery, take_cookie_away, token_failure},
     },
 };
 
@@ -203,7 +203,7 @@ fn explain(error: SignInError, field: &str) -> Result<UserError, Failure> {
         SignInError::Password(violation) => password_error(&violation, field),
         SignInError::Account(error) => user_error(error)?,
         SignInError::Hash(error) => return Err(hash_failure(&error)),
-        SignInError::Keyring(error) => return Err(Failure::internal(&error)),
+        SignInError::Keyring(error) => return Err(token_failure(&error)),
         SignInError::Database(error) => return Err(error.into()),
     })
 }

@@ -37,6 +37,14 @@ pub enum KeyringError {
     /// There is no key that signs now.
     #[error("no signing key is active")]
     NoActiveKey,
+    /// The claims make a token that no server would read.
+    #[error(
+        "the access token would have {bytes} bytes; the roles of the account grant too many scopes for one token"
+    )]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
     /// The keys of the database do not sign, so none can take over from another.
     #[error(
         "tokens.signing_key_file names the key that signs; keys of the database do not sign, and expire with their \

@@ -9,13 +9,23 @@ use sea_orm::DbErr;
 use super::{
     Claims, KeyError, KeyInfo, KeyState, KeyringError, KnownKeys, SigningKey, Verifier,
     store::{self, KeyRow},
+    verifier::MAX_TOKEN_BYTES,
 };
 use crate::{
     clock::{Clock, Timestamp},
-    config::SigningAlgorithm,
+    config::{MAX_CLAIMS_BYTES, SigningAlgorithm},
     database::Database,
     secret::Sealers,
 };
+
+/// The maximum length of the header and the signature of a token, in base64url. RSA of 8192 bits has the longest.
+const MAX_HEADER_CHARS: usize = 160;
+const MAX_SIGNATURE_CHARS: usize = 1366;
+
+// A token whose claims the configuration permits is accepted, whichever key signs it.
+const _: () = assert!(
+    MAX_HEADER_CHARS + (MAX_CLAIMS_BYTES * 4).div_ceil(3) + MAX_SIGNATURE_CHARS + 2 <= MAX_TOKEN_BYTES
+);
 
 /// The keys that sign access tokens: one active, others published before and after their turn.
 /// Keys live in the database, sealed; every replica has the same.
@@ -85,9 +95,13 @@ impl Keyring {
     /// Signs an access token with the active key.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or [`KeyringError::TooLarge`].
     pub fn sign(&self, claims: &Claims) -> Result<String, KeyringError> {
-        Ok(self.signer()?.sign(claims)?)
+        let token = self.signer()?.sign(claims)?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(KeyringError::TooLarge { bytes: token.len() });
+        }
+        Ok(token)
     }
 
     /// The key that signs now. If every key begins later, it is the first of them: they were made by a clock that

@@ -10,8 +10,8 @@ use moka::sync::Cache;
 use super::{Claims, KnownKeys, Rejection, known_keys::KnownKey};
 use crate::clock::Clock;
 
-/// The longest token that is looked at, in bytes.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// The longest token that is looked at, in bytes. The server issues none that is longer.
+pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// How many verified tokens are remembered. Verifying an Ed25519 signature costs 70 µs, a look-up one.
 const REMEMBERED_TOKENS: u64 = 50_000;

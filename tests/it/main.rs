@@ -58,6 +58,7 @@ mod spellings;
 mod subscriptions;
 mod tampering;
 mod timing;
+mod token_size;
 mod tokens;
 mod trusted;
 mod user_errors;

@@ -82,6 +82,7 @@ pub(super) fn explain(error: AdminError, app: &App, user: &str) -> CliError {
 
 fn explain_account(error: AccountError, app: &App, user: &str) -> CliError {
     CliError::refused(match error {
+        AccountError::TooManyScopes => error.to_string(),
         AccountError::UsernameTaken => format!("the username {user:?} is taken; choose another"),
         AccountError::NotFound => return not_found(user),
         AccountError::UnknownRole(role) => {
