@@ -77,6 +77,14 @@ pub struct Accounts {
 }
 
 impl Accounts {
+    /// Whether a database has any account.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn exist(database: &Database) -> Result<bool, DbErr> {
+        store::exist(database.reader()).await
+    }
+
     /// The accounts of this database. The cache follows the feed.
     #[must_use]
     pub fn new(database: Database, config: Arc<Config>, feed: Arc<Feed>, audit: Audit, clock: Clock) -> Self {

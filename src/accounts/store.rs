@@ -43,6 +43,12 @@ pub(super) async fn insert(
     insert_roles(db, account.id, &account.roles).await
 }
 
+/// Whether there is any account.
+pub(super) async fn exist(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let first = user::Entity::find().select_only().column(user::Column::Id).limit(1);
+    Ok(first.into_tuple::<Uuid>().one(db).await?.is_some())
+}
+
 /// What an account's owner or an administrator can change.
 fn changeable(account: &Account) -> user::ActiveModel {
     user::ActiveModel {

@@ -37,6 +37,19 @@ pub enum AppError {
         /// The database.
         name: String,
     },
+    /// A master secret was made for a database that is not this one.
+    #[error(
+        "{} was made for a database with signing keys, and {name} has none. If {name} was copied, copy the file \
+         that ends in -wal with it, or stop the server before. If it is to hold data, check database.url and \
+         data_dir. If it is to be a new server, delete {}, or name it as secret_file to keep it",
+        secret.display(), secret.display()
+    )]
+    KeysMissing {
+        /// The database.
+        name: String,
+        /// The file of the master secret.
+        secret: PathBuf,
+    },
     /// There is no connection to the database.
     #[error(transparent)]
     Connect(#[from] ConnectError),

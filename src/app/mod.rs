@@ -13,7 +13,11 @@ use async_graphql::{
 use aws_lc_rs::rand::SystemRandom;
 use tokio_util::task::TaskTracker;
 
-pub use self::{error::AppError, secrets::find as find_master_secrets};
+use self::secrets::FoundSecret;
+pub use self::{
+    error::AppError,
+    secrets::{find as find_master_secrets, is_of_another_database},
+};
 use crate::{
     accounts::{Accounts, graphql::AccountLoader},
     admin::Admin,
@@ -76,17 +80,32 @@ impl App {
     /// Whatever of it cannot be had.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
         config.check()?;
-        // Before the database: who may not use it shall not have touched it.
-        let found = secrets::find(&config)?;
+        // Before the database: a caller who may not use it must not change it.
+        let secret = FoundSecret::look(&config)?;
+        secret.refuse_absent_file(&config)?;
         let documents = Arc::new(Documents::open(&config.graphql, ROOT_FIELDS)?);
         let database = Database::connect(&config).await?;
+        let opened = Box::pin(Self::open_on(database.clone(), secret, documents, config, clock)).await;
+        if opened.is_err() {
+            database.close().await;
+        }
+        opened
+    }
+
+    async fn open_on(
+        database: Database,
+        secret: FoundSecret,
+        documents: Arc<Documents>,
+        config: Config,
+        clock: Clock,
+    ) -> Result<Self, AppError> {
+        if database.migrations().await?.applied.is_empty() {
+            secret.refuse_empty_database(&config)?;
+        }
         for migration in database.migrate_up().await? {
             tracing::info!(migration, "applied a migration");
         }
-        let masters = match found {
-            Some(found) => found,
-            None => secrets::make_or_find(&config, &database).await?,
-        };
+        let masters = secret.resolve(&config, &database).await?;
         let gate = Gate { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
         let feed = Feed::new(database.clone(), Arc::clone(&gate.revocations), clock.clone());
         let feed = Arc::new(feed);
@@ -99,7 +118,15 @@ impl App {
             Ground { config, clock, database, documents, gate, feed, keyring, codec, policy, hasher }.build();
         app.admin.let_a_key_sign().await?;
         app.audit.forget_foreign_places().await?;
+        // From here on, the database has keys that only this secret opens.
+        secrets::keep(&app.config)?;
         Ok(app)
+    }
+
+    /// Closes the database, after everything that uses it has ended. On SQLite this leaves one file, which can be
+    /// copied.
+    pub async fn close(&self) {
+        self.database.close().await;
     }
 
     /// The schema as the binary serves it.

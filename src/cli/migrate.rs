@@ -47,11 +47,13 @@ impl Migrate {
         find_database(&loaded.config, absent)?;
         block_on(async {
             let database = Database::connect(&loaded.config).await?;
-            match self {
+            let done = match self {
                 Self::Up => up(&database, out).await,
                 Self::Down(down) => down.run(&database, &loaded.config.shown_database(), out).await,
                 Self::Status(format) => status(&database, &format, out).await,
-            }
+            };
+            database.close().await;
+            done
         })
     }
 }

@@ -25,7 +25,9 @@ pub(super) fn with_app<T>(
     find_database(&loaded.config, absent)?;
     block_on(async move {
         let app = App::open(loaded.config, Clock::system()).await?;
-        command(app).await
+        let done = command(app.clone()).await;
+        app.close().await;
+        done
     })
 }
 

@@ -37,11 +37,13 @@ async fn serve_until_stopped(loaded: Loaded) -> Result<(), CliError> {
     let banner = banner(&loaded, address);
     let stop = CancellationToken::new();
     let work = async {
-        let app = App::open(loaded.config, Clock::system()).await?;
-        let schema = app.schema();
-        app.documents.check(&schema).await.map_err(AppError::from)?;
+        // To wait for the database, or for another replica's migrations, can take long.
+        let Some(app) = stop.run_until_cancelled(Box::pin(open(loaded.config))).await.transpose()? else {
+            return Ok(());
+        };
         tracing::info!("{banner}");
-        serve(&app, router(&app, schema), listener, stop.clone()).await;
+        serve(&app, router(&app, app.schema()), listener, stop.clone()).await;
+        app.close().await;
         Ok(())
     };
     let insist = async {
@@ -54,6 +56,17 @@ async fn serve_until_stopped(loaded: Loaded) -> Result<(), CliError> {
         served = work => served.inspect(|()| tracing::info!("stopped")),
         signal = insist => {
             Err(CliError::refused(format!("{signal} a second time: stopped with requests in flight")))
+        }
+    }
+}
+
+async fn open(config: Config) -> Result<App, CliError> {
+    let app = App::open(config, Clock::system()).await?;
+    match app.documents.check(&app.schema()).await {
+        Ok(()) => Ok(app),
+        Err(error) => {
+            app.close().await;
+            Err(AppError::from(error).into())
         }
     }
 }

@@ -21,6 +21,7 @@ impl Database {
         if self.migrations().await?.pending.is_empty() {
             return Ok(Vec::new());
         }
+        tracing::info!("migrations are pending; waiting for the lock of the database");
         let transaction = self.begin_exclusive().await?;
         // Another replica may have done it while this one waited.
         let pending = migrations(&transaction).await?.pending;

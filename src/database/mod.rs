@@ -3,6 +3,7 @@
 //! Readers never wait for the writer. Whoever writes takes a transaction from [`Database::begin`], or
 //! [`Database::writer`] for a single statement. Nothing else in the program knows which database it is.
 
+mod close;
 mod connect;
 mod fault;
 mod listen;

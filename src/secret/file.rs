@@ -9,7 +9,10 @@ use secrecy::zeroize::Zeroizing;
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateFileError {
     /// It cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {source}{}", match source.kind() {
+        io::ErrorKind::PermissionDenied => MOUNTED_FOR_ANOTHER_USER,
+        _ => "",
+    })]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -17,7 +20,10 @@ pub enum PrivateFileError {
         source: io::Error,
     },
     /// Others may read it.
-    #[error("{path} is readable by others (mode {mode:o}); make it yours alone with `chmod 600 {path}`")]
+    #[error(
+        "{path} is readable by others (mode {mode:o}); make it yours alone with `chmod 600 {path}`, or, if it is \
+         mounted, with `defaultMode: 0400` at the secret's volume in Kubernetes or `mode: 0400` in Compose and Swarm"
+    )]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -26,7 +32,12 @@ pub enum PrivateFileError {
     },
 }
 
-/// Reads a text file that nobody else may read.
+/// The advice for a secret that an orchestrator mounts for root while the server runs as another user.
+const MOUNTED_FOR_ANOTHER_USER: &str = "; a mounted secret becomes readable with `fsGroup` in the pod's \
+    securityContext (Kubernetes), or with `uid` beside `mode: 0400` (Compose and Swarm)";
+
+/// Reads a text file that nobody else may read. A read-only mount is no exception: it does not keep other users
+/// of the machine from reading the file, as in a package store that everybody can read.
 ///
 /// # Errors
 /// When it cannot be read, or others may read it.
@@ -50,6 +61,16 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(path)
+}
+
+/// Makes the names of a file's folder survive a power cut.
+///
+/// # Errors
+/// When the folder cannot be written to its disk.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Other systems cannot open a folder as a file.
+    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Makes a file that its owner alone can read; it must not be there yet.

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroizing};
 
 use self::file::create_private;
 pub use self::{
-    file::{PrivateFileError, make_private_folder, read_private_file},
+    file::{PrivateFileError, make_private_folder, read_private_file, sync_folder},
     sealer::{Sealer, Sealers, Unsealable},
 };
 
@@ -105,7 +105,8 @@ impl MasterSecret {
         let written = create_private(&draft).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::hard_link(&draft, path)
+            fs::hard_link(&draft, path)?;
+            sync_folder(path)
         });
         fs::remove_file(&draft).ok();
         match written {

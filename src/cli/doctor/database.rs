@@ -2,8 +2,8 @@ use sea_orm::DbErr;
 
 use super::{files::Secret, report::Report};
 use crate::{
-    accounts::Filter,
-    app::{App, AppError},
+    accounts::{Accounts, Filter},
+    app::{App, AppError, is_of_another_database},
     cli::output::time,
     clock::Clock,
     config::{ADMIN_ROLE, Config},
@@ -22,22 +22,28 @@ const NO_ACTIVE_KEY: &str = "no key signs now, so nobody can sign in: all were r
 pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report) {
     let name = config.shown_database();
     if config.sqlite_file().is_some_and(|path| !path.exists()) {
-        return report.warn("database", format!("there is no {name} yet; the first start makes it"));
+        return match is_of_another_database(config) {
+            Some(error) => report.fail("database", error.to_string()),
+            None => report.warn("database", format!("there is no {name} yet; the first start makes it")),
+        };
     }
     let database = match Database::connect(config).await {
         Ok(database) => database,
         Err(error) => return report.fail("database", error.to_string()),
     };
-    let begun = async {
-        let is_current = is_current(&database, &name, report).await?;
-        Ok::<_, DbErr>(is_current && !Keyring::is_empty(&database).await?)
-    };
-    let is_in_use = match begun.await {
-        Ok(is_in_use) => is_in_use,
+    let begun = begin(config, &database, report).await;
+    database.close().await;
+    match begun {
+        Ok(Usage::Keys) => {}
+        Ok(Usage::Empty) => {
+            return if let Some(error) = is_of_another_database(config) {
+                report.fail("master secret", error.to_string());
+            };
+        }
+        Ok(Usage::Unknown) => return,
         Err(error) => return report.fail("database", format!("{name}: {error}")),
-    };
+    }
     match secret {
-        _ if !is_in_use => return,
         Secret::Usable => {}
         Secret::Absent => return report.fail("master secret", AppError::SecretMissing { name }.to_string()),
         Secret::Unusable => return,
@@ -55,9 +61,35 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
             if let Err(error) = contents(&app, report).await {
                 report.fail("database", format!("{name}: {error}"));
             }
+            app.close().await;
         }
         Err(error) => report.fail("start", error.to_string()),
     }
+}
+
+/// What a database is used for.
+enum Usage {
+    /// It has signing keys, so that opening the program makes nothing.
+    Keys,
+    /// It holds nothing yet.
+    Empty,
+    /// Its migrations are pending, or its keys are in a file.
+    Unknown,
+}
+
+async fn begin(config: &Config, database: &Database, report: &mut Report) -> Result<Usage, DbErr> {
+    let is_current = is_current(database, &config.shown_database(), report).await?;
+    if database.migrations().await?.applied.is_empty() {
+        return Ok(Usage::Empty);
+    }
+    if !is_current {
+        return Ok(Usage::Unknown);
+    }
+    if !Keyring::is_empty(database).await? {
+        return Ok(Usage::Keys);
+    }
+    let needs_no_keys = config.tokens.signing_key_file.is_some() || Accounts::exist(database).await?;
+    Ok(if needs_no_keys { Usage::Unknown } else { Usage::Empty })
 }
 
 /// Which database it is; whether this release has nothing to migrate.

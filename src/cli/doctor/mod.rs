@@ -58,7 +58,7 @@ fn examine(loaded: &Loaded, report: &mut Report) -> Result<(), CliError> {
     let secret = files::examine(config, report);
     block_on(async {
         documents::examine(config, report).await;
-        database::examine(config, secret, report).await;
+        Box::pin(database::examine(config, secret, report)).await;
         Ok(())
     })?;
     production::examine(config, report);

@@ -7,9 +7,11 @@ use std::{
 };
 
 use portcullis::clock::Clock;
-use sea_orm::{ConnectionTrait, Database};
+use reqwest::Url;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use crate::support::{Secrets, password_of};
 
@@ -24,10 +26,17 @@ pub(crate) struct Place {
     schema: Option<Schema>,
 }
 
-/// A schema of PostgreSQL that goes with the test.
+/// A schema or a database of PostgreSQL that goes with the test.
 struct Schema {
     server: String,
     name: String,
+    dropped_by: String,
+}
+
+/// A lock that another process holds on a database.
+pub(crate) struct Lock {
+    runtime: Runtime,
+    connection: DatabaseConnection,
 }
 
 /// What the binary did.
@@ -57,6 +66,35 @@ impl Place {
             .into_iter()
             .flatten()
             .collect()
+    }
+
+    /// An empty folder and a database of PostgreSQL, of which no other test uses the locks; `None` where there is
+    /// no PostgreSQL to test on.
+    pub(crate) fn on_a_database_of_its_own() -> Option<Self> {
+        let server = postgres()?;
+        let name = format!("portcullis_{}", Clock::system().uuid().simple());
+        execute(&server, &format!("CREATE DATABASE {name}"));
+        let mut url = Url::parse(&server).expect("TEST_DATABASE_URL is a URL");
+        url.set_path(&name);
+        let dropped_by = format!("DROP DATABASE {name} WITH (FORCE)");
+        let place = Self { schema: Some(Schema { server, name, dropped_by }), ..Self::new() };
+        Some(place.with("DATABASE_URL", url))
+    }
+
+    /// The value of an environment variable that was set last.
+    fn value(&self, name: &str) -> String {
+        let found = self.environment.iter().rfind(|(set, _)| set == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
+    /// Keeps everybody from writing to an embedded database.
+    pub(crate) fn lock_sqlite(&self, name: &str) -> Lock {
+        Lock::take(&format!("sqlite:{}", self.path(name).display()), "BEGIN IMMEDIATE")
+    }
+
+    /// Keeps everybody from migrating the database.
+    pub(crate) fn lock_postgres(&self) -> Lock {
+        Lock::take(&self.value("DATABASE_URL"), "SELECT pg_advisory_lock(7237123)")
     }
 
     fn on(self, schema: Schema) -> Self {
@@ -162,14 +200,38 @@ impl Schema {
         let server = postgres()?;
         let name = format!("portcullis_{}", Clock::system().uuid().simple());
         execute(&server, &format!("CREATE SCHEMA {name}"));
-        Some(Self { server, name })
+        let dropped_by = format!("DROP SCHEMA {name} CASCADE");
+        Some(Self { server, name, dropped_by })
     }
 }
 
 impl Drop for Schema {
     fn drop(&mut self) {
-        execute(&self.server, &format!("DROP SCHEMA {} CASCADE", self.name));
+        execute(&self.server, &self.dropped_by);
     }
+}
+
+impl Lock {
+    fn take(url: &str, sql: &str) -> Self {
+        let runtime = runtime();
+        let connection = runtime.block_on(async {
+            let one = ConnectOptions::new(url).max_connections(1).to_owned();
+            let connection = Database::connect(one).await.expect("the database answers");
+            connection.execute_unprepared(sql).await.expect("nobody else holds it");
+            connection
+        });
+        Self { runtime, connection }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.runtime.block_on(self.connection.close_by_ref()).ok();
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
 /// The PostgreSQL server to test on.
@@ -179,8 +241,7 @@ fn postgres() -> Option<String> {
 }
 
 fn execute(server: &str, sql: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let connection = Database::connect(server).await.expect("TEST_DATABASE_URL names a running server");
         connection.execute_unprepared(sql).await.expect("we may make schemas");
     });

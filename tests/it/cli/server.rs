@@ -26,16 +26,21 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
+        let mut server = Self::spawn(place, arguments);
+        let banner = server.says("GraphQL is at ");
+        let url = banner.split("GraphQL is at ").nth(1).and_then(|rest| rest.split(',').next());
+        url.expect("a URL").clone_into(&mut server.url);
+        server
+    }
+
+    /// A server that may not become ready.
+    pub(crate) fn spawn(place: &Place, arguments: &[&str]) -> Self {
         let mut child = place.command(arguments).spawn().expect("the binary runs");
         let stderr = BufReader::new(child.stderr.take().expect("is piped"));
         let (sender, lines) = channel();
         thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let secrets = place.secrets(PASSWORD);
-        let mut server = Self { child, lines, log: Vec::new(), url: String::new(), secrets };
-        let banner = server.says("GraphQL is at ");
-        let url = banner.split("GraphQL is at ").nth(1).and_then(|rest| rest.split(',').next());
-        url.expect("a URL").clone_into(&mut server.url);
-        server
+        Self { child, lines, log: Vec::new(), url: String::new(), secrets }
     }
 
     /// Waits for a line of the log.
