@@ -14,6 +14,7 @@ mod log;
 mod migrate;
 mod open;
 mod output;
+mod protect;
 mod schema;
 mod serve;
 mod sessions;
@@ -95,6 +96,10 @@ impl Cli {
 /// the arguments make no command.
 #[must_use]
 pub fn run() -> ExitCode {
+    // Before anything secret is read.
+    if let Err(error) = protect::protect_memory() {
+        let _ = writeln!(io::stderr(), "warning: cannot exclude the memory from core dumps: {error}");
+    }
     let cli = Cli::parse();
     let mut out = BufWriter::new(io::stdout().lock());
     let done = cli.run(&mut out).and_then(|()| Ok(out.flush()?));

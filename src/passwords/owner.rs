@@ -26,8 +26,12 @@ impl Owner<'_> {
     /// Whether the username is inside `password`, in whatever case.
     pub(super) fn is_named_in(&self, password: &str) -> bool {
         let caseless = |text: &str| {
-            let lowercase = text.nfkc().flat_map(char::to_lowercase);
-            Zeroizing::new(lowercase.collect::<String>())
+            let lowercase = || text.nfkc().flat_map(char::to_lowercase);
+            // As long as it must be: a string that grows leaves unwiped copies behind.
+            let bytes = lowercase().map(char::len_utf8).sum();
+            let mut caseless = Zeroizing::new(String::with_capacity(bytes));
+            caseless.extend(lowercase());
+            caseless
         };
         let username = self.username;
         // What is longer than any password is in none of them.

@@ -96,7 +96,10 @@ impl MasterSecret {
         let failed = |source| SecretError::Create { path: path.to_owned(), source };
         let mut bytes = Zeroizing::new([0; 32]);
         rand::fill(bytes.as_mut()).map_err(|_| failed(io::Error::other("no randomness")))?;
-        let text = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_ref()) + "\n");
+        // Large enough from the start: a string that grows leaves an unwiped copy behind.
+        let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
+        BASE64_URL_SAFE_NO_PAD.encode_string(bytes.as_ref(), &mut text);
+        text.push('\n');
         // Written aside and linked when it is whole, for somebody may read it at any moment.
         // Its name is random: in containers, every process that shares the folder may be number 1.
         let mut name = [0; 12];

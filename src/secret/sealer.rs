@@ -68,8 +68,11 @@ impl Sealer {
     /// # Errors
     /// When the system has no randomness.
     pub fn seal(&self, secret: &[u8], context: &str) -> Result<Vec<u8>, Unspecified> {
-        let mut text = secret.to_vec();
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(context), &mut text)?;
+        // With room for the tag: a vector that grows leaves an unwiped copy of the secret behind. If it is not
+        // encrypted, it is wiped.
+        let mut text = Zeroizing::new(Vec::with_capacity(secret.len() + AES_256_GCM.tag_len()));
+        text.extend_from_slice(secret);
+        let nonce = self.0.seal_in_place_append_tag(Aad::from(context), &mut *text)?;
         Ok([nonce.as_ref().as_slice(), &text].concat())
     }
 

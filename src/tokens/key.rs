@@ -93,8 +93,10 @@ impl SigningKey {
                 let der: Pkcs8V1Der<'_> = RsaKeyPair::generate(KeySize::Rsa2048)?.as_der()?;
                 // What signs is the PKCS#1 inside, and only the reader of PEM takes it out.
                 let base64 = Zeroizing::new(BASE64_STANDARD.encode(der.as_ref()));
-                let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", *base64);
-                let key = EncodingKey::from_rsa_pem(Zeroizing::new(pem).as_bytes())?;
+                let parts =
+                    ["-----BEGIN PRIVATE KEY-----\n", base64.as_str(), "\n-----END PRIVATE KEY-----\n"];
+                let pem = Zeroizing::new(parts.concat());
+                let key = EncodingKey::from_rsa_pem(pem.as_bytes())?;
                 Self::new(Algorithm::RS256, key)
             }
         }

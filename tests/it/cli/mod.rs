@@ -4,6 +4,8 @@ mod commands;
 mod data_files;
 mod doctor;
 mod keys;
+#[cfg(target_os = "linux")]
+mod memory;
 mod place;
 mod serve;
 mod server;
