@@ -22,7 +22,8 @@ pub(super) fn start_for_command(loaded: &Loaded) -> Result<(), CliError> {
 fn start(filter: &str, format: LogFormat) -> Result<(), CliError> {
     let builder = fmt().with_env_filter(quiet(filter)?).with_writer(io::stderr);
     match format {
-        LogFormat::Json => builder.json().init(),
+        // The list of spans would repeat the current one: spans are not nested here.
+        LogFormat::Json => builder.json().with_span_list(false).init(),
         // Colours are for people. On a terminal, NO_COLOR is heeded by the library.
         LogFormat::Text if !io::stderr().is_terminal() => builder.with_ansi(false).init(),
         LogFormat::Text => builder.init(),

@@ -83,7 +83,7 @@ async fn listen(config: &Config) -> Result<TcpListener, CliError> {
     })
 }
 
-/// Where everything is, in one line.
+/// The version, and where everything is, in one line.
 fn banner(loaded: &Loaded, mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
@@ -98,7 +98,9 @@ fn banner(loaded: &Loaded, mut address: SocketAddr) -> String {
     };
     let database = config.shown_database();
     format!(
-        "GraphQL is at http://{address}/graphql{playground}; the data are in {database}, the master secret in {secret}"
+        "Portcullis {}: GraphQL is at http://{address}/graphql{playground}; the data are in {database}, the master \
+         secret in {secret}",
+        env!("CARGO_PKG_VERSION")
     )
 }
 

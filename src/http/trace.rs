@@ -1,4 +1,4 @@
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
@@ -40,7 +40,7 @@ pub(crate) async fn trace(State(clock): State<Clock>, mut request: Request, next
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }
-        let milliseconds = started.elapsed().as_secs_f64() * 1e3;
+        let milliseconds = milliseconds(started.elapsed());
         let status = response.status();
         if is_probe && status.is_success() {
             tracing::debug!(status = status.as_u16(), milliseconds, "answered");
@@ -51,4 +51,9 @@ pub(crate) async fn trace(State(clock): State<Clock>, mut request: Request, next
     }
     .instrument(span)
     .await
+}
+
+/// A time in milliseconds, exact to the microsecond. More digits would be noise.
+fn milliseconds(time: Duration) -> f64 {
+    f64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)) / 1e3
 }

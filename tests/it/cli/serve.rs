@@ -32,8 +32,31 @@ fn the_banner_says_where_everything_is() {
         assert_eq!(line["level"], "INFO");
     }
     let log = server.log.join("\n");
+    let start = format!("Portcullis {}: GraphQL is at http://127.0.0.1:", env!("CARGO_PKG_VERSION"));
+    assert!(log.contains(&start), "{log}");
     assert!(log.contains("the data are in here/portcullis.db, the master secret in here/secret"), "{log}");
     assert!(!log.contains("sea_orm_migration"), "we tell ourselves what was applied");
+}
+
+#[test]
+fn a_line_of_json_names_its_request_once_and_times_it_to_the_microsecond() {
+    let place = Place::new().with("PORTCULLIS_LOG__FORMAT", "json");
+    let mut server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
+    for _ in 0..20 {
+        server.ask("{ __typename }", &json!({}), None);
+    }
+    server.signal("TERM");
+    assert_eq!(server.exit_code(), Some(0));
+    let answered: Vec<&String> = server.log.iter().filter(|line| line.contains("\"answered\"")).collect();
+    assert!(answered.len() >= 20, "{:#?}", server.log);
+    for line in answered {
+        let event: Value = serde_json::from_str(line).expect("a line of JSON");
+        assert_eq!(event["span"]["path"], "/graphql", "{line}");
+        assert_eq!(line.matches("/graphql").count(), 1, "{line}");
+        let milliseconds = event["fields"]["milliseconds"].to_string();
+        let decimals = milliseconds.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        assert!(event["fields"]["milliseconds"].is_number() && decimals <= 3, "{line}");
+    }
 }
 
 #[test]
