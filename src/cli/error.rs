@@ -31,9 +31,20 @@ pub(super) enum CliError {
     /// Anything else, in whole sentences.
     #[error("{0}")]
     Refused(String),
+    /// Migrations are pending, which is a result and no failure.
+    #[error("pending migrations: {0}; `portcullis migrate up` or the next start applies them")]
+    Pending(usize),
 }
 
 impl CliError {
+    /// The exit status of the program. Scripts tell pending migrations from a failure by it.
+    pub(super) fn status(&self) -> u8 {
+        match self {
+            Self::Pending(_) => 3,
+            _ => 1,
+        }
+    }
+
     pub(super) fn refused(why: impl Into<String>) -> Self {
         Self::Refused(why.into())
     }

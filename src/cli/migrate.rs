@@ -19,7 +19,7 @@ pub(super) enum Migrate {
     Up,
     /// Take back the last migrations, with the data that they brought
     Down(Down),
-    /// List the migrations
+    /// List the migrations; exits with 3 if some are pending
     Status(Format),
 }
 
@@ -89,7 +89,10 @@ impl Down {
 async fn status(database: &Database, format: &Format, out: &mut dyn Write) -> Result<(), CliError> {
     let migrations = database.migrations().await?;
     let rows = |names: Vec<String>, state| names.into_iter().map(move |name| Row { name, state });
+    let pending = migrations.pending.len();
     let rows: Vec<Row> =
         rows(migrations.applied, "applied").chain(rows(migrations.pending, "pending")).collect();
-    format.write(out, ["MIGRATION", "STATE"], &rows, |row| [row.name.clone(), row.state.to_owned()])
+    format.write(out, ["MIGRATION", "STATE"], &rows, |row| [row.name.clone(), row.state.to_owned()])?;
+    out.flush()?;
+    if pending > 0 { Err(CliError::Pending(pending)) } else { Ok(()) }
 }

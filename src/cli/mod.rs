@@ -92,8 +92,8 @@ impl Cli {
     }
 }
 
-/// Runs the command that the arguments name. Exits with 0 when it is done, 1 when it failed, and 2 when
-/// the arguments make no command.
+/// Runs the command that the arguments name. Exits with 0 when it is done, 1 when it failed, 2 when the arguments make
+/// no command, and 3 when `migrate status` finds migrations that are pending.
 #[must_use]
 pub fn run() -> ExitCode {
     // Before anything secret is read.
@@ -108,8 +108,9 @@ pub fn run() -> ExitCode {
         // Whoever reads has seen enough: `portcullis users list | head`.
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
+            let label = if matches!(error, CliError::Pending(_)) { "" } else { "error: " };
+            let _ = writeln!(io::stderr(), "{label}{error}");
+            ExitCode::from(error.status())
         }
     }
 }

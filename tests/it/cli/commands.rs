@@ -1,6 +1,6 @@
 use std::process::Stdio;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::place::{PASSWORD, Place};
 
@@ -59,8 +59,14 @@ fn migrations_go_up_and_down() {
         assert!(place.run_with("migrate down", "yes\n").failed().contains("--yes"));
         let down = place.run("migrate down --yes --steps 2").done();
         assert_eq!(down.lines().count(), 2);
-        let table = place.run("migrate status").done();
-        assert_eq!(table.matches("pending").count(), 2, "{table}");
+        let status = place.run("migrate status");
+        assert_eq!(status.code, Some(3), "pending migrations have an exit status of their own: {status:?}");
+        assert_eq!(status.out.matches("pending").count(), 2, "{status:?}");
+        assert!(status.err.starts_with("pending migrations: 2; `portcullis migrate up`"), "{status:?}");
+        let status = place.run("migrate status --json");
+        let rows: Value = serde_json::from_str(&status.out).expect("one JSON document");
+        let pending = rows.as_array().expect("a list").iter().filter(|row| row["state"] == "pending");
+        assert_eq!((status.code, pending.count()), (Some(3), 2));
         let count = all.as_array().expect("a list").len();
         assert_eq!(place.run("migrate down --yes --steps 99").done().lines().count(), count - 2);
         assert_eq!(place.run("migrate down --yes").done(), "nothing to do: no migration is applied\n");
