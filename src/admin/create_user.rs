@@ -32,9 +32,10 @@ impl Admin {
             email: new.email.as_ref().map(EmailAddress::as_written),
             display_name: new.display_name.as_ref().map(DisplayName::as_written),
         };
-        let password = self.policy.accept(new.password.expose_secret(), &owner, &self.hasher).await?;
+        let hasher = self.hasher_for(actor);
+        let password = self.policy.accept(new.password.expose_secret(), &owner, &hasher).await?;
         let account = NewAccount {
-            password_hash: self.hasher.hash(&password).await?,
+            password_hash: hasher.hash(&password).await?,
             username: new.username,
             email: new.email,
             display_name: new.display_name,

@@ -22,7 +22,7 @@ use crate::{
     audit::{Actor, Audit, AuditAction},
     changes::Feed,
     id::{SessionId, UserId},
-    limits::Throttle,
+    limits::{Throttle, subject_of},
     passwords::{Hasher, Policy},
     sessions::{Session, Sessions},
     tokens::Keyring,
@@ -50,6 +50,14 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// The hasher, whose jobs wait as those of the actor.
+    fn hasher_for(&self, actor: Actor<'_>) -> Hasher {
+        match (actor.client(), actor.user()) {
+            (Some(client), Some(user)) => self.hasher.on_behalf_of(client.address, &subject_of(user)),
+            _ => self.hasher.clone(),
+        }
+    }
+
     /// Ends a session. `None` when it was over already.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ impl Admin {
         actor: Actor<'_>,
     ) -> Result<Account, AdminError> {
         let password_hash = match &changes.password {
-            Some(password) => Some(self.hash_for(id, password).await?),
+            Some(password) => Some(self.hash_for(id, password, actor).await?),
             None => None,
         };
         let changes = AccountChanges {
@@ -64,14 +64,20 @@ impl Admin {
         Ok(changed.account)
     }
 
-    async fn hash_for(&self, id: UserId, password: &SecretString) -> Result<String, AdminError> {
+    async fn hash_for(
+        &self,
+        id: UserId,
+        password: &SecretString,
+        actor: Actor<'_>,
+    ) -> Result<String, AdminError> {
         let account = self.accounts.find(id).await?.ok_or(AccountError::NotFound)?;
         let owner = Owner {
             username: &account.username,
             email: account.email.as_deref(),
             display_name: account.display_name.as_deref(),
         };
-        let password = self.policy.accept(password.expose_secret(), &owner, &self.hasher).await?;
-        Ok(self.hasher.hash(&password).await?)
+        let hasher = self.hasher_for(actor);
+        let password = self.policy.accept(password.expose_secret(), &owner, &hasher).await?;
+        Ok(hasher.hash(&password).await?)
     }
 }

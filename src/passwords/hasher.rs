@@ -1,6 +1,7 @@
 //! Hashing and verifying, off the async threads.
 
 use std::io;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +13,20 @@ use super::arena::Arena;
 use super::cost::Cost;
 use super::password::{Password, Presented};
 use super::pool::{NoResult, Pool};
+use super::queue::Requester;
 use super::stored::{MalformedHash, StoredHash, new_salt};
 
 /// What a core of a common server writes while it hashes, KiB a second. It need not be exact: it
 /// only tells callers of a full queue how long to wait.
 const WRITTEN_KIB_PER_SECOND: u64 = 1 << 20;
 
-/// Hashes and verifies passwords on its own threads, behind a bounded queue. Cheap to clone; the
-/// threads end after the last clone is dropped and the queue is empty.
+/// Hashes and verifies passwords on its own threads, behind a bounded queue in which networks and accounts take
+/// turns. Cheap to clone; the threads end after the last clone is dropped and the queue is empty.
 #[derive(Clone)]
 pub struct Hasher {
     pool: Arc<Pool>,
+    /// Whose turn it takes.
+    requester: Requester,
     recipe: Arc<Recipe>,
     retry_after: Duration,
 }
@@ -64,15 +68,23 @@ impl Hasher {
         let pool = Pool::start(workers, queue, cost.params().block_count());
         Ok(Self {
             pool: Arc::new(pool.map_err(StartError::Threads)?),
+            requester: Requester::server(),
             retry_after: time_to_empty(queue, workers, &cost),
             recipe: Arc::new(Recipe { cost, random, dummy }),
         })
     }
 
+    /// The same hasher, whose jobs wait as those of a client at `address` that means `account`. The account need not
+    /// exist. When the queue is full, the network with the most jobs in it loses its newest.
+    #[must_use]
+    pub fn on_behalf_of(&self, address: IpAddr, account: &str) -> Self {
+        Self { requester: Requester::client(address, account), ..self.clone() }
+    }
+
     /// The PHC string to store for a new password.
     ///
     /// # Errors
-    /// [`HashError::QueueFull`], at once.
+    /// [`HashError::QueueFull`], as soon as it has no place in the queue.
     pub async fn hash(&self, password: &Password) -> Result<String, HashError> {
         let (password, recipe) = (password.clone(), Arc::clone(&self.recipe));
         self.run(move |arena| recipe.make(password.text(), arena)).await?
@@ -82,7 +94,7 @@ impl Hasher {
     /// cost, when there is no such account.
     ///
     /// # Errors
-    /// [`HashError::QueueFull`], at once. [`HashError::Malformed`] when `stored` is damaged, after
+    /// [`HashError::QueueFull`], as soon as it has no place in the queue. [`HashError::Malformed`] when `stored` is damaged, after
     /// the time that a comparison takes: log it, and answer as for a [`Verdict::Mismatch`].
     pub async fn verify(&self, presented: &Presented, stored: Option<&str>) -> Result<Verdict, HashError> {
         let (known, malformed) = match stored.map(StoredHash::parse) {
@@ -100,7 +112,7 @@ impl Hasher {
         &self,
         work: impl FnOnce(&mut Arena) -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        self.pool.run(work).await.map_err(|why| match why {
+        self.pool.run(&self.requester, work).await.map_err(|why| match why {
             NoResult::QueueFull => HashError::QueueFull { retry_after: self.retry_after },
             NoResult::Panicked => HashError::Panicked,
         })

@@ -14,6 +14,8 @@
 //! - An unknown user, a wrong password, an over-long one and a damaged hash all cost one hash with
 //!   the current cost. Only a sound stored hash with another cost takes another time, until the
 //!   next sign-in replaces it.
+//! - No network keeps others out of the queue: networks take turns, and when it is full, the one with
+//!   the most jobs in it loses its newest.
 //! - Nothing that takes over a millisecond runs on an async thread.
 //! - Text is wiped when it is dropped, and the hashing memory as soon as its worker has nothing to
 //!   do. What zxcvbn copies for itself while it scores a new password is not wiped: it gives us no
@@ -35,6 +37,7 @@ mod owner;
 mod password;
 mod policy;
 mod pool;
+mod queue;
 mod stored;
 
 pub use cost::{Cost, InvalidCost};

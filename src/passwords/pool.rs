@@ -3,31 +3,53 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::arena::Arena;
+use super::queue::{Queue, Requester};
 
 /// How long a worker that has nothing to do keeps its memory.
 const IDLE: Duration = Duration::from_secs(30);
 
-type Job = Box<dyn FnOnce(&mut Arena) + Send>;
+/// Runs when it is its turn, or is told that it has lost its place.
+type Job = Box<dyn FnOnce(Turn<'_>) + Send>;
+
+/// What becomes of a job.
+enum Turn<'a> {
+    /// It runs, with this memory.
+    Run(&'a mut Arena),
+    /// It is refused, because the queue was full.
+    Refused,
+}
 
 /// Threads that each own an [`Arena`]. They end by themselves, once they have emptied the queue,
 /// when the pool is dropped; nobody waits for that, since the one who drops it may be an async
 /// thread.
 pub(super) struct Pool {
-    queue: SyncSender<Job>,
+    shared: Arc<Shared>,
+}
+
+/// What the pool and its threads share.
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// Is told of each job, and of the end.
+    news: Condvar,
+}
+
+/// The jobs that wait, and whether there will be more.
+struct Waiting {
+    queue: Queue<Job>,
+    is_closed: bool,
 }
 
 /// Why a job has no result.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoResult {
-    /// The queue was full. The job was not taken.
+    /// The queue was full, and the job had no right to a place, or lost it to another requester's.
     QueueFull,
     /// The job panicked.
     Panicked,
@@ -40,68 +62,94 @@ impl Pool {
     /// # Errors
     /// When the system gives no thread.
     pub(super) fn start(workers: NonZeroUsize, queue: NonZeroUsize, blocks: usize) -> io::Result<Self> {
-        let (sender, receiver) = sync_channel(queue.get());
-        let receiver = Arc::new(Mutex::new(receiver));
+        let waiting = Waiting { queue: Queue::new(queue.get()), is_closed: false };
+        let shared = Arc::new(Shared { waiting: Mutex::new(waiting), news: Condvar::new() });
+        let pool = Self { shared: Arc::clone(&shared) };
         for number in 0..workers.get() {
-            let jobs = Arc::clone(&receiver);
+            let shared = Arc::clone(&shared);
             thread::Builder::new()
                 .name(format!("passwords-{number}"))
-                .spawn(move || serve(&jobs, Arena::new(blocks)))?;
+                .spawn(move || shared.serve(Arena::new(blocks)))?;
         }
-        Ok(Self { queue: sender })
+        Ok(pool)
     }
 
     /// Runs `work` on a thread of the pool. Whoever drops the future before the work began does not
     /// cause it; what has begun is finished.
     ///
     /// # Errors
-    /// [`NoResult`], at once when the queue is full.
+    /// [`NoResult`]; as soon as the job has no place in the queue.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        requester: &Requester,
         work: impl FnOnce(&mut Arena) -> T + Send + 'static,
     ) -> Result<T, NoResult> {
         let (answer, result) = oneshot::channel();
-        let job: Job = Box::new(move |arena| {
+        let job: Job = Box::new(move |turn| {
             if answer.is_closed() {
                 return;
             }
-            // Argon2 writes all of the memory that it reads, so an arena in any state will do.
-            if let Ok(result) = catch_unwind(AssertUnwindSafe(|| work(arena))) {
-                // Nobody listens any more: nothing is lost.
-                answer.send(result).ok();
-            }
+            let result = match turn {
+                // Argon2 writes all of the memory that it reads, so an arena in any state will do.
+                Turn::Run(arena) => {
+                    catch_unwind(AssertUnwindSafe(|| work(arena))).map_err(|_| NoResult::Panicked)
+                }
+                Turn::Refused => Err(NoResult::QueueFull),
+            };
+            // Nobody listens any more: nothing is lost.
+            answer.send(result).ok();
         });
-        // It cannot be disconnected: no job ends a worker, and workers end only after the pool.
-        self.queue.try_send(job).map_err(|_| NoResult::QueueFull)?;
-        result.await.map_err(|_| NoResult::Panicked)
-    }
-}
-
-fn serve(jobs: &Mutex<Receiver<Job>>, mut arena: Arena) {
-    while let Some(job) = next(jobs, &mut arena) {
-        job(&mut arena);
-        arena.shrink();
-    }
-}
-
-fn next(jobs: &Mutex<Receiver<Job>>, arena: &mut Arena) -> Option<Job> {
-    // A worker that waits holds the lock, and then the queue is empty.
-    if let Ok(jobs) = jobs.try_lock()
-        && let Ok(job) = jobs.try_recv()
-    {
-        return Some(job);
-    }
-    // The next hash overwrites the traces of the last, so only a pause makes wiping worth its time.
-    arena.wipe();
-    loop {
-        let soon = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(IDLE);
-        match soon {
-            Ok(job) => return Some(job),
-            Err(RecvTimeoutError::Timeout) => arena.discard(),
-            Err(RecvTimeoutError::Disconnected) => return None,
+        let refused = self.shared.lock().queue.push(requester, job);
+        self.shared.news.notify_one();
+        if let Some(job) = refused {
+            job(Turn::Refused);
         }
-        // The next one to wait may have memory to give back as well.
-        thread::yield_now();
+        result.await.unwrap_or(Err(NoResult::Panicked))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.lock().is_closed = true;
+        self.shared.news.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, mut arena: Arena) {
+        while let Some(job) = self.next(&mut arena) {
+            job(Turn::Run(&mut arena));
+            arena.shrink();
+        }
+    }
+
+    /// The next job; none when the pool is gone and the queue is empty.
+    fn next(&self, arena: &mut Arena) -> Option<Job> {
+        let job = self.lock().queue.pop();
+        if job.is_some() {
+            return job;
+        }
+        // The next hash overwrites the traces of the last, so only a pause makes wiping worth its time.
+        arena.wipe();
+        loop {
+            let mut waiting = self.lock();
+            if let Some(job) = waiting.queue.pop() {
+                return Some(job);
+            }
+            if waiting.is_closed {
+                return None;
+            }
+            let woken = self.news.wait_timeout(waiting, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let is_idle = woken.1.timed_out();
+            drop(woken);
+            if is_idle {
+                arena.discard();
+            }
+        }
     }
 }
 
@@ -117,6 +165,15 @@ mod tests {
     fn pool(workers: usize, queue: usize) -> Pool {
         let at_least_one = |n| NonZeroUsize::new(n).expect("tests ask for one or more");
         Pool::start(at_least_one(workers), at_least_one(queue), 8).expect("threads start")
+    }
+
+    impl Pool {
+        async fn go<T: Send + 'static>(
+            &self,
+            work: impl FnOnce(&mut Arena) -> T + Send + 'static,
+        ) -> Result<T, NoResult> {
+            self.run(&Requester::server(), work).await
+        }
     }
 
     fn begin<F: Future>(future: std::pin::Pin<&mut F>) {
@@ -139,45 +196,68 @@ mod tests {
     async fn a_full_queue_answers_at_once_and_takes_jobs_again_later() {
         let pool = pool(1, 1);
         let (work, has_begun, end) = gate();
-        let mut busy = pin!(pool.run(work));
+        let mut busy = pin!(pool.go(work));
         begin(busy.as_mut());
         has_begun.recv().expect("the worker takes the job");
-        let mut waiting = pin!(pool.run(|_| "done"));
+        let mut waiting = pin!(pool.go(|_| "done"));
         begin(waiting.as_mut());
 
-        assert_eq!(pool.run(|_| ()).await, Err(NoResult::QueueFull));
+        assert_eq!(pool.go(|_| ()).await, Err(NoResult::QueueFull));
 
         drop(end);
         assert_eq!(busy.await, Ok(()));
         assert_eq!(waiting.await, Ok("done"));
-        assert_eq!(pool.run(|_| "again").await, Ok("again"));
+        assert_eq!(pool.go(|_| "again").await, Ok("again"));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_loses_its_place_to_another_network_is_told_so_at_once() {
+        let pool = pool(1, 2);
+        let (work, has_begun, end) = gate();
+        let mut busy = pin!(pool.go(work));
+        begin(busy.as_mut());
+        has_begun.recv().expect("the worker takes the job");
+        let at = |address: [u8; 4]| Requester::client(address.into(), "ada");
+        let (crowd, other) = (at([192, 0, 2, 1]), at([198, 51, 100, 1]));
+        let mut first = pin!(pool.run(&crowd, |_| "first"));
+        begin(first.as_mut());
+        let mut second = pin!(pool.run(&crowd, |_| "second"));
+        begin(second.as_mut());
+
+        let mut newcomer = pin!(pool.run(&other, |_| "newcomer"));
+        begin(newcomer.as_mut());
+        assert_eq!(second.await, Err(NoResult::QueueFull));
+        assert_eq!(pool.run(&crowd, |_| "third").await, Err(NoResult::QueueFull));
+
+        drop(end);
+        assert_eq!((busy.await, first.await, newcomer.await), (Ok(()), Ok("first"), Ok("newcomer")));
     }
 
     #[tokio::test]
     async fn a_caller_who_went_away_costs_nothing() {
         let pool = pool(1, 2);
         let (work, has_begun, end) = gate();
-        let mut busy = pin!(pool.run(work));
+        let mut busy = pin!(pool.go(work));
         begin(busy.as_mut());
         has_begun.recv().expect("the worker takes the job");
         let worked = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&worked);
         {
-            let mut abandoned = pin!(pool.run(move |_| seen.store(true, Ordering::SeqCst)));
+            let mut abandoned = pin!(pool.go(move |_| seen.store(true, Ordering::SeqCst)));
             begin(abandoned.as_mut());
         }
 
         drop(end);
-        assert_eq!(pool.run(|_| ()).await, Ok(()), "the only worker is past it");
+        assert_eq!(pool.go(|_| ()).await, Ok(()), "the only worker is past it");
         assert!(!worked.load(Ordering::SeqCst));
     }
 
     #[tokio::test]
     async fn a_job_that_panics_takes_nothing_with_it() {
         let pool = pool(1, 1);
-        let broken = pool.run(|_| panic!("a bug")).await;
+        let broken = pool.go(|_| panic!("a bug")).await;
         assert_eq!(broken, Err::<(), _>(NoResult::Panicked));
-        assert_eq!(pool.run(|_| "well").await, Ok("well"));
+        assert_eq!(pool.go(|_| "well").await, Ok("well"));
     }
 
     #[tokio::test]
@@ -191,7 +271,7 @@ mod tests {
                 done.fetch_add(1, Ordering::SeqCst);
                 drop(all_done);
             });
-            pool.queue.send(job).expect("the worker lives");
+            assert!(pool.shared.lock().queue.push(&Requester::server(), job).is_none(), "there is room");
         }
         drop((pool, all_done));
         wait.recv().expect_err("every job has let go of its end");

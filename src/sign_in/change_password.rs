@@ -5,6 +5,7 @@ use crate::{
     accounts::AccountChanges,
     audit::Actor,
     graphql::Client,
+    limits::subject_of,
     passwords::{Owner, Presented},
     sessions::SignedIn,
     tokens::Claims,
@@ -31,8 +32,9 @@ impl SignIn {
             email: account.email.as_deref(),
             display_name: account.display_name.as_deref(),
         };
-        let new = self.policy.accept(new.expose_secret(), &owner, &self.hasher).await?;
-        let password_hash = Some(self.hasher.hash(&new).await?);
+        let hasher = self.hasher.on_behalf_of(client.address, &subject_of(account.id));
+        let new = self.policy.accept(new.expose_secret(), &owner, &hasher).await?;
+        let password_hash = Some(hasher.hash(&new).await?);
 
         let actor = Actor::Client { client, user: Some(account.id) };
         let changes = AccountChanges { password_hash, ..AccountChanges::default() };

@@ -48,7 +48,8 @@ impl SignIn {
             }
         };
         let stored = found.as_ref().map(|found| found.password_hash.as_str());
-        let verdict = match self.hasher.verify(password, stored).await {
+        let hasher = self.hasher.on_behalf_of(client.address, &subject);
+        let verdict = match hasher.verify(password, stored).await {
             // It has cost as much as a wrong password, and to the caller it is one.
             Err(HashError::Malformed(error)) => {
                 tracing::error!(%error, user = user.map(tracing::field::display), "a stored password hash is damaged");

@@ -40,9 +40,10 @@ impl SignIn {
             email: form.email.as_ref().map(EmailAddress::as_written),
             display_name: form.display_name.as_ref().map(DisplayName::as_written),
         };
-        let password = self.policy.accept(form.password.expose_secret(), &owner, &self.hasher).await?;
+        let hasher = self.hasher.on_behalf_of(client.address, form.username.key());
+        let password = self.policy.accept(form.password.expose_secret(), &owner, &hasher).await?;
         let new = NewAccount {
-            password_hash: self.hasher.hash(&password).await?,
+            password_hash: hasher.hash(&password).await?,
             username: form.username,
             email: form.email,
             display_name: form.display_name,

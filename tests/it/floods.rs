@@ -1,7 +1,11 @@
 //! More at once, or more in one request, than the server takes.
 
 use std::{
-    sync::Arc,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,7 +18,7 @@ use portcullis::{
 use serde_json::{Value, json};
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::support::{Client, TestApp};
+use crate::support::{Client, LOAD, PASSWORD, TestApp, until};
 
 const LIMIT: &str = "OPERATION_LIMIT_EXCEEDED";
 
@@ -121,6 +125,44 @@ async fn an_account_and_an_address_have_a_share_of_what_is_executed_at_once() {
         assert_eq!(answer.assert_done().at("/slow"), true);
     }
     ada.behind(here).ask("{ __typename }").await.assert_done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_from_a_few_addresses_keep_nobody_else_out_of_the_queue() {
+    let _alone = LOAD.lock().await;
+    let app = TestApp::with(|config| {
+        // A hash takes longer than all the rest of a sign-in, so the queue is where they wait.
+        config.passwords.workers = NonZeroUsize::new(1);
+        config.passwords.queue = 8;
+        config.passwords.memory_kib = 32_768;
+    })
+    .await;
+    let crowd = [
+        ("crowd0", "192.0.2.1"),
+        ("crowd1", "198.51.100.1"),
+        ("crowd2", "2001:db8:0:1::1"),
+        ("crowd2", "2001:db8:0:2::1"),
+    ];
+    for name in ["ada", "crowd0", "crowd1", "crowd2"] {
+        app.signed_in(name).await;
+    }
+    let refused = Arc::new(AtomicUsize::new(0));
+    let mut flood = JoinSet::new();
+    for (name, address) in crowd.into_iter().cycle().take(48) {
+        let (client, refused) = (app.anonymous().behind(address), Arc::clone(&refused));
+        flood.spawn(async move {
+            loop {
+                let answer = client.clone().log_in(name, PASSWORD).await;
+                refused.fetch_add(usize::from(answer.body.get("errors").is_some()), Ordering::Relaxed);
+            }
+        });
+    }
+    until(async || refused.load(Ordering::Relaxed) > 20).await;
+    for number in 0..14 {
+        let mut ada = app.anonymous().behind(&format!("203.0.113.{number}"));
+        ada.log_in("ada", PASSWORD).await.assert_done();
+    }
+    flood.shutdown().await;
 }
 
 #[tokio::test]
