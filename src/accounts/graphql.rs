@@ -15,6 +15,7 @@ use super::{Account, AccountChanges, AccountError, Accounts, DisplayName, EmailA
 use crate::{
     audit::Actor,
     graphql::{Failure, Page, UserError, UserErrorCode, caller, guarded},
+    limits::{Permit, Throttle},
     tokens::Caller,
 };
 
@@ -143,6 +144,10 @@ impl AccountsMutation {
             Ok(profile) => profile,
             Err(error) => return user_error(error).map(|error| Some(UserPayload::failed(vec![error]))),
         };
+        if let Permit::Refused { retry_after, .. } = ctx.data_unchecked::<Throttle>().try_change(user).await?
+        {
+            return Ok(Some(UserPayload::failed(vec![UserError::rate_limited(retry_after)])));
+        }
         let changes = AccountChanges { display_name, email, ..AccountChanges::default() };
         match ctx.data_unchecked::<Accounts>().update_profile(user, changes, Actor::of(ctx)).await {
             Ok(account) => Ok(Some(UserPayload::done(account, viewer))),

@@ -28,7 +28,7 @@ use crate::{
     database::Database,
     graphql::{Documents, Turns},
     http::{Gate, Streams},
-    limits::Throttle,
+    limits::{RefreshLimit, Throttle},
     passwords::{Cost, Hasher, Policy},
     schema::{IdentitySchema, ROOT_FIELDS, builder, finish_subgraph},
     secret::{MasterSecrets, Sealers},
@@ -158,6 +158,7 @@ impl App {
         let builder = builder
             .data(Turns::new(self.config.http.request_timeout))
             .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
+            .data(self.throttle.clone())
             .data(self.accounts.clone())
             .data(self.sessions.clone())
             .data(self.audit.clone())
@@ -193,6 +194,7 @@ impl Ground {
         let audit = Audit::new(database.clone(), feed.clone(), retention, clock.clone());
         let accounts =
             Accounts::new(database.clone(), config.clone(), feed.clone(), audit.clone(), clock.clone());
+        let refreshes = config.limits.enabled.then_some(config.limits.refreshes_per_minute);
         let sessions = Sessions {
             database: database.clone(),
             clock: clock.clone(),
@@ -202,6 +204,7 @@ impl Ground {
             audit: audit.clone(),
             keyring: keyring.clone(),
             codec,
+            refreshes: Arc::new(RefreshLimit::new(refreshes, clock.clone())),
         };
         let sign_in = SignIn {
             accounts: accounts.clone(),

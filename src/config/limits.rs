@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Impossible, require, require_between};
 
-/// `[limits]`: the throttle on guessing passwords and on registration.
+/// `[limits]`: the throttle on guessing passwords, on registration, and on what an account writes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
@@ -18,10 +18,16 @@ pub struct LimitsConfig {
     pub address: Ladder,
     /// Tries to register from one address (IPv6: from one /64).
     pub register: Ladder,
+    /// Sign-ins to one account, and tries of its password from one address, right or wrong.
+    pub logins: Ladder,
+    /// Changes of an account by itself.
+    pub changes: Ladder,
     /// How long an address is known from which somebody has signed in to an account: there, failures for the
     /// account from anywhere else do not count.
     #[serde(with = "super::duration")]
     pub known_for: Duration,
+    /// How often the sessions of an account may be refreshed in a minute. Each replica counts for itself.
+    pub refreshes_per_minute: u32,
     /// How many sessions an account may have; the next ends the oldest. Counts also when `enabled` is false.
     pub sessions_per_account: u64,
 }
@@ -58,7 +64,14 @@ impl Default for LimitsConfig {
             account: ladder(50, 1),
             address: ladder(100, 15),
             register: ladder(20, 15),
+            logins: Ladder {
+                longest_delay: Duration::from_secs(10),
+                forget_after: Duration::from_mins(10),
+                ..ladder(60, 1)
+            },
+            changes: ladder(60, 1),
             known_for: Duration::from_hours(90 * 24),
+            refreshes_per_minute: 300,
             sessions_per_account: 100,
         }
     }
@@ -71,6 +84,8 @@ impl LimitsConfig {
             (&self.account, "account"),
             (&self.address, "address"),
             (&self.register, "register"),
+            (&self.logins, "logins"),
+            (&self.changes, "changes"),
         ] {
             let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
             require(ladder.free >= 1, format!("limits.{name}.free"), "must be at least 1")?;
@@ -83,6 +98,7 @@ impl LimitsConfig {
         }
         let day = Duration::from_hours(24);
         require_between(self.known_for, Duration::ZERO, 4000 * day, "limits.known_for")?;
+        require(self.refreshes_per_minute >= 1, "limits.refreshes_per_minute", "must be at least 1")?;
         let most = self.sessions_per_account;
         require((1..=1000).contains(&most), "limits.sessions_per_account", "must be between 1 and 1000")
     }

@@ -5,15 +5,21 @@
 //! good, and who signs in from where they did before does not wait for what others do elsewhere. A new
 //! subject is a variant of `Subject` and its [`Ladder`].
 
+mod password;
+mod refresh;
 mod store;
 mod subject;
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-use self::subject::{KnownPlace, Subject, keys_of_pairs};
-pub use self::subject::{network, subject_of};
+pub use self::{
+    password::Target,
+    refresh::RefreshLimit,
+    subject::{network, subject_of},
+};
+use self::{store::Row, subject::Subject};
 use crate::{
     clock::{Clock, Timestamp},
     config::{Ladder, LimitsConfig},
@@ -26,7 +32,7 @@ use crate::{
 pub struct Throttle {
     database: Database,
     clock: Clock,
-    config: LimitsConfig,
+    config: Arc<LimitsConfig>,
 }
 
 /// Whether something may be tried.
@@ -53,68 +59,7 @@ impl Throttle {
     /// A throttle with these ladders.
     #[must_use]
     pub fn new(database: Database, config: LimitsConfig, clock: Clock) -> Self {
-        Self { database, clock, config }
-    }
-
-    /// Asks whether the password of `account`, which need not exist, may be tried from `address`,
-    /// and counts the try. What is tried elsewhere does not count where somebody has signed in before.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn try_password(&self, account: &str, address: IpAddr) -> Result<Permit, DbErr> {
-        let name = account.to_owned();
-        let mut subjects = vec![Subject::Address(address), Subject::Pair(name.clone(), address)];
-        let known = KnownPlace(account, address).key();
-        if self.config.enabled && !store::is_there(self.database.reader(), &known, self.clock.now()).await? {
-            // Always in this order, so that two transactions cannot wait for each other.
-            subjects.insert(0, Subject::Account(name));
-        }
-        self.ask(subjects).await
-    }
-
-    /// Takes a try back that was right; the account's failures from there are forgiven.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn forgive(&self, right: &Try) -> Result<(), DbErr> {
-        self.take_back(right, |subject| matches!(subject, Subject::Pair(..))).await
-    }
-
-    /// Takes a try back that did not take place.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn undo(&self, void: &Try) -> Result<(), DbErr> {
-        self.take_back(void, |_| false).await
-    }
-
-    /// Remembers, in the transaction of a sign-in, from where somebody signs in to an account.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn remember(
-        &self,
-        transaction: &impl ConnectionTrait,
-        user: UserId,
-        address: IpAddr,
-    ) -> Result<(), DbErr> {
-        if !self.config.enabled {
-            return Ok(());
-        }
-        let until = self.clock.now() + self.config.known_for;
-        store::remember(transaction, &KnownPlace(&subject_of(user), address).key(), until).await
-    }
-
-    /// Forgets, in the transaction that makes it needless, how often an account's password was tried, wherever
-    /// that was. What an address has tried on any account stays counted: it may be the guesser's.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn forget(&self, transaction: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
-        let account = subject_of(user);
-        // The account before its pairs, in the order in which tries lock them.
-        store::delete(transaction, &Subject::Account(account.clone()).key()).await?;
-        store::delete_range(transaction, keys_of_pairs(&account)).await
+        Self { database, clock, config: Arc::new(config) }
     }
 
     /// Asks whether somebody may register from `address`, and counts it.
@@ -125,28 +70,40 @@ impl Throttle {
         self.ask(vec![Subject::Register(address)]).await
     }
 
+    /// Asks whether an account may change itself once more, and counts it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn try_change(&self, user: UserId) -> Result<Permit, DbErr> {
+        self.ask(vec![Subject::Change(user)]).await
+    }
+
+    /// Counts a sign-in in its transaction, which must be rolled back where the permit is refused. Only a caller who
+    /// has shown the password is counted, so that nobody else can make the account wait.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_login(
+        &self,
+        transaction: &impl ConnectionTrait,
+        user: UserId,
+    ) -> Result<Permit, DbErr> {
+        let subject = Subject::Login(user);
+        let now = self.clock.now();
+        if !self.config.enabled || self.count(transaction, &subject, now).await? {
+            return Ok(Permit::Granted(Try { counted: Vec::new() }));
+        }
+        let rows = store::find(transaction, &[subject.key()]).await?;
+        let until = rows.iter().map(|row| row.until).max().unwrap_or(now);
+        Ok(Permit::Refused { retry_after: whole_seconds(until, now), is_new: false })
+    }
+
     /// Deletes counts that are forgotten, at most `batch`.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
         store::delete_forgotten(self.database.writer(), self.clock.now(), batch).await
-    }
-
-    /// Takes one try of each subject back; of those that `is_forgiven`, all.
-    async fn take_back(&self, back: &Try, is_forgiven: impl Fn(&Subject) -> bool) -> Result<(), DbErr> {
-        if back.counted.is_empty() {
-            return Ok(());
-        }
-        let transaction = self.database.begin().await?;
-        for subject in &back.counted {
-            if is_forgiven(subject) {
-                store::delete(&transaction, &subject.key()).await?;
-            } else {
-                store::take_back(&transaction, &subject.key()).await?;
-            }
-        }
-        transaction.commit().await
     }
 
     /// Counts a try of each subject, or of none when one of them has to wait.
@@ -159,32 +116,57 @@ impl Throttle {
         if let Some(permit) = self.refuse(&subjects, now).await? {
             return Ok(permit);
         }
+        self.count_all(subjects, now).await
+    }
+
+    /// Counts a try of each subject in one transaction, or of none when one of them has to wait.
+    async fn count_all(&self, subjects: Vec<Subject>, now: Timestamp) -> Result<Permit, DbErr> {
         let transaction = self.database.begin().await?;
         for subject in &subjects {
-            let ladder = subject.ladder(&self.config);
-            let key = subject.key();
-            match store::count(&transaction, &key, now, now + ladder.forget_after).await? {
-                Some(tries) => match ladder.delay_after(tries) {
-                    // Until now is too long for who came a little earlier, or whose clock is behind.
-                    Duration::ZERO => {}
-                    delay => store::block(&transaction, &key, now + delay).await?,
-                },
-                None => {
-                    transaction.rollback().await?;
-                    let second = Permit::Refused { retry_after: Duration::from_secs(1), is_new: false };
-                    return Ok(self.refuse(&subjects, now).await?.unwrap_or(second));
-                }
+            if !self.count(&transaction, subject, now).await? {
+                transaction.rollback().await?;
+                let second = Permit::Refused { retry_after: Duration::from_secs(1), is_new: false };
+                return Ok(self.refuse(&subjects, now).await?.unwrap_or(second));
             }
         }
         transaction.commit().await?;
         Ok(Permit::Granted(Try { counted: subjects }))
     }
 
+    /// Counts a try of a subject. False when it has to wait.
+    async fn count(
+        &self,
+        transaction: &impl ConnectionTrait,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<bool, DbErr> {
+        let ladder = subject.ladder(&self.config);
+        let key = subject.key();
+        let Some(tries) = store::count(transaction, &key, now, now + ladder.forget_after).await? else {
+            return Ok(false);
+        };
+        if subject.is_used_up_after(tries) {
+            return Ok(false);
+        }
+        match subject.delay_after(tries, ladder) {
+            // Until now is too long for who came a little earlier, or whose clock is behind.
+            Duration::ZERO => {}
+            delay => store::block(transaction, &key, now + delay).await?,
+        }
+        Ok(true)
+    }
+
     /// The refusal, when one of the subjects has to wait.
     async fn refuse(&self, subjects: &[Subject], now: Timestamp) -> Result<Option<Permit>, DbErr> {
         let keys: Vec<_> = subjects.iter().map(Subject::key).collect();
-        let blocked = store::blocked(self.database.reader(), &keys, now).await?;
-        let Some(longest) = blocked.iter().max_by_key(|block| block.until) else { return Ok(None) };
+        let rows = store::find(self.database.reader(), &keys).await?;
+        let blocks: Vec<&Row> = rows.iter().filter(|row| row.until > now).collect();
+        self.refusal(&blocks, now).await
+    }
+
+    /// The refusal for what blocks longest; none where nothing does.
+    async fn refusal(&self, blocks: &[&Row], now: Timestamp) -> Result<Option<Permit>, DbErr> {
+        let Some(longest) = blocks.iter().max_by_key(|row| row.until) else { return Ok(None) };
         let is_new = !longest.is_told && store::tell(self.database.writer(), &longest.subject).await?;
         Ok(Some(Permit::Refused { retry_after: whole_seconds(longest.until, now), is_new }))
     }

@@ -11,27 +11,29 @@ use sea_orm::{
 
 use crate::clock::Timestamp;
 
-/// A subject that has to wait.
-pub(super) struct Block {
+/// What is known of a subject.
+pub(super) struct Row {
     pub(super) subject: String,
+    /// The tries up to `forget_at`.
+    pub(super) tries: i64,
+    /// The end of its wait.
     pub(super) until: Timestamp,
     /// Whether a refusal was written down since the wait began.
     pub(super) is_told: bool,
+    pub(super) forget_at: Timestamp,
 }
 
-/// Those of the subjects that have to wait.
-pub(super) async fn blocked(
-    db: &impl ConnectionTrait,
-    subjects: &[String],
-    now: Timestamp,
-) -> Result<Vec<Block>, DbErr> {
-    let waiting = Entity::find()
-        .filter(Column::Subject.is_in(subjects))
-        .filter(Column::BlockedUntil.gt(Millis(now)))
-        .all(db)
-        .await?;
-    let block = |row: Model| Block { subject: row.subject, until: row.blocked_until.0, is_told: row.told };
-    Ok(waiting.into_iter().map(block).collect())
+/// Those of the subjects that are known.
+pub(super) async fn find(db: &impl ConnectionTrait, subjects: &[String]) -> Result<Vec<Row>, DbErr> {
+    let found = Entity::find().filter(Column::Subject.is_in(subjects)).all(db).await?;
+    let row = |row: Model| Row {
+        subject: row.subject,
+        tries: row.tries,
+        until: row.blocked_until.0,
+        is_told: row.told,
+        forget_at: row.forget_at.0,
+    };
+    Ok(found.into_iter().map(row).collect())
 }
 
 /// Notes that a refusal is written down; false when one was before.
@@ -69,6 +71,22 @@ pub(super) async fn block(db: &impl ConnectionTrait, subject: &str, until: Times
         .exec(db)
         .await
         .map(|_| ())
+}
+
+/// Lets a subject wait that is not counted, and forgets it afterwards.
+pub(super) async fn hold(db: &impl ConnectionTrait, subject: &str, until: Timestamp) -> Result<(), DbErr> {
+    let row = Model {
+        subject: subject.to_owned(),
+        tries: 0,
+        blocked_until: Millis(until),
+        told: false,
+        forget_at: Millis(until),
+    };
+    let again = OnConflict::column(Column::Subject)
+        .update_columns([Column::BlockedUntil, Column::ForgetAt])
+        .to_owned();
+    let insert = Entity::insert(row.into_active_model()).on_conflict(again);
+    insert.exec_without_returning(db).await.map(|_| ())
 }
 
 /// Takes back one try, and the wait that it brought.

@@ -1,6 +1,7 @@
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     ops::RangeInclusive,
+    time::Duration,
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -16,19 +17,41 @@ const HALF: usize = 32;
 /// What is counted.
 #[derive(Clone)]
 pub(super) enum Subject {
+    /// Failures for one account, from anywhere but known places.
     Account(String),
-    Pair(String, IpAddr),
+    /// First tries for one account from networks that have not tried it lately, while the account has to wait.
+    Newcomer(String),
+    /// The first try for one account from one wide network.
+    FirstTry(String, IpAddr),
+    /// Any other try from there; it is counted with the first.
+    Stranger(String, IpAddr),
+    /// Failures from one network for any account.
     Address(IpAddr),
+    /// Failures for one account from one network.
+    Pair(String, IpAddr),
+    /// Tries for one account from one network, right or wrong.
+    Attempt(String, IpAddr),
+    /// Sign-ins to one account.
+    Login(UserId),
+    /// Registrations from one network.
     Register(IpAddr),
+    /// Changes of an account by itself.
+    Change(UserId),
 }
 
 /// Where somebody has signed in to an account. It is not counted, only remembered.
-pub(super) struct KnownPlace<'a>(pub(super) &'a str, pub(super) IpAddr);
+pub(super) struct KnownPlace<'a> {
+    pub(super) account: &'a str,
+    /// The token version that the account had then. With another one the place is not known.
+    pub(super) epoch: Option<i64>,
+    pub(super) address: IpAddr,
+}
 
 impl KnownPlace<'_> {
     /// The subject as the database knows it.
     pub(super) fn key(&self) -> String {
-        hashed("known", &format!("{} {}", network(self.1), self.0))
+        let epoch = self.epoch.unwrap_or(-1);
+        hashed("known", &format!("{} {epoch} {}", network(self.address), self.account))
     }
 }
 
@@ -36,24 +59,50 @@ impl Subject {
     /// How often it may be tried.
     pub(super) fn ladder<'a>(&self, config: &'a LimitsConfig) -> &'a Ladder {
         match self {
-            Self::Account(_) => &config.account,
+            Self::Account(_) | Self::Newcomer(_) | Self::FirstTry(..) | Self::Stranger(..) => &config.account,
             Self::Pair(..) => &config.pair,
             Self::Address(_) => &config.address,
+            Self::Attempt(..) | Self::Login(_) => &config.logins,
             Self::Register(_) => &config.register,
+            Self::Change(_) => &config.changes,
         }
+    }
+
+    /// How long it has to wait after so many tries.
+    pub(super) fn delay_after(&self, tries: i64, ladder: &Ladder) -> Duration {
+        match self {
+            // Counted only to know who comes for the first time.
+            Self::FirstTry(..) | Self::Stranger(..) => Duration::ZERO,
+            _ => ladder.delay_after(tries),
+        }
+    }
+
+    /// Whether this try is one too many, however long ago the last was.
+    pub(super) fn is_used_up_after(&self, tries: i64) -> bool {
+        matches!(self, Self::FirstTry(..)) && tries > 1
     }
 
     /// The subject as the database knows it.
     pub(super) fn key(&self) -> String {
         match self {
             Self::Account(account) => hashed("account", account),
-            Self::Pair(account, address) => {
-                format!("{}{}", prefix_of_pairs(account), half_hash(&network(*address).to_string()))
+            Self::Newcomer(account) => hashed("newcomer", account),
+            Self::FirstTry(account, address) | Self::Stranger(account, address) => {
+                key_at("visit", account, wide_network(*address))
             }
+            Self::Pair(account, address) => key_at("pair", account, network(*address)),
+            Self::Attempt(account, address) => key_at("attempt", account, network(*address)),
             Self::Address(address) => hashed("address", &network(*address).to_string()),
+            Self::Login(user) => hashed("login", &user.to_string()),
             Self::Register(address) => hashed("register", &network(*address).to_string()),
+            Self::Change(user) => hashed("change", &user.to_string()),
         }
     }
+}
+
+/// The wait of a wide network that was refused a try for an account, as the database knows it.
+pub(super) fn wait_key(account: &str, address: IpAddr) -> String {
+    key_at("wait", account, wide_network(address))
 }
 
 /// What the throttle knows an account by, as somebody whose password is tried.
@@ -62,15 +111,22 @@ pub fn subject_of(user: UserId) -> String {
     format!("id {user}")
 }
 
-/// The first and the last key that a pair of this account can have. All of one length and of the digits `0` to
-/// `f`, they sort alike in every collation that a database may have.
-pub(super) fn keys_of_pairs(account: &str) -> RangeInclusive<String> {
-    let end = |digit: &str| format!("{}{}", prefix_of_pairs(account), digit.repeat(HALF));
-    end("0")..=end("f")
+/// The first and the last key of each kind that an account and a network can have. All of one length and of the digits
+/// `0` to `f`, they sort alike in every collation that a database may have.
+pub(super) fn keys_of_account(account: &str) -> [RangeInclusive<String>; 4] {
+    ["visit", "pair", "attempt", "wait"].map(|kind| {
+        let end = |digit: &str| format!("{}{}", prefix_of(kind, account), digit.repeat(HALF));
+        end("0")..=end("f")
+    })
 }
 
-fn prefix_of_pairs(account: &str) -> String {
-    format!("pair:{}", half_hash(account))
+/// The key of an account and a network.
+fn key_at(kind: &str, account: &str, network: IpAddr) -> String {
+    format!("{}{}", prefix_of(kind, account), half_hash(&network.to_string()))
+}
+
+fn prefix_of(kind: &str, account: &str) -> String {
+    format!("{kind}:{}", half_hash(account))
 }
 
 /// A subject as the database knows it: a name that people typed in is not kept.
@@ -99,6 +155,14 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The network of a provider's customer at most: a /48 of IPv6, a /24 of IPv4.
+fn wide_network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from(u32::from(address) & (u32::MAX << 8))),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) & (u128::MAX << 80))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,12 +176,37 @@ mod tests {
     }
 
     #[test]
-    fn the_pairs_of_an_account_lie_together_and_no_others_among_them() {
+    fn a_first_try_counts_for_a_whole_24_or_48() {
+        let key = |address: &str| Subject::FirstTry("ada".into(), address.parse().expect("an address")).key();
+        assert_eq!(key("192.0.2.1"), key("192.0.2.255"));
+        assert_ne!(key("192.0.2.1"), key("192.0.3.1"));
+        assert_eq!(key("2001:db8::1"), key("2001:db8:0:ffff::1"));
+        assert_ne!(key("2001:db8::1"), key("2001:db8:1::1"));
+    }
+
+    #[test]
+    fn a_place_is_known_for_one_token_version() {
+        let key = |epoch| KnownPlace { account: "ada", epoch, address: [192, 0, 2, 1].into() }.key();
+        assert_ne!(key(Some(0)), key(Some(1)));
+        assert_ne!(key(Some(0)), key(None));
+    }
+
+    #[test]
+    fn the_keys_of_an_account_lie_together_and_no_others_among_them() {
         for number in 0..=255 {
-            let address = IpAddr::from([192, 0, 2, number]);
-            let key = |account: &str| Subject::Pair(account.to_owned(), address).key();
-            assert!(keys_of_pairs("ada").contains(&key("ada")));
-            assert!(!keys_of_pairs("ada").contains(&key("bob")));
+            let address = IpAddr::from([192, 0, number, 1]);
+            let keys = |account: &str| {
+                [
+                    Subject::FirstTry(account.to_owned(), address).key(),
+                    Subject::Pair(account.to_owned(), address).key(),
+                    Subject::Attempt(account.to_owned(), address).key(),
+                    wait_key(account, address),
+                ]
+            };
+            for ((range, key), other) in keys_of_account("ada").into_iter().zip(keys("ada")).zip(keys("bob"))
+            {
+                assert!(range.contains(&key) && !range.contains(&other));
+            }
         }
     }
 }

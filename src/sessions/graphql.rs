@@ -116,14 +116,21 @@ impl SessionsMutation {
         let cookie = ctx.data_opt::<RefreshCookie>().cloned().unwrap_or_default();
         let given = input.unwrap_or_default().refresh_token;
         let delivery = if given.is_some() { TokenDelivery::Body } else { TokenDelivery::Cookie };
-        let refreshed = match given.or(cookie.0) {
-            Some(token) => {
-                ctx.data_unchecked::<Sessions>().refresh(&token, ctx.data_unchecked::<Client>()).await
-            }
+        let sessions = ctx.data_unchecked::<Sessions>();
+        let token = given.or(cookie.0);
+        let session = token.as_ref().and_then(|token| sessions.session_of(token));
+        if let Some(retry_after) = session.and_then(|session| sessions.refreshes.wait(session)) {
+            return Ok(AuthPayload::failed(vec![UserError::rate_limited(retry_after)]));
+        }
+        let refreshed = match token {
+            Some(token) => sessions.refresh(&token, ctx.data_unchecked::<Client>()).await,
             None => Err(RefreshError::Invalid),
         };
         match refreshed {
-            Ok(signed_in) => Ok(AuthPayload::done(ctx, signed_in, delivery)),
+            Ok(signed_in) => {
+                sessions.refreshes.count(signed_in.session.id, signed_in.session.user);
+                Ok(AuthPayload::done(ctx, signed_in, delivery))
+            }
             Err(RefreshError::Invalid) => Ok(AuthPayload::failed(vec![invalid_refresh_token()])),
             Err(RefreshError::RepeatedTooOften) => Err(Failure::rate_limited(
                 "This refresh token was repeated too often. Use the newest one.",

@@ -31,6 +31,7 @@ use crate::{
     database::Database,
     graphql::Page,
     id::{SessionId, UserId},
+    limits::RefreshLimit,
     tokens::{Keyring, RefreshCodec},
 };
 
@@ -83,6 +84,8 @@ pub struct Sessions {
     pub(crate) keyring: Arc<Keyring>,
     /// What writes their refresh tokens.
     pub(crate) codec: Arc<RefreshCodec>,
+    /// How often they may be refreshed.
+    pub(crate) refreshes: Arc<RefreshLimit>,
 }
 
 impl Sessions {

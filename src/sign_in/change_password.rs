@@ -48,6 +48,8 @@ impl SignIn {
         let opened =
             self.sessions.restart(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
+        let user = (account.id, changed.account.epoch);
+        self.throttle.remember(&transaction, user, client.address).await?;
         let signed_in = self.sessions.issue(changed.account, opened)?;
         self.feed.commit(transaction, &changes).await?;
         Ok(signed_in)

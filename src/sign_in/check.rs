@@ -4,7 +4,7 @@ use crate::{
     audit::{Actor, AuditAction, Happening},
     graphql::Client,
     id::UserId,
-    limits::{Permit, subject_of},
+    limits::{Permit, Target, subject_of},
     passwords::{HashError, Presented, Verdict},
 };
 
@@ -38,7 +38,8 @@ impl SignIn {
     ) -> Result<Checked, SignInError> {
         let user = found.as_ref().map(|found| found.account.id);
         let subject = subject(name, user);
-        let counted = match self.throttle.try_password(&subject, client.address).await? {
+        let target = Target { account: &subject, epoch: found.as_ref().map(|found| found.account.epoch) };
+        let counted = match self.throttle.try_password(target, client.address).await? {
             Permit::Granted(counted) => counted,
             Permit::Refused { retry_after, is_new } => {
                 if is_new {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use portcullis::config::{Config, Ladder, LimitsConfig};
 use serde_json::{Value, json};
 
-use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, TestApp, USER};
+use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, TestApp, USER, at_once};
 
 const HOME: &str = "198.51.100.7";
 
@@ -41,8 +41,12 @@ async fn nobody_is_locked_out_who_signs_in_from_where_they_did_before() {
         let mut ada = at(&app, address);
         ada.log_in("ada", OTHER_PASSWORD).await.assert_refused("INVALID_CREDENTIALS");
         ada.log_in("ada", PASSWORD).await.assert_done();
+    }
+    let mut ada = at(&app, HOME);
+    for _ in 0..2 {
+        ada.log_in("ada", PASSWORD).await.assert_done();
         let change = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
-        ada.mutate("changePassword", change, AUTH).await.assert_done();
+        ada.keep(ada.mutate("changePassword", change, AUTH).await).assert_done();
     }
 }
 
@@ -78,9 +82,11 @@ async fn an_address_is_known_for_one_account_and_for_a_while() {
     at(&app, HOME).register("ada", PASSWORD).await.assert_done();
     at(&app, "192.0.2.1").register("bob", PASSWORD).await.assert_done();
     guess_everywhere(&app, "bob").await;
+    at(&app, HOME).log_in("bob", "wrong").await.assert_refused("INVALID_CREDENTIALS");
     at(&app, HOME).log_in("bob", PASSWORD).await.assert_refused("RATE_LIMITED");
     app.wait(Duration::from_hours(25));
     guess_everywhere(&app, "ada").await;
+    at(&app, HOME).log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
     at(&app, HOME).log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
     app.wait(Duration::from_mins(1));
     at(&app, HOME).log_in("ada", PASSWORD).await.assert_done();
@@ -213,4 +219,126 @@ async fn nobody_gets_more_guesses_by_claiming_other_addresses() {
         guesser.log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
     }
     at(&app, "203.0.113.99").log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn somebody_at_a_new_network_gets_a_first_try_while_others_guess() {
+    let app = TestApp::with(few_for_an_account).await;
+    let other = app.replica().await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    at(&other, "192.0.2.1").log_in("ada", PASSWORD).await.assert_done();
+    at(&app, "2001:db8::1").log_in("ada", PASSWORD).await.assert_done();
+}
+
+#[tokio::test]
+async fn many_networks_do_not_make_many_first_tries() {
+    let app = TestApp::with(few_for_an_account).await;
+    let other = app.replica().await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    for number in 0..5 {
+        let server = if number % 2 == 0 { &app } else { &other };
+        let mut guesser = at(server, &format!("192.0.{number}.1"));
+        guesser.log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+        // A neighbour, and the same once more, are not new.
+        for address in [format!("192.0.{number}.2"), format!("192.0.{number}.1")] {
+            at(&app, &address).log_in("ada", "wrong").await.assert_refused("RATE_LIMITED");
+        }
+    }
+    for number in 5..8 {
+        at(&app, &format!("192.0.{number}.1")).log_in("ada", "wrong").await.assert_refused("RATE_LIMITED");
+    }
+    at(&other, HOME).log_in("ada", PASSWORD).await.assert_done();
+}
+
+#[tokio::test]
+async fn parallel_first_tries_of_one_network_are_one() {
+    let app = TestApp::with(few_for_an_account).await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    let guesses = (0..20).map(|number| {
+        let mut guesser = at(&app, &format!("192.0.2.{number}"));
+        async move { guesser.log_in("ada", "wrong").await.codes() == ["INVALID_CREDENTIALS"] }
+    });
+    let tried = at_once(guesses).await;
+    assert_eq!(tried.into_iter().filter(|tried| *tried).count(), 1);
+}
+
+#[tokio::test]
+async fn an_owner_who_waits_as_told_gets_in_before_those_who_ask_without_pause() {
+    let app = TestApp::with(few_for_an_account).await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    let pollers = ["203.0.113.0", "203.0.114.0", "203.0.115.0", "2001:db8:7::1"];
+    let poll = async || {
+        for address in pollers {
+            at(&app, address).log_in("ada", "wrong").await;
+        }
+    };
+    for round in 0..10 {
+        poll().await;
+        // The owner has mistyped it, so this is no first try any longer.
+        let mut owner = at(&app, &format!("192.0.{round}.50"));
+        owner.log_in("ada", OTHER_PASSWORD).await;
+        let refused = owner.log_in("ada", PASSWORD).await;
+        refused.assert_refused("RATE_LIMITED");
+        let seconds = refused.at("/it/errors/0/retryAfter").as_u64().expect("a number");
+        assert!(seconds <= 60, "{seconds}");
+        for _ in 0..seconds.div_ceil(5) {
+            app.wait(Duration::from_secs(5));
+            poll().await;
+        }
+        owner.log_in("ada", PASSWORD).await.assert_done();
+    }
+}
+
+#[tokio::test]
+async fn who_asks_too_early_waits_longer() {
+    let app = TestApp::with(few_for_an_account).await;
+    at(&app, HOME).register("ada", PASSWORD).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    let place = "203.0.113.99";
+    let refused = async |seconds: std::ops::RangeInclusive<i64>| {
+        let answer = at(&app, place).log_in("ada", PASSWORD).await;
+        answer.assert_refused("RATE_LIMITED");
+        let told = answer.at("/it/errors/0/retryAfter").as_i64().expect("a number");
+        assert!(seconds.contains(&told), "{told}");
+    };
+    refused(55..=60).await;
+    app.wait(Duration::from_secs(20));
+    refused(35..=40).await;
+    app.wait(Duration::from_secs(30));
+    refused(55..=60).await;
+    // The account waits no longer, but whoever came too early does.
+    app.wait(Duration::from_secs(20));
+    refused(35..=40).await;
+    app.wait(Duration::from_secs(40));
+    at(&app, place).log_in("ada", PASSWORD).await.assert_done();
+}
+
+#[tokio::test]
+async fn a_change_of_password_makes_every_other_place_unknown() {
+    let app = TestApp::with(few_for_an_account).await;
+    let root = app.admin().await;
+    let (mut ada, thief) = (at(&app, HOME), "192.0.2.66");
+    ada.register("ada", PASSWORD).await.assert_done();
+    at(&app, thief).log_in("ada", PASSWORD).await.assert_done();
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD });
+    ada.mutate("changePassword", change, AUTH).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    // One try is everybody's. Where the place is known it is five.
+    at(&app, thief).log_in("ada", PASSWORD).await.assert_refused("INVALID_CREDENTIALS");
+    at(&app, thief).log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+    for _ in 0..2 {
+        at(&app, HOME).log_in("ada", PASSWORD).await.assert_refused("INVALID_CREDENTIALS");
+        at(&app, HOME).log_in("ada", OTHER_PASSWORD).await.assert_done();
+    }
+    let update = json!({ "id": ada.user_id, "password": PASSWORD });
+    root.mutate("updateUser", update, USER).await.assert_done();
+    guess_everywhere(&app, "ada").await;
+    for address in [HOME, thief] {
+        at(&app, address).log_in("ada", "wrong").await.assert_refused("INVALID_CREDENTIALS");
+        at(&app, address).log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+    }
 }

@@ -46,6 +46,7 @@ mod persisted;
 mod plans;
 mod privileges;
 mod profile;
+mod quotas;
 mod refresh;
 mod repetitions;
 mod replicas;

@@ -22,12 +22,13 @@ const SAMPLES: usize = 200;
 const TOLERANCE: f64 = 0.1;
 
 /// A throttle that counts and never says no.
-const PATIENT: [(&str, &str); 5] = [
+const PATIENT: [(&str, &str); 6] = [
     TERSE,
     ("PORTCULLIS_LIMITS__ENABLED", "true"),
     ("PORTCULLIS_LIMITS__PAIR__FREE", "100000"),
     ("PORTCULLIS_LIMITS__ACCOUNT__FREE", "100000"),
     ("PORTCULLIS_LIMITS__ADDRESS__FREE", "100000"),
+    ("PORTCULLIS_LIMITS__LOGINS__FREE", "100000"),
 ];
 
 /// A kind of attempt: its name, the mutation, and its input at each turn.
