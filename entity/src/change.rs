@@ -19,6 +19,8 @@ pub struct Model {
     pub at: ChronoUnixTimestampMillis,
     /// When the last access token that it voids has lapsed by itself.
     pub until: ChronoUnixTimestampMillis,
+    /// The id of the transaction that wrote the row, on PostgreSQL. The database fills it in.
+    pub position: i64,
 }
 
 /// A change outlives what it speaks of.

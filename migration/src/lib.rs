@@ -18,6 +18,7 @@ mod m20261124_000001_lists;
 mod m20261124_000007_event_order;
 mod m20261127_000801_refresh_repetitions;
 mod m20261127_000803_key_use;
+mod m20261127_000813_change_order;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_event_order::Migration),
             Box::new(m20261127_000801_refresh_repetitions::Migration),
             Box::new(m20261127_000803_key_use::Migration),
+            Box::new(m20261127_000813_change_order::Migration),
         ]
     }
 }

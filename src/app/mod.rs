@@ -109,6 +109,7 @@ impl App {
         let gate = Gate { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
         let feed = Feed::new(database.clone(), Arc::clone(&gate.revocations), clock.clone());
         let feed = Arc::new(feed);
+        feed.forget_foreign_positions().await?;
         feed.catch_up().await?;
         let keyring = Arc::new(keyring(&config, &database, &masters, &gate.verifier, &clock).await?);
         let (policy, hasher) = passwords(&config)?;

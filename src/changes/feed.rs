@@ -1,5 +1,4 @@
 use std::{
-    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -7,15 +6,14 @@ use std::{
 use sea_orm::{DatabaseTransaction, DbErr};
 use tokio::sync::Notify;
 
-use super::{Change, Revocations, store};
+use super::{
+    Change, Revocations,
+    store::{self, ChangeRow},
+};
 use crate::{
     clock::{Clock, Timestamp},
-    database::{Database, LONGEST_STATEMENT_SECONDS},
+    database::{Database, Snapshot},
 };
-
-/// How far back the tail is read again, for rows do not commit in the order of their ids. From its id to
-/// its commit a row lies in a statement, a pause and a COMMIT, each of which the database bounds.
-const OVERLAP: Duration = Duration::from_secs(3 * LONGEST_STATEMENT_SECONDS + 2);
 
 /// How long the feed may be unreadable before this replica says that it is not ready.
 const STALE_AFTER: Duration = Duration::from_secs(10);
@@ -35,11 +33,14 @@ pub struct Feed {
     reading: tokio::sync::Mutex<()>,
 }
 
+/// How far the feed has been read.
+#[derive(Default)]
 struct Tail {
-    /// The newest id at the end of each reading, and when that was.
-    marks: VecDeque<(Instant, i64)>,
-    /// Ids behind the newest mark that were applied already.
-    applied: BTreeSet<i64>,
+    /// What PostgreSQL showed just before the last reading. Rows do not commit there in the order of their ids, so the
+    /// next reading asks for all that began later or was still open.
+    seen: Option<Snapshot>,
+    /// The newest id, by which SQLite is read: it has one writer, so rows commit in the order of their ids.
+    newest: i64,
     read_at: Option<Instant>,
 }
 
@@ -47,14 +48,13 @@ impl Feed {
     /// A feed that has read nothing yet: see [`Feed::catch_up`].
     #[must_use]
     pub fn new(database: Database, revocations: Arc<Revocations>, clock: Clock) -> Self {
-        let tail = Tail { marks: VecDeque::new(), applied: BTreeSet::new(), read_at: None };
         Self {
             database,
             clock,
             revocations,
             observers: RwLock::default(),
             news: Notify::new(),
-            tail: Mutex::new(tail),
+            tail: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
         }
     }
@@ -71,8 +71,7 @@ impl Feed {
     }
 
     /// Commits a transaction with the changes that it makes, and lets them take effect on this replica
-    /// without waiting for the feed. They are written last, so that little time passes between an id and
-    /// its row's being seen: see `OVERLAP`. Only changes are told to other replicas, for PostgreSQL lets the
+    /// without waiting for the feed. Only changes are told to other replicas, for PostgreSQL lets the
     /// transactions that tell something commit one after the other.
     ///
     /// # Errors
@@ -98,16 +97,44 @@ impl Feed {
     pub async fn catch_up(&self) -> Result<(), DbErr> {
         let _alone = self.reading.lock().await;
         let started = Instant::now();
-        let behind = self.tail().marks.front().map_or(0, |(_, id)| *id);
-        let rows = store::after(self.database.reader(), behind).await?;
-        let newest = rows.last().map_or(behind, |row| row.id);
-        for row in rows {
-            if self.tail().applied.insert(row.id) {
-                self.apply(&row.change, row.until);
+        // Before the rows are read. What is committed in between is read again next time, and to apply a change twice
+        // does nothing.
+        let snapshot = self.database.snapshot().await?;
+        let rows = self.read_after(snapshot.as_ref()).await?;
+        for row in &rows {
+            if let Some(change) = &row.change {
+                self.apply(change, row.until);
             }
         }
-        self.tail().advance(started, newest);
-        self.news.notify_one();
+        self.tail().advance(started, snapshot, rows.last().map(|row| row.id));
+        if !rows.is_empty() {
+            self.news.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The rows that no reading has seen. All of them at the first.
+    async fn read_after(&self, snapshot: Option<&Snapshot>) -> Result<Vec<ChangeRow>, DbErr> {
+        let (seen, newest) = {
+            let tail = self.tail();
+            (tail.seen.clone(), tail.newest)
+        };
+        match (snapshot, seen) {
+            (None, _) => store::after(self.database.reader(), newest).await,
+            // No transaction has begun or ended.
+            (Some(now), Some(seen)) if *now == seen => Ok(Vec::new()),
+            (Some(_), seen) => store::unseen(self.database.reader(), &seen.unwrap_or_default()).await,
+        }
+    }
+
+    /// Takes the changes in that another PostgreSQL cluster has written, from which the data were brought here.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn forget_foreign_positions(&self) -> Result<(), DbErr> {
+        if self.database.snapshot().await?.is_some() {
+            store::forget_foreign_positions(self.database.writer()).await?;
+        }
         Ok(())
     }
 
@@ -140,38 +167,10 @@ impl Feed {
 }
 
 impl Tail {
-    /// Notes a reading, and forgets marks that lie further back than any open transaction.
-    fn advance(&mut self, started: Instant, newest: i64) {
-        let newest = self.marks.back().map_or(newest, |(_, id)| newest.max(*id));
-        if self.marks.is_empty() {
-            // What was open before this replica started may still commit with any id.
-            self.marks.push_back((started, 0));
-        }
-        self.marks.push_back((started, newest));
-        while self.marks.get(1).is_some_and(|(at, _)| started.duration_since(*at) > OVERLAP) {
-            self.marks.pop_front();
-        }
-        let behind = self.marks.front().map_or(0, |(_, id)| *id);
-        self.applied = self.applied.split_off(&(behind + 1));
+    /// Notes a reading.
+    fn advance(&mut self, started: Instant, snapshot: Option<Snapshot>, newest: Option<i64>) {
+        self.seen = snapshot;
+        self.newest = self.newest.max(newest.unwrap_or_default());
         self.read_at = Some(started);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_that_commit_late_lie_before_the_mark_until_no_transaction_can_be_open() {
-        let mut tail = Tail { marks: VecDeque::new(), applied: [1, 2, 9].into(), read_at: None };
-        let first = Instant::now();
-        tail.advance(first, 9);
-        assert_eq!(tail.marks.front(), Some(&(first, 0)), "the next reading reads all again");
-        let later = first + OVERLAP * 2;
-        tail.advance(later, 12);
-        assert_eq!(tail.marks.front(), Some(&(first, 9)), "ids to 9 are settled by now");
-        assert!(tail.applied.is_empty());
-        tail.advance(later + OVERLAP / 2, 15);
-        assert_eq!(tail.marks.front(), Some(&(first, 9)), "ids from 10 on may still have gaps");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use entity::change::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, Statement,
     prelude::ChronoUnixTimestampMillis as Millis,
     sea_query::Query,
 };
@@ -13,6 +13,7 @@ use sea_orm::{
 use super::Change;
 use crate::{
     clock::Timestamp,
+    database::Snapshot,
     id::{SessionId, UserId},
     tokens::LONGEST_TOKEN_LIFE,
 };
@@ -24,7 +25,8 @@ const NOTICE_LIFETIME: Duration = Duration::from_hours(1);
 /// A stored change.
 pub(super) struct ChangeRow {
     pub(super) id: i64,
-    pub(super) change: Change,
+    /// None for a change of a kind that a later release writes and this one does not know.
+    pub(super) change: Option<Change>,
     pub(super) until: Timestamp,
 }
 
@@ -48,6 +50,7 @@ pub(super) async fn insert(
             epoch: Set(epoch),
             at: Set(Millis(at)),
             until: Set(Millis(kept_until(change, at))),
+            position: NotSet,
         }
     };
     Entity::insert_many(changes.iter().map(row)).exec_without_returning(db).await.map(|_| ())
@@ -66,7 +69,29 @@ pub(super) fn kept_until(change: &Change, at: Timestamp) -> Timestamp {
 /// is ahead for a moment must not hide a revocation.
 pub(super) async fn after(db: &impl ConnectionTrait, id: i64) -> Result<Vec<ChangeRow>, DbErr> {
     let rows = Entity::find().filter(Column::Id.gt(id)).order_by_asc(Column::Id).all(db).await?;
-    Ok(rows.into_iter().filter_map(|row| ChangeRow::read(&row)).collect())
+    Ok(rows.iter().map(ChangeRow::read).collect())
+}
+
+/// The changes that a snapshot does not show, in the order of their ids, on PostgreSQL: those of transactions that began
+/// after it, and those of transactions that were open then.
+pub(super) async fn unseen(db: &impl ConnectionTrait, seen: &Snapshot) -> Result<Vec<ChangeRow>, DbErr> {
+    let sql = "SELECT * FROM changes \
+        WHERE position >= $1 OR position = ANY(string_to_array($2, ',')::bigint[])";
+    let open: Vec<String> = seen.open.iter().map(ToString::to_string).collect();
+    let values = [seen.end.into(), open.join(",").into()];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    let mut rows = Entity::find().from_raw_sql(statement).all(db).await?;
+    rows.sort_unstable_by_key(|row| row.id);
+    Ok(rows.iter().map(ChangeRow::read).collect())
+}
+
+/// Takes their positions from changes that another PostgreSQL cluster has written, from which the data were brought here.
+/// Transactions begin to count anew in each, and a change from the future would be read over and over.
+pub(super) async fn forget_foreign_positions(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    // The snapshot is the statement's own, so no row of this cluster that it sees lies behind its end.
+    let sql = "UPDATE changes SET position = 0 \
+        WHERE position >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+    db.execute_unprepared(sql).await.map(|_| ())
 }
 
 /// Deletes changes that no longer matter, at most `batch`.
@@ -86,15 +111,16 @@ pub(super) async fn delete_until(
 }
 
 impl ChangeRow {
-    /// `None` for a change of a kind that a later release writes and this one does not know.
-    fn read(row: &Model) -> Option<Self> {
+    fn read(row: &Model) -> Self {
         let change = match (row.kind.as_str(), row.subject, row.epoch) {
-            ("session", Some(id), _) => Change::SessionEnded(SessionId::from_uuid(id)),
-            ("account", Some(id), Some(epoch)) => Change::TokensVoided { user: UserId::from_uuid(id), epoch },
-            ("account", Some(id), None) => Change::AccountUpdated(UserId::from_uuid(id)),
-            ("keys", ..) => Change::KeysChanged,
-            _ => return None,
+            ("session", Some(id), _) => Some(Change::SessionEnded(SessionId::from_uuid(id))),
+            ("account", Some(id), Some(epoch)) => {
+                Some(Change::TokensVoided { user: UserId::from_uuid(id), epoch })
+            }
+            ("account", Some(id), None) => Some(Change::AccountUpdated(UserId::from_uuid(id))),
+            ("keys", ..) => Some(Change::KeysChanged),
+            _ => None,
         };
-        Some(Self { id: row.id, change, until: row.until.0 })
+        Self { id: row.id, change, until: row.until.0 }
     }
 }

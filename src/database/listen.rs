@@ -1,24 +1,38 @@
+use std::time::Duration;
+
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sqlx::postgres::PgListener;
+use tokio::time::{Instant, timeout_at};
 
 use super::Database;
 
 /// The channel on which PostgreSQL tells that the change feed has grown.
 const CHANNEL: &str = "portcullis_changes";
 
+/// The time in which several notifications count as one. The first after a pause is heard at once.
+const TOGETHER: Duration = Duration::from_millis(50);
+
 /// Hears of new changes at once. Only PostgreSQL can tell.
-pub struct Listener(PgListener);
+pub struct Listener {
+    connection: PgListener,
+    heard_at: Option<Instant>,
+}
 
 impl Listener {
-    /// Waits until somebody has called [`Database::notify`].
+    /// Waits until somebody has called [`Database::notify`]. Many calls in a short time are heard as one, because each
+    /// that is heard makes this replica read the feed.
     ///
     /// # Errors
     /// When the connection is lost; listen anew.
     pub async fn heard(&mut self) -> Result<(), DbErr> {
         let lost = |error: sqlx::Error| DbErr::Custom(error.to_string());
         // None: the connection was lost and made again; what was said meanwhile is in the table.
-        self.0.try_recv().await.map_err(lost)?;
-        while self.0.next_buffered().is_some() {}
+        self.connection.try_recv().await.map_err(lost)?;
+        let until = self.heard_at.map_or_else(Instant::now, |at| at + TOGETHER);
+        // To stop waiting loses nothing: a notification is taken whole or not at all.
+        let rest = async { while self.connection.try_recv().await.is_ok() {} };
+        let _ = timeout_at(until, rest).await;
+        self.heard_at = Some(Instant::now());
         Ok(())
     }
 }
@@ -36,7 +50,7 @@ impl Database {
         let mut listener =
             PgListener::connect_with(self.writer.get_postgres_connection_pool()).await.map_err(lost)?;
         listener.listen(CHANNEL).await.map_err(lost)?;
-        Ok(Some(Listener(listener)))
+        Ok(Some(Listener { connection: listener, heard_at: None }))
     }
 
     /// Tells every listener, once the transaction has been committed.

@@ -26,7 +26,7 @@ pub use self::{
 };
 
 /// The longest that a statement may take, and that a transaction may pause between two, in seconds.
-/// PostgreSQL sees to it; whoever reads the change feed relies on it.
+/// PostgreSQL sees to it, so that a request that hangs holds its locks no longer.
 pub const LONGEST_STATEMENT_SECONDS: u64 = 10;
 
 /// A handle on the database. Clones share its connections.

@@ -4,14 +4,14 @@ use super::Database;
 
 /// What of the rows with a `position` is to be seen on PostgreSQL at some time. There a position is the id of the
 /// transaction that wrote the row, and these do not commit in the order of their ids.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// The first position at which rows may still appear. What lies before is settled, for whoever asks later too.
     pub first_open: i64,
     /// From this position on nothing is there yet.
-    end: i64,
+    pub end: i64,
     /// The positions between them at which nothing is there yet.
-    open: Vec<i64>,
+    pub open: Vec<i64>,
 }
 
 impl Database {

@@ -9,7 +9,9 @@ use portcullis::id::SessionId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::{Value, json};
 
-use crate::support::{AUTH, Answer, Client, OTHER_PASSWORD, PASSWORD, TestApp, at_once, postgres};
+use crate::support::{
+    AUTH, Answer, Client, OTHER_PASSWORD, PASSWORD, Process, QUICK, TestApp, at_once, postgres,
+};
 
 /// How soon a server must know what another one did: told at once on PostgreSQL, read every second
 /// on SQLite.
@@ -261,4 +263,44 @@ async fn replicas_that_nobody_gave_a_public_url_believe_each_other() {
     let other = one.replica_with(unnamed(port)).await;
     let ada = one.signed_in("ada").await;
     ada.at(other.url("/graphql")).ask("{ me { id } }").await.assert_done();
+}
+
+/// How many rows of the feed the program has read, as its log tells.
+fn rows_read(log: &str) -> u64 {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let of_feed = lines.filter(|line| {
+        let fields = &line["fields"];
+        [&fields["db.statement"], &fields["summary"]].iter().any(|text| {
+            text.as_str().is_some_and(|text| text.trim().starts_with("SELECT") && text.contains("changes"))
+        })
+    });
+    of_feed.filter_map(|line| line["fields"]["rows_returned"].as_u64()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_change_is_read_once_however_often_the_feed_is() {
+    let telling = [("PORTCULLIS_LOG__FILTER", "info,sqlx::query=trace"), ("PORTCULLIS_LOG__FORMAT", "json")];
+    let process = Process::start(&[&QUICK[..], &telling].concat()).await;
+    let mut accounts = process.register(2).await;
+    // An account that ends a session of its own at the end, of which both servers must know.
+    let (ada, mut last) = (accounts.remove(0), accounts.remove(0));
+    let changes = 150;
+    for number in 0..changes {
+        let input = json!({ "displayName": format!("Ada {number}") });
+        ada.mutate("updateProfile", input, "errors { code }").await.assert_done();
+    }
+    let idle = Process::start_on(process.database().clone(), &[&QUICK[..], &telling].concat()).await;
+    let at_start = rows_read(&idle.log());
+    assert!((changes..=changes + 10).contains(&at_start), "{at_start} rows were read at the start");
+    for number in 0..changes {
+        let input = json!({ "displayName": format!("Ada {number}") });
+        ada.mutate("updateProfile", input, "errors { code }").await.assert_done();
+    }
+    last.log_in("user1", PASSWORD).await;
+    last.ask("mutation { it: logout { errors { code } } }").await.assert_done();
+    let there = last.at(format!("http://{}/graphql", idle.address()));
+    noticed(&there, "{ me { id } }", |answer| answer.body.get("errors").is_some()).await;
+    // A change that is committed while the feed is read may be read twice.
+    let read = rows_read(&idle.log());
+    assert!((2 * changes..=5 * changes).contains(&read), "{read} rows were read");
 }
