@@ -103,6 +103,19 @@ test("each attempt to refresh ends while the server still repeats it", async (t)
   assert(timeouts.reduce((sum, timeout) => sum + timeout) < 10_000, "tokens.refresh_grace is 10s");
 });
 
+test("a refresh that comes too often signs nobody out", async (t) => {
+  const token = bearer();
+  const refused = { message: "Wait.", extensions: { code: "RATE_LIMITED", retryAfter: 1 } };
+  const payload = { accessToken: null, errors: [{ code: "RATE_LIMITED", message: "Wait." }] };
+  const fetch = t.mock.method(globalThis, "fetch");
+  for (const answer of [{ data: null, errors: [refused] }, { data: { refresh: payload } }]) {
+    fetch.mock.mockImplementationOnce(async () => Response.json(answer));
+    await assert.rejects(refresh(), { message: "Wait." });
+    assert.equal(bearer(), token);
+  }
+  assert(await refresh());
+});
+
 test("whoever signs out is signed out, here and at the server", async () => {
   const token = bearer();
   assert(token);

@@ -42,9 +42,10 @@ export function refresh(stale: string | null = accessToken) {
 // refresh is sent once more, before the server takes that for theft (10 s after the first: tokens.refresh_grace).
 async function renew() {
   const attempt = (timeout: number) =>
-    ask("mutation { refresh { accessToken errors { code } } }", {}, AbortSignal.timeout(timeout));
+    ask("mutation { refresh { accessToken errors { code message } } }", {}, AbortSignal.timeout(timeout));
   const { data, errors } = await attempt(5_000).catch(() => attempt(4_000));
-  if (!data) throw new Error(errors[0].message); // unavailable: try again later
+  const error = errors?.[0] ?? data.refresh.errors[0];
+  if (error && error.code !== "INVALID_REFRESH_TOKEN") throw new Error(error.message); // try again later
   accessToken = data.refresh.accessToken; // null: sign in again
   return accessToken !== null;
 }
