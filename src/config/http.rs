@@ -30,17 +30,20 @@ pub struct HttpConfig {
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// The most bytes of bodies that are read at once. An address (IPv6: a /64), but for trusted proxies, has an
-    /// eighth of it, or one body of the largest size.
+    /// eighth of it, or one body of the largest size. The networks around it have limits as for connections.
     pub max_buffered_bytes: usize,
     /// The most operations that are executed at once.
     pub max_concurrent_requests: usize,
     /// The most of them for one account. A page asks a few at once.
     pub max_concurrent_requests_per_account: usize,
-    /// The most of them from one address (IPv6: from one /64), but for trusted proxies.
+    /// The most of them from one address (IPv6: from one /64), but for trusted proxies. The networks around it have limits
+    /// as for connections.
     pub max_concurrent_requests_per_address: usize,
-    /// The most connections that are open at once.
+    /// The maximum number of open connections. At the maximum, a new one replaces one of a network that has far more,
+    /// idle and anonymous ones first, or an idle one.
     pub max_connections: usize,
-    /// The most of them from one address (IPv6: from one /64), but for trusted proxies.
+    /// The maximum from one address (IPv6: from one /64), but for trusted proxies. A /24 (IPv6: a /48) may have four times
+    /// as many and an IPv6 /56 twice as many, but neither more than a quarter of all.
     pub max_connections_per_address: usize,
     /// How long the headers of a request may take to arrive.
     #[serde(with = "super::duration")]

@@ -8,9 +8,10 @@ use super::{Impossible, require, require_between};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StreamsConfig {
-    /// The most that are open at once.
+    /// The maximum that are open at once. At the maximum, a new one replaces an anonymous one that is older than
+    /// `init_timeout`, or one of a network that has far more.
     pub max_open: usize,
-    /// The most of them from one address (IPv6: from one /64).
+    /// The maximum from one address (IPv6: from one /64). Networks have limits as for connections.
     pub max_open_per_address: usize,
     /// The most of them of one session.
     pub max_open_per_session: usize,

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use super::{
     endpoint::Endpoint,
     request::Refusal,
-    shares::{Owner, Share},
+    shares::{Owner, Share, networks},
 };
 use crate::{config::HttpConfig, graphql::Failure};
 
@@ -23,7 +23,8 @@ const FEWEST_ADDRESSES: usize = 8;
 pub(super) struct Buffer {
     bytes: Vec<u8>,
     of_all: Share,
-    of_address: Option<Share>,
+    /// The share of each network of the address, and how much it may have.
+    of_networks: Vec<(Share, usize)>,
 }
 
 impl<E> Endpoint<E> {
@@ -31,11 +32,16 @@ impl<E> Endpoint<E> {
     /// for many.
     pub(super) fn buffer(&self, peer: SocketAddr, parts: &Parts) -> Buffer {
         let address = self.proxies.client(peer, &parts.headers).address;
+        let total = self.http.max_buffered_bytes;
+        // Whoever sends one body at a time may send the largest.
+        let per_address = (total / FEWEST_ADDRESSES).max(self.http.max_body_bytes);
         let is_of_one = !self.proxies.trusts(address);
+        let networks = if is_of_one { networks(address, per_address, total) } else { Vec::new() };
+        let nothing = |(owner, max)| (self.buffered.nothing(owner), max);
         Buffer {
             bytes: Vec::new(),
             of_all: self.buffered.nothing(Owner::Everybody),
-            of_address: is_of_one.then(|| self.buffered.nothing(Owner::address(address))),
+            of_networks: networks.into_iter().map(nothing).collect(),
         }
     }
 }
@@ -64,9 +70,7 @@ impl Buffer {
 
     fn take(&mut self, more: usize, limits: &HttpConfig) -> Result<(), Refusal> {
         let most = limits.max_buffered_bytes;
-        // Whoever sends one body at a time may send the largest.
-        let most_of_address = (most / FEWEST_ADDRESSES).max(limits.max_body_bytes);
-        if !self.of_address.as_mut().is_none_or(|share| share.grow(more, most_of_address)) {
+        if !self.of_networks.iter_mut().all(|(share, max)| share.grow(more, *max)) {
             let message =
                 "Bodies from this address take its share of http.max_buffered_bytes; try again soon.";
             return Err(full(StatusCode::TOO_MANY_REQUESTS, message));

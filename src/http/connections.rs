@@ -33,10 +33,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
 use self::{
-    places::{Place, Places},
+    places::Places,
     socket::Watched,
     watch::{InFlight, TooMuchUnread, Unread, Verdict, Watch},
 };
+use super::seats::Seat;
 use crate::config::HttpConfig;
 
 /// The most requests at once in one HTTP/2 connection: what RFC 9113 §6.5.2 asks for at least.
@@ -64,12 +65,13 @@ pub(crate) async fn answer_connections(
     let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
     let _cut_when_dropped = cut.clone().drop_guard();
     while let Some((socket, peer)) = stop.run_until_cancelled(accept(&listener)).await {
-        let Some(place) = places.take(peer.ip()) else { continue };
+        let Some(seat) = places.take(peer.ip()) else { continue };
         // An answer is written as a whole; to wait for more of it would only delay it.
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        let connection = Connection { socket, peer, place, watch: Watch::new(config) };
+        let watch = Watch::new(config, seat.standing());
+        let connection = Connection { socket, peer, seat, watch };
         let answer = connection.answer(router.clone(), builder.clone(), stop.clone());
         tasks.spawn(cut.clone().run_until_cancelled_owned(answer));
     }
@@ -103,6 +105,17 @@ fn builder(config: &HttpConfig) -> Builder<TokioExecutor> {
 /// knows from the extensions: Python's gql looks for `Sec-WebSocket-Protocol` with a capital S in the middle.
 fn is_upgrade(request: &Request<Incoming>) -> bool {
     request.headers().contains_key(UPGRADE)
+}
+
+/// The connection that carries a request.
+#[derive(Clone)]
+pub(super) struct Carrier(Watch);
+
+impl Carrier {
+    /// Notes that a signed-in caller uses the connection: others are closed before it when there are too many.
+    pub(super) fn signed_in(&self) {
+        self.0.signed_in();
+    }
 }
 
 /// Marks a response whose body lasts as long as there is something to follow. Its connection is not idle.
@@ -166,28 +179,32 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 struct Connection {
     socket: TcpStream,
     peer: SocketAddr,
-    place: Place,
+    seat: Seat,
     watch: Watch,
 }
 
 impl Connection {
     /// Answers the requests of the connection until it ends, `stop` is cancelled, or its time is over.
     async fn answer(self, router: Router, builder: Builder<TokioExecutor>, stop: CancellationToken) {
-        let Self { socket, peer, place, watch } = self;
+        let Self { socket, peer, seat, watch } = self;
+        let evicted = seat.evicted();
         let service = service_fn(|mut request: Request<Incoming>| {
             let in_flight = watch.begin(request.version());
             let spelling = is_upgrade(&request).then(|| request.extensions().clone());
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(Carrier(watch.clone()));
             let answer = router.clone().call(request.map(Body::new));
+            let watch = watch.clone();
             async move {
                 let Ok(mut answer) = answer.await;
                 if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    watch.upgraded();
                     answer.extensions_mut().extend(spelling.unwrap_or_default());
                 }
                 watched(answer, in_flight)
             }
         });
-        let socket = TokioIo::new(Watched::new(socket, watch.clone(), place));
+        let socket = TokioIo::new(Watched::new(socket, watch.clone(), seat));
         let mut connection = pin!(builder.serve_connection_with_upgrades(socket, service));
         let mut is_closing = false;
         let mut look_at = Instant::now();
@@ -199,6 +216,7 @@ impl Connection {
                     }
                     return;
                 }
+                () = evicted.cancelled() => return,
                 () = stop.cancelled(), if !is_closing => {
                     is_closing = true;
                     connection.as_mut().graceful_shutdown();

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     Gate, Origins, Proxies, RequestId,
     asker::Asker,
+    connections::Carrier,
     event_stream::{self, EventStream},
     media::{Media, accepts_events},
     request::{self, Asked, Refusal, is_safe},
@@ -136,6 +137,9 @@ impl<E: Executor> Endpoint<E> {
         let Asked { operations, is_batch } =
             request::read(parts, body, self.buffer(peer, parts), &self.http, self.graphql.max_batch).await?;
         let caller = self.gate.caller(&parts.headers);
+        if let (Caller::Authenticated(_), Some(carrier)) = (&caller, parts.extensions.get::<Carrier>()) {
+            carrier.signed_in();
+        }
         let mut prepared = self.prepare(operations, is_batch, parts, &caller)?;
         let asker = Asker::of_request(self, peer, parts, caller)?;
         for (operation, _) in prepared.iter_mut().flatten() {
@@ -145,7 +149,7 @@ impl<E: Executor> Endpoint<E> {
             prepared.as_mut_slice()
         {
             let operation = std::mem::replace(operation, Operation::new(""));
-            return EventStream::open(self, operation, *size, &asker, &parts.headers).map(Answers::Events);
+            return EventStream::open(self, operation, *size, &asker, parts).map(Answers::Events);
         }
         let is_public = is_safe(&parts.method)
             && !PERSONAL.iter().any(|name| parts.headers.contains_key(name))

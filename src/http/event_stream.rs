@@ -7,8 +7,9 @@ use async_graphql::{Executor, Request as Operation, Response as Answer};
 use axum::{
     body::{Body, Bytes},
     http::{
-        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        HeaderName, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE},
+        request::Parts,
     },
     response::Response,
 };
@@ -31,8 +32,7 @@ use super::{
     endpoint::Endpoint,
     request::Refusal,
     respond,
-    shares::Share,
-    streams::{LOOK_EVERY, Pass, Streams, every},
+    streams::{LOOK_EVERY, Pass, StreamPermit, Streams, every},
 };
 use crate::{
     graphql::Failure,
@@ -56,7 +56,7 @@ pub(super) struct EventStream {
     gate: Gate,
     streams: Arc<Streams>,
     /// Held while it is open.
-    _shares: Vec<Share>,
+    permit: StreamPermit,
 }
 
 impl EventStream {
@@ -66,21 +66,21 @@ impl EventStream {
         operation: Operation,
         bytes: usize,
         asker: &Asker,
-        headers: &HeaderMap,
+        parts: &Parts,
     ) -> Result<Self, Refusal> {
         let streams = Arc::clone(&endpoint.streams);
-        let mut shares = Vec::from(streams.admit(asker.client.address)?);
-        shares.extend(streams.admit_session(&asker.caller)?);
+        let mut permit = streams.admit(asker.client.address, &parts.extensions)?;
+        streams.identify(&mut permit, &asker.caller)?;
         let pass = match &asker.caller {
             Caller::Anonymous(rejection) => Pass::anonymous(*rejection),
             Caller::Authenticated(_) => {
                 let refused = |why| Refusal(StatusCode::UNAUTHORIZED, Failure::unauthenticated(why));
-                Pass::bearing(asker.caller.clone(), authorization(headers).map_err(refused)?)
+                Pass::bearing(asker.caller.clone(), authorization(&parts.headers).map_err(refused)?)
             }
         };
         streams.limit_memory(bytes + asker.size() + pass.size())?;
         let answers = endpoint.events(operation);
-        Ok(Self { answers, pass, gate: endpoint.gate.clone(), streams, _shares: shares })
+        Ok(Self { answers, pass, gate: endpoint.gate.clone(), streams, permit })
     }
 
     /// The response, which lasts as long as the subscription.
@@ -104,11 +104,13 @@ impl EventStream {
         // The first at once, so that the client is told that it follows.
         heartbeat.reset_immediately();
         let mut look = every(LOOK_EVERY);
+        let evicted = self.permit.evicted();
         let mut is_open = true;
         while is_open {
             is_open = tokio::select! {
                 // Without a goodbye, so that the client comes again.
                 () = self.streams.closing.cancelled() => false,
+                () = evicted.cancelled() => false,
                 () = out.sender.closed() => false,
                 answer = self.answers.next() => match (self.pass.check(&self.gate), answer) {
                     (Ok(()), Some(answer)) => out.send(next(answer, &request_id)).await,

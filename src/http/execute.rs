@@ -12,7 +12,7 @@ use super::{
     asker::Asker,
     endpoint::Endpoint,
     request::Refusal,
-    shares::{Owner, Share},
+    shares::{Owner, Share, networks},
 };
 use crate::graphql::Failure;
 
@@ -77,22 +77,24 @@ impl<E: Executor> Endpoint<E> {
         }
     }
 
-    /// The shares of a request at work: one of all, one of its address and one of its account, so that nobody keeps
-    /// others out by asking much. A trusted proxy that names no client speaks for many.
+    /// The shares of a request at work: one of all, one of each of its networks and one of its account, so that nobody
+    /// keeps others out by asking much. A trusted proxy that names no client speaks for many.
     fn admit(&self, asker: &Asker) -> Result<Vec<Share>, Refusal> {
         let (http, address) = (&self.http, asker.client.address);
         let of_all = (Owner::Everybody, http.max_concurrent_requests, "http.max_concurrent_requests");
-        let of_address = || {
+        let of_networks = || {
             let name = "http.max_concurrent_requests_per_address";
-            (Owner::address(address), http.max_concurrent_requests_per_address, name)
+            let max = http.max_concurrent_requests_per_address;
+            let networks = networks(address, max, http.max_concurrent_requests);
+            networks.into_iter().map(move |(owner, max)| (owner, max, name))
         };
         let of_account = |account| {
             let name = "http.max_concurrent_requests_per_account";
             (Owner::Account(account), http.max_concurrent_requests_per_account, name)
         };
-        let of_address = (!self.proxies.trusts(address)).then(of_address);
+        let of_networks = (!self.proxies.trusts(address)).then(of_networks).into_iter().flatten();
         let of_account = asker.caller.user().map(of_account);
-        let wanted = of_account.into_iter().chain(of_address).chain([of_all]);
+        let wanted = of_account.into_iter().chain(of_networks).chain([of_all]);
         // That of all comes last, so that who has the most already takes none of it, not even for a moment.
         let take = |(owner, most, limit)| self.at_work.take(owner, most).ok_or_else(|| busy(owner, limit));
         wanted.map(take).collect()

@@ -40,6 +40,8 @@ mod request;
 #[cfg(feature = "server")]
 mod respond;
 #[cfg(feature = "server")]
+mod seats;
+#[cfg(feature = "server")]
 mod shares;
 #[cfg(feature = "server")]
 mod socket;

@@ -4,10 +4,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{
-    id::{SessionId, UserId},
-    limits::network,
-};
+use ipnet::IpNet;
+
+use crate::id::{SessionId, UserId};
 
 /// Counts what of a thing is held at once, and by whom.
 #[derive(Default)]
@@ -17,16 +16,44 @@ pub(crate) struct Shares(Mutex<HashMap<Owner, usize>>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Owner {
     Everybody,
-    /// With its neighbours: see [`network`].
-    Address(IpAddr),
+    Network(IpNet),
     Account(UserId),
     Session(SessionId),
 }
 
-impl Owner {
-    pub(super) fn address(address: IpAddr) -> Self {
-        Self::Address(network(address.to_canonical()))
-    }
+/// The networks of an IPv4 address, by prefix length, with the multiple of an address's limit that each may hold. A /24
+/// has several because a carrier's NAT may use all of it, and has a limit because neighbours are cheap to rent.
+const NETWORKS_V4: &[(u8, usize)] = &[(32, 1), (24, 4)];
+
+/// The same for IPv6: a mobile device or a link has a /64, a household a /56, a site or a tunnel a /48.
+const NETWORKS_V6: &[(u8, usize)] = &[(64, 1), (56, 2), (48, 4)];
+
+/// The number of wide networks that it takes at least to hold everything, if the limit of an address permits.
+const FEWEST_NETWORKS: usize = 4;
+
+/// The networks of an address, narrowest first, and how much each may hold: of a resource of which there is `total`,
+/// and one address may hold `per_address`.
+pub(super) fn networks(address: IpAddr, per_address: usize, total: usize) -> Vec<(Owner, usize)> {
+    let address = address.to_canonical();
+    let networks = if address.is_ipv4() { NETWORKS_V4 } else { NETWORKS_V6 };
+    let limit =
+        |times: usize| per_address.saturating_mul(times).min(total / FEWEST_NETWORKS).max(per_address);
+    networks.iter().map(|(bits, times)| (Owner::Network(network(address, *bits)), limit(*times))).collect()
+}
+
+/// The network of an address that has this prefix length.
+fn network(address: IpAddr, bits: u8) -> IpNet {
+    IpNet::new(address, bits).unwrap_or_else(|_| address.into()).trunc()
+}
+
+/// The narrowest network of an address: a /32 of IPv4, a /64 of IPv6.
+pub(super) fn narrow(address: IpAddr) -> IpNet {
+    network(address, if address.is_ipv4() { 32 } else { 64 })
+}
+
+/// The widest network of an address that has a limit: a /24 of IPv4, a /48 of IPv6.
+pub(super) fn wide(address: IpAddr) -> IpNet {
+    network(address, if address.is_ipv4() { 24 } else { 48 })
 }
 
 /// What somebody holds, for as long as they keep this.

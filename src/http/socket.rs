@@ -52,7 +52,7 @@ pub(super) async fn open<E: Executor>(
         return Err(bad(format!("A socket here speaks {PROTOCOL}: ask for it in Sec-WebSocket-Protocol.")));
     }
     let client = endpoint.proxies.client(peer, &parts.headers);
-    let shares = endpoint.streams.admit(client.address)?;
+    let permit = endpoint.streams.admit(client.address, &parts.extensions)?;
     let most = endpoint.http.max_body_bytes;
     let upgrade = upgrade
         .max_message_size(most)
@@ -61,11 +61,8 @@ pub(super) async fn open<E: Executor>(
         .write_buffer_size(BUFFER_BYTES);
     let tasks = endpoint.tasks.clone();
     let talk = move |socket: WebSocket| {
-        let conversation = Conversation::new(endpoint, socket, &parts.headers, client, request_id);
-        async move {
-            let _shares = shares;
-            conversation.hold().await;
-        }
+        let conversation = Conversation::new(endpoint, socket, &parts.headers, client, request_id, permit);
+        conversation.hold()
     };
     let span = tracing::Span::current();
     Ok(upgrade.on_upgrade(move |socket| tasks.track_future(talk(socket).instrument(span))))

@@ -1,9 +1,13 @@
 //! What sockets and event streams have in common: how many there are, when they must end, and for how long
 //! their token counts.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use axum::http::StatusCode;
+use axum::http::{Extensions, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Gate,
     bearer::is_blank,
+    connections::Carrier,
     request::Refusal,
+    seats::{Full, Seat, Seats},
     shares::{Owner, Share, Shares},
 };
 use crate::{
@@ -29,14 +35,24 @@ pub(crate) struct Streams {
     pub(super) limits: StreamsConfig,
     /// Is cancelled when all must end.
     pub(super) closing: CancellationToken,
-    shares: Arc<Shares>,
+    seats: Arc<Seats>,
+    sessions: Arc<Shares>,
+}
+
+/// The permit of one open stream.
+pub(super) struct StreamPermit {
+    seat: Seat,
+    carrier: Option<Carrier>,
+    /// The share of the caller's session.
+    session: Option<Share>,
 }
 
 impl Streams {
     /// None yet.
     #[must_use]
     pub(crate) fn new(limits: StreamsConfig) -> Arc<Self> {
-        Arc::new(Self { limits, closing: CancellationToken::new(), shares: Arc::default() })
+        let seats = Seats::new(limits.max_open, limits.max_open_per_address, limits.init_timeout);
+        Arc::new(Self { limits, closing: CancellationToken::new(), seats, sessions: Arc::default() })
     }
 
     /// Ends all that are open, and those that come.
@@ -44,21 +60,25 @@ impl Streams {
         self.closing.cancel();
     }
 
-    /// The shares of a stream that somebody opens from this address.
+    /// The permit of a stream that is opened from this address, by a request with these extensions.
     ///
     /// # Errors
     /// `SERVICE_UNAVAILABLE` when there are too many, `OPERATION_LIMIT_EXCEEDED` when too many are from there.
-    pub(super) fn admit(&self, address: IpAddr) -> Result<[Share; 2], Refusal> {
-        let limits = &self.limits;
-        let Some(one_of_all) = self.shares.take(Owner::Everybody, limits.max_open) else {
-            tracing::warn!("a stream was refused, for there are http.streams.max_open already");
-            let mut failure = Failure::unavailable(Duration::from_secs(1));
-            failure.message = "There are http.streams.max_open streams already; try again soon.".into();
-            return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure));
-        };
-        let most = limits.max_open_per_address;
-        let from_there = self.shares.take(Owner::address(address), most);
-        Ok([one_of_all, from_there.ok_or_else(|| too_many("http.streams.max_open_per_address", most))?])
+    pub(super) fn admit(&self, address: IpAddr, extensions: &Extensions) -> Result<StreamPermit, Refusal> {
+        let carrier = extensions.get::<Carrier>().cloned();
+        match self.seats.take(address, false) {
+            Ok(seat) => Ok(StreamPermit { seat, carrier, session: None }),
+            Err(Full::Network) => {
+                let name = "http.streams.max_open_per_address";
+                Err(too_many(name, self.limits.max_open_per_address))
+            }
+            Err(Full::All) => {
+                tracing::warn!("a stream was refused, for there are http.streams.max_open already");
+                let mut failure = Failure::unavailable(Duration::from_secs(1));
+                failure.message = "There are http.streams.max_open streams already; try again soon.".into();
+                Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure))
+            }
+        }
     }
 
     /// Checks the memory that the operations of one stream keep, in bytes.
@@ -73,15 +93,30 @@ impl Streams {
         Err(Refusal(StatusCode::BAD_REQUEST, Failure::limit("http.streams.max_document_bytes", max)))
     }
 
-    /// The share of a stream that the caller's session has; none for who has no session.
+    /// Notes who uses a stream. One of a signed-in caller is closed last when there are too many.
     ///
     /// # Errors
-    /// `OPERATION_LIMIT_EXCEEDED` when the session has too many.
-    pub(super) fn admit_session(&self, caller: &Caller) -> Result<Option<Share>, Refusal> {
-        let Some(session) = caller.session() else { return Ok(None) };
-        let most = self.limits.max_open_per_session;
-        let share = self.shares.take(Owner::Session(session), most);
-        share.map(Some).ok_or_else(|| too_many("http.streams.max_open_per_session", most))
+    /// `OPERATION_LIMIT_EXCEEDED` when the caller's session has too many.
+    pub(super) fn identify(&self, permit: &mut StreamPermit, caller: &Caller) -> Result<(), Refusal> {
+        let Some(session) = caller.session() else { return Ok(()) };
+        let max = self.limits.max_open_per_session;
+        let share = self.sessions.take(Owner::Session(session), max);
+        permit.session = Some(share.ok_or_else(|| too_many("http.streams.max_open_per_session", max))?);
+        let standing = permit.seat.standing();
+        standing.is_signed_in.store(true, Ordering::Relaxed);
+        // It need not yield to just any newcomer: that an anonymous stream does is its smaller share.
+        standing.is_busy.store(true, Ordering::Relaxed);
+        if let Some(carrier) = &permit.carrier {
+            carrier.signed_in();
+        }
+        Ok(())
+    }
+}
+
+impl StreamPermit {
+    /// Is cancelled when the stream must make room for another.
+    pub(super) fn evicted(&self) -> CancellationToken {
+        self.seat.evicted()
     }
 }
 

@@ -56,7 +56,7 @@ async fn all_bodies_together_take_no_more_than_there_is() {
     let app = TestApp::with(|config| little_memory(&mut config.http)).await;
     let mut begun = Vec::new();
     for number in 0..8 {
-        begun.push(begin(&app, &format!("198.51.100.{number}")).await);
+        begun.push(begin(&app, &format!("198.51.{number}.1")).await);
         // A proxy that names no client speaks for many, and has no share of its own.
         begun.push(begin(&app, "").await);
     }
@@ -66,4 +66,16 @@ async fn all_bodies_together_take_no_more_than_there_is() {
     client.ask("{ __typename }").await.assert_done();
     begun.clear();
     until(async || client.ask(&long).await.status == 200).await;
+}
+
+#[tokio::test]
+async fn the_bodies_from_a_network_take_a_share_of_the_memory_together() {
+    let app = TestApp::with(|config| little_memory(&mut config.http)).await;
+    let mut begun = Vec::new();
+    for number in 0..4 {
+        begun.push(begin(&app, &format!("2001:db8:0:{number:x}00::1")).await);
+    }
+    let [here, there] = ["2001:db8:0:f00::1", "2001:db8:1::1"].map(|address| app.anonymous().behind(address));
+    until(async || status(&here).await == 429).await;
+    assert_eq!(status(&there).await, 200, "another /48 has a share of its own");
 }

@@ -149,6 +149,52 @@ async fn over_the_most_connections_the_newest_is_closed_until_another_ends() {
 }
 
 #[tokio::test]
+async fn a_few_addresses_that_take_every_connection_keep_nobody_out() {
+    let app = app(|http| (http.max_connections, http.max_connections_per_address) = (16, 4)).await;
+    let connect =
+        async |network: usize| Wire::connect_from(&format!("127.{network}.0.1"), app.address()).await;
+    let mut taken = Vec::new();
+    for number in 0..16 {
+        let mut wire = connect(1 + number % 4).await;
+        if number != 0 {
+            assert!(wire.get("/healthz").await);
+        }
+        taken.push(wire);
+    }
+    // The first has sent a part of a request with a body, so it is busy.
+    let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\
+                expect: 100-continue\r\n\r\n";
+    taken[0].send(head).await;
+    assert!(taken[0].head().await.expect("the server asks for the body").starts_with("HTTP/1.1 100"));
+    for network in 11..14 {
+        let mut newcomer = connect(network).await;
+        assert!(newcomer.get("/healthz").await, "network {network}");
+        taken.push(newcomer);
+    }
+    connect(1).await.closed().await;
+    let mut open = 0;
+    for wire in taken.iter_mut().skip(1) {
+        open += usize::from(wire.get("/healthz").await);
+    }
+    assert_eq!(open, 15, "an idle connection has made room for each");
+    taken[0].send("{\"a\":\"b\"}").await;
+    assert!(taken[0].head().await.is_some(), "a busy one has not");
+}
+
+#[tokio::test]
+async fn neighbours_have_a_limit_together() {
+    let app = app(|http| (http.max_connections, http.max_connections_per_address) = (16, 2)).await;
+    let mut taken = Vec::new();
+    for host in [1, 1, 2, 2] {
+        let mut wire = Wire::connect_from(&format!("127.1.0.{host}"), app.address()).await;
+        assert!(wire.get("/healthz").await);
+        taken.push(wire);
+    }
+    Wire::connect_from("127.1.0.3", app.address()).await.closed().await;
+    assert!(Wire::connect_from("127.1.1.3", app.address()).await.get("/healthz").await);
+}
+
+#[tokio::test]
 async fn a_client_that_never_reads_its_answers_is_cut_off() {
     let app = app(|http| (http.idle_timeout, http.max_connections_per_address) = (SOON, 1)).await;
     let mut deaf = Wire::connect(app.address()).await;

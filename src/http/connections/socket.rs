@@ -9,19 +9,24 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{places::Place, watch::Watch};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
-/// A socket that tells its watch what happens, and keeps the connection's place while it is open.
+use super::watch::Watch;
+use crate::http::seats::Seat;
+
+/// A socket that tells its watch what happens, and keeps the connection's seat while it is open.
 pub(super) struct Watched {
     socket: TcpStream,
     watch: Watch,
+    /// Also ends what the connection was upgraded to.
+    evicted: Pin<Box<WaitForCancellationFutureOwned>>,
     #[expect(dead_code, reason = "it is free again when the socket closes")]
-    place: Place,
+    seat: Seat,
 }
 
 impl Watched {
-    pub(super) fn new(socket: TcpStream, watch: Watch, place: Place) -> Self {
-        Self { socket, watch, place }
+    pub(super) fn new(socket: TcpStream, watch: Watch, seat: Seat) -> Self {
+        Self { socket, watch, evicted: Box::pin(seat.evicted().cancelled_owned()), seat }
     }
 }
 
@@ -31,6 +36,9 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.evicted.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         ready!(self.watch.poll_may_read(cx));
         let before = buf.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(cx, buf);
@@ -73,8 +81,6 @@ impl AsyncWrite for Watched {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use futures_util::FutureExt;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -91,8 +97,8 @@ mod tests {
         let mut client = TcpStream::connect(address).await.expect("a connection");
         let (socket, peer) = listener.accept().await.expect("a connection");
         let config = HttpConfig::default();
-        let place = Arc::new(Places::new(&config)).take(peer.ip()).expect("a place");
-        let mut server = Watched::new(socket, Watch::new(&config), place);
+        let seat = Places::new(&config).take(peer.ip()).expect("a seat");
+        let mut server = Watched::new(socket, Watch::new(&config, seat.standing()), seat);
 
         let (answer, mut written) = (vec![0; 64 * 1024], 0);
         server.socket.writable().await.expect("it is open");

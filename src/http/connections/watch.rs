@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -8,13 +8,14 @@ use std::{
 use axum::http::Version;
 use tokio::time::Instant;
 
-use crate::config::HttpConfig;
+use crate::{config::HttpConfig, http::seats::Standing};
 
 /// Knows for what a connection waits, and since when. Its clones watch the same connection.
 #[derive(Clone)]
 pub(super) struct Watch {
     header_timeout: Duration,
     idle_timeout: Duration,
+    standing: Arc<Standing>,
     state: Arc<Mutex<State>>,
 }
 
@@ -27,6 +28,8 @@ struct State {
     /// until its first request.
     has_begun: bool,
     is_http2: bool,
+    /// Whether it speaks another protocol now.
+    is_upgraded: bool,
     /// Since when the client has not read what was written, and who wants to read on when it has.
     unread_since: Option<Instant>,
     reader: Option<Waker>,
@@ -79,12 +82,13 @@ pub(super) struct TooMuchUnread;
 
 impl Watch {
     /// Watches a connection that is opened now, and must bring a request soon.
-    pub(super) fn new(config: &HttpConfig) -> Self {
+    pub(super) fn new(config: &HttpConfig, standing: Arc<Standing>) -> Self {
         let state = State {
             in_flight: 0,
             since: Instant::now(),
             has_begun: true,
             is_http2: false,
+            is_upgraded: false,
             unread_since: None,
             reader: None,
             answers: BTreeSet::new(),
@@ -92,7 +96,7 @@ impl Watch {
             unread_bytes: 0,
         };
         let (header_timeout, idle_timeout) = (config.header_timeout, config.idle_timeout);
-        Self { header_timeout, idle_timeout, state: Arc::new(Mutex::new(state)) }
+        Self { header_timeout, idle_timeout, standing, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Notes that a request has come, until its answer is there.
@@ -100,7 +104,18 @@ impl Watch {
         let mut state = self.state();
         state.in_flight += 1;
         state.is_http2 = version == Version::HTTP_2;
+        self.standing.is_busy.store(true, Ordering::Relaxed);
         InFlight(self.clone())
+    }
+
+    /// Notes that the connection speaks another protocol from now on, and is never idle again.
+    pub(super) fn upgraded(&self) {
+        self.state().is_upgraded = true;
+    }
+
+    /// Notes that a signed-in caller uses the connection.
+    pub(super) fn signed_in(&self) {
+        self.standing.is_signed_in.store(true, Ordering::Relaxed);
     }
 
     /// Says how the connection does. Between two looks less time passes than any wait may take, so none is
@@ -211,6 +226,7 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.in_flight -= 1;
+        self.0.standing.is_busy.store(state.in_flight > 0 || state.is_upgraded, Ordering::Relaxed);
         state.since = Instant::now();
         state.has_begun = false;
     }
@@ -224,7 +240,7 @@ mod tests {
     const LATER: Duration = Duration::from_hours(1);
 
     fn watch(header_timeout: Duration, idle_timeout: Duration) -> Watch {
-        Watch::new(&HttpConfig { header_timeout, idle_timeout, ..HttpConfig::default() })
+        Watch::new(&HttpConfig { header_timeout, idle_timeout, ..HttpConfig::default() }, Arc::default())
     }
 
     fn is_fine(watch: &Watch) -> bool {

@@ -21,8 +21,7 @@ use crate::{
         endpoint::{Endpoint, Started},
         request::Refusal,
         respond,
-        shares::Share,
-        streams::{LOOK_EVERY, Pass, every},
+        streams::{LOOK_EVERY, Pass, StreamPermit, every},
     },
     tokens::Rejection,
 };
@@ -48,7 +47,7 @@ pub(super) struct Conversation<E> {
     /// Who is there, once it was said.
     pass: Option<Pass>,
     /// Held while the socket is open.
-    session_share: Option<Share>,
+    permit: StreamPermit,
     operations: Operations,
     pace: Pace,
     /// Whether anything was heard since the last heartbeat.
@@ -62,6 +61,7 @@ impl<E: Executor> Conversation<E> {
         headers: &HeaderMap,
         client: Client,
         request_id: RequestId,
+        permit: StreamPermit,
     ) -> Self {
         let upgrade_pass = authorization(headers).and_then(|token| Pass::of(token, &endpoint.gate));
         Self {
@@ -71,7 +71,7 @@ impl<E: Executor> Conversation<E> {
             client,
             request_id,
             pass: None,
-            session_share: None,
+            permit,
             operations: Operations::default(),
             pace: Pace::new(),
             is_alive: true,
@@ -100,12 +100,17 @@ impl<E: Executor> Conversation<E> {
     async fn talk(&mut self) -> ControlFlow<Option<Close>, Infallible> {
         let limits = self.endpoint.streams.limits.clone();
         let closing = self.endpoint.streams.closing.clone();
+        let evicted = self.permit.evicted();
         let init_is_due = Instant::now() + limits.init_timeout;
         let mut heartbeat = every(limits.heartbeat);
         let mut look = every(LOOK_EVERY);
         loop {
             tokio::select! {
                 () = closing.cancelled() => return ControlFlow::Break(Some(Close::GoingAway)),
+                () = evicted.cancelled() => {
+                    let reason = "There are http.streams.max_open already, and others have fewer.";
+                    return ControlFlow::Break(Some(Close::TryAgainLater(reason)));
+                }
                 message = self.socket.recv() => {
                     let message = match message {
                         Some(Ok(message)) => message,
@@ -179,12 +184,9 @@ impl<E: Executor> Conversation<E> {
             Ok(pass) => pass,
             Err(rejection) => return end(Close::Refused(rejection)),
         };
-        self.session_share = match self.endpoint.streams.admit_session(&pass.caller) {
-            Ok(share) => share,
-            Err(_) => {
-                return end(Close::TryAgainLater("There are http.streams.max_open_per_session already."));
-            }
-        };
+        if self.endpoint.streams.identify(&mut self.permit, &pass.caller).is_err() {
+            return end(Close::TryAgainLater("There are http.streams.max_open_per_session already."));
+        }
         self.pass = Some(pass);
         self.send(Say::ConnectionAck.message()).await
     }

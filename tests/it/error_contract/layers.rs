@@ -115,8 +115,8 @@ async fn while_others_send(media: &'static str) -> Vec<Provoked> {
     let client = app.anonymous().header("accept", media);
     let _first = begin("192.0.2.1").await;
     let of_address = refused(client.clone().behind("192.0.2.1"), 429).await;
-    let _second = begin("192.0.2.2").await;
-    let of_all = refused(client.behind("192.0.2.3"), 503).await;
+    let _second = begin("198.51.100.2").await;
+    let of_all = refused(client.behind("203.0.113.3"), 503).await;
     let mut all = each("The address has its share of http.max_buffered_bytes.", [of_address]);
     all.extend(each("The bodies that are read take http.max_buffered_bytes.", [of_all]));
     all

@@ -175,6 +175,67 @@ async fn so_many_sockets_are_open_at_once_and_the_next_is_refused() {
     until(async || Socket::try_open(app.address(), &from("203.0.113.8")).await.is_ok()).await;
 }
 
+#[tokio::test]
+async fn a_few_addresses_that_take_every_socket_keep_nobody_out() {
+    let app = TestApp::with(|config| {
+        config.http.streams.max_open = 16;
+        config.http.streams.max_open_per_address = 4;
+        config.http.streams.max_open_per_session = 4;
+    })
+    .await;
+    let ada = app.signed_in("ada").await;
+    let open = async |address: &str, payload: Option<Value>| {
+        let mut socket =
+            Socket::try_open(app.address(), &[("x-forwarded-for", address)]).await.expect("a socket");
+        socket.init(payload).await;
+        assert_eq!(socket.message().await["type"], "connection_ack");
+        socket
+    };
+    let mut adas = open("2001:db8:1::1", Some(ada.payload())).await;
+    let mut strangers = Vec::new();
+    for number in 1..16 {
+        strangers.push(open(&format!("2001:db8:{}::1", 1 + number % 4), None).await);
+    }
+    let refused = Socket::try_open(app.address(), &[("x-forwarded-for", "2001:db8:1:ff::1")]).await;
+    refused.err().expect("the /48 has its share").assert_not_executed(429, "OPERATION_LIMIT_EXCEEDED");
+    for number in 1..4 {
+        strangers.push(open(&format!("2001:db8:ff{number}::1"), None).await);
+    }
+    adas.subscribe("1", "{ __typename }").await;
+    adas.next("1").await;
+    let mut closed = 0;
+    for stranger in &mut strangers {
+        stranger.subscribe("1", "{ __typename }").await;
+        match stranger.hear().await {
+            Heard::Message(_) => {}
+            Heard::Closed(1013, reason) if reason.contains("http.streams.max_open") => closed += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(closed, 3);
+}
+
+#[tokio::test]
+async fn an_anonymous_socket_makes_room_after_a_while_and_a_signed_in_one_does_not() {
+    let app = TestApp::with(|config| {
+        config.http.streams.max_open = 2;
+        config.http.streams.init_timeout = Duration::from_millis(100);
+    })
+    .await;
+    let ada = app.signed_in("ada").await;
+    let mut adas = Socket::open(&ada).await;
+    let mut stranger = Socket::open(&app.anonymous()).await;
+    let mut newcomer = None;
+    until(async || {
+        newcomer = Socket::try_open(app.address(), &[]).await.ok();
+        newcomer.is_some()
+    })
+    .await;
+    assert_eq!(stranger.closed().await.0, 1013);
+    adas.subscribe("1", "{ __typename }").await;
+    adas.next("1").await;
+}
+
 /// Somebody whose events are large, in a socket of which there may be one.
 struct Slow {
     stranger: Client,
