@@ -18,7 +18,7 @@
 //! | 6 | [`audit`], [`http`] | what happened, and who follows it; bearer, GraphQL over HTTP and WebSocket, health, the page |
 //! | 5 | [`graphql`] | guards, ids, lists, errors |
 //! | 4 | [`changes`] | what replicas tell each other, and the tokens that are void |
-//! | 3 | [`tokens`], [`passwords`], [`limits`] | what a token says; what a password is; the throttle |
+//! | 3 | [`tokens`], [`passwords`], [`limits`], [`replicas`] | what a token says; what a password is; the throttle; the servers that run |
 //! | 2 | [`database`] | connections, and what differs between SQLite and PostgreSQL |
 //! | 1 | [`config`], [`id`] | what can be set; what things are called |
 //! | 0 | [`clock`], [`secret`], `words` | what time it is; keys from the master secret; words that clients branch on |
@@ -63,6 +63,8 @@ pub mod database;
 pub mod limits;
 #[cfg(feature = "server")]
 pub mod passwords;
+#[cfg(feature = "server")]
+pub mod replicas;
 #[cfg(feature = "server")]
 pub mod router;
 #[cfg(feature = "server")]

@@ -1,10 +1,15 @@
 //! The program at work: requests in front, background tasks behind.
 
+use std::time::Duration;
+
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{app::App, config::Cookies, http::answer_connections, worker};
+
+/// How long a server that stops waits for the database to record it.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Answers requests with a [`router`](crate::router::router) until `stop` is cancelled; then finishes what is
 /// in flight, for as long as `http.shutdown_grace` allows.
@@ -30,5 +35,9 @@ pub async fn serve(app: &App, router: Router, listener: TcpListener, stop: Cance
     app.tasks.close();
     if tokio::time::timeout(config.shutdown_grace, app.tasks.wait()).await.is_err() {
         tracing::warn!("operations were cut off after http.shutdown_grace");
+    }
+    // Nobody waits for a database that is away; the record expires.
+    if let Ok(Err(error)) = tokio::time::timeout(LEAVE_TIMEOUT, app.replicas.leave()).await {
+        tracing::debug!(%error, "cannot record that this server has stopped");
     }
 }

@@ -1,12 +1,15 @@
 //! What runs besides the requests, and how often.
 
-use std::{sync::Arc, time::Duration};
+mod cleanup;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::{sync::Notify, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, changes::Change};
+pub use self::cleanup::Cleanup;
+use crate::{app::App, changes::Change, replicas::Difference};
 
 /// How often the change feed is read, whether or not anybody tells of something new.
 const FEED_INTERVAL: Duration = Duration::from_secs(1);
@@ -17,23 +20,25 @@ const EVENTS_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the keys are looked at, for their times come without anybody telling.
 const KEYS_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How often what is over is deleted.
-const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+/// The time between two runs of the cleanup.
+const CLEANUP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How many rows a statement of a sweep deletes, so that nobody waits long for it.
-const SWEEP_BATCH: u64 = 500;
+/// The time between two records that this server runs.
+const RECORD_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long after a fault a task waits before it tries again.
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(1);
 
 /// Starts the background tasks. They end when `stop` is cancelled.
 pub fn start(app: &App, stop: &CancellationToken) {
-    let tasks: [BoxFuture<'static, ()>; 5] = [
+    let cleanup = Arc::new(Cleanup::new(app.clone()));
+    let tasks: [BoxFuture<'static, ()>; 6] = [
         Box::pin(read_feed(app.clone())),
         Box::pin(listen(app.clone())),
         Box::pin(publish_events(app.clone())),
-        Box::pin(tend_keys(app.clone())),
-        Box::pin(sweep(app.clone())),
+        Box::pin(tend_keys(app.clone(), Arc::clone(&cleanup))),
+        Box::pin(clean_up(cleanup)),
+        Box::pin(join_replicas(app.clone())),
     ];
     for task in tasks {
         app.tasks.spawn(stop.clone().run_until_cancelled_owned(task));
@@ -81,7 +86,7 @@ async fn publish_events(app: App) {
     }
 }
 
-async fn tend_keys(app: App) {
+async fn tend_keys(app: App, cleanup: Arc<Cleanup>) {
     let changed = Arc::new(Notify::new());
     let observer = Arc::clone(&changed);
     app.feed.observe(move |change| {
@@ -96,33 +101,53 @@ async fn tend_keys(app: App) {
         if let Err(error) = app.admin.tend_keys().await {
             tracing::error!(%error, "cannot sign access tokens");
         }
-        if let Err(error) = app.admin.retire_unused_keys().await {
-            tracing::warn!(%error, "cannot retire the keys of the database");
-        }
-        if let Err(error) = app.admin.rotate_keys_when_due().await {
-            tracing::warn!(%error, "cannot rotate the signing keys");
+        // A clock that has jumped would end the turn of a key that is good.
+        if cleanup.is_clock_steady().await.unwrap_or(false) {
+            change_keys(&app).await;
         }
         let _ = tokio::time::timeout(KEYS_INTERVAL, changed.notified()).await;
     }
 }
 
-async fn sweep(app: App) {
-    loop {
-        tokio::time::sleep(SWEEP_INTERVAL).await;
-        while matches!(sweep_batch(&app).await, Ok(deleted) if deleted >= SWEEP_BATCH) {}
+/// Changes the keys whose time has come.
+async fn change_keys(app: &App) {
+    if let Err(error) = app.admin.retire_unused_keys().await {
+        tracing::warn!(%error, "cannot retire the keys of the database");
+    }
+    if let Err(error) = app.admin.rotate_keys_when_due().await {
+        tracing::warn!(%error, "cannot rotate the signing keys");
     }
 }
 
-/// Deletes a batch of everything that is over, and says how large the largest was.
-async fn sweep_batch(app: &App) -> Result<u64, sea_orm::DbErr> {
-    let deleted = async {
-        let sessions = app.sessions.sweep(SWEEP_BATCH).await?;
-        let throttle = app.throttle.sweep(SWEEP_BATCH).await?;
-        let changes = app.feed.sweep(SWEEP_BATCH).await?;
-        let events = app.audit.sweep(SWEEP_BATCH).await?;
-        app.keyring.sweep().await?;
-        Ok(sessions.max(throttle).max(changes).max(events))
-    };
-    let deleted: Result<u64, sea_orm::DbErr> = deleted.await;
-    deleted.inspect_err(|error| tracing::warn!(%error, "cannot delete what is over"))
+async fn clean_up(cleanup: Arc<Cleanup>) {
+    loop {
+        tokio::time::sleep(CLEANUP_INTERVAL).await;
+        cleanup.run().await;
+    }
+}
+
+/// Records that this server runs, and warns once of each setting in which it differs from another server.
+async fn join_replicas(app: App) {
+    let mut interval = tokio::time::interval(RECORD_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut known = BTreeSet::new();
+    loop {
+        interval.tick().await;
+        if let Err(error) = app.replicas.record().await {
+            tracing::warn!(%error, "cannot record that this server runs");
+        }
+        let Ok(others) = app.replicas.others().await else { continue };
+        let differences = others.iter().flat_map(|other| app.replicas.differences(other));
+        let differences: BTreeSet<Difference> = differences.collect();
+        for Difference { key, here, there, server } in differences.difference(&known) {
+            tracing::warn!(
+                key,
+                here,
+                there,
+                server,
+                "another server on this database has another value; servers must agree on this setting"
+            );
+        }
+        known = differences;
+    }
 }

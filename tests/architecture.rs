@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every module at the top of `src`, and its rank.
-const RANKS: [(&str, u8); 25] = [
+const RANKS: [(&str, u8); 26] = [
     ("clock", 0),
     ("secret", 0),
     ("words", 0),
@@ -20,6 +20,7 @@ const RANKS: [(&str, u8); 25] = [
     ("database", 2),
     ("limits", 3),
     ("passwords", 3),
+    ("replicas", 3),
     ("tokens", 3),
     ("changes", 4),
     ("graphql", 5),

@@ -6,8 +6,10 @@
 
 pub mod audit_event;
 pub mod change;
+pub mod server;
 pub mod session;
 pub mod signing_key;
+pub mod task_run;
 pub mod throttle;
 pub mod user;
 pub mod user_role;

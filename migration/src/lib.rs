@@ -19,6 +19,8 @@ mod m20261124_000007_event_order;
 mod m20261127_000801_refresh_repetitions;
 mod m20261127_000803_key_use;
 mod m20261127_000813_change_order;
+mod m20261127_000825_cleanup;
+mod m20261127_000830_servers;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -41,6 +43,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000801_refresh_repetitions::Migration),
             Box::new(m20261127_000803_key_use::Migration),
             Box::new(m20261127_000813_change_order::Migration),
+            Box::new(m20261127_000825_cleanup::Migration),
+            Box::new(m20261127_000830_servers::Migration),
         ]
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     http::{Gate, Streams},
     limits::{RefreshLimit, Throttle},
     passwords::{Cost, Hasher, Policy},
+    replicas::{Replicas, Settings},
     schema::{IdentitySchema, ROOT_FIELDS, builder, finish_subgraph},
     secret::{MasterSecrets, Sealers},
     sessions::Sessions,
@@ -66,6 +67,8 @@ pub struct App {
     pub admin: Admin,
     /// What need not be parsed again.
     pub documents: Arc<Documents>,
+    /// The servers that run on the database.
+    pub replicas: Arc<Replicas>,
     /// What runs beside the requests, and must end before the program does.
     pub tasks: TaskTracker,
     /// The sockets and event streams that are open.
@@ -115,8 +118,23 @@ impl App {
         let (policy, hasher) = passwords(&config)?;
         let config = Arc::new(config);
         let codec = Arc::new(RefreshCodec::new(&masters));
-        let app =
-            Ground { config, clock, database, documents, gate, feed, keyring, codec, policy, hasher }.build();
+        let settings = Settings::new(&config, &masters.current, keyring.kid_of_file());
+        let address = config.http.listen.to_string();
+        let replicas = Arc::new(Replicas::new(database.clone(), clock.clone(), address, settings));
+        let app = Ground {
+            config,
+            clock,
+            database,
+            documents,
+            gate,
+            feed,
+            keyring,
+            replicas,
+            codec,
+            policy,
+            hasher,
+        }
+        .build();
         app.admin.let_a_key_sign().await?;
         app.audit.forget_foreign_places().await?;
         // From here on, the database has keys that only this secret opens.
@@ -182,6 +200,7 @@ struct Ground {
     gate: Gate,
     feed: Arc<Feed>,
     keyring: Arc<Keyring>,
+    replicas: Arc<Replicas>,
     codec: Arc<RefreshCodec>,
     policy: Policy,
     hasher: Hasher,
@@ -189,7 +208,8 @@ struct Ground {
 
 impl Ground {
     fn build(self) -> App {
-        let Self { config, clock, database, documents, gate, feed, keyring, codec, policy, hasher } = self;
+        let Self { config, clock, database, documents, gate, feed, keyring, replicas, codec, policy, hasher } =
+            self;
         let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
         let retention = Some(config.audit.retention).filter(|time| !time.is_zero());
         let audit = Audit::new(database.clone(), feed.clone(), retention, clock.clone());
@@ -242,6 +262,7 @@ impl Ground {
             sessions,
             sign_in,
             admin,
+            replicas,
             tasks: TaskTracker::new(),
             streams,
         }

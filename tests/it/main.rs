@@ -4,6 +4,7 @@
 mod support;
 
 mod accounts;
+mod agreement;
 mod at_rest;
 mod attacks;
 mod audit;
@@ -12,6 +13,7 @@ mod bearer;
 mod bodies;
 mod caching;
 mod cli;
+mod clock_jumps;
 mod config;
 mod connections;
 mod cookies;

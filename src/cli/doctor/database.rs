@@ -8,6 +8,7 @@ use crate::{
     clock::Clock,
     config::{ADMIN_ROLE, Config},
     database::Database,
+    replicas::Difference,
     tokens::{KeyInfo, KeyState, Keyring},
 };
 
@@ -124,6 +125,7 @@ async fn contents(app: &App, report: &mut Report) -> Result<(), DbErr> {
     if let Err(error) = app.keyring.signer() {
         report.fail("signing keys", error.to_string());
     }
+    servers(app, report).await?;
     match app.keyring.count_sealed_elsewhere().await? {
         0 => {}
         count => {
@@ -177,4 +179,22 @@ fn keys_beside_file(kid_of_file: &str, keys: &[KeyInfo], report: &mut Report) {
         );
         report.warn("signing keys", text);
     }
+}
+
+/// The settings of the servers that run, compared with those that the doctor was given.
+async fn servers(app: &App, report: &mut Report) -> Result<(), DbErr> {
+    let others = app.replicas.others().await?;
+    let differences: Vec<Difference> =
+        others.iter().flat_map(|other| app.replicas.differences(other)).collect();
+    if !others.is_empty() && differences.is_empty() {
+        report.ok("servers", format!("{} run, with the same settings as here", others.len()));
+    }
+    for Difference { key, here, there, server } in differences {
+        let text = format!(
+            "{key} is {here} here, and {there} at the server {server}; all servers and tools on one database must \
+             agree on it"
+        );
+        report.warn("servers", text);
+    }
+    Ok(())
 }

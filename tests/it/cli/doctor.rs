@@ -1,8 +1,12 @@
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Instant};
 
 use serde_json::Value;
 
-use super::place::{PASSWORD, Place};
+use super::{
+    place::{PASSWORD, Place},
+    server::Server,
+};
+use crate::support::PATIENCE;
 
 /// What the doctor finds about a subject: how bad, and what.
 fn found(place: &Place, subject: &str) -> Vec<(String, String)> {
@@ -224,4 +228,28 @@ fn keys_of_the_database_that_are_trusted_beside_a_file_are_told() {
     place.run(&format!("keys revoke {kid} --yes")).done();
     assert_eq!(place.run("keys list --json").json()[0]["state"], "revoked");
     assert!(found(&place, "signing keys").is_empty());
+}
+
+#[test]
+fn settings_that_differ_from_those_of_a_running_server_are_told() {
+    for place in Place::on_each_database() {
+        place.run_with("users create ada", PASSWORD).done();
+        let arguments = ["--listen", "127.0.0.1:0"];
+        let _server = Server::start(&place, &arguments);
+        let deadline = Instant::now() + PATIENCE;
+        while found(&place, "servers").is_empty() {
+            assert!(Instant::now() < deadline, "the server does not record that it runs");
+        }
+        assert_found(&place, "servers", "ok", "1 run, with the same settings as here");
+        let place = place.with("PORTCULLIS_TOKENS__ACCESS_TTL", "5s");
+        assert_found(
+            &place,
+            "servers",
+            "warn",
+            "tokens.access_ttl is 5s here, and 1h at the server 127.0.0.1:0",
+        );
+        let mut other = Server::start(&place, &arguments);
+        let warning = other.says("another server on this database has another value");
+        assert!(warning.contains("tokens.access_ttl") && warning.contains("1h"), "{warning}");
+    }
 }

@@ -1,0 +1,154 @@
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use entity::task_run::{Column, Entity, Model};
+use sea_orm::{
+    DbErr, EntityTrait, IntoActiveModel, prelude::ChronoUnixTimestampMillis as Millis, sea_query::OnConflict,
+};
+use tokio::time::Instant;
+
+use crate::{app::App, clock::Timestamp};
+
+/// The maximum number of rows that one statement deletes, so that no request waits long for it.
+const BATCH: u64 = 500;
+
+/// The time since the previous run from which the clock counts as having jumped. Runs are a minute apart.
+const JUMP: Duration = Duration::from_hours(2);
+
+/// How long a run waits after a jump: long enough for time synchronization, or an operator, to correct the clock.
+const WAIT: Duration = Duration::from_hours(1);
+
+/// The name of the task in the database.
+const TASK: &str = "cleanup";
+
+/// Deletes what has expired.
+///
+/// A clock that jumps ahead makes live sessions look expired, and a deletion cannot be undone. So the time of each
+/// run is recorded in the database. A run that comes hours after the previous one waits until the clock has been
+/// corrected, or until an hour has passed and no other server has run with another clock in the meantime.
+pub struct Cleanup {
+    app: App,
+    wait: Mutex<Option<Wait>>,
+}
+
+/// A wait after a jump of the clock.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Wait {
+    began: Instant,
+    /// The previous run, as it was recorded when the wait began.
+    previous: Timestamp,
+}
+
+impl Cleanup {
+    /// The cleanup of a server.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self { app, wait: Mutex::default() }
+    }
+
+    /// Deletes everything that has expired, unless the clock has jumped. Logs faults.
+    pub async fn run(&self) {
+        if let Err(error) = self.try_run().await {
+            tracing::warn!(%error, "cannot delete what has expired");
+        }
+    }
+
+    /// Whether the clock has not jumped since the previous run. Until it is known, nothing is changed that cannot be
+    /// undone.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_clock_steady(&self) -> Result<bool, DbErr> {
+        let now = self.app.clock.now();
+        Ok(self.previous().await?.is_none_or(|previous| now <= previous + JUMP))
+    }
+
+    async fn try_run(&self) -> Result<(), DbErr> {
+        let (previous, now) = (self.previous().await?, self.app.clock.now());
+        let before = *self.wait.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = wait(previous, now, before, Instant::now());
+        *self.wait.lock().unwrap_or_else(PoisonError::into_inner) = wait;
+        if let Some(Wait { previous, .. }) = wait {
+            if before.is_none() {
+                tracing::warn!(
+                    previous = %previous,
+                    now = %now,
+                    "the clock is hours ahead of the previous cleanup: it has jumped, or no server ran; nothing is \
+                     deleted for an hour"
+                );
+            }
+            return Ok(());
+        }
+        self.record(now).await?;
+        while self.delete_batch().await? >= BATCH {}
+        Ok(())
+    }
+
+    /// Deletes a batch of everything that has expired. Returns the size of the largest batch.
+    async fn delete_batch(&self) -> Result<u64, DbErr> {
+        let app = &self.app;
+        let sessions = app.sessions.sweep(BATCH).await?;
+        let throttle = app.throttle.sweep(BATCH).await?;
+        let changes = app.feed.sweep(BATCH).await?;
+        let events = app.audit.sweep(BATCH).await?;
+        app.keyring.sweep().await?;
+        Ok(sessions.max(throttle).max(changes).max(events))
+    }
+
+    /// The time of the previous run, on whichever server.
+    async fn previous(&self) -> Result<Option<Timestamp>, DbErr> {
+        let row = Entity::find_by_id(TASK).one(self.app.database.reader()).await?;
+        Ok(row.map(|row| row.at.0))
+    }
+
+    async fn record(&self, now: Timestamp) -> Result<(), DbErr> {
+        let row = Model { task: TASK.to_owned(), at: Millis(now) }.into_active_model();
+        let replace = OnConflict::column(Column::Task).update_column(Column::At).to_owned();
+        let insert = Entity::insert(row).on_conflict(replace);
+        insert.exec_without_returning(self.app.database.writer()).await.map(|_| ())
+    }
+}
+
+/// The wait that applies now, given the wait before.
+fn wait(previous: Option<Timestamp>, now: Timestamp, before: Option<Wait>, at: Instant) -> Option<Wait> {
+    let previous = previous.filter(|previous| now > *previous + JUMP)?;
+    match before {
+        Some(wait) if wait.previous == previous && at.duration_since(wait.began) >= WAIT => None,
+        Some(wait) if wait.previous == previous => Some(wait),
+        _ => Some(Wait { began: at, previous }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn a_run_waits_an_hour_after_a_jump_and_goes_on_at_once_when_the_clock_is_corrected() {
+        let (start, began) = (Timestamp::UNIX_EPOCH, Instant::now());
+        assert_eq!(wait(None, start, None, began), None, "the first run");
+        assert_eq!(wait(Some(start), start + MINUTE, None, began), None, "the next one");
+        let jumped = start + Duration::from_hours(9);
+        let waits = wait(Some(start), jumped, None, began);
+        assert_eq!(waits, Some(Wait { began, previous: start }));
+        assert_eq!(wait(Some(start), jumped + 59 * MINUTE, waits, began + 59 * MINUTE), waits);
+        assert_eq!(wait(Some(start), jumped + 60 * MINUTE, waits, began + 60 * MINUTE), None, "it is right");
+        assert_eq!(wait(Some(start), start + 2 * MINUTE, waits, began + MINUTE), None, "it was corrected");
+        assert_eq!(wait(Some(jumped), start, None, began), None, "a clock that goes back deletes less");
+    }
+
+    #[test]
+    fn a_run_waits_for_as_long_as_another_server_runs_with_another_clock() {
+        let (start, began) = (Timestamp::UNIX_EPOCH, Instant::now());
+        let mut waits = None;
+        for minute in 0..180 {
+            let (here, there) = (start + Duration::from_hours(9) + minute * MINUTE, start + minute * MINUTE);
+            waits = wait(Some(there), here, waits, began + minute * MINUTE);
+            assert!(waits.is_some(), "{minute}");
+        }
+    }
+}
