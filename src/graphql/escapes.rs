@@ -110,9 +110,14 @@ fn invalid(before: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::{
+        Positioned,
+        parser::{parse_query, types::Selection},
+    };
+    use async_graphql_value::Value;
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::shape::Shape, *};
 
     #[test]
     fn escapes_become_what_they_stand_for() {
@@ -147,7 +152,38 @@ mod tests {
         }
     }
 
+    /// Spells a character: as it is, by its code units in UTF-16, or by its code point.
+    fn spell(char: char, form: u8) -> String {
+        match form {
+            0 if !['"', '\\', '\n', '\r'].contains(&char) => char.to_string(),
+            0 | 1 => {
+                let mut units = [0; 2];
+                let units = char.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04X}"));
+                units.collect::<Vec<_>>().concat()
+            }
+            _ => format!("\\u{{{:x}}}", u32::from(char)),
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_parser_reads_every_spelling_and_nothing_behind_it_moves(
+            pieces in prop::collection::vec((any::<char>(), 0_u8..3), 0..12),
+        ) {
+            let string: String = pieces.iter().map(|(char, form)| spell(*char, *form)).collect();
+            let document = format!("{{ a(b: \"{string}\") c }}");
+            let resolved = resolve(&document, &Shape::of(&document).escaped).expect("all are characters");
+            let parsed = parse_query(&*resolved).expect("a document");
+            let (_, operation) = parsed.operations.iter().next().expect("an operation");
+            let [Positioned { node: Selection::Field(a), .. }, c] = &*operation.node.selection_set.node.items else {
+                panic!("two fields")
+            };
+            let value = &a.node.get_argument("b").expect("an argument").node;
+            let expected: String = pieces.iter().map(|(char, _)| char).collect();
+            prop_assert_eq!(value, &Value::String(expected));
+            prop_assert_eq!(c.pos.column, document.chars().count() - 2);
+        }
+
         #[test]
         fn a_rewritten_string_is_no_longer_than_before(content in r#"(\\u\{[0-9a-fA-F]{1,6}\}|\\u[0-9a-fA-F]{4}|\\ud83d\\ude80|[a-z 🚀]|\\["\\/bfnrt]){0,20}"#) {
             if let Ok(new) = unescape(&content) {
