@@ -25,8 +25,8 @@ pub(super) fn shorten(message: &mut String) {
     }
 }
 
-/// Shortens a word.
-pub(super) fn shorten_word(word: &str) -> String {
+/// Shortens a word that is too long for a message or a log line.
+pub(crate) fn shorten_word(word: &str) -> String {
     if word.len() <= MAX_WORD_BYTES {
         return word.to_owned();
     }

@@ -44,8 +44,6 @@ mod variables;
 
 pub use portcullis_macros::guarded;
 
-#[cfg(feature = "server")]
-pub(crate) use self::sent::Members;
 pub use self::{
     code::{Code, Extension},
     context::{Client, LastEventId, NoHeaders, RefreshCookie, VoidSession, caller},
@@ -65,3 +63,5 @@ pub use self::{
     turns::{InTurn, Turns},
     user_error::{UserError, UserErrorCode},
 };
+#[cfg(feature = "server")]
+pub(crate) use self::{excerpt::shorten_word, sent::Members};

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::{health::PROBES, respond};
-use crate::clock::Clock;
+use crate::{clock::Clock, graphql::shorten_word};
 
 /// Names one request: in the log, in the `x-request-id` header of its answer, and in the
 /// `extensions.requestId` of its errors. It is always ours, so that nobody can write into our log.
@@ -31,7 +31,10 @@ impl RequestId {
 pub(crate) async fn trace(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
     let id = RequestId(clock.uuid().simple().to_string().into());
     request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("request", id = id.as_str(), method = %request.method(), path = request.uri().path());
+    // A path may have the length of all headers.
+    let method = shorten_word(request.method().as_str());
+    let path = shorten_word(request.uri().path());
+    let span = tracing::info_span!("request", id = id.as_str(), method, path);
     let is_probe = PROBES.contains(&request.uri().path());
     let started = std::time::Instant::now();
     async move {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp, USER};
+use crate::support::{Answer, Process, TERSE, TestApp, USER};
 
 /// The longest message that an error has, in bytes.
 const LONGEST: usize = 1100;
@@ -89,6 +89,20 @@ async fn long_values_come_back_in_excerpts() {
     let method = app.request(&"X".repeat(2000), "/graphql", &[]).await;
     method.assert_not_executed(405, "BAD_USER_INPUT");
     assert_short(&method, "a method");
+}
+
+#[tokio::test]
+async fn a_long_path_or_method_is_logged_in_an_excerpt() {
+    let process = Process::start(&[TERSE]).await;
+    let http = reqwest::Client::new();
+    let path = format!("http://{}/{}", process.address(), "x".repeat(30_000));
+    assert_eq!(http.get(path).send().await.expect("an answer").status(), 404);
+    let method = "X".repeat(2000).parse().expect("a method");
+    let url = format!("http://{}/graphql", process.address());
+    assert_eq!(http.request(method, url).send().await.expect("an answer").status(), 405);
+    let log = process.log();
+    assert!(log.contains("xxx…xxx") && log.contains("XXX…XXX"), "{log}");
+    assert!(log.lines().all(|line| line.len() < 1000));
 }
 
 #[tokio::test]
