@@ -47,14 +47,15 @@ fn guard(field: &mut ImplItemFn) -> Result<()> {
     field.attrs = others;
     let Some(first) = guards.first() else { return Ok(()) };
     let span = first.span();
-    let body = field.block.clone();
+    // Without the body's own braces: in a block of ours they would be superfluous (`unused_braces`).
+    let statements = &field.block.stmts.clone();
     let guarded = match declaration(&guards)? {
-        None => quote!(#body),
+        None => quote!({ #(#statements)* }),
         Some(Declaration { check, directive, sentence }) => {
             add_directive(field, &directive)?;
             field.attrs.push(parse_quote!(#[doc = #sentence]));
             let context = context(&field.sig, span)?;
-            quote_spanned!(span=> { #check.check(#context)?; #body })
+            quote_spanned!(span=> { #check.check(#context)?; #(#statements)* })
         }
     };
     let ReturnType::Type(_, answer) = &field.sig.output else {

@@ -46,8 +46,36 @@ impl Notes {
     }
 }
 
+/// Fields whose bodies stand on one line compile without a warning.
+#[rustfmt::skip]
+#[deny(warnings, unused_braces)]
+mod one_line {
+    use async_graphql::{Context, Object, Result};
+    use portcullis::graphql::guarded;
+
+    #[derive(Default)]
+    pub(super) struct OneLine;
+
+    #[guarded]
+    #[Object]
+    impl OneLine {
+        #[authenticated]
+        async fn one(&self, _ctx: &Context<'_>) -> Result<Option<i32>> { Ok(Some(1)) }
+        #[requires_scopes("notes:read")]
+        async fn two(&self, _ctx: &Context<'_>) -> Result<i32> { Ok(2) }
+        #[nullable]
+        async fn three(&self) -> Result<Option<i32>> { Ok(None) }
+        #[nullable]
+        async fn four(&self) -> Result<Option<i32>> { super::four() }
+    }
+}
+
+fn four() -> Result<Option<i32>> {
+    Ok(Some(4))
+}
+
 #[derive(Default, MergedObject)]
-struct Query(IdentityQuery, Notes);
+struct Query(IdentityQuery, Notes, one_line::OneLine);
 
 #[derive(Default)]
 struct NoteEvents;
@@ -205,6 +233,19 @@ async fn a_stranger_s_subscription_is_followed_beside_ours_and_behind_the_same_g
     assert_eq!(errors[0]["extensions"]["code"], "INTERNAL_SERVER_ERROR");
     socket.subscribe("3", "{ __typename }").await;
     socket.next("3").await;
+}
+
+#[tokio::test]
+async fn a_field_whose_body_stands_on_one_line_is_guarded() {
+    let app = TestApp::start().await;
+    let at_notes = notes(&app).await;
+    at_notes.ask("{ one }").await.assert_unauthenticated("TOKEN_MISSING");
+    let ada = at_notes.bearing(&app.signed_in("ada").await.token.expect("a token"));
+    assert_eq!(
+        ada.ask("{ one three four }").await.body["data"],
+        json!({ "one": 1, "three": null, "four": 4 })
+    );
+    ada.ask("{ two }").await.assert_failed("FORBIDDEN");
 }
 
 #[tokio::test]
