@@ -1,6 +1,6 @@
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, names::search_key, store};
+use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, store};
 use crate::{
     audit::{Actor, AuditAction, Happening},
     changes::Change,
@@ -13,7 +13,7 @@ use crate::{
 pub struct AccountChanges {
     /// `Some(None)` clears it.
     pub display_name: Option<Option<DisplayName>>,
-    /// `Some(None)` clears it. A new address is not verified.
+    /// `Some(None)` clears it. Another address, or another spelling of it, is not verified.
     pub email: Option<Option<EmailAddress>>,
     /// Replaces all roles.
     pub roles: Option<Vec<String>>,
@@ -94,9 +94,11 @@ impl Accounts {
             account.display_name = display_name.as_ref().map(|name| name.as_written().to_owned());
         }
         if let Some(email) = &changes.email {
-            let same = email.as_ref().map(EmailAddress::key) == account.email.as_deref().map(search_key);
-            account.email = email.as_ref().map(|email| email.as_written().to_owned());
-            account.email_verified &= same;
+            let email = email.as_ref().map(|email| email.as_written().to_owned());
+            // Exact, because only the mailbox of the address as it is stored has been proven. Another spelling may be
+            // another mailbox, although the two have the same key.
+            account.email_verified &= email == account.email;
+            account.email = email;
         }
         if let Some(roles) = &changes.roles {
             account.roles = self.known_roles(roles.clone())?;
