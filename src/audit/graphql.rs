@@ -1,12 +1,14 @@
 //! The audit log in the schema.
 
 use async_graphql::{Context, ID, InputObject, Object, Subscription};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 
 use super::{Audit, AuditAction, Event, Filter, FollowError};
 use crate::{
     accounts::graphql::{User, load_user},
-    graphql::{DateTime, Failure, InTurn, LastEventId, List, Page, caller, expect_id, guarded, node_id},
+    graphql::{
+        DateTime, Failure, InTurn, LastEventId, List, Page, TokenCheck, caller, expect_id, guarded, node_id,
+    },
     id::EventId,
     sessions::graphql::UserSession,
     tokens::Caller,
@@ -205,6 +207,21 @@ async fn follow(
         FollowError::Database(error) => error.into(),
     })?;
     let viewer = caller(ctx);
-    let event = move |event| AuditEvent { event, viewer: viewer.clone() };
-    Ok(events.map(move |found| Ok(InTurn(event(found?)))))
+    let token = ctx.data_opt::<TokenCheck>().cloned();
+    let event = move |event| {
+        // Checked for each event, because the subscription can outlive its token.
+        token.as_ref().map_or(Ok(()), TokenCheck::check).map_err(Failure::unauthenticated)?;
+        Ok(InTurn(AuditEvent { event: event?, viewer: viewer.clone() }))
+    };
+    Ok(until_failure(events.map(event)))
+}
+
+/// The items up to the first failure, which is the last item.
+fn until_failure<T>(items: impl Stream<Item = Result<T, Failure>>) -> impl Stream<Item = Result<T, Failure>> {
+    stream::unfold(Some(Box::pin(items)), |items| async {
+        let mut items = items?;
+        let item = items.next().await?;
+        let rest = item.is_ok().then_some(items);
+        Some((item, rest))
+    })
 }

@@ -3,6 +3,9 @@ use std::net::IpAddr;
 use async_graphql::Context;
 use secrecy::SecretString;
 
+use super::TokenCheck;
+#[cfg(feature = "server")]
+use crate::tokens::Claims;
 use crate::{
     id::SessionId,
     tokens::{Caller, Rejection},
@@ -33,8 +36,19 @@ pub struct LastEventId(pub String);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VoidSession(pub Option<SessionId>);
 
-/// Who asks. A context that nobody has put a caller into is an anonymous one's.
+/// The caller as of now. A caller whose token has expired or was revoked since the request began is anonymous,
+/// if the context has a [`TokenCheck`]. Without a [`Caller`] in the context, the caller is anonymous.
 #[must_use]
 pub fn caller(ctx: &Context<'_>) -> Caller {
-    ctx.data_opt::<Caller>().cloned().unwrap_or(Caller::Anonymous(Rejection::Missing))
+    match (ctx.data_opt::<Caller>(), ctx.data_opt::<TokenCheck>().map(TokenCheck::check)) {
+        (Some(Caller::Authenticated(_)), Some(Err(rejection))) => Caller::Anonymous(rejection),
+        (Some(caller), _) => caller.clone(),
+        (None, _) => Caller::Anonymous(Rejection::Missing),
+    }
+}
+
+/// The claims with which the request began, whether or not the token is still valid.
+#[cfg(feature = "server")]
+pub(crate) fn initial_claims<'a>(ctx: &'a Context<'_>) -> Option<&'a Claims> {
+    ctx.data_opt::<Caller>().and_then(Caller::claims)
 }

@@ -3,7 +3,7 @@ use async_graphql::{Context, Guard, Result, TypeDirective};
 use super::{Failure, caller};
 use crate::tokens::Caller;
 
-/// Lets a caller with a valid access token pass. In a schema, declare it with
+/// Lets a caller pass whose access token is valid when the field begins. In a schema, declare it with
 /// [`guarded`](super::guarded) and `#[authenticated]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Authenticated;
@@ -27,8 +27,8 @@ impl Guard for Authenticated {
     }
 }
 
-/// Lets a caller pass whose token holds every scope of at least one of the lists. In a schema, declare
-/// it with [`guarded`](super::guarded) and `#[requires_scopes("a", "b")]`.
+/// Lets a caller pass whose token is valid when the field begins, and holds every scope of at least one of the
+/// lists. In a schema, declare it with [`guarded`](super::guarded) and `#[requires_scopes("a", "b")]`.
 #[derive(Clone, Copy, Debug)]
 pub struct RequiresScopes(pub &'static [&'static [&'static str]]);
 
@@ -38,8 +38,10 @@ impl RequiresScopes {
     /// # Errors
     /// `UNAUTHENTICATED` without a valid token, `FORBIDDEN` with one that lacks a scope.
     pub fn check(&self, ctx: &Context<'_>) -> Result<(), Failure> {
-        Authenticated.check(ctx)?;
         let caller = caller(ctx);
+        if let Caller::Anonymous(rejection) = caller {
+            return Err(Failure::unauthenticated(rejection));
+        }
         let passes = self.0.iter().any(|scopes| scopes.iter().all(|scope| caller.has_scope(scope)));
         if passes { Ok(()) } else { Err(Failure::forbidden(self.0)) }
     }

@@ -8,6 +8,7 @@ mod context;
 mod error;
 mod excerpt;
 mod guard;
+mod token_check;
 
 #[cfg(feature = "server")]
 mod census;
@@ -49,6 +50,7 @@ pub use self::{
     context::{Client, LastEventId, NoHeaders, RefreshCookie, VoidSession, caller},
     error::{Failure, finish_error},
     guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
+    token_check::TokenCheck,
 };
 #[cfg(feature = "server")]
 pub use self::{
@@ -64,4 +66,4 @@ pub use self::{
     user_error::{UserError, UserErrorCode},
 };
 #[cfg(feature = "server")]
-pub(crate) use self::{excerpt::shorten_word, sent::Members};
+pub(crate) use self::{context::initial_claims, excerpt::shorten_word, sent::Members};

@@ -4,9 +4,9 @@ use async_graphql::{Executor, Request as Operation};
 use axum::http::{StatusCode, request::Parts};
 use secrecy::ExposeSecret;
 
-use super::{cookie, endpoint::Endpoint, request::Refusal};
+use super::{bearer::authorization, cookie, endpoint::Endpoint, request::Refusal, streams::Pass};
 use crate::{
-    graphql::{Client, Code, Failure, LastEventId, NoHeaders, RefreshCookie, VoidSession},
+    graphql::{Client, Code, Failure, LastEventId, NoHeaders, RefreshCookie, TokenCheck, VoidSession},
     tokens::Caller,
 };
 
@@ -14,6 +14,7 @@ use crate::{
 pub(super) struct Asker {
     pub(super) caller: Caller,
     pub(super) client: Client,
+    pub(super) token: Option<TokenCheck>,
     void: VoidSession,
     cookie: RefreshCookie,
     last_event: Option<LastEventId>,
@@ -36,6 +37,7 @@ impl Asker {
         let last_event = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
         Ok(Self {
             client: endpoint.proxies.client(peer, &parts.headers),
+            token: authorization(&parts.headers).ok().and_then(|text| endpoint.gate.token_check(text)),
             void: VoidSession(endpoint.gate.void_session(&parts.headers, &caller)),
             cookie,
             last_event: last_event.filter(|id| !id.is_empty()).map(|id| LastEventId(id.to_owned())),
@@ -45,10 +47,11 @@ impl Asker {
     }
 
     /// Who speaks through a socket. Cookies do not count there, and none can be set.
-    pub(super) fn of_socket(caller: Caller, client: Client) -> Self {
+    pub(super) fn of_socket(pass: &Pass, client: Client) -> Self {
         Self {
-            caller,
+            caller: pass.caller.clone(),
             client,
+            token: pass.token(),
             void: VoidSession::default(),
             cookie: RefreshCookie::default(),
             last_event: None,
@@ -70,6 +73,9 @@ impl Asker {
         data.insert(self.void);
         data.insert(self.client.clone());
         data.insert(self.cookie.clone());
+        if let Some(token) = &self.token {
+            data.insert(token.clone());
+        }
         if let Some(last) = &self.last_event {
             data.insert(last.clone());
         }

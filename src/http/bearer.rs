@@ -7,6 +7,7 @@ use axum::{
 
 use crate::{
     changes::Revocations,
+    graphql::TokenCheck,
     id::SessionId,
     tokens::{Caller, Rejection, Verifier},
 };
@@ -48,6 +49,14 @@ impl Gate {
             return Err(Rejection::Revoked);
         }
         Ok(Caller::Authenticated(claims))
+    }
+
+    /// The check that guards repeat while the request is executed. Give it to the request as data beside the
+    /// [`Caller`]. `None` if the header holds no bearer token.
+    #[must_use]
+    pub fn token_check(&self, authorization: &str) -> Option<TokenCheck> {
+        let (verifier, revocations) = (Arc::clone(&self.verifier), Arc::clone(&self.revocations));
+        bearer(authorization).ok().map(|token| TokenCheck::new(token, verifier, revocations))
     }
 }
 

@@ -7,7 +7,7 @@ use async_graphql::{Executor, Request as Operation, Response as Answer};
 use axum::{
     body::{Body, Bytes},
     http::{
-        HeaderName, HeaderValue, StatusCode,
+        HeaderName, HeaderValue,
         header::{CACHE_CONTROL, CONTENT_TYPE},
         request::Parts,
     },
@@ -25,9 +25,8 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::{
-    Gate, RequestId,
+    RequestId,
     asker::Asker,
-    bearer::authorization,
     connections::Lasting,
     endpoint::Endpoint,
     request::Refusal,
@@ -53,7 +52,6 @@ const COMPLETE: Bytes = Bytes::from_static(b"event: complete\ndata:\n\n");
 pub(super) struct EventStream {
     answers: BoxStream<'static, Answer>,
     pass: Pass,
-    gate: Gate,
     streams: Arc<Streams>,
     /// Held while it is open.
     permit: StreamPermit,
@@ -73,14 +71,11 @@ impl EventStream {
         streams.identify(&mut permit, &asker.caller)?;
         let pass = match &asker.caller {
             Caller::Anonymous(rejection) => Pass::anonymous(*rejection),
-            Caller::Authenticated(_) => {
-                let refused = |why| Refusal(StatusCode::UNAUTHORIZED, Failure::unauthenticated(why));
-                Pass::bearing(asker.caller.clone(), authorization(&parts.headers).map_err(refused)?)
-            }
+            Caller::Authenticated(_) => Pass::bearing(asker.caller.clone(), asker.token.clone()),
         };
         streams.limit_memory(bytes + asker.size() + pass.size())?;
         let answers = endpoint.events(operation);
-        Ok(Self { answers, pass, gate: endpoint.gate.clone(), streams, permit })
+        Ok(Self { answers, pass, streams, permit })
     }
 
     /// The response, which lasts as long as the subscription.
@@ -112,7 +107,7 @@ impl EventStream {
                 () = self.streams.closing.cancelled() => false,
                 () = evicted.cancelled() => false,
                 () = out.sender.closed() => false,
-                answer = self.answers.next() => match (self.pass.check(&self.gate), answer) {
+                answer = self.answers.next() => match (self.pass.check(), answer) {
                     (Ok(()), Some(answer)) => out.send(next(answer, &request_id)).await,
                     (Ok(()), None) => {
                         out.send(COMPLETE).await;
@@ -123,7 +118,7 @@ impl EventStream {
                         false
                     }
                 },
-                _ = look.tick() => match self.pass.check(&self.gate) {
+                _ = look.tick() => match self.pass.check() {
                     Ok(()) => true,
                     Err(rejection) => {
                         out.refuse(rejection, &request_id).await;

@@ -8,7 +8,6 @@ use std::{
 };
 
 use axum::http::{Extensions, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     config::StreamsConfig,
-    graphql::Failure,
+    graphql::{Failure, TokenCheck},
     tokens::{Caller, Rejection},
 };
 
@@ -134,13 +133,13 @@ pub(super) fn every(time: Duration) -> Interval {
 /// Who has opened a stream, and the token that must count for as long as it is open.
 pub(super) struct Pass {
     pub(super) caller: Caller,
-    authorization: Option<SecretString>,
+    token: Option<TokenCheck>,
 }
 
 impl Pass {
     /// The pass of somebody who need not have a token.
     pub(super) const fn anonymous(rejection: Rejection) -> Self {
-        Self { caller: Caller::Anonymous(rejection), authorization: None }
+        Self { caller: Caller::Anonymous(rejection), token: None }
     }
 
     /// The pass of the bearer of a token, which comes as in an Authorization header. A value without a token is
@@ -152,27 +151,29 @@ impl Pass {
         if is_blank(authorization) {
             return Ok(Self::anonymous(Rejection::Malformed));
         }
-        Ok(Self::bearing(gate.admit(authorization)?, authorization))
+        Ok(Self::bearing(gate.admit(authorization)?, gate.token_check(authorization)))
     }
 
     /// The pass of a caller whose token this is. Whether it still counts is for [`Pass::check`] to say.
-    pub(super) fn bearing(caller: Caller, authorization: &str) -> Self {
-        Self { caller, authorization: Some(authorization.into()) }
+    pub(super) const fn bearing(caller: Caller, token: Option<TokenCheck>) -> Self {
+        Self { caller, token }
     }
 
     /// The memory of the token, in bytes.
     pub(super) fn size(&self) -> usize {
-        self.authorization.as_ref().map_or(0, |authorization| authorization.expose_secret().len())
+        self.token.as_ref().map_or(0, TokenCheck::size)
     }
 
     /// Says that the token still counts, where there is one.
     ///
     /// # Errors
     /// Why it does not.
-    pub(super) fn check(&self, gate: &Gate) -> Result<(), Rejection> {
-        match &self.authorization {
-            Some(authorization) => gate.admit(authorization.expose_secret()).map(drop),
-            None => Ok(()),
-        }
+    pub(super) fn check(&self) -> Result<(), Rejection> {
+        self.token.as_ref().map_or(Ok(()), TokenCheck::check)
+    }
+
+    /// The check that guards repeat. It shares the memory of the token.
+    pub(super) fn token(&self) -> Option<TokenCheck> {
+        self.token.clone()
     }
 }

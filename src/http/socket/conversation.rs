@@ -208,7 +208,7 @@ impl<E: Executor> Conversation<E> {
     }
 
     fn check_pass(&self) -> Turn {
-        match self.pass.as_ref().map(|pass| pass.check(&self.endpoint.gate)) {
+        match self.pass.as_ref().map(|pass| pass.check()) {
             Some(Err(rejection)) => end(Close::Void(rejection)),
             _ => ControlFlow::Continue(()),
         }
@@ -229,7 +229,7 @@ impl<E: Executor> Conversation<E> {
                 .tell(&id, Outcome::Failure(Failure::limit("http.streams.max_operations", most)))
                 .await;
         }
-        let asker = Asker::of_socket(pass.caller.clone(), self.client.clone());
+        let asker = Asker::of_socket(pass, self.client.clone());
         let kept = pass.size() + asker.size() + self.operations.bytes();
         let fits = |more| self.endpoint.streams.limit_memory(kept + id.len() + more);
         let started = self.endpoint.start(operation, &asker).and_then(|started| {
