@@ -37,6 +37,8 @@ def sentence(code: UserErrorCode) -> str:
             return "Ask an administrator for an account."
         case UserErrorCode.NOT_FOUND | UserErrorCode.UNKNOWN_ROLE:
             return "There is no such thing."
+        case UserErrorCode.CURRENT_PASSWORD_REQUIRED:
+            return "Enter your current password."
         case UserErrorCode.LAST_ADMIN:
             return "Somebody must remain."
         case _:

@@ -122,7 +122,7 @@ impl Accounts {
     /// Changes an account's profile, in a transaction of its own.
     ///
     /// # Errors
-    /// [`AccountError::NotFound`].
+    /// [`AccountError::NotFound`] or [`AccountError::Unauthenticated`].
     pub async fn update_profile(
         &self,
         id: UserId,
@@ -130,6 +130,7 @@ impl Accounts {
         actor: Actor<'_>,
     ) -> Result<Account, AccountError> {
         let transaction = self.database.begin().await?;
+        self.lock_actor(&transaction, actor, Some(id)).await?;
         let changed = self.change(&transaction, id, changes, actor).await?;
         self.feed.commit(transaction, changed.change.as_slice()).await?;
         Ok(changed.account)

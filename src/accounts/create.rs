@@ -56,7 +56,9 @@ impl Accounts {
         let action = match actor {
             // Who is not signed in can make an account for themselves only.
             Actor::Client { user: None, .. } => AuditAction::UserRegistered,
-            Actor::Client { user: Some(_), .. } | Actor::Server => AuditAction::UserCreated,
+            Actor::Client { user: Some(_), .. } | Actor::Bearer { .. } | Actor::Server => {
+                AuditAction::UserCreated
+            }
         };
         let happening = Happening { action, user: Some(account.id), session: None, actor };
         self.audit.record(transaction, happening).await?;

@@ -1,5 +1,7 @@
 use sea_orm::DbErr;
 
+use crate::tokens::Rejection;
+
 /// Why an account cannot be made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
@@ -27,6 +29,9 @@ pub enum AccountError {
     /// There is no such account.
     #[error("there is no such account")]
     NotFound,
+    /// The actor is not signed in, or no longer.
+    #[error("{}", .0.message())]
+    Unauthenticated(Rejection),
     /// The database does not answer.
     #[error(transparent)]
     Database(#[from] DbErr),

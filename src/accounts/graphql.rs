@@ -209,6 +209,7 @@ pub fn user_error(error: AccountError) -> Result<UserError, Failure> {
             let message = "This is the last administrator who can sign in.";
             UserError::new(UserErrorCode::LastAdmin, message)
         }
+        AccountError::Unauthenticated(rejection) => return Err(Failure::unauthenticated(rejection)),
         AccountError::NotFound => UserError::new(UserErrorCode::NotFound, "There is no such account."),
         AccountError::Database(error) => return Err(error.into()),
     })

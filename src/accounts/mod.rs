@@ -5,6 +5,7 @@
 //! account cannot change without the account's epoch growing. Sessions and passwords in use are other
 //! folders' business: this one only keeps the hash.
 
+mod actor;
 mod cache;
 mod change;
 mod create;
@@ -21,6 +22,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use self::cache::Cache;
 pub use self::{
+    actor::Locked,
     change::{AccountChanges, Changed},
     create::NewAccount,
     error::AccountError,
@@ -191,20 +193,6 @@ impl Accounts {
     /// Reads an account anew when it is asked for next, after a sign-in that was committed.
     pub fn forget(&self, id: UserId) {
         self.cache.forget(id);
-    }
-
-    /// Whether the account, which nobody else can change from here to the end of the transaction, is
-    /// still of the epoch in which it was read.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn lock_unchanged(
-        &self,
-        transaction: &impl ConnectionTrait,
-        account: &Account,
-    ) -> Result<bool, DbErr> {
-        let now = store::lock(transaction, account.id).await?;
-        Ok(now.is_some_and(|now| now.epoch == account.epoch && !now.disabled))
     }
 
     /// What an account with these roles may do.

@@ -2,7 +2,7 @@
 
 mod list;
 
-use entity::{user, user_role};
+use entity::{session, user, user_role};
 use sea_orm::{
     ActiveValue::{Set, Unchanged},
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
@@ -14,7 +14,10 @@ use uuid::Uuid;
 pub use self::list::{Filter, Order, OrderBy, PageKey};
 pub(super) use self::list::{count, list};
 use super::{Account, EmailAddress, Username, names::search_key};
-use crate::{clock::Timestamp, id::UserId};
+use crate::{
+    clock::Timestamp,
+    id::{SessionId, UserId},
+};
 
 /// An account and the hash of its password.
 pub struct Credentials {
@@ -102,6 +105,21 @@ pub(super) async fn delete(db: &impl ConnectionTrait, id: UserId) -> Result<(), 
 pub(super) async fn lock(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Account>, DbErr> {
     let row = user::Entity::find_by_id(id.uuid()).lock_exclusive().one(db).await?;
     Ok(with_roles(db, row.into_iter().collect()).await?.pop())
+}
+
+/// Locks a session of an account until the transaction ends, and returns whether it is live. The session has its row
+/// locked here because modules import lower ranks only, and sessions rank above accounts.
+pub(super) async fn lock_session(
+    db: &impl ConnectionTrait,
+    id: SessionId,
+    user: UserId,
+    now: Timestamp,
+) -> Result<bool, DbErr> {
+    let live = session::Entity::find_by_id(id.uuid())
+        .filter(session::Column::UserId.eq(user.uuid()))
+        .filter(session::Column::RevokedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(Millis(now)));
+    Ok(live.lock_exclusive().one(db).await?.is_some())
 }
 
 /// Lets whoever else locks the role wait until the transaction ends.

@@ -1,6 +1,6 @@
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Admin, AdminError};
+use super::{Admin, AdminError, authorize::Operation};
 use crate::{
     accounts::{Account, DisplayName, EmailAddress, NewAccount, Username},
     audit::Actor,
@@ -25,8 +25,11 @@ impl Admin {
     /// Makes an account.
     ///
     /// # Errors
-    /// When the name is taken, a role is unknown, or the password does not do.
+    /// When the name is taken, a role is unknown or beyond the actor's reach, the password does not do, or the actor
+    /// may no longer act.
     pub async fn create_user(&self, new: NewUser, actor: Actor<'_>) -> Result<Account, AdminError> {
+        let operation = Operation { target: None, roles: &new.roles.clone(), own: None };
+        self.authorize_early(operation, actor).await?;
         let owner = Owner {
             username: new.username.as_written(),
             email: new.email.as_ref().map(EmailAddress::as_written),
@@ -42,6 +45,7 @@ impl Admin {
             roles: new.roles,
         };
         let transaction = self.accounts.begin().await?;
+        self.authorize(&transaction, operation, actor).await?;
         let account = self.accounts.create(&transaction, account, actor).await?;
         self.feed.commit(transaction, &[]).await?;
         Ok(account)

@@ -18,6 +18,15 @@ pub enum AdminError {
     /// Passwords cannot be hashed now.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// The operation concerns the actor's own account, and takes the current password there.
+    #[error("to do this to your own account, use {instead}, which takes the current password")]
+    OwnAccount {
+        /// The mutation for one's own account.
+        instead: &'static str,
+    },
+    /// The account or the roles open these scopes of the server, which the actor lacks.
+    #[error("the account or the roles open more of this server than the actor may: {}", .0.join(" "))]
+    BeyondReach(Vec<&'static str>),
     /// The signing keys cannot be changed so.
     #[error(transparent)]
     Keyring(#[from] KeyringError),

@@ -1,25 +1,24 @@
 //! Every privileged operation: what administrators do through GraphQL, and operators on the command line.
 //!
-//! Invariant: no operation here asks who the caller is; the guard of the field, and how far its caller's power
-//! reaches, or the shell, have done that.
+//! Invariant: an operation on accounts begins its transaction with `Admin::authorize`, which locks the rows of the
+//! actor and of the account, and checks on them that the actor may do this. The guard of the field has checked the
+//! scope.
 
+mod authorize;
 mod create_user;
 mod delete_user;
 mod error;
 mod keys;
-mod reach;
 mod update_user;
 
 pub mod graphql;
 
 use std::sync::Arc;
 
-use sea_orm::DbErr;
-
 pub use self::{create_user::NewUser, error::AdminError, update_user::UserChanges};
 use crate::{
     accounts::Accounts,
-    audit::{Actor, Audit, AuditAction},
+    audit::{Actor, Audit},
     changes::Feed,
     id::{SessionId, UserId},
     limits::{Throttle, subject_of},
@@ -61,19 +60,21 @@ impl Admin {
     /// Ends a session. `None` when it was over already.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn revoke_session(&self, id: SessionId, actor: Actor<'_>) -> Result<Option<Session>, DbErr> {
-        self.sessions.revoke(id, AuditAction::SessionRevoked, actor).await
+    /// When the actor may no longer act, or the database does not answer.
+    pub async fn revoke_session(
+        &self,
+        id: SessionId,
+        actor: Actor<'_>,
+    ) -> Result<Option<Session>, AdminError> {
+        Ok(self.sessions.revoke_for(id, actor).await?)
     }
 
-    /// Ends all sessions of an account and says how many there were.
+    /// Ends all sessions of an account and says how many there were. The scope is enough, however much the account
+    /// may do: ending a session gives nobody any power.
     ///
     /// # Errors
-    /// When there is no such account, or the database does not answer.
+    /// When there is no such account, the actor may no longer act, or the database does not answer.
     pub async fn revoke_user_sessions(&self, user: UserId, actor: Actor<'_>) -> Result<usize, AdminError> {
-        if self.accounts.find(user).await?.is_none() {
-            return Err(crate::accounts::AccountError::NotFound.into());
-        }
         Ok(self.sessions.revoke_all(user, None, actor).await?)
     }
 }

@@ -1,6 +1,6 @@
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Admin, AdminError};
+use super::{Admin, AdminError, authorize::Operation};
 use crate::{
     accounts::{Account, AccountChanges, AccountError, DisplayName, EmailAddress},
     audit::Actor,
@@ -29,14 +29,18 @@ impl Admin {
     /// its owner does not wait for what was guessed before.
     ///
     /// # Errors
-    /// When there is no such account, a role is unknown, the password does not do, or nobody could
-    /// administer any more.
+    /// When there is no such account, it or a role is beyond the actor's reach, a role is unknown, the password does
+    /// not do or is for the actor's own account, or nobody could administer any more.
     pub async fn update_user(
         &self,
         id: UserId,
         changes: UserChanges,
         actor: Actor<'_>,
     ) -> Result<Account, AdminError> {
+        let roles = changes.roles.clone().unwrap_or_default();
+        let own = changes.password.as_ref().map(|_| "changePassword");
+        let operation = Operation { target: Some(id), roles: &roles, own };
+        self.authorize_early(operation, actor).await?;
         let password_hash = match &changes.password {
             Some(password) => Some(self.hash_for(id, password, actor).await?),
             None => None,
@@ -50,6 +54,7 @@ impl Admin {
         };
         let sets_password = changes.password_hash.is_some();
         let transaction = self.accounts.begin().await?;
+        self.authorize(&transaction, operation, actor).await?;
         let changed = self.accounts.change(&transaction, id, changes, actor).await?;
         if sets_password || changed.is_enabled_again {
             self.throttle.forget(&transaction, id).await?;

@@ -25,8 +25,9 @@ use crate::{
     changes::Feed,
     clock::{Clock, Timestamp},
     database::Database,
-    graphql::{Client, Page, caller},
+    graphql::{Client, Page, TokenCheck, initial_claims},
     id::{EventId, SessionId, UserId},
+    tokens::Claims,
 };
 
 /// What can happen.
@@ -119,23 +120,37 @@ pub struct Happening<'a> {
 pub enum Actor<'a> {
     /// The server itself, or an operator at its command line.
     Server,
-    /// Whoever sent a request.
+    /// A client that has just signed in, or that is anonymous.
     Client {
-        /// From where.
+        /// The address and the program of the client.
         client: &'a Client,
-        /// The account that is signed in.
+        /// The account that has signed in.
         user: Option<UserId>,
+    },
+    /// The bearer of an access token.
+    Bearer {
+        /// The address and the program of the client.
+        client: &'a Client,
+        /// The claims of the token, which was valid when the request began.
+        claims: &'a Claims,
+        /// Checks the token once more.
+        token: Option<&'a TokenCheck>,
     },
 }
 
 impl<'a> Actor<'a> {
-    /// Whoever sent the request that a resolver answers.
+    /// The sender of the request that a resolver answers. Its token may have been revoked since the request began:
+    /// a transaction that writes for it checks that.
     ///
     /// # Panics
     /// Where no [`Client`] is in the context; the router puts one there.
     #[must_use]
     pub fn of(ctx: &'a Context<'_>) -> Self {
-        Self::Client { client: ctx.data_unchecked::<Client>(), user: caller(ctx).user() }
+        let client = ctx.data_unchecked::<Client>();
+        match initial_claims(ctx) {
+            Some(claims) => Self::Bearer { client, claims, token: ctx.data_opt::<TokenCheck>() },
+            None => Self::anonymous(client),
+        }
     }
 
     /// Nobody that is signed in, at a client.
@@ -150,6 +165,7 @@ impl<'a> Actor<'a> {
         match self {
             Self::Server => None,
             Self::Client { user, .. } => *user,
+            Self::Bearer { claims, .. } => Some(claims.sub),
         }
     }
 
@@ -158,7 +174,7 @@ impl<'a> Actor<'a> {
     pub const fn client(&self) -> Option<&'a Client> {
         match self {
             Self::Server => None,
-            Self::Client { client, .. } => Some(client),
+            Self::Client { client, .. } | Self::Bearer { client, .. } => Some(client),
         }
     }
 }

@@ -87,7 +87,8 @@ impl List {
 impl Revoke {
     async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         if let Some(id) = self.session {
-            return match app.admin.revoke_session(id, Actor::Server).await? {
+            let revoked = app.admin.revoke_session(id, Actor::Server).await;
+            return match revoked.map_err(|error| explain(error, app, ""))? {
                 Some(session) => Ok(writeln!(out, "ended {} of {}", session.id, session.user)?),
                 None => Err(CliError::refused(format!("there is no open session {id}"))),
             };

@@ -47,6 +47,8 @@ pub enum UserErrorCode {
     NotFound,
     /// The server has no role of this name.
     UnknownRole,
+    /// The change of your own account takes your current password; use `changePassword` or `deleteAccount`.
+    CurrentPasswordRequired,
     /// The change would leave no administrator who can sign in.
     LastAdmin,
 }

@@ -14,10 +14,11 @@ pub use self::{
 };
 use super::{RefreshError, Session, Sessions};
 use crate::{
+    accounts::AccountError,
     audit::{Actor, AuditAction},
     graphql::{
         Client, Code, Failure, RefreshCookie, UserError, UserErrorCode, VoidSession, caller, expect_id,
-        guarded,
+        guarded, initial_claims,
     },
     tokens::{Caller, KeyringError, Rejection},
 };
@@ -152,14 +153,16 @@ impl SessionsMutation {
         >,
     ) -> Result<LogoutPayload, Failure> {
         let sessions = ctx.data_unchecked::<Sessions>();
-        let viewer = caller(ctx);
+        // A token that was revoked since the request began still names its session.
+        let claims = initial_claims(ctx);
         let cookie = ctx.data_opt::<RefreshCookie>().cloned().unwrap_or_default();
         take_cookie_away(ctx);
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
-        let by_bearer = viewer.session().or(ctx.data_opt::<VoidSession>().and_then(|void| void.0));
+        let by_bearer =
+            claims.map(|claims| claims.sid).or(ctx.data_opt::<VoidSession>().and_then(|void| void.0));
         // Who names a session that we do not know must not believe that it is over.
-        let is_unknown = token.is_some() || viewer != Caller::Anonymous(Rejection::Missing);
+        let is_unknown = token.is_some() || caller(ctx) != Caller::Anonymous(Rejection::Missing);
         if is_unknown && by_token.is_none() && by_bearer.is_none() {
             return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] });
         }
@@ -184,7 +187,7 @@ impl SessionsMutation {
             |session: &Session| viewer.user() == Some(session.user) || viewer.has_scope("sessions:write");
         let found = sessions.find(id).await?.filter(may);
         let ended = match found {
-            Some(session) => sessions.revoke(session.id, AuditAction::SessionRevoked, Actor::of(ctx)).await?,
+            Some(session) => sessions.revoke_for(session.id, Actor::of(ctx)).await.map_err(failure)?,
             None => None,
         };
         Ok(Some(match ended {
@@ -207,9 +210,20 @@ impl SessionsMutation {
     ) -> Result<Option<RevokeSessionsPayload>, Failure> {
         let viewer = caller(ctx);
         let Some(user) = viewer.user() else { return Ok(None) };
-        let count =
-            ctx.data_unchecked::<Sessions>().revoke_all(user, viewer.session(), Actor::of(ctx)).await?;
+        let sessions = ctx.data_unchecked::<Sessions>();
+        let count = sessions.revoke_all(user, viewer.session(), Actor::of(ctx)).await.map_err(failure)?;
         Ok(Some(RevokeSessionsPayload::done(count)))
+    }
+}
+
+/// The failure of a revocation, whose errors the user cannot act on.
+fn failure(error: AccountError) -> Failure {
+    match error {
+        AccountError::Unauthenticated(rejection) => Failure::unauthenticated(rejection),
+        // The account of the caller was deleted meanwhile.
+        AccountError::NotFound => Failure::unauthenticated(Rejection::Revoked),
+        AccountError::Database(error) => error.into(),
+        error => Failure::internal(&error),
     }
 }
 

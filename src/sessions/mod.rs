@@ -15,7 +15,7 @@ pub mod graphql;
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::DbErr;
 
 pub use self::{
     error::RefreshError,
@@ -95,14 +95,6 @@ impl Sessions {
     /// When the database does not answer.
     pub async fn find(&self, id: SessionId) -> Result<Option<Session>, DbErr> {
         store::find(self.database.reader(), id, self.clock.now()).await
-    }
-
-    /// Whether a session is not over, as a transaction sees it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn is_open(&self, transaction: &impl ConnectionTrait, id: SessionId) -> Result<bool, DbErr> {
-        Ok(store::find(transaction, id, self.clock.now()).await?.is_some())
     }
 
     /// A page of an account's sessions that are not over, of which the newest come first.

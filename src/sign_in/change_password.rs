@@ -17,7 +17,7 @@ impl SignIn {
     ///
     /// # Errors
     /// [`SignInError::InvalidCredentials`] when the current password is wrong, [`SignInError::RateLimited`],
-    /// [`SignInError::Password`], or [`SignInError::SessionOver`].
+    /// [`SignInError::Password`], or [`SignInError::Account`] when the caller's token was revoked meanwhile.
     pub async fn change_password(
         &self,
         caller: &Claims,
@@ -36,12 +36,11 @@ impl SignIn {
         let new = self.policy.accept(new.expose_secret(), &owner, &hasher).await?;
         let password_hash = Some(hasher.hash(&new).await?);
 
-        let actor = Actor::Client { client, user: Some(account.id) };
+        let actor = Actor::Bearer { client, claims: caller, token: None };
         let changes = AccountChanges { password_hash, ..AccountChanges::default() };
         let transaction = self.accounts.begin().await?;
-        if !self.accounts.lock_unchanged(&transaction, &account).await? {
-            return Err(SignInError::InvalidCredentials);
-        }
+        // Another password or a revocation while this one was compared and hashed has changed what is locked here.
+        self.accounts.lock_actor(&transaction, actor, None).await?;
         let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;
         let mut changes =
             self.sessions.revoke_all_in(&transaction, account.id, Some(caller.sid), actor).await?;

@@ -6,23 +6,18 @@ impl SignIn {
     ///
     /// # Errors
     /// [`SignInError::InvalidCredentials`] when the password is wrong, [`SignInError::RateLimited`],
-    /// [`SignInError::SessionOver`], or [`SignInError::Account`] when it is the last administrator's.
+    /// or [`SignInError::Account`] when it is the last administrator's or the caller's token was revoked meanwhile.
     pub async fn close_account(
         &self,
         caller: &Claims,
         password: &Presented,
         client: &Client,
     ) -> Result<(), SignInError> {
-        let checked = self.check_again(caller.sub, password, client).await?;
-        let actor = Actor::Client { client, user: Some(caller.sub) };
+        self.check_again(caller.sub, password, client).await?;
+        let actor = Actor::Bearer { client, claims: caller, token: None };
         let transaction = self.accounts.begin().await?;
-        // What was right while the password was compared may not be so now.
-        if !self.accounts.lock_unchanged(&transaction, &checked.account).await? {
-            return Err(SignInError::InvalidCredentials);
-        }
-        if !self.sessions.is_open(&transaction, caller.sid).await? {
-            return Err(SignInError::SessionOver);
-        }
+        // Another password or a revocation while this one was compared has changed what is locked here.
+        self.accounts.lock_actor(&transaction, actor, None).await?;
         let change = self.accounts.delete(&transaction, caller.sub, actor).await?;
         Ok(self.feed.commit(transaction, &[change]).await?)
     }

@@ -43,16 +43,21 @@ const GUARDED: [(&str, Option<&str>); 16] = [
 ];
 
 /// A field of a root, by its directive.
-struct RootField {
+pub(crate) struct RootField {
     name: String,
     description: String,
     guard: Guard,
     /// An operation that asks for it as `it`, and for a field beside it where one may stand.
-    operation: String,
+    pub(crate) operation: String,
 }
 
 impl RootField {
-    fn is_subscription(&self) -> bool {
+    /// Whether it answers only some callers.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.guard != Guard::None
+    }
+
+    pub(crate) fn is_subscription(&self) -> bool {
         self.operation.starts_with("subscription")
     }
 
@@ -227,7 +232,7 @@ fn scopes() -> BTreeSet<String> {
 }
 
 /// Every field of the roots of the schema as it is served.
-fn root_fields() -> Vec<RootField> {
+pub(crate) fn root_fields() -> Vec<RootField> {
     let schema = Sdl(parse_schema(portcullis::schema::sdl()).expect("the schema parses"));
     let of = |root: &str| {
         let TypeKind::Object(object) = schema.kind(root) else { panic!("{root} is an object") };

@@ -14,7 +14,6 @@ async fn the_last_administrator_cannot_be_removed() {
         root.mutate("updateUser", json!({ "id": root.user_id, "roles": ["user"] }), USER).await,
         root.mutate("updateUser", json!({ "id": root.user_id, "roles": [] }), USER).await,
         root.mutate("updateUser", json!({ "id": root.user_id, "disabled": true }), USER).await,
-        root.mutate("deleteUser", json!({ "id": root.user_id }), DELETED).await,
         root.mutate("deleteAccount", json!({ "password": PASSWORD }), DELETED).await,
     ] {
         answer.assert_refused("LAST_ADMIN");
@@ -28,7 +27,7 @@ async fn a_disabled_administrator_does_not_count() {
     let app = TestApp::start().await;
     let (root, second) = (app.admin().await, app.with_roles("second", &["admin"]).await);
     root.mutate("updateUser", json!({ "id": second.user_id, "disabled": true }), USER).await.assert_done();
-    let removed = root.mutate("deleteUser", json!({ "id": root.user_id }), DELETED).await;
+    let removed = root.mutate("deleteAccount", json!({ "password": PASSWORD }), DELETED).await;
     removed.assert_refused("LAST_ADMIN");
     root.mutate("deleteUser", json!({ "id": second.user_id }), DELETED).await.assert_done();
 }

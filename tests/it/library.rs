@@ -60,18 +60,14 @@ mod one_line {
     #[Object]
     impl OneLine {
         #[authenticated]
-        async fn one(&self, _ctx: &Context<'_>) -> Result<Option<i32>> { Ok(Some(1)) }
+        async fn one(&self, ctx: &Context<'_>) -> Result<Option<i32>> { Ok(Some(1)) }
         #[requires_scopes("notes:read")]
-        async fn two(&self, _ctx: &Context<'_>) -> Result<i32> { Ok(2) }
+        async fn two(&self, ctx: &Context<'_>) -> Result<i32> { Ok(2) }
         #[nullable]
         async fn three(&self) -> Result<Option<i32>> { Ok(None) }
         #[nullable]
-        async fn four(&self) -> Result<Option<i32>> { super::four() }
+        async fn four(&self) -> Result<Option<i32>> { Ok(Some("4".parse()?)) }
     }
-}
-
-fn four() -> Result<Option<i32>> {
-    Ok(Some(4))
 }
 
 #[derive(Default, MergedObject)]

@@ -31,6 +31,7 @@ mod guessing;
 mod headers;
 mod hostile;
 mod http;
+mod in_flight;
 mod introspection;
 mod key_files;
 mod key_kinds;

@@ -1,9 +1,11 @@
 //! What one sees of others: nothing, but by a scope.
 
 use portcullis::config::{Config, RoleConfig};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use crate::support::{Client, TestApp, USER};
+use crate::support::{Client, OTHER_PASSWORD, PASSWORD, TestApp, USER, wait_for_waiter};
 
 /// Four roles that have one scope each.
 fn roles(config: &mut Config) {
@@ -232,4 +234,49 @@ async fn nobody_gains_power_over_the_server_by_changing_accounts() {
     help.mutate("updateUser", json!({ "id": of(&help), "displayName": "Help" }), known).await.assert_done();
     help.mutate("deleteUser", json!({ "id": of(&ada) }), "errors { code }").await.assert_done();
     root.mutate("updateUser", json!({ "id": of(&help), "roles": ["admin"] }), known).await.assert_done();
+}
+
+#[tokio::test]
+async fn nobody_takes_an_account_over_while_it_is_being_promoted() {
+    let app = TestApp::with(|config| {
+        let helpdesk = ["users:read", "users:write"].map(ToOwned::to_owned).to_vec();
+        config.roles.insert("helpdesk".to_owned(), RoleConfig { scopes: helpdesk });
+    })
+    .await;
+    let help = app.with_roles("help", &["helpdesk"]).await;
+    for (number, (mutation, change)) in [
+        ("updateUser", json!({ "password": OTHER_PASSWORD })),
+        ("updateUser", json!({ "email": "help@example.com" })),
+        ("updateUser", json!({ "disabled": true })),
+        ("updateUser", json!({ "roles": [] })),
+        ("deleteUser", json!({})),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("ada{number}");
+        let ada = app.signed_in(&name).await;
+        let mut input = change;
+        input["id"] = json!(ada.user_id);
+        // From now on the server remembers the account as it is, and a check before the transaction passes.
+        assert_eq!(kind_of(&ada.user_id, &help).await, "User");
+        let promotion = app.app.database.begin().await.expect("a transaction");
+        for sql in [
+            "INSERT INTO user_roles (user_id, role) SELECT id, 'admin' FROM users WHERE username = ",
+            "UPDATE users SET epoch = epoch + 1 WHERE username = ",
+        ] {
+            promotion.execute_unprepared(&format!("{sql}'{name}'")).await.expect("the account is there");
+        }
+        let sender = help.clone();
+        let mut asking =
+            JoinSet::from_iter([async move { sender.mutate(mutation, input, "errors { code }").await }]);
+        wait_for_waiter(&app, &promotion).await;
+        promotion.commit().await.expect("it commits");
+        let answer = asking.join_next().await.expect("one request").expect("the server answers");
+        answer.assert_failed("FORBIDDEN");
+        let mut ada = app.anonymous();
+        ada.log_in(&name, PASSWORD).await.assert_done();
+        let me = ada.ask("{ me { email disabled roles } }").await;
+        assert_eq!(me.at("/me"), &json!({ "email": null, "disabled": false, "roles": ["admin", "user"] }));
+    }
 }

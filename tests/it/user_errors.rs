@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::support::{AUTH, Answer, OTHER_PASSWORD, PASSWORD, TestApp, USER};
 
 /// The codes that the tests of this file, and of `last_admin.rs`, are about.
-const COVERED: [&str; 14] = [
+const COVERED: [&str; 15] = [
     "ACCOUNT_DISABLED",
+    "CURRENT_PASSWORD_REQUIRED",
     "EMAIL_INVALID",
     "INVALID_CREDENTIALS",
     "INVALID_REFRESH_TOKEN",
@@ -232,7 +233,7 @@ async fn all_that_is_wrong_with_a_registration_is_told_at_once() {
 #[tokio::test]
 async fn a_password_that_does_not_meet_the_policy_is_refused_wherever_it_is_set() {
     let app = TestApp::start().await;
-    let root = app.admin().await;
+    let (root, other) = (app.admin().await, app.signed_in("other").await);
     let long = "quiet violet lantern ".repeat(20);
     for (password, code) in [
         ("", "PASSWORD_TOO_SHORT"),
@@ -244,7 +245,7 @@ async fn a_password_that_does_not_meet_the_policy_is_refused_wherever_it_is_set(
         ("nul\0 violet lantern orbit", "PASSWORD_TOO_WEAK"),
     ] {
         let new = json!({ "username": "ada", "password": password });
-        let update = json!({ "id": root.user_id, "password": password });
+        let update = json!({ "id": other.user_id, "password": password });
         app.anonymous().mutate("register", new.clone(), AUTH).await.assert_refused_at(code, "password");
         root.mutate("createUser", new, USER).await.assert_refused_at(code, "password");
         root.mutate("updateUser", update, USER).await.assert_refused_at(code, "password");
@@ -261,6 +262,30 @@ async fn nobody_registers_where_registration_is_closed() {
     app.anonymous().register("ada", PASSWORD).await.assert_refused_at("REGISTRATION_CLOSED", "");
     let server = app.anonymous().ask("{ server { registrationOpen } }").await;
     assert_eq!(server.at("/server/registrationOpen"), false);
+}
+
+#[tokio::test]
+async fn what_takes_the_current_password_is_not_done_to_ones_own_account_by_administration() {
+    let app = TestApp::start().await;
+    let root = app.with_roles("root", &["admin"]).await;
+    app.with_roles("second", &["admin"]).await;
+    let own = |change: Value| {
+        let mut input = change;
+        input["id"] = json!(root.user_id);
+        input
+    };
+    for password in [OTHER_PASSWORD, PASSWORD, "weak"] {
+        let input = own(json!({ "password": password, "displayName": "Root" }));
+        let answer = root.mutate("updateUser", input, USER).await;
+        answer.assert_refused_at("CURRENT_PASSWORD_REQUIRED", "password");
+    }
+    let answer = root.mutate("deleteUser", own(json!({})), DELETED).await;
+    answer.assert_refused_at("CURRENT_PASSWORD_REQUIRED", "id");
+    app.anonymous().log_in("root", PASSWORD).await.assert_done();
+    // What takes no password in the profile takes none here.
+    let input = own(json!({ "displayName": "Root", "email": "root@example.com", "password": null }));
+    root.mutate("updateUser", input, USER).await.assert_done();
+    root.mutate("updateUser", own(json!({ "roles": ["user"] })), USER).await.assert_done();
 }
 
 #[tokio::test]

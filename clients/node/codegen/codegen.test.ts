@@ -29,6 +29,7 @@ function sentence(code: UserErrorCode): string {
     case "REGISTRATION_CLOSED": return "Ask an administrator for an account.";
     case "NOT_FOUND": return "It is gone.";
     case "UNKNOWN_ROLE": return "There is no such role.";
+    case "CURRENT_PASSWORD_REQUIRED": return "Enter your current password.";
     case "LAST_ADMIN": return "Somebody must remain.";
     default: return code satisfies never;
   }

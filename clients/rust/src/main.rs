@@ -59,6 +59,7 @@ fn sentence(code: &login::UserErrorCode) -> String {
         }
         Code::RegistrationClosed => "Ask an administrator for an account.".into(),
         Code::NotFound | Code::UnknownRole => "There is no such thing.".into(),
+        Code::CurrentPasswordRequired => "Enter your current password.".into(),
         Code::LastAdmin => "Somebody must remain.".into(),
         Code::Other(code) => format!("A later server says {code}."),
     }

@@ -74,15 +74,17 @@ pub(super) fn explain(error: AdminError, app: &App, user: &str) -> CliError {
     match error {
         AdminError::Account(error) => explain_account(error, app, user),
         AdminError::Database(error) => error.into(),
-        AdminError::Password(_) | AdminError::Hash(_) | AdminError::Keyring(_) => {
-            CliError::refused(error.to_string())
-        }
+        AdminError::Password(_)
+        | AdminError::Hash(_)
+        | AdminError::Keyring(_)
+        | AdminError::BeyondReach(_)
+        | AdminError::OwnAccount { .. } => CliError::refused(error.to_string()),
     }
 }
 
 fn explain_account(error: AccountError, app: &App, user: &str) -> CliError {
     CliError::refused(match error {
-        AccountError::TooManyScopes => error.to_string(),
+        AccountError::TooManyScopes | AccountError::Unauthenticated(_) => error.to_string(),
         AccountError::UsernameTaken => format!("the username {user:?} is taken; choose another"),
         AccountError::NotFound => return not_found(user),
         AccountError::UnknownRole(role) => {

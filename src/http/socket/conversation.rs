@@ -200,7 +200,7 @@ impl<E: Executor> Conversation<E> {
         let gate = &self.endpoint.gate;
         match (token(payload)?, upgrade_pass) {
             (Some(value), _) if !is_blank(value) => Pass::of(value, gate),
-            (_, Ok(pass)) => pass.check(gate).map(|()| pass),
+            (_, Ok(pass)) => pass.check().map(|()| pass),
             (Some(blank), Err(Rejection::Missing)) => Pass::of(blank, gate),
             (None, Err(Rejection::Missing)) => Ok(Pass::anonymous(Rejection::Missing)),
             (_, Err(rejection)) => Err(rejection),
@@ -208,7 +208,7 @@ impl<E: Executor> Conversation<E> {
     }
 
     fn check_pass(&self) -> Turn {
-        match self.pass.as_ref().map(|pass| pass.check()) {
+        match self.pass.as_ref().map(Pass::check) {
             Some(Err(rejection)) => end(Close::Void(rejection)),
             _ => ControlFlow::Continue(()),
         }

@@ -34,7 +34,7 @@ use portcullis::{
     secret::{MasterSecret, Sealer},
     serve::serve,
 };
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use secrecy::ExposeSecret;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -261,6 +261,24 @@ pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
         assert!(Instant::now() < deadline, "it is never so");
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Waits until another transaction waits for this one. SQLite has one writer, so there all of them wait.
+pub(crate) async fn wait_for_waiter(app: &TestApp, transaction: &DatabaseTransaction) {
+    if transaction.get_database_backend() != DbBackend::Postgres {
+        return;
+    }
+    let number = async |db: &DatabaseTransaction, sql: &str| {
+        let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        row.expect("the database answers").expect("a row").try_get::<i32>("", "number").expect("a number")
+    };
+    let pid = number(transaction, "SELECT pg_backend_pid() AS number").await;
+    let sql = format!(
+        "SELECT count(*)::int AS number FROM pg_stat_activity WHERE {pid} = ANY(pg_blocking_pids(pid))"
+    );
+    let watcher = app.app.database.begin().await.expect("a connection");
+    until(async || number(&watcher, &sql).await > 0).await;
+    watcher.rollback().await.expect("nothing was written");
 }
 
 /// Runs all of them at once. What they give comes in no order.

@@ -1,0 +1,83 @@
+use sea_orm::ConnectionTrait;
+
+use super::{Admin, AdminError};
+use crate::{accounts::Account, audit::Actor, config::SCOPES, id::UserId, tokens::Scopes};
+
+/// A privileged change of an account, as far as its permission depends on it.
+#[derive(Clone, Copy)]
+pub(super) struct Operation<'a> {
+    /// The account that it changes. `None` if it creates one.
+    pub(super) target: Option<UserId>,
+    /// The roles that it grants.
+    pub(super) roles: &'a [String],
+    /// The mutation that does the same to the caller's own account and takes the current password, if there is one.
+    pub(super) own: Option<&'static str>,
+}
+
+impl Admin {
+    /// Checks a privileged operation in its transaction, on rows that stay locked until that ends. This is the place
+    /// for each further condition, such as a recent sign-in (step-up authentication).
+    ///
+    /// # Errors
+    /// [`AdminError::Account`] if the actor may no longer act, [`AdminError::OwnAccount`] or
+    /// [`AdminError::BeyondReach`].
+    pub(super) async fn authorize(
+        &self,
+        transaction: &impl ConnectionTrait,
+        operation: Operation<'_>,
+        actor: Actor<'_>,
+    ) -> Result<(), AdminError> {
+        let locked = self.accounts.lock_actor(transaction, actor, operation.target).await?;
+        let scopes = match (actor, locked.actor) {
+            (Actor::Server, _) => return Ok(()),
+            (Actor::Bearer { claims, .. }, _) => claims.scope.clone(),
+            (Actor::Client { .. }, account) => {
+                self.accounts.scopes(&account.map(|account| account.roles).unwrap_or_default())
+            }
+        };
+        self.check(operation, actor, &scopes, locked.target.as_ref())
+    }
+
+    /// Checks a privileged operation before its password is hashed, so that a caller without permission cannot keep
+    /// the hashing queue busy. What it reads may change, so [`Admin::authorize`] checks again.
+    ///
+    /// # Errors
+    /// As [`Admin::authorize`].
+    pub(super) async fn authorize_early(
+        &self,
+        operation: Operation<'_>,
+        actor: Actor<'_>,
+    ) -> Result<(), AdminError> {
+        let Actor::Bearer { claims, .. } = actor else { return Ok(()) };
+        let target = match operation.target {
+            Some(id) => self.accounts.find(id).await?,
+            None => None,
+        };
+        self.check(operation, actor, &claims.scope, target.as_deref())
+    }
+
+    fn check(
+        &self,
+        operation: Operation<'_>,
+        actor: Actor<'_>,
+        scopes: &Scopes,
+        target: Option<&Account>,
+    ) -> Result<(), AdminError> {
+        let is_own = operation.target.is_some() && operation.target == actor.user();
+        if let (true, Some(instead)) = (is_own, operation.own) {
+            return Err(AdminError::OwnAccount { instead });
+        }
+        let held = target.map_or(&[][..], |account| &account.roles);
+        let beyond = self.beyond(scopes, [held, operation.roles]);
+        if beyond.is_empty() { Ok(()) } else { Err(AdminError::BeyondReach(beyond)) }
+    }
+
+    /// The scopes of this server that these roles grant and the actor lacks. An actor who gives a role, or sets the
+    /// password of an account, could use what it opens (privilege escalation). Scopes of other services are the
+    /// operator's to protect.
+    fn beyond(&self, scopes: &Scopes, roles: [&[String]; 2]) -> Vec<&'static str> {
+        let granted = roles.map(|roles| self.accounts.scopes(roles));
+        let is_granted = |scope: &str| granted.iter().any(|granted| granted.contains(scope));
+        SCOPES.into_iter().filter(|scope| is_granted(scope) && !scopes.contains(scope)).collect()
+    }
+}
