@@ -34,8 +34,8 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
     };
     let begun = begin(config, &database, report).await;
     database.close().await;
-    match begun {
-        Ok(Usage::Keys) => {}
+    let is_signing = match begun {
+        Ok(Usage::Keys { is_signing }) => is_signing,
         Ok(Usage::Empty) => {
             return if let Some(error) = is_of_another_database(config) {
                 report.fail("master secret", error.to_string());
@@ -43,18 +43,14 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
         }
         Ok(Usage::Unknown) => return,
         Err(error) => return report.fail("database", format!("{name}: {error}")),
-    }
+    };
     match secret {
         Secret::Usable => {}
         Secret::Absent => return report.fail("master secret", AppError::SecretMissing { name }.to_string()),
         Secret::Unusable => return,
     }
-    if config.tokens.signing_key_file.is_none() {
-        match Keyring::has_active(&database, Clock::system().now()).await {
-            Ok(true) => {}
-            Ok(false) => return report.fail("signing keys", NO_ACTIVE_KEY),
-            Err(error) => return report.fail("database", format!("{name}: {error}")),
-        }
+    if !is_signing {
+        return report.fail("signing keys", NO_ACTIVE_KEY);
     }
     // Everything is there already, so opening the program makes nothing.
     match Box::pin(App::open(config.clone(), Clock::system())).await {
@@ -71,7 +67,10 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
 /// What a database is used for.
 enum Usage {
     /// It has signing keys, so that opening the program makes nothing.
-    Keys,
+    Keys {
+        /// Whether one of them, or the one of the file, signs now.
+        is_signing: bool,
+    },
     /// It holds nothing yet.
     Empty,
     /// Its migrations are pending, or its keys are in a file.
@@ -87,7 +86,9 @@ async fn begin(config: &Config, database: &Database, report: &mut Report) -> Res
         return Ok(Usage::Unknown);
     }
     if !Keyring::is_empty(database).await? {
-        return Ok(Usage::Keys);
+        let is_signing = config.tokens.signing_key_file.is_some()
+            || Keyring::has_active(database, Clock::system().now()).await?;
+        return Ok(Usage::Keys { is_signing });
     }
     let needs_no_keys = config.tokens.signing_key_file.is_some() || Accounts::exist(database).await?;
     Ok(if needs_no_keys { Usage::Unknown } else { Usage::Empty })
