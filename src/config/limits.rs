@@ -14,9 +14,9 @@ pub struct LimitsConfig {
     pub pair: Ladder,
     /// Failures for one account from anywhere.
     pub account: Ladder,
-    /// Failures from one address (IPv6: from one /64) for any account.
+    /// Failures from one address (IPv6: from one /64) for any account. A /48 of IPv6 may fail sixteen times as often.
     pub address: Ladder,
-    /// Tries to register from one address (IPv6: from one /64).
+    /// Tries to register from one address (IPv6: from one /64). A /48 of IPv6 may try sixteen times as often.
     pub register: Ladder,
     /// Sign-ins to one account, and tries of its password from one address, right or wrong.
     pub logins: Ladder,

@@ -19,7 +19,10 @@ pub use self::{
     refresh::RefreshLimit,
     subject::{network, subject_of},
 };
-use self::{store::Row, subject::Subject};
+use self::{
+    store::Row,
+    subject::{Subject, is_of_a_block},
+};
 use crate::{
     clock::{Clock, Timestamp},
     config::{Ladder, LimitsConfig},
@@ -67,7 +70,11 @@ impl Throttle {
     /// # Errors
     /// When the database does not answer.
     pub async fn try_registration(&self, address: IpAddr) -> Result<Permit, DbErr> {
-        self.ask(vec![Subject::Register(address)]).await
+        let mut subjects = vec![Subject::Register(address)];
+        if is_of_a_block(address) {
+            subjects.push(Subject::RegisterBlock(address));
+        }
+        self.ask(subjects).await
     }
 
     /// Asks whether an account may change itself once more, and counts it.

@@ -15,7 +15,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::{
     Permit, Throttle, Try,
     store::{self, Row},
-    subject::{KnownPlace, Subject, keys_of_account, subject_of, wait_key},
+    subject::{KnownPlace, Subject, is_of_a_block, keys_of_account, subject_of, wait_key},
     whole_seconds,
 };
 use crate::{clock::Timestamp, id::UserId};
@@ -66,14 +66,17 @@ impl Throttle {
         }
         let name = target.account.to_owned();
         // Always in this order, so that two transactions cannot wait for each other.
-        let own = [
+        let mut own = vec![
             Subject::Address(address),
             Subject::Pair(name.clone(), address),
             Subject::Attempt(name, address),
         ];
         let known = KnownPlace { account: target.account, epoch: target.epoch, address }.key();
         if store::is_there(self.database.reader(), &known, self.clock.now()).await? {
-            return self.ask(own.into()).await;
+            return self.ask(own).await;
+        }
+        if is_of_a_block(address) {
+            own.push(Subject::AddressBlock(address));
         }
         self.try_at_new_place(target.account, address, own).await
     }
@@ -82,7 +85,7 @@ impl Throttle {
         &self,
         account: &str,
         address: IpAddr,
-        own: [Subject; 3],
+        own: Vec<Subject>,
     ) -> Result<Permit, DbErr> {
         let now = self.clock.now();
         let name = || account.to_owned();

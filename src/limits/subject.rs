@@ -14,6 +14,9 @@ use crate::{
 /// The digits of half a hash, so that a pair's key has the length of the others.
 const HALF: usize = 32;
 
+/// How many times more a /48 of IPv6 may try than one /64 in it, of which it has 65536.
+const BLOCK: i64 = 16;
+
 /// What is counted.
 #[derive(Clone)]
 pub(super) enum Subject {
@@ -27,6 +30,8 @@ pub(super) enum Subject {
     Stranger(String, IpAddr),
     /// Failures from one network for any account.
     Address(IpAddr),
+    /// Failures from a /48 of IPv6 for any account, but for those at known places.
+    AddressBlock(IpAddr),
     /// Failures for one account from one network.
     Pair(String, IpAddr),
     /// Tries for one account from one network, right or wrong.
@@ -35,6 +40,8 @@ pub(super) enum Subject {
     Login(UserId),
     /// Registrations from one network.
     Register(IpAddr),
+    /// Registrations from a /48 of IPv6.
+    RegisterBlock(IpAddr),
     /// Changes of an account by itself.
     Change(UserId),
 }
@@ -61,9 +68,9 @@ impl Subject {
         match self {
             Self::Account(_) | Self::Newcomer(_) | Self::FirstTry(..) | Self::Stranger(..) => &config.account,
             Self::Pair(..) => &config.pair,
-            Self::Address(_) => &config.address,
+            Self::Address(_) | Self::AddressBlock(_) => &config.address,
             Self::Attempt(..) | Self::Login(_) => &config.logins,
-            Self::Register(_) => &config.register,
+            Self::Register(_) | Self::RegisterBlock(_) => &config.register,
             Self::Change(_) => &config.changes,
         }
     }
@@ -73,6 +80,7 @@ impl Subject {
         match self {
             // Counted only to know who comes for the first time.
             Self::FirstTry(..) | Self::Stranger(..) => Duration::ZERO,
+            Self::AddressBlock(_) | Self::RegisterBlock(_) => ladder.delay_after(tries / BLOCK),
             _ => ladder.delay_after(tries),
         }
     }
@@ -93,11 +101,18 @@ impl Subject {
             Self::Pair(account, address) => key_at("pair", account, network(*address)),
             Self::Attempt(account, address) => key_at("attempt", account, network(*address)),
             Self::Address(address) => hashed("address", &network(*address).to_string()),
+            Self::AddressBlock(address) => hashed("address", &format!("{}/48", wide_network(*address))),
+            Self::RegisterBlock(address) => hashed("register", &format!("{}/48", wide_network(*address))),
             Self::Login(user) => hashed("login", &user.to_string()),
             Self::Register(address) => hashed("register", &network(*address).to_string()),
             Self::Change(user) => hashed("change", &user.to_string()),
         }
     }
+}
+
+/// Whether an address is one of so many of its owner's that its /48 is counted as well.
+pub(super) fn is_of_a_block(address: IpAddr) -> bool {
+    address.to_canonical().is_ipv6()
 }
 
 /// The wait of a wide network that was refused a try for an account, as the database knows it.

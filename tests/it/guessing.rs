@@ -342,3 +342,31 @@ async fn a_change_of_password_makes_every_other_place_unknown() {
         at(&app, address).log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
     }
 }
+
+#[tokio::test]
+async fn the_many_networks_of_an_ipv6_block_do_not_make_many_guessers() {
+    let app = TestApp::with(|config| {
+        let minute = Duration::from_mins(1);
+        config.limits = LimitsConfig::default();
+        config.limits.address = Ladder { free: 2, first_delay: minute, ..config.limits.address.clone() };
+        config.limits.register = config.limits.address.clone();
+    })
+    .await;
+    let home = "2001:db8:7:ffff::1";
+    at(&app, home).register("ada", PASSWORD).await.assert_done();
+    for number in 0..32 {
+        let mut guesser = at(&app, &format!("2001:db8:7:{number}::1"));
+        guesser.log_in(&format!("nobody{number}"), "wrong").await.assert_refused("INVALID_CREDENTIALS");
+    }
+    let next = "2001:db8:7:1000::1";
+    at(&app, next).log_in("ada", PASSWORD).await.assert_refused("RATE_LIMITED");
+    at(&app, home).log_in("ada", PASSWORD).await.assert_done();
+    at(&app, "2001:db8:8::1").log_in("ada", PASSWORD).await.assert_done();
+
+    for number in 1..32 {
+        let mut crowd = at(&app, &format!("2001:db8:7:{number}::1"));
+        crowd.register(&format!("crowd{number}"), PASSWORD).await.assert_done();
+    }
+    at(&app, next).register("bob", PASSWORD).await.assert_refused("RATE_LIMITED");
+    at(&app, "2001:db8:8::1").register("bob", PASSWORD).await.assert_done();
+}
