@@ -147,6 +147,7 @@ impl Admin {
         action: AuditAction,
         actor: Actor<'_>,
     ) -> Result<(), AdminError> {
+        self.accounts.lock_actor(&transaction, actor, None).await?;
         let happening = Happening { action, user: None, session: None, actor };
         self.audit.record(&transaction, happening).await?;
         self.feed.commit(transaction, &[Change::KeysChanged]).await?;

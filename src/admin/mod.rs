@@ -1,8 +1,8 @@
 //! Every privileged operation: what administrators do through GraphQL, and operators on the command line.
 //!
 //! Invariant: an operation on accounts begins its transaction with `Admin::authorize`, which locks the rows of the
-//! actor and of the account, and checks on them that the actor may do this. The guard of the field has checked the
-//! scope.
+//! actor and of the account, and checks on them that the actor may do this. An operation on keys or sessions checks
+//! the actor on its locked row as well (`Accounts::lock_actor`). The guard of the field has checked the scope.
 
 mod authorize;
 mod create_user;
