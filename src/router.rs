@@ -15,9 +15,9 @@ use crate::{
     clock::Clock,
     config::Config,
     http::{
-        Dependencies, Endpoint, Health, IsBehindTls, Origins, Proxies, alive, any_origin, discovery, graphql,
-        harden, jwks, listed_origins, method_not_allowed, not_found, playground, playground_asset, ready,
-        trace,
+        Dependencies, Endpoint, Health, Hosts, IsBehindTls, Origins, Proxies, alive, any_origin, check_host,
+        discovery, graphql, harden, jwks, listed_origins, method_not_allowed, not_found, playground,
+        playground_asset, ready, trace,
     },
     schema::ROOT_FIELDS,
     tokens::Keyring,
@@ -101,10 +101,12 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
             .route("/playground.js", get(playground_asset))
             .route("/playground.css", get(playground_asset));
     }
+    let hosts = Arc::new(Hosts::new(&app.config.http));
     let is_behind_tls = IsBehindTls(app.config.http.is_behind_tls());
     routes
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state::<_, Arc<Hosts>, _>(hosts, check_host))
         .layer(from_fn_with_state::<_, Clock, _>(app.clock.clone(), trace))
         .layer(from_fn_with_state(is_behind_tls, harden))
 }

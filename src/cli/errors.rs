@@ -40,9 +40,11 @@ where a field failed. Only what is no HTTP request, or has too large a header, i
 
 /// Everything that goes wrong outside of a payload: what, its code, and the status of the answer as
 /// `application/json` and as `application/graphql-response+json`. A test provokes each.
-const REFUSALS: [(&str, Code, u16, u16); 38] = [
+const REFUSALS: [(&str, Code, u16, u16); 40] = [
     ("The path does not exist.", Code::BadUserInput, 404, 404),
     ("The path does not know the method.", Code::BadUserInput, 405, 405),
+    ("The request names no host, or several.", Code::BadUserInput, 400, 400),
+    ("The request names a host that is not the server's.", Code::BadUserInput, 421, 421),
     ("A mutation came by GET.", Code::BadUserInput, 405, 405),
     ("`Accept` names no media type that there is.", Code::BadUserInput, 406, 406),
     ("A subscription came neither over a WebSocket nor for an event stream.", Code::BadUserInput, 406, 406),

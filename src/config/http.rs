@@ -18,6 +18,9 @@ pub struct HttpConfig {
     /// The URL under which clients reach the server, without a path. Discovery tells it, and it is
     /// the issuer of the tokens. Without it, `http://` and the address of `listen`.
     pub public_url: Option<String>,
+    /// The host names that requests may use, besides that of `public_url`. Without any, a server on a loopback address
+    /// without `public_url` accepts loopback names, and another any name.
+    pub hosts: Vec<String>,
     /// The proxies whose `X-Forwarded-For` is believed, as addresses or networks in CIDR notation.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
@@ -78,6 +81,7 @@ impl Default for HttpConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 4000)),
             public_url: None,
+            hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             cors_headers: Vec::new(),
@@ -105,6 +109,11 @@ impl HttpConfig {
             self.public_url.as_deref().is_none_or(is_origin),
             "http.public_url",
             "must be http:// or https:// and a host, with no path and no slash at its end",
+        )?;
+        require(
+            self.hosts.iter().all(|host| is_host(host)),
+            "http.hosts",
+            "must be names or addresses without a scheme, a port or a path, such as id.example.com or [::1]",
         )?;
         require(
             (1024..=64 * 1024 * 1024).contains(&self.max_body_bytes),
@@ -240,6 +249,11 @@ fn is_own_host(authority: &str) -> bool {
     // User names are no part of an origin, and would hide the host from a reader.
     !authority.as_str().contains('@')
         && (is_name || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback()))
+}
+
+/// Whether a text is a host name or an address, without a port.
+fn is_host(text: &str) -> bool {
+    WebOrigin::of("http", text).is_some_and(|origin| origin.host().eq_ignore_ascii_case(text))
 }
 
 /// Whether an origin is spelled as in the `Origin` header.

@@ -62,6 +62,12 @@ impl WebOrigin {
         Self::of(&self.scheme, authority)
     }
 
+    /// The host, in lower case; an IPv6 address in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Whether a server has this origin, which only those of HTTP have.
     #[must_use]
     pub fn is_of_server(&self) -> bool {

@@ -30,6 +30,8 @@ mod harden;
 #[cfg(feature = "server")]
 mod health;
 #[cfg(feature = "server")]
+mod host;
+#[cfg(feature = "server")]
 mod media;
 #[cfg(feature = "server")]
 mod origin;
@@ -60,6 +62,7 @@ pub(crate) use self::{
     endpoint::{Endpoint, graphql},
     harden::{IsBehindTls, harden},
     health::{Dependencies, Health, alive, ready},
+    host::{Hosts, check_host},
     origin::{Origins, any_origin, listed_origins},
     playground::{playground, playground_asset},
     respond::{method_not_allowed, not_found},

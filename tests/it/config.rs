@@ -102,10 +102,11 @@ fn a_variable_is_read_as_what_its_key_is() {
 }
 
 /// The lists of the configuration, and two items for each.
-const LISTS: [(&str, [&str; 2]); 5] = [
+const LISTS: [(&str, [&str; 2]); 6] = [
     ("accounts.default_roles", ["user", "admin"]),
     ("http.cors_headers", ["x-tenant", "b3"]),
     ("http.cors_origins", ["https://app.example.com", "http://[::1]:3000"]),
+    ("http.hosts", ["id.example.com", "[::1]"]),
     ("http.trusted_proxies", ["10.0.0.0/8", "::1/128"]),
     ("roles.editor.scopes", ["posts:write", "posts:read"]),
 ];

@@ -30,6 +30,7 @@ mod guards;
 mod guessing;
 mod headers;
 mod hostile;
+mod hosts;
 mod http;
 mod in_flight;
 mod introspection;

@@ -136,7 +136,7 @@ fn a_second_signal_stops_at_once() {
     // A request whose body never comes keeps the server waiting.
     let address = server.url.trim_start_matches("http://").trim_end_matches("/graphql");
     let mut unfinished = std::net::TcpStream::connect(address).expect("the server listens");
-    let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\
                 expect: 100-continue\r\n\r\n";
     std::io::Write::write_all(&mut unfinished, head.as_bytes()).expect("is sent");
     let mut answer = [0; 12];

@@ -61,6 +61,14 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
     let mut all = each("The path does not exist.", [get("/nope").await]);
     let put = app.request("PUT", "/graphql", &[("accept", media)]).await;
     all.extend(each("The path does not know the method.", [put]));
+    let head =
+        |hosts: &str| format!("GET /graphql HTTP/1.1\r\n{hosts}accept: {media}\r\nconnection: close\r\n\r\n");
+    let hosts =
+        [app.raw(head("").as_bytes()).await, app.raw(head("host: a\r\nhost: a\r\n").as_bytes()).await];
+    all.extend(each("The request names no host, or several.", hosts));
+    let rebound = TestApp::with(|config| config.http.public_url = None).await;
+    let rebound = rebound.raw(head("host: evil.example\r\n").as_bytes()).await;
+    all.extend(each("The request names a host that is not the server's.", [rebound]));
     let mutation = get("/graphql?query=mutation%7Blogout%7Berrors%7Bcode%7D%7D%7D").await;
     all.extend(each("A mutation came by GET.", [mutation]));
     let html = app.request("GET", "/graphql?query=%7B__typename%7D", &[("accept", "text/html")]).await;

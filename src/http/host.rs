@@ -1,0 +1,111 @@
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::{StatusCode, Version, header::HOST},
+    middleware::Next,
+    response::Response,
+};
+
+use super::{RequestId, health::PROBES, media::Media, request::Refusal, respond};
+use crate::{
+    config::{HttpConfig, WebOrigin},
+    graphql::Failure,
+};
+
+/// The hosts that requests may name. A page whose host name leads to the server's address (DNS rebinding) is of the same
+/// origin as the server for its browser, and only the name tells them apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Hosts {
+    /// Any: the server cannot know all the names that proxies and other services call it by.
+    Any,
+    /// The names and addresses of the own machine.
+    Loopback,
+    /// The names that an operator has listed, and that of the public URL.
+    Listed(Vec<String>),
+}
+
+impl Hosts {
+    pub(crate) fn new(config: &HttpConfig) -> Self {
+        if !config.hosts.is_empty() {
+            let public = WebOrigin::of_url(&config.public_url()).map(|url| url.host().to_owned());
+            let listed = config.hosts.iter().map(|host| host.to_ascii_lowercase());
+            return Self::Listed(listed.chain(public).collect());
+        }
+        let is_loopback = config.listen.ip().to_canonical().is_loopback();
+        if is_loopback && config.public_url.is_none() { Self::Loopback } else { Self::Any }
+    }
+
+    /// Checks that a request names one host, and one of these. Probes may name any, because orchestrators call the
+    /// server by its address; what they are told depends on nobody.
+    fn check(&self, request: &Request) -> Result<(), Refusal> {
+        let Some(named) = named(request)? else {
+            // Before HTTP/1.1 there was no Host header, and no browser.
+            return Ok(());
+        };
+        if PROBES.contains(&request.uri().path()) || self.accepts(named.host()) {
+            return Ok(());
+        }
+        let message = match self {
+            Self::Any | Self::Listed(_) => {
+                "The request names a host that is neither in http.hosts nor that of http.public_url."
+            }
+            Self::Loopback => {
+                "Without http.public_url, a server on a loopback address accepts only loopback names such as \
+                 localhost. Set http.public_url, or list the host in http.hosts."
+            }
+        };
+        Err(Refusal(StatusCode::MISDIRECTED_REQUEST, Failure::bad_input(message)))
+    }
+
+    fn accepts(&self, host: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Loopback => is_loopback(host),
+            Self::Listed(listed) => listed.iter().any(|listed| listed == host),
+        }
+    }
+}
+
+/// The host that a request names, in its target or its Host header (RFC 9112 §3.2, RFC 9113 §8.3.1).
+///
+/// # Errors
+/// If it names none, several, or one that is no host.
+fn named(request: &Request) -> Result<Option<WebOrigin>, Refusal> {
+    let scheme = request.uri().scheme_str().unwrap_or("http");
+    let mut headers = request.headers().get_all(HOST).iter();
+    let header = headers.next().map(|value| value.to_str().ok().and_then(|host| WebOrigin::of(scheme, host)));
+    let target = request.uri().authority().map(|authority| WebOrigin::of(scheme, authority.as_str()));
+    let is_one = headers.next().is_none();
+    match (header, target) {
+        (Some(Some(header)), Some(Some(target))) if is_one && header == target => Ok(Some(target)),
+        (Some(Some(host)), None) | (None, Some(Some(host))) if is_one => Ok(Some(host)),
+        (None, None) if request.version() < Version::HTTP_11 => Ok(None),
+        _ => {
+            let message = "A request must name one host, in one valid Host header.";
+            Err(Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message)))
+        }
+    }
+}
+
+/// Whether a host name leads to the machine that resolves it (RFC 6761 §6.3).
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+/// Refuses requests that name no host, or one that is not the server's.
+pub(crate) async fn check_host(
+    State(hosts): State<Arc<Hosts>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match hosts.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(Refusal(status, failure)) => respond::failure(failure, status, Media::Json, &id),
+    }
+}
