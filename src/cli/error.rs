@@ -53,10 +53,11 @@ impl CliError {
 impl From<ConnectError> for CliError {
     fn from(error: ConnectError) -> Self {
         match error {
-            ConnectError::Open { .. } => Self::Connect(error),
+            ConnectError::Away { .. } => Self::Connect(error),
             ConnectError::Folder { .. } => Self::Refused(format!(
                 "{error}\nSet data_dir (--data-dir) to a folder that you may write to."
             )),
+            error => Self::Refused(error.to_string()),
         }
     }
 }

@@ -37,7 +37,7 @@ pub use self::{
     advice::Advice,
     audit::AuditConfig,
     claims::MAX_CLAIMS_BYTES,
-    database::DatabaseConfig,
+    database::{DatabaseConfig, DatabaseUrl},
     error::ConfigError,
     graphql::{DocumentPolicy, GraphqlConfig, Introspection},
     http::{Cookies, HttpConfig},

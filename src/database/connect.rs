@@ -5,26 +5,23 @@ use std::{
 };
 
 use log::LevelFilter;
-use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, RuntimeErr};
-use secrecy::ExposeSecret;
-use sqlx::{
-    Connection,
-    postgres::{PgConnectOptions, PgConnection},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-};
-use tokio::time::timeout;
+use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-use super::{Database, LONGEST_STATEMENT_SECONDS};
-use crate::{config::Config, secret::make_private_folder};
+use super::{Database, postgres};
+use crate::{
+    config::{Config, DatabaseUrl, Impossible},
+    secret::make_private_folder,
+};
 
 /// How long a request waits for a connection before the database counts as away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a writer waits for another process to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Statements are logged without their values; one that takes longer than a second is a warning.
-const STATEMENTS_ARE_LOGGED_AT: LevelFilter = LevelFilter::Trace;
+pub(super) const STATEMENTS_ARE_LOGGED_AT: LevelFilter = LevelFilter::Trace;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +34,41 @@ pub enum ConnectError {
         /// What the system said.
         source: io::Error,
     },
-    /// The database does not answer, or the URL is wrong.
+    /// The URL forbids to make the file (`mode=rw`), and there is none.
+    #[error("there is no database {path}, and database.url says mode=rw; with mode=rwc it is made")]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The URL cannot be.
+    #[error(transparent)]
+    Url(#[from] Impossible),
+    /// The server cannot be reached.
+    #[error("cannot reach the database {name}: {reason}")]
+    Away {
+        /// The database, without its password.
+        name: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The server answers, and refuses.
+    #[error("the database {name} refuses the connection: {reason}")]
+    Refused {
+        /// The database, without its password.
+        name: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// A pooler gives each transaction another session.
+    #[error(
+        "{name} is behind a pooler in transaction mode, in which the limit on the time of a statement, LISTEN and \
+         prepared statements do not hold; use a pool in session mode (PgBouncer: pool_mode=session), or the server itself"
+    )]
+    TransactionPooling {
+        /// The database, without its password.
+        name: String,
+    },
+    /// The database cannot be opened.
     #[error("cannot open the database {name}: {source}")]
     Open {
         /// The database, without its password.
@@ -53,37 +84,20 @@ impl Database {
     /// # Errors
     /// When it does not answer, or its folder cannot be made.
     pub async fn connect(config: &Config) -> Result<Self, ConnectError> {
-        match (config.sqlite_file(), &config.database.url) {
-            (None, Some(url)) => Self::postgres(url.expose_secret(), config).await,
-            (file, _) => Self::sqlite(file.unwrap_or_default(), config).await,
-        }
-    }
-
-    async fn postgres(url: &str, config: &Config) -> Result<Self, ConnectError> {
-        let mut options = ConnectOptions::new(url);
-        options
-            .max_connections(config.database.max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire_if_idle_for(Duration::from_secs(1))
-            .sqlx_logging_level(STATEMENTS_ARE_LOGGED_AT)
-            .map_sqlx_postgres_opts(|options: PgConnectOptions| {
-                let limit = format!("{LONGEST_STATEMENT_SECONDS}s");
-                options.application_name("portcullis").options([
-                    ("statement_timeout", limit.as_str()),
-                    ("idle_in_transaction_session_timeout", limit.as_str()),
-                ])
-            });
-        match sea_orm::Database::connect(options).await {
-            Ok(writer) => Ok(Self { reader: writer.clone(), writer }),
-            Err(error) => {
-                let source = why_postgres_is_away(url).await.unwrap_or(error);
-                Err(ConnectError::Open { name: config.shown_database(), source })
+        match config.database_url()? {
+            DatabaseUrl::Sqlite { path, creates } => Self::sqlite(path, creates, config).await,
+            DatabaseUrl::Postgres { url, settings } => {
+                let (name, connections) = (config.shown_database(), config.database.max_connections);
+                let writer = postgres::connect(&name, &url, settings, connections).await?;
+                Ok(Self { reader: writer.clone(), writer })
             }
         }
     }
 
-    async fn sqlite(path: PathBuf, config: &Config) -> Result<Self, ConnectError> {
+    async fn sqlite(path: PathBuf, creates: bool, config: &Config) -> Result<Self, ConnectError> {
+        if !creates && !path.exists() {
+            return Err(ConnectError::NoFile { path });
+        }
         let folder = path.parent().map(ToOwned::to_owned).unwrap_or_default();
         make_private_folder(&folder).map_err(|source| ConnectError::Folder { path: folder, source })?;
         make_private_file(&path).map_err(|source| ConnectError::Folder { path: path.clone(), source })?;
@@ -100,12 +114,6 @@ impl Database {
         let reader = open_sqlite(&path, readers, |options| options.read_only(true)).await?;
         Ok(Self { writer, reader })
     }
-}
-
-/// What one more try comes to, for a pool that cannot connect only says that it has waited.
-async fn why_postgres_is_away(url: &str) -> Option<DbErr> {
-    let tried = timeout(ACQUIRE_TIMEOUT, PgConnection::connect(url)).await.ok()?;
-    tried.err().map(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))
 }
 
 async fn open_sqlite(

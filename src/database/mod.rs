@@ -9,6 +9,7 @@ mod fault;
 mod listen;
 mod migrate;
 mod order;
+mod postgres;
 mod server;
 
 use sea_orm::{

@@ -47,6 +47,7 @@ mod origins;
 mod outage;
 mod pages;
 mod persisted;
+mod pgbouncer;
 mod plans;
 mod privileges;
 mod profile;

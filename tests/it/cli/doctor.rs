@@ -199,8 +199,8 @@ fn what_keeps_a_server_from_starting_fails() {
     }
     let place = Place::new().with("DATABASE_URL", "postgres://ada:geheim@127.0.0.1:1/none");
     assert_found(&place, "database.url", "warn", "PORTCULLIS_DATABASE__URL_FILE");
-    let away = "cannot open the database postgres://ada:********@127.0.0.1:1/none: Connection Error: error \
-                communicating with database: Connection refused";
+    let away = "cannot reach the database postgres://ada:********@127.0.0.1:1/none: error communicating with \
+                database: Connection refused";
     assert_found(&place, "database", "fail", away);
 }
 

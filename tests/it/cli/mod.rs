@@ -2,6 +2,7 @@
 
 mod commands;
 mod data_files;
+mod database_url;
 mod doctor;
 mod keys;
 #[cfg(target_os = "linux")]

@@ -51,7 +51,7 @@ pub(crate) use self::{
     dice::Dice,
     events::{Events, Part},
     following::{MINE, large_after, mine_after},
-    process::{LOAD, Process, QUICK, TERSE},
+    process::{LOAD, Process, QUICK, TERSE, free_address},
     proxy::Proxy,
     secrets::{Secrets, forms},
     socket::{Heard, Socket},

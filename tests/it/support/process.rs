@@ -203,7 +203,7 @@ fn log_name(address: SocketAddr) -> String {
 }
 
 /// An address that was free a moment ago.
-pub(super) fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("an address")
 }

@@ -1,8 +1,11 @@
+mod url;
+
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use self::url::DatabaseUrl;
 use super::{Config, Impossible, MASK, require};
 
 /// `[database]`: where the data are.
@@ -37,23 +40,10 @@ impl DatabaseConfig {
             "database.url",
             "and database.url_file are both set; keep one of them",
         )?;
-        let known = |url: &SecretString| {
-            ["sqlite:", "postgres://", "postgresql://"].iter().any(|s| url.expose_secret().starts_with(s))
-        };
-        require(
-            self.url.as_ref().is_none_or(known),
-            "database.url",
-            "must start with sqlite: or postgres://",
-        )?;
-        let is_file = |url: &SecretString| {
-            let url = url.expose_secret();
-            !url.starts_with("sqlite:") || !(url.contains('?') || url.contains(":memory:"))
-        };
-        require(
-            self.url.as_ref().is_none_or(is_file),
-            "database.url",
-            "must name a file after sqlite:, without parameters",
-        )?;
+        if let Some(url) = &self.url {
+            let impossible = |wants| Impossible { key: "database.url".to_owned(), wants };
+            DatabaseUrl::parse(url.expose_secret()).map_err(impossible)?;
+        }
         require(
             (2..=1000).contains(&self.max_connections),
             "database.max_connections",
@@ -63,14 +53,24 @@ impl DatabaseConfig {
 }
 
 impl Config {
+    /// The database: the embedded one unless there is a URL.
+    ///
+    /// # Errors
+    /// The reason why the URL cannot be.
+    pub fn database_url(&self) -> Result<DatabaseUrl, Impossible> {
+        match &self.database.url {
+            None => Ok(DatabaseUrl::Sqlite { path: self.data_dir.join("portcullis.db"), creates: true }),
+            Some(url) => DatabaseUrl::parse(url.expose_secret())
+                .map_err(|wants| Impossible { key: "database.url".to_owned(), wants }),
+        }
+    }
+
     /// The file of the embedded database; `None` when the data are in PostgreSQL.
     #[must_use]
     pub fn sqlite_file(&self) -> Option<PathBuf> {
-        match &self.database.url {
-            None => Some(self.data_dir.join("portcullis.db")),
-            Some(url) => {
-                url.expose_secret().strip_prefix("sqlite:").map(|path| path.trim_start_matches("//").into())
-            }
+        match self.database_url() {
+            Ok(DatabaseUrl::Sqlite { path, .. }) => Some(path),
+            _ => None,
         }
     }
 
