@@ -41,15 +41,11 @@ async fn who_follows_their_account_hears_what_an_administrator_does_and_not_from
     let app = TestApp::start().await;
     let (ada, root) = (app.signed_in("ada").await, app.admin().await);
     let fields = "{ action actor { username } ipAddress userAgent user { username } }";
-    let newest = async |filter: Value| {
-        let query =
-            "query($filter: AuditEventFilter) { auditEvents(first: 1, filter: $filter) { nodes { id } } }";
-        let answer = root.ask_with(query, json!({ "filter": filter })).await;
-        answer.assert_done().at("/auditEvents/nodes/0/id").clone()
-    };
-    let (hers, last) = (newest(json!({ "user": ada.user_id })).await, newest(Value::Null).await);
-    let mut events = ada.follow(&format!("subscription {{ accountEvents(after: {hers}) {fields} }}")).await;
-    let mut all = root.follow(&format!("subscription {{ auditEvents(after: {last}) {fields} }}")).await;
+    let hers = app.newest_event(Some(&ada.user_id)).await;
+    let last = app.newest_event(None).await;
+    let mut events =
+        ada.follow(&format!("subscription {{ accountEvents(after: \"{hers}\") {fields} }}")).await;
+    let mut all = root.follow(&format!("subscription {{ auditEvents(after: \"{last}\") {fields} }}")).await;
     let rename = json!({ "id": ada.user_id, "displayName": "Ada" });
     root.mutate("updateUser", rename, "errors { code }").await.assert_done();
     let event = events.next().await["data"]["accountEvents"].clone();
