@@ -1,6 +1,7 @@
 //! What runs besides the requests, and how often.
 
 mod cleanup;
+mod store;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

@@ -3,12 +3,10 @@ use std::{
     time::Duration,
 };
 
-use entity::task_run::{Column, Entity, Model};
-use sea_orm::{
-    DbErr, EntityTrait, IntoActiveModel, prelude::ChronoUnixTimestampMillis as Millis, sea_query::OnConflict,
-};
+use sea_orm::DbErr;
 use tokio::time::Instant;
 
+use super::store;
 use crate::{app::App, clock::Timestamp};
 
 /// The maximum number of rows that one statement deletes, so that no request waits long for it.
@@ -81,7 +79,7 @@ impl Cleanup {
             }
             return Ok(());
         }
-        self.record(now).await?;
+        store::record_run(self.app.database.writer(), TASK, now).await?;
         while self.delete_batch().await? >= BATCH {}
         Ok(())
     }
@@ -99,15 +97,7 @@ impl Cleanup {
 
     /// The time of the previous run, on whichever server.
     async fn previous(&self) -> Result<Option<Timestamp>, DbErr> {
-        let row = Entity::find_by_id(TASK).one(self.app.database.reader()).await?;
-        Ok(row.map(|row| row.at.0))
-    }
-
-    async fn record(&self, now: Timestamp) -> Result<(), DbErr> {
-        let row = Model { task: TASK.to_owned(), at: Millis(now) }.into_active_model();
-        let replace = OnConflict::column(Column::Task).update_column(Column::At).to_owned();
-        let insert = Entity::insert(row).on_conflict(replace);
-        insert.exec_without_returning(self.app.database.writer()).await.map(|_| ())
+        store::last_run(self.app.database.reader(), TASK).await
     }
 }
 
