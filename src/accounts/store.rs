@@ -48,7 +48,8 @@ pub(super) async fn insert(
 
 /// Whether there is any account.
 pub(super) async fn exist(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-    let first = user::Entity::find().select_only().column(user::Column::Id).limit(1);
+    let all = user::Entity::find().select_only().column(user::Column::Id);
+    let first = all.order_by_asc(user::Column::Id).limit(1);
     Ok(first.into_tuple::<Uuid>().one(db).await?.is_some())
 }
 
