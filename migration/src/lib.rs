@@ -1,7 +1,7 @@
 //! The history of the Portcullis database: one file a change, never edited once released.
 //!
 //! To add one: a file `mYYYYMMDD_NNNNNN_what.rs` with an `up` and a `down` that work on SQLite and
-//! on PostgreSQL, and a line at the end of [`Migrator::migrations`].
+//! on PostgreSQL, and a line at the end of [`Migrator::migrations`]. A new table is listed in [`TABLES`].
 
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,26 @@ mod m20261127_000825_cleanup;
 mod m20261127_000830_servers;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
+
+/// The table of the migrations that a database has. Its name is our own, because an application that shares the
+/// database may use the default of `SeaORM`.
+pub const MIGRATIONS_TABLE: &str = "portcullis_migrations";
+
+/// The table that earlier releases used, which is the default of `SeaORM`.
+pub const EARLIER_MIGRATIONS_TABLE: &str = "seaql_migrations";
+
+/// All tables that migrations make.
+pub const TABLES: [&str; 9] = [
+    "users",
+    "user_roles",
+    "sessions",
+    "signing_keys",
+    "changes",
+    "throttle",
+    "audit_events",
+    "task_runs",
+    "servers",
+];
 
 /// Takes a database from one release to another.
 #[derive(Debug)]
@@ -46,5 +66,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000825_cleanup::Migration),
             Box::new(m20261127_000830_servers::Migration),
         ]
+    }
+
+    fn migration_table_name() -> DynIden {
+        MIGRATIONS_TABLE.into_iden()
     }
 }

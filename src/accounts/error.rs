@@ -1,6 +1,6 @@
 use sea_orm::DbErr;
 
-use crate::tokens::Rejection;
+use crate::{database::reason, tokens::Rejection};
 
 /// Why an account cannot be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,6 @@ pub enum AccountError {
     #[error("{}", .0.message())]
     Unauthenticated(Rejection),
     /// The database does not answer.
-    #[error(transparent)]
+    #[error("{}", reason(.0))]
     Database(#[from] DbErr),
 }

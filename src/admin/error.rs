@@ -2,6 +2,7 @@ use sea_orm::DbErr;
 
 use crate::{
     accounts::AccountError,
+    database::reason,
     passwords::{HashError, PolicyViolation, Refused},
     tokens::KeyringError,
 };
@@ -31,7 +32,7 @@ pub enum AdminError {
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// The database does not answer.
-    #[error(transparent)]
+    #[error("{}", reason(.0))]
     Database(#[from] DbErr),
 }
 

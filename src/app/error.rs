@@ -4,7 +4,7 @@ use sea_orm::DbErr;
 
 use crate::{
     config::Impossible,
-    database::ConnectError,
+    database::{ConnectError, reason},
     graphql::TrustedError,
     passwords::{InvalidCost, InvalidPolicy, StartError},
     secret::SecretError,
@@ -54,7 +54,7 @@ pub enum AppError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The database does not answer as it should.
-    #[error("the database: {0}")]
+    #[error("the database: {}", reason(.0))]
     Database(#[from] DbErr),
     /// The file of `tokens.signing_key_file` cannot be used.
     #[error("tokens.signing_key_file: {0}")]

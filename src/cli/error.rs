@@ -2,7 +2,11 @@ use std::io;
 
 use sea_orm::DbErr;
 
-use crate::{app::AppError, config::ConfigError, database::ConnectError};
+use crate::{
+    app::AppError,
+    config::ConfigError,
+    database::{ConnectError, reason},
+};
 
 /// Why a command failed: what the person who typed it reads.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +21,7 @@ pub(super) enum CliError {
     #[error("{0}\nIs it running? database.url (or DATABASE_URL) says where it is.")]
     Connect(ConnectError),
     /// The database does not answer.
-    #[error("the database: {0}")]
+    #[error("the database: {}", reason(.0))]
     Database(#[from] DbErr),
     /// The answer cannot be written.
     #[error("cannot write the answer: {0}")]

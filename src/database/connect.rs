@@ -8,7 +8,7 @@ use log::LevelFilter;
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-use super::{Database, postgres};
+use super::{Database, postgres, reason};
 use crate::{
     config::{Config, DatabaseUrl, Impossible},
     secret::make_private_folder,
@@ -69,7 +69,7 @@ pub enum ConnectError {
         name: String,
     },
     /// The database cannot be opened.
-    #[error("cannot open the database {name}: {source}")]
+    #[error("cannot open the database {name}: {}", reason(source))]
     Open {
         /// The database, without its password.
         name: String,

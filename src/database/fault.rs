@@ -37,3 +37,18 @@ pub fn broken_constraint(error: &DbErr) -> Option<String> {
         _ => None,
     }
 }
+
+/// What a person reads of an error: the database's own message, without the names and lines of a library's source.
+#[must_use]
+pub fn reason(error: &DbErr) -> String {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_database_error() {
+            Some(error) => error.message().to_owned(),
+            None => error.to_string(),
+        },
+        DbErr::Migration(text) | DbErr::Custom(text) => text.clone(),
+        error => error.to_string(),
+    }
+}

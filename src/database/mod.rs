@@ -6,6 +6,7 @@
 mod close;
 mod connect;
 mod fault;
+mod history;
 mod listen;
 mod migrate;
 mod order;
@@ -19,7 +20,7 @@ use sea_orm::{
 
 pub use self::{
     connect::ConnectError,
-    fault::{broken_constraint, is_unavailable},
+    fault::{broken_constraint, is_unavailable, reason},
     listen::Listener,
     migrate::Migrations,
     order::Snapshot,

@@ -1,13 +1,13 @@
 use sea_orm::DbErr;
 
 use super::{KeyError, VerifierError};
-use crate::{clock::Timestamp, secret::Unsealable};
+use crate::{clock::Timestamp, database::reason, secret::Unsealable};
 
 /// Why the keyring does not open, or its keys cannot be changed so.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// The database does not answer.
-    #[error(transparent)]
+    #[error("{}", reason(.0))]
     Database(#[from] DbErr),
     /// A key is damaged.
     #[error("the signing key {kid}: {source}")]

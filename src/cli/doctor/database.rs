@@ -7,7 +7,7 @@ use crate::{
     cli::output::time,
     clock::Clock,
     config::{ADMIN_ROLE, Config},
-    database::Database,
+    database::{Database, reason},
     replicas::Difference,
     tokens::{KeyInfo, KeyState, Keyring},
 };
@@ -42,7 +42,7 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
             };
         }
         Ok(Usage::Unknown) => return,
-        Err(error) => return report.fail("database", format!("{name}: {error}")),
+        Err(error) => return report.fail("database", format!("{name}: {}", reason(&error))),
     };
     match secret {
         Secret::Usable => {}
@@ -56,7 +56,7 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
     match Box::pin(App::open(config.clone(), Clock::system())).await {
         Ok(app) => {
             if let Err(error) = contents(&app, report).await {
-                report.fail("database", format!("{name}: {error}"));
+                report.fail("database", format!("{name}: {}", reason(&error)));
             }
             app.close().await;
         }
@@ -110,6 +110,11 @@ async fn is_current(database: &Database, name: &str, report: &mut Report) -> Res
         }
     }
     let pending = database.migrations().await?.pending;
+    let missing = if pending.is_empty() { None } else { database.missing_privilege().await? };
+    if let Some(reason) = missing {
+        report.fail("migrations", reason);
+        return Ok(false);
+    }
     match pending.len() {
         0 => report.ok("migrations", "the database is up to date"),
         count => report.warn("migrations", format!("{count} are pending; the next start applies them")),

@@ -7,6 +7,7 @@ mod doctor;
 mod keys;
 #[cfg(target_os = "linux")]
 mod memory;
+mod migrations;
 mod place;
 mod serve;
 mod server;

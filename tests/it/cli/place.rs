@@ -8,7 +8,7 @@ use std::{
 
 use portcullis::clock::Clock;
 use reqwest::Url;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -82,7 +82,7 @@ impl Place {
     }
 
     /// The value of an environment variable that was set last.
-    fn value(&self, name: &str) -> String {
+    pub(crate) fn value(&self, name: &str) -> String {
         let found = self.environment.iter().rfind(|(set, _)| set == name);
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
@@ -151,9 +151,28 @@ impl Place {
         Answer { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
-    /// Runs a statement in the embedded database, past the binary.
+    /// Runs statements in the database, past the binary. An embedded one is made if there is none.
     pub(crate) fn execute(&self, sql: &str) {
-        execute(&format!("sqlite:{}", self.path("data/portcullis.db").display()), sql);
+        execute(&self.database(), sql);
+    }
+
+    /// The first column, as text, of the rows that a statement finds in the database.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        runtime().block_on(async {
+            let connection = Database::connect(self.database()).await.expect("the database answers");
+            let statement = Statement::from_string(connection.get_database_backend(), sql);
+            let rows = connection.query_all_raw(statement).await.expect("the statement is right");
+            rows.iter().map(|row| row.try_get_by_index(0).expect("text")).collect()
+        })
+    }
+
+    fn database(&self) -> String {
+        let url = self.value("DATABASE_URL");
+        if !url.is_empty() {
+            return url;
+        }
+        fs::create_dir_all(self.path("data")).expect("the folder is ours");
+        format!("sqlite:{}?mode=rwc", self.path("data/portcullis.db").display())
     }
 
     /// What the binary is told or has, and must not tell.
@@ -236,11 +255,11 @@ fn runtime() -> Runtime {
 
 /// The PostgreSQL server to test on.
 #[expect(clippy::disallowed_methods, reason = "tests have no configuration")]
-fn postgres() -> Option<String> {
+pub(super) fn postgres() -> Option<String> {
     std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
 }
 
-fn execute(server: &str, sql: &str) {
+pub(super) fn execute(server: &str, sql: &str) {
     runtime().block_on(async {
         let connection = Database::connect(server).await.expect("TEST_DATABASE_URL names a running server");
         connection.execute_unprepared(sql).await.expect("we may make schemas");
