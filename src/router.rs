@@ -15,9 +15,9 @@ use crate::{
     clock::Clock,
     config::Config,
     http::{
-        Dependencies, Endpoint, Health, Hosts, IsBehindTls, Origins, Proxies, alive, any_origin, check_host,
-        discovery, graphql, harden, jwks, listed_origins, method_not_allowed, not_found, playground,
-        playground_asset, ready, trace,
+        Dependencies, Endpoint, Health, Hosts, IsBehindTls, Origins, Probes, Proxies, alive, any_origin,
+        check_host, discovery, graphql, harden, jwks, listed_origins, method_not_allowed, not_found,
+        playground, playground_asset, ready, to_playground, trace,
     },
     schema::ROOT_FIELDS,
     tokens::Keyring,
@@ -51,6 +51,8 @@ impl FromRef<State> for Arc<Health> {
 
 /// The service over HTTP. The executor is the server's own schema, or one that has it among its parts. Where documents
 /// are trusted, [`Documents::check`](crate::graphql::Documents::check) says whether all of them fit it.
+///
+/// The routes contain the path of `http.public_url`, so merge this router into another, and do not nest it.
 pub fn router<E: Executor>(app: &App, executor: E) -> Router {
     let endpoint = Arc::new(Endpoint {
         executor,
@@ -76,37 +78,58 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         health: Arc::new(Health::new(dependencies, app.tasks.clone())),
         keyring: Arc::clone(&app.keyring),
     };
+    let base = app.config.http.base_path();
     // Each part with CORS answers unknown methods itself, for a preflight is one.
-    let known = Router::new()
-        .route("/.well-known/jwks.json", get(jwks))
-        .route("/.well-known/openid-configuration", get(discovery))
-        .route("/.well-known/oauth-authorization-server", get(discovery))
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(any_origin());
     let mut api = Router::new()
-        .route("/graphql", post(graphql::<E>).get(graphql::<E>).with_state(endpoint))
+        .route(&format!("{base}/graphql"), post(graphql::<E>).get(graphql::<E>).with_state(endpoint))
         .method_not_allowed_fallback(method_not_allowed);
     if !app.config.http.cors_origins.is_empty() {
         api = api.layer(listed_origins(&app.config.http));
     }
-    let mut routes = Router::new()
-        .merge(known)
-        .merge(api)
-        .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
-        .with_state(state);
+    let mut routes = Router::new().merge(known(base)).merge(api).merge(probes(base));
     if app.config.graphql.playground {
-        routes = routes
-            .route("/", get(playground))
-            .route("/playground.js", get(playground_asset))
-            .route("/playground.css", get(playground_asset));
+        routes = routes.merge(page(base));
     }
+    let probes = Probes::below(base);
     let hosts = Arc::new(Hosts::new(&app.config.http));
     let is_behind_tls = IsBehindTls(app.config.http.is_behind_tls());
     routes
         .fallback(not_found)
+        .with_state(state)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state::<_, Arc<Hosts>, _>(hosts, check_host))
-        .layer(from_fn_with_state::<_, Clock, _>(app.clock.clone(), trace))
+        .layer(from_fn_with_state::<_, (Arc<Hosts>, Probes), _>((hosts, probes.clone()), check_host))
+        .layer(from_fn_with_state::<_, (Clock, Probes), _>((app.clock.clone(), probes), trace))
         .layer(from_fn_with_state(is_behind_tls, harden))
+}
+
+/// The public documents. Below a base path, those of discovery are at the root as well, where RFC 8414 §3.1 and §5 have
+/// clients look for them.
+fn known(base: &str) -> Router<State> {
+    let mut routes = Router::new().route(&format!("{base}/.well-known/jwks.json"), get(jwks));
+    for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
+        routes = routes.route(&format!("{base}{path}"), get(discovery));
+        if !base.is_empty() {
+            routes = routes.route(&format!("{path}{base}"), get(discovery));
+        }
+    }
+    routes.method_not_allowed_fallback(method_not_allowed).layer(any_origin())
+}
+
+/// The probes: below a base path, and always at the root, where orchestrators know no path.
+fn probes(base: &str) -> Router<State> {
+    let at = |base: &str| {
+        Router::new()
+            .route(&format!("{base}/healthz"), get(alive))
+            .route(&format!("{base}/readyz"), get(ready))
+    };
+    if base.is_empty() { at("") } else { at("").merge(at(base)) }
+}
+
+/// The GraphiQL page and its files.
+fn page(base: &str) -> Router<State> {
+    let routes = Router::new()
+        .route(&format!("{base}/"), get(playground))
+        .route(&format!("{base}/playground.js"), get(playground_asset))
+        .route(&format!("{base}/playground.css"), get(playground_asset));
+    if base.is_empty() { routes } else { routes.route(base, get(to_playground)) }
 }

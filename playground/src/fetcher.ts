@@ -9,11 +9,12 @@ import {
   parse,
 } from "graphql";
 
+import { endpoint } from "./endpoint";
 import { adopt, session } from "./session";
 import { follow } from "./socket";
 
 /**
- * Sends an operation to /graphql, with the access token of the page's session unless the headers editor has an
+ * Sends an operation, with the access token of the page's session unless the headers editor has an
  * Authorization of its own. A token that has expired or is void is replaced, and the operation sent once more.
  */
 export const fetcher = (async (params: FetcherParams, options?: { headers?: HeadersInit }) => {
@@ -44,7 +45,7 @@ async function send(params: FetcherParams, given: Headers, token?: string | null
   }
   if (token) headers.set("Authorization", `Bearer ${token}`);
   const body = JSON.stringify(params);
-  const response = await fetch("/graphql", { method: "POST", headers, body }).catch(() => {
+  const response = await fetch(endpoint, { method: "POST", headers, body }).catch(() => {
     throw new Error("The server cannot be reached.");
   });
   const text = await response.text();

@@ -1,9 +1,11 @@
 import { createPortcullis, type Outcome, type Portcullis, PortcullisError, type State } from "@portcullis/client";
 
+import { endpoint } from "./endpoint";
+
 // A reload keeps who signs in with a cookie, which no script can read. Where there are no cookies, and for sessions
 // that an operation in the editor has opened, the refresh token is in memory, and goes with the page.
-const cookie = createPortcullis({ url: "/graphql" });
-const memory = createPortcullis({ url: "/graphql", delivery: "body" });
+const cookie = createPortcullis({ url: endpoint });
+const memory = createPortcullis({ url: endpoint, delivery: "body" });
 
 /** The session that the page's requests belong to. */
 export const session = () => (isSignedIn(memory) ? memory : cookie);
@@ -42,7 +44,7 @@ export async function signIn(way: Way, input: { username: string; password: stri
 async function keepsCookie(): Promise<boolean> {
   const token = await cookie.accessToken();
   if (!token || (await cookie.renew(token))) return true;
-  await fetch("/graphql", {
+  await fetch(endpoint, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
     body: JSON.stringify({ query: "mutation SignOut { logout { errors { code } } }" }),

@@ -4,6 +4,7 @@ import type { FetcherParams, Observable } from "@graphiql/toolkit";
 import type { ExecutionResult } from "graphql";
 import { type Client, createClient, type Sink, type SubscribePayload } from "graphql-ws";
 
+import { endpoint } from "./endpoint";
 import { session } from "./session";
 
 /** One for each way to keep a session. A socket is open only while something is followed. */
@@ -27,7 +28,7 @@ function socketOf(portcullis: Portcullis): Client {
 
 const strangersSocket = (authorization: string) =>
   createClient({
-    url: `${location.origin.replace("http", "ws")}/graphql`,
+    url: `${location.origin.replace("http", "ws")}${endpoint}`,
     connectionParams: { authorization },
     retryAttempts: 0,
   });

@@ -5,7 +5,7 @@ import { afterEach, test } from "node:test";
 
 import { readableByScript } from "../../clients/harness/browser.mjs";
 import { startServer, until } from "../../clients/harness/server.mjs";
-import { account, openPages, register, run, signOut } from "./page.mjs";
+import { account, answer, openPages, password, register, run, signOut, start } from "./page.mjs";
 
 const ME = "{ me { username } }";
 let server;
@@ -16,9 +16,9 @@ afterEach(async () => {
   await server.remove();
 });
 
-async function open(settings) {
+async function open(settings, path = "/") {
   server = await startServer({ settings });
-  pages = await openPages(`${server.url}/`);
+  pages = await openPages(`${server.url}${path}`);
   return pages.open();
 }
 
@@ -74,6 +74,23 @@ test("where the browser drops the cookie, the page does without", async () => {
   await run(page, ME, '"username": "ada"');
   const sessions = await server.run("sessions", "list", "ada");
   assert.equal(sessions.match(/session_/g).length, 1, "the first session, which the page cannot keep, is over");
+  assert.deepEqual(pages.faults, []);
+});
+
+test("below a path, the page finds its endpoint beside it", async () => {
+  const page = await open({ PORTCULLIS_HTTP__PUBLIC_URL: "http://127.0.0.1:4000/auth/id" }, "/auth/id");
+  await register(page, "ada");
+  await page.reload();
+  await run(page, ME, '"username": "ada"');
+  await start(page, "subscription { accountEvents { action } }");
+  const input = { username: "ada", password };
+  const query = "mutation ($input: LoginInput!) { login(input: $input) { errors { code } } }";
+  const body = JSON.stringify({ query, variables: { input } });
+  await until(async () => {
+    const headers = { "content-type": "application/json" };
+    await fetch(`${server.url}/auth/id/graphql`, { method: "POST", headers, body });
+    return (await answer(page)).includes("LOGIN_SUCCEEDED");
+  });
   assert.deepEqual(pages.faults, []);
 });
 

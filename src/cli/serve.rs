@@ -89,8 +89,8 @@ fn banner(loaded: &Loaded, mut address: SocketAddr) -> String {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     let config = &loaded.config;
-    let playground =
-        if config.graphql.playground { format!(", GraphiQL at http://{address}/") } else { String::new() };
+    let url = format!("http://{address}{}", config.http.base_path());
+    let playground = if config.graphql.playground { format!(", GraphiQL at {url}/") } else { String::new() };
     let secret = match (&config.secret, &config.secret_file) {
         (Some(_), _) => loaded.source("secret").to_string(),
         (None, Some(path)) => path.display().to_string(),
@@ -98,7 +98,7 @@ fn banner(loaded: &Loaded, mut address: SocketAddr) -> String {
     };
     let database = config.shown_database();
     format!(
-        "Portcullis {}: GraphQL is at http://{address}/graphql{playground}; the data are in {database}, the master \
+        "Portcullis {}: GraphQL is at {url}/graphql{playground}; the data are in {database}, the master \
          secret in {secret}",
         env!("CARGO_PKG_VERSION")
     )

@@ -15,8 +15,8 @@ use super::{Impossible, StreamsConfig, WebOrigin, require, require_between};
 pub struct HttpConfig {
     /// The address and port to listen on.
     pub listen: SocketAddr,
-    /// The URL under which clients reach the server, without a path. Discovery tells it, and it is
-    /// the issuer of the tokens. Without it, `http://` and the address of `listen`.
+    /// The URL under which clients reach the server. Everything is served below its path. Discovery tells it, and it
+    /// is the issuer of the tokens. Without it, `http://` and the address of `listen`.
     pub public_url: Option<String>,
     /// The host names that requests may use, besides that of `public_url`. Without any, a server on a loopback address
     /// without `public_url` accepts loopback names, and another any name.
@@ -106,9 +106,10 @@ impl Default for HttpConfig {
 impl HttpConfig {
     pub(super) fn check(&self) -> Result<(), Impossible> {
         require(
-            self.public_url.as_deref().is_none_or(is_origin),
+            self.public_url.as_deref().is_none_or(is_public_url),
             "http.public_url",
-            "must be http:// or https:// and a host, with no path and no slash at its end",
+            "must be http:// or https:// and a host, with no query and no slash at its end; a path may have letters, \
+             digits and - . _ ~, no segment that begins with a dot, and cannot be /healthz or /readyz",
         )?;
         require(
             self.hosts.iter().all(|host| is_host(host)),
@@ -216,6 +217,14 @@ impl HttpConfig {
         self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
     }
 
+    /// The path of the public URL, below which everything is served: empty, or `/` and segments without a slash at
+    /// the end.
+    #[must_use]
+    pub fn base_path(&self) -> &str {
+        let url = self.public_url.as_deref().and_then(|url| url.split_once("://"));
+        url.and_then(|(_, rest)| rest.find('/').map(|start| &rest[start..])).unwrap_or_default()
+    }
+
     /// Whether clients reach the server through TLS, which a proxy before it ends.
     #[must_use]
     pub fn is_behind_tls(&self) -> bool {
@@ -233,11 +242,22 @@ fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D:
     Vec::<String>::deserialize(deserializer)?.into_iter().map(network).collect()
 }
 
-/// Whether a text is a scheme and a host, with nothing behind.
-fn is_origin(text: &str) -> bool {
-    text.strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"))
-        .is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ']))
+/// Whether a text is a scheme, a host and at most a path, below which the server can serve everything.
+fn is_public_url(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
+        return false;
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    !host.is_empty() && !host.contains(['?', '#', ' ']) && is_base_path(path)
+}
+
+/// Whether everything can be served below a path. Its characters are those that nothing encodes (RFC 3986 §2.3), so
+/// that browsers and proxies write it in one way. The other refused paths are taken at the root.
+fn is_base_path(path: &str) -> bool {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_segment =
+        |text: &str| !text.is_empty() && !text.starts_with('.') && text.bytes().all(is_unreserved);
+    path.is_empty() || (path.split('/').skip(1).all(is_segment) && !["/healthz", "/readyz"].contains(&path))
 }
 
 /// Whether an authority names the machine of its reader (RFC 6761 §6.3).

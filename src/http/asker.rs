@@ -29,7 +29,7 @@ impl Asker {
         parts: &Parts,
         caller: Caller,
     ) -> Result<Self, Refusal> {
-        let cookie = cookie::read_refresh_cookie(&parts.headers, endpoint.http.cookies);
+        let cookie = cookie::read_refresh_cookie(&parts.headers, &endpoint.http);
         if cookie.0.is_some() && endpoint.origins.is_foreign(parts) {
             let message = "A page of an origin that is not in http.cors_origins cannot use the cookie.";
             return Err(Refusal(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message)));

@@ -21,7 +21,8 @@ pub(crate) async fn jwks(State(keyring): State<Arc<Keyring>>, asked: HeaderMap) 
 }
 
 /// `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: where things are
-/// (RFC 8414 §2). Only what the server does is listed.
+/// (RFC 8414 §2). Only what the server does is listed. Below a base path, the server has them at the root as well,
+/// with the path at the end (RFC 8414 §3.1).
 pub(crate) async fn discovery(
     State(config): State<Arc<Config>>,
     State(keyring): State<Arc<Keyring>>,

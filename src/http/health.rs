@@ -12,8 +12,26 @@ use tokio_util::task::TaskTracker;
 
 use crate::{changes::Feed, database::Database, tokens::Keyring};
 
-/// The paths of the probes, which orchestrators request every few seconds.
-pub(super) const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+/// The paths of the probes, which orchestrators request every few seconds: at the root, and below the base path.
+#[derive(Clone)]
+pub(crate) struct Probes {
+    base: Arc<str>,
+}
+
+impl Probes {
+    /// The probes of a server with this base path.
+    #[must_use]
+    pub(crate) fn below(base: &str) -> Self {
+        Self { base: base.into() }
+    }
+
+    /// Whether a path is that of a probe.
+    #[must_use]
+    pub(super) fn contains(&self, path: &str) -> bool {
+        let is_probe = |path: &str| path == "/healthz" || path == "/readyz";
+        is_probe(path) || path.strip_prefix(&*self.base).is_some_and(is_probe)
+    }
+}
 
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(4);

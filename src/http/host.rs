@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 
-use super::{RequestId, health::PROBES, media::Media, request::Refusal, respond};
+use super::{RequestId, health::Probes, media::Media, request::Refusal, respond};
 use crate::{
     config::{HttpConfig, WebOrigin},
     graphql::Failure,
@@ -39,12 +39,12 @@ impl Hosts {
 
     /// Checks that a request names one host, and one of these. Probes may name any, because orchestrators call the
     /// server by its address; what they are told depends on nobody.
-    fn check(&self, request: &Request) -> Result<(), Refusal> {
+    fn check(&self, request: &Request, probes: &Probes) -> Result<(), Refusal> {
         let Some(named) = named(request)? else {
             // Before HTTP/1.1 there was no Host header, and no browser.
             return Ok(());
         };
-        if PROBES.contains(&request.uri().path()) || self.accepts(named.host()) {
+        if probes.contains(request.uri().path()) || self.accepts(named.host()) {
             return Ok(());
         }
         let message = match self {
@@ -99,12 +99,12 @@ fn is_loopback(host: &str) -> bool {
 
 /// Refuses requests that name no host, or one that is not the server's.
 pub(crate) async fn check_host(
-    State(hosts): State<Arc<Hosts>>,
+    State((hosts, probes)): State<(Arc<Hosts>, Probes)>,
     Extension(id): Extension<RequestId>,
     request: Request,
     next: Next,
 ) -> Response {
-    match hosts.check(&request) {
+    match hosts.check(&request, &probes) {
         Ok(()) => next.run(request).await,
         Err(Refusal(status, failure)) => respond::failure(failure, status, Media::Json, &id),
     }

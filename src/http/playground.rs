@@ -1,13 +1,16 @@
+use std::sync::Arc;
+
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG},
     },
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 
 use super::caching::is_kept;
+use crate::config::Config;
 
 /// The page needs nothing but its own files, and nobody may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -21,15 +24,18 @@ pub(crate) async fn playground(request: Request) -> Response {
     asset(request.headers(), "text/html; charset=utf-8", include_bytes!("playground/index.html"))
 }
 
+/// The base path without the slash at its end: the page is behind the slash, because its files are relative to it.
+pub(crate) async fn to_playground(State(config): State<Arc<Config>>) -> Redirect {
+    Redirect::temporary(&format!("{}/", config.http.base_path()))
+}
+
 /// The files that the page loads, by their path.
 pub(crate) async fn playground_asset(request: Request) -> Response {
     let headers = request.headers();
-    match request.uri().path() {
-        "/playground.css" => {
-            asset(headers, "text/css; charset=utf-8", include_bytes!("playground/playground.css"))
-        }
-        _ => asset(headers, "text/javascript; charset=utf-8", include_bytes!("playground/playground.js")),
+    if request.uri().path().ends_with("/playground.css") {
+        return asset(headers, "text/css; charset=utf-8", include_bytes!("playground/playground.css"));
     }
+    asset(headers, "text/javascript; charset=utf-8", include_bytes!("playground/playground.js"))
 }
 
 fn asset(headers: &HeaderMap, content_type: &'static str, bytes: &'static [u8]) -> Response {

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use async_graphql::{Response as Answer, ServerError};
 use axum::{
     Extension,
     body::Body,
+    extract::State,
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY},
@@ -11,7 +14,10 @@ use axum::{
 use serde::Serialize;
 
 use super::{RequestId, caching, media::Media};
-use crate::graphql::{Failure, finish_error};
+use crate::{
+    config::Config,
+    graphql::{Failure, finish_error},
+};
 
 /// A response of the executor on the wire: `data` is there when there was an execution
 /// (GraphQL specification §7.1).
@@ -119,8 +125,12 @@ fn json(status: StatusCode, media: Media, wire: &impl Serialize, headers: Header
 }
 
 /// Answers for a path that does not exist.
-pub(crate) async fn not_found(Extension(id): Extension<RequestId>) -> Response {
-    let error = Failure::bad_input("There is nothing here; GraphQL is at /graphql.");
+pub(crate) async fn not_found(
+    State(config): State<Arc<Config>>,
+    Extension(id): Extension<RequestId>,
+) -> Response {
+    let base = config.http.base_path();
+    let error = Failure::bad_input(format!("There is nothing here; GraphQL is at {base}/graphql."));
     failure(error, StatusCode::NOT_FOUND, Media::Json, &id)
 }
 

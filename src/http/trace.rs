@@ -9,7 +9,7 @@ use axum::{
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::{health::PROBES, respond};
+use super::{health::Probes, respond};
 use crate::{clock::Clock, graphql::shorten_word};
 
 /// Names one request: in the log, in the `x-request-id` header of its answer, and in the
@@ -28,14 +28,18 @@ impl RequestId {
 /// Gives each request an id and a span, answers for a handler that panics, and logs how it ended. The query
 /// string is not logged: it may hold a document with a secret in it. A successful probe is logged at DEBUG, because
 /// orchestrators send several a minute.
-pub(crate) async fn trace(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn trace(
+    State((clock, probes)): State<(Clock, Probes)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = RequestId(clock.uuid().simple().to_string().into());
     request.extensions_mut().insert(id.clone());
     // A path may have the length of all headers.
     let method = shorten_word(request.method().as_str());
     let path = shorten_word(request.uri().path());
     let span = tracing::info_span!("request", id = id.as_str(), method, path);
-    let is_probe = PROBES.contains(&request.uri().path());
+    let is_probe = probes.contains(request.uri().path());
     let started = std::time::Instant::now();
     async move {
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;

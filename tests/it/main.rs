@@ -8,6 +8,7 @@ mod agreement;
 mod at_rest;
 mod attacks;
 mod audit;
+mod base_path;
 mod batches;
 mod bearer;
 mod bodies;

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use super::UserSession;
 use crate::{
     accounts::graphql::User,
-    config::Cookies,
+    config::{Cookies, HttpConfig},
     graphql::{Failure, NoHeaders, RefreshCookie, UserError},
     http::refresh_cookie,
     sessions::{Sessions, SignedIn},
@@ -27,7 +27,7 @@ impl TokenDelivery {
     /// # Errors
     /// `BAD_USER_INPUT` for cookies where there are none.
     pub fn expect_possible(self, ctx: &Context<'_>) -> Result<(), Failure> {
-        match (self, cookies(ctx)) {
+        match (self, config(ctx).cookies) {
             (Self::Cookie, Cookies::Off) => Err(Failure::bad_input(
                 "This server sets no cookies (http.cookies is off): use delivery BODY.",
             )),
@@ -39,8 +39,8 @@ impl TokenDelivery {
     }
 }
 
-fn cookies(ctx: &Context<'_>) -> Cookies {
-    ctx.data_unchecked::<Sessions>().config.http.cookies
+fn config<'a>(ctx: &'a Context<'_>) -> &'a HttpConfig {
+    &ctx.data_unchecked::<Sessions>().config.http
 }
 
 /// The answer of every way to sign in: either `errors` is empty and the tokens are there, or the tokens are
@@ -68,7 +68,7 @@ impl AuthPayload {
         let refresh_token = match delivery {
             TokenDelivery::Body => Some(tokens.refresh.expose_secret().to_owned()),
             TokenDelivery::Cookie => {
-                let cookie = refresh_cookie(Some((&tokens.refresh, tokens.refresh_lives)), cookies(ctx));
+                let cookie = refresh_cookie(Some((&tokens.refresh, tokens.refresh_lives)), config(ctx));
                 ctx.append_http_header(SET_COOKIE, cookie);
                 None
             }
@@ -93,6 +93,6 @@ impl AuthPayload {
 /// Takes the refresh cookie from a browser that has sent it.
 pub fn take_cookie_away(ctx: &Context<'_>) {
     if ctx.data_opt::<RefreshCookie>().is_some_and(|cookie| cookie.0.is_some()) {
-        ctx.append_http_header(SET_COOKIE, refresh_cookie(None, cookies(ctx)));
+        ctx.append_http_header(SET_COOKIE, refresh_cookie(None, config(ctx)));
     }
 }
