@@ -134,7 +134,10 @@ async fn join_replicas(app: App) {
     let mut known = BTreeSet::new();
     loop {
         interval.tick().await;
-        if let Err(error) = app.replicas.record().await {
+        // In a task of its own, which a stop does not cancel: the database could execute a cancelled statement after
+        // the stop has deleted the record.
+        let replicas = Arc::clone(&app.replicas);
+        if let Ok(Err(error)) = app.tasks.spawn(async move { replicas.record().await }).await {
             tracing::warn!(%error, "cannot record that this server runs");
         }
         let Ok(others) = app.replicas.others().await else { continue };
