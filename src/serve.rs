@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{app::App, config::Cookies, http::answer_connections, worker};
 
-/// How long a server that stops waits for the database to record it.
+/// The time that a server which stops waits for the database to record it.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Answers requests with a [`router`](crate::router::router) until `stop` is cancelled; then finishes what is

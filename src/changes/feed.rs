@@ -33,10 +33,10 @@ pub struct Feed {
     reading: tokio::sync::Mutex<()>,
 }
 
-/// How far the feed has been read.
+/// The position up to which the feed has been read.
 #[derive(Default)]
 struct Tail {
-    /// What PostgreSQL showed just before the last reading. Rows do not commit there in the order of their ids, so the
+    /// The snapshot of PostgreSQL just before the last reading. Rows do not commit there in the order of their ids, so the
     /// next reading asks for all that began later or was still open.
     seen: Option<Snapshot>,
     /// The newest id, by which SQLite is read: it has one writer, so rows commit in the order of their ids.

@@ -18,7 +18,7 @@ use crate::{
     tokens::LONGEST_TOKEN_LIFE,
 };
 
-/// How long a change is kept that revokes no token. A replica that cannot read the database for longer than this
+/// The lifetime of a change that revokes no token. A replica that cannot read the database for longer than this
 /// reads its accounts and keys afresh anyway, because its caches have expired.
 const NOTICE_LIFETIME: Duration = Duration::from_hours(1);
 

@@ -26,7 +26,7 @@ pub struct LimitsConfig {
     /// account from anywhere else do not count.
     #[serde(with = "super::duration")]
     pub known_for: Duration,
-    /// How often the sessions of an account may be refreshed in a minute. Each replica counts for itself.
+    /// The maximum number of refreshes of the sessions of an account in a minute. Each replica counts for itself.
     pub refreshes_per_minute: u32,
     /// How many sessions an account may have; the next ends the oldest. Counts also when `enabled` is false.
     pub sessions_per_account: u64,

@@ -31,7 +31,7 @@ pub enum ConnectError {
     Folder {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The URL forbids to make the file (`mode=rw`), and there is none.
@@ -48,7 +48,7 @@ pub enum ConnectError {
     Away {
         /// The database, without its password.
         name: String,
-        /// What the system said.
+        /// The error of the operating system.
         reason: String,
     },
     /// The server answers, and refuses.
@@ -56,7 +56,7 @@ pub enum ConnectError {
     Refused {
         /// The database, without its password.
         name: String,
-        /// What the server said.
+        /// The message of the server.
         reason: String,
     },
     /// A pooler gives each transaction another session.

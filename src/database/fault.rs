@@ -38,7 +38,7 @@ pub fn broken_constraint(error: &DbErr) -> Option<String> {
     }
 }
 
-/// What a person reads of an error: the database's own message, without the names and lines of a library's source.
+/// The text of an error for people: the database's own message, without the names and lines of a library's source.
 #[must_use]
 pub fn reason(error: &DbErr) -> String {
     match error {

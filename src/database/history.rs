@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::Migrations;
 
-/// What a database says of the migrations that it has.
+/// The migrations of a database, as its tables record them.
 pub(super) struct History {
     pub(super) migrations: Migrations,
     /// Whether they are in the table that earlier releases used, which may also hold an application's.

@@ -4,7 +4,7 @@
 /// The longest word of a message, in bytes: names, ids and tokens are words. Ids of ours have 34 bytes.
 const MAX_WORD_BYTES: usize = 160;
 
-/// How much of a longer word is kept at its beginning and at its end, where the quotation mark stands.
+/// The bytes that are kept of a longer word, at its beginning and at its end, where the quotation mark is.
 const KEPT_AT_START: usize = 96;
 const KEPT_AT_END: usize = 16;
 

@@ -33,10 +33,10 @@ impl Probes {
     }
 }
 
-/// How long the database may take to answer.
+/// The time that the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// How long a result serves other probes, so that a flood of probes costs the database one query a second.
+/// The time for which a result serves other probes, so that a flood of probes costs the database one query a second.
 const SHARED_FOR: Duration = Duration::from_secs(1);
 
 /// How it was a moment ago helps nobody.
@@ -71,7 +71,7 @@ impl Health {
     }
 }
 
-/// What a replica needs to serve.
+/// The things that a replica needs to serve.
 pub(crate) struct Dependencies {
     /// The database.
     pub(crate) database: Database,

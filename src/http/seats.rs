@@ -18,14 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::shares::{Share, Shares, narrow, networks, wide};
 
-/// How many times the seats of the newcomer's network another network must hold to lose one.
+/// The multiple of the seats of the newcomer's network that another network must hold to lose one.
 const UNFAIR: usize = 4;
 
 /// A limited number of seats.
 pub(super) struct Seats {
     max: usize,
     max_per_address: usize,
-    /// How long a new seat is safe, because its holder must first say who it is.
+    /// The time for which a new seat is safe, because its holder must first say who it is.
     grace: Duration,
     shares: Arc<Shares>,
     holders: Mutex<Holders>,
@@ -59,13 +59,13 @@ pub(super) struct Seat {
 /// The limit that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
-    /// That of all seats, and no other holder has to yield.
+    /// The limit of all seats, and no other holder has to yield.
     All,
-    /// That of the address, or of a network around it.
+    /// The limit of the address, or of a network around it.
     Network,
 }
 
-/// How much a holder needs its seat. Whoever needs it least is evicted first.
+/// The need of a holder for its seat. The holder with the least need is evicted first.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     /// Whether something would be interrupted. A holder that is not busy may have to yield to any newcomer.
@@ -158,7 +158,7 @@ impl Holders {
 }
 
 impl Seat {
-    /// How much the holder needs the seat, to be kept up to date by it.
+    /// The need of the holder for the seat, which the holder keeps up to date.
     pub(super) fn standing(&self) -> Arc<Standing> {
         Arc::clone(&self.standing)
     }

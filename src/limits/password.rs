@@ -20,10 +20,10 @@ use super::{
 };
 use crate::{clock::Timestamp, id::UserId};
 
-/// How much too early a client may come back. It allows for clocks of replicas that differ a little.
+/// The time by which a client may come back too early. It allows for clocks of replicas that differ a little.
 const EARLY: Duration = Duration::from_millis(500);
 
-/// Whose password is tried.
+/// The account whose password is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
     /// The account as the throttle knows it. It need not exist.
@@ -32,7 +32,7 @@ pub struct Target<'a> {
     pub epoch: Option<i64>,
 }
 
-/// What the database knows of the subjects of a try at a place that is not known.
+/// The stored counts of the subjects of a try at a place that is not known.
 struct Standing {
     rows: Vec<Row>,
     now: Timestamp,

@@ -20,7 +20,7 @@ pub struct RefreshLimit {
     current: Mutex<Minute>,
 }
 
-/// What was refreshed in the present minute.
+/// The refreshes of the present minute.
 #[derive(Default)]
 struct Minute {
     number: i64,
@@ -35,7 +35,7 @@ impl RefreshLimit {
         Self { clock, most: most.unwrap_or(u32::MAX), current: Mutex::default() }
     }
 
-    /// How long a session has to wait before it is refreshed; none where it need not.
+    /// The time that a session has to wait before it is refreshed. `None` if it need not wait.
     #[must_use]
     pub fn wait(&self, session: SessionId) -> Option<Duration> {
         self.with(|minute, left| {

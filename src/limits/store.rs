@@ -11,7 +11,7 @@ use sea_orm::{
 
 use crate::clock::Timestamp;
 
-/// What is known of a subject.
+/// The stored count of a subject.
 pub(super) struct Row {
     pub(super) subject: String,
     /// The tries up to `forget_at`.
@@ -23,7 +23,7 @@ pub(super) struct Row {
     pub(super) forget_at: Timestamp,
 }
 
-/// Those of the subjects that are known.
+/// The rows of those subjects that have one.
 pub(super) async fn find(db: &impl ConnectionTrait, subjects: &[String]) -> Result<Vec<Row>, DbErr> {
     let found = Entity::find().filter(Column::Subject.is_in(subjects)).all(db).await?;
     let row = |row: Model| Row {

@@ -18,7 +18,7 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Runs when it is its turn, or is told that it has lost its place.
 type Job = Box<dyn FnOnce(Turn<'_>) + Send>;
 
-/// What becomes of a job.
+/// The outcome of the wait of a job.
 enum Turn<'a> {
     /// It runs, with this memory.
     Run(&'a mut Arena),
@@ -33,7 +33,7 @@ pub(super) struct Pool {
     shared: Arc<Shared>,
 }
 
-/// What the pool and its threads share.
+/// The state that the pool and its threads share.
 struct Shared {
     waiting: Mutex<Waiting>,
     /// Is told of each job, and of the end.

@@ -14,7 +14,7 @@ pub struct Settings(BTreeMap<String, String>);
 /// The number of bytes of a fingerprint. It tells values apart, and nobody can compute the value from it.
 const FINGERPRINT_BYTES: usize = 6;
 
-/// What stands for a setting that the other process does not have.
+/// The value that is shown for a setting that the other process does not have.
 const NONE: &str = "none";
 
 impl Settings {

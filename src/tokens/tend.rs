@@ -1,4 +1,4 @@
-//! What a running server does for its keys every minute, besides rotation.
+//! The work of a running server on its keys every minute, besides rotation.
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ const BATCH: u64 = 500;
 /// The time since the previous run from which the clock counts as having jumped. Runs are a minute apart.
 const JUMP: Duration = Duration::from_hours(2);
 
-/// How long a run waits after a jump: long enough for time synchronization, or an operator, to correct the clock.
+/// The time that a run waits after a jump: long enough for time synchronization, or an operator, to correct the clock.
 const WAIT: Duration = Duration::from_hours(1);
 
 /// The name of the task in the database.

@@ -15,7 +15,7 @@ use crate::{
 /// How far the database's clock may differ from ours before somebody should look: replicas may differ by 30 s.
 const MAX_CLOCK_DIFFERENCE_SECONDS: i64 = 5;
 
-/// What is said if no key signs; opening the program would make one.
+/// The message if no key signs; opening the program would make one.
 const NO_ACTIVE_KEY: &str = "no key signs now, so nobody can sign in: all were retired, or were made while the clock \
     was ahead; a server lets one sign when it starts, or within a minute";
 
@@ -64,7 +64,7 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
     }
 }
 
-/// What a database is used for.
+/// The use of a database.
 enum Usage {
     /// It has signing keys, so that opening the program makes nothing.
     Keys {
