@@ -11,13 +11,13 @@ const MAX_LINE_BYTES: u64 = 16 * 1024;
 
 /// Says yes in advance.
 #[derive(clap::Args)]
-pub(super) struct Consent {
+pub(super) struct Confirmation {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
 }
 
-impl Consent {
+impl Confirmation {
     /// Asks whether to go on with what cannot be undone.
     pub(super) fn ask(&self, question: &str) -> Result<(), CliError> {
         if self.yes {

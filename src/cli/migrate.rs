@@ -4,10 +4,10 @@ use clap::{Args, Subcommand, value_parser};
 use serde::Serialize;
 
 use super::{
-    ask::Consent,
+    ask::Confirmation,
     error::CliError,
     log,
-    open::{Absent, block_on, find_database},
+    open::{IfMissing, block_on, find_database},
     output::Format,
     settings::Settings,
 };
@@ -29,7 +29,7 @@ pub(super) struct Down {
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
     steps: u32,
     #[command(flatten)]
-    consent: Consent,
+    confirmation: Confirmation,
 }
 
 /// A migration as it is printed.
@@ -43,8 +43,8 @@ impl Migrate {
     pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
         let loaded = settings.load()?;
         log::start_for_command(&loaded)?;
-        let absent = if matches!(self, Self::Up) { Absent::Make } else { Absent::Refuse };
-        find_database(&loaded.config, absent)?;
+        let if_missing = if matches!(self, Self::Up) { IfMissing::Create } else { IfMissing::Fail };
+        find_database(&loaded.config, if_missing)?;
         block_on(async {
             let database = Database::connect(&loaded.config).await?;
             let done = match self {
@@ -77,7 +77,7 @@ impl Down {
             return Ok(writeln!(out, "nothing to do: no migration is applied")?);
         };
         let question = format!("This destroys all data of {name} that came with {first} or later.");
-        self.consent.ask(&question)?;
+        self.confirmation.ask(&question)?;
         database.migrate_down(steps).await?;
         for name in last {
             writeln!(out, "took back {name}")?;

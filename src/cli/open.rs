@@ -7,22 +7,22 @@ use crate::{app::App, clock::Clock, config::Config};
 
 /// Whether a command may make the embedded database.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Absent {
+pub(super) enum IfMissing {
     /// It makes it: somebody begins here.
-    Make,
+    Create,
     /// It refuses: an empty answer from the wrong folder would mislead.
-    Refuse,
+    Fail,
 }
 
 /// Opens the program for one command, and runs it.
 pub(super) fn with_app<T>(
     settings: &Settings,
-    absent: Absent,
+    if_missing: IfMissing,
     command: impl AsyncFnOnce(App) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     let loaded = settings.load()?;
     log::start_for_command(&loaded)?;
-    find_database(&loaded.config, absent)?;
+    find_database(&loaded.config, if_missing)?;
     block_on(async move {
         let app = App::open(loaded.config, Clock::system()).await?;
         let done = command(app.clone()).await;
@@ -42,12 +42,12 @@ pub(super) fn runtime(builder: &mut Builder) -> Result<Runtime, CliError> {
 }
 
 /// Looks for the embedded database.
-pub(super) fn find_database(config: &Config, absent: Absent) -> Result<(), CliError> {
+pub(super) fn find_database(config: &Config, if_missing: IfMissing) -> Result<(), CliError> {
     let Some(path) = config.sqlite_file().filter(|path| !path.exists()) else { return Ok(()) };
     let path = path.display();
-    match absent {
-        Absent::Make => Ok(writeln!(io::stderr(), "making the database {path}")?),
-        Absent::Refuse => Err(CliError::refused(format!(
+    match if_missing {
+        IfMissing::Create => Ok(writeln!(io::stderr(), "making the database {path}")?),
+        IfMissing::Fail => Err(CliError::refused(format!(
             "there is no database {path}\nName its folder with --data-dir, set DATABASE_URL, or make it: \
              `portcullis migrate up`."
         ))),

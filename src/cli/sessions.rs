@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::{
     error::CliError,
-    open::{Absent, with_app},
+    open::{IfMissing, with_app},
     output::{Format, or_dash, time},
     settings::Settings,
-    users::{explain, find},
+    users::{find, to_cli_error},
 };
 use crate::{
     app::App,
@@ -60,7 +60,7 @@ struct Row {
 
 impl Sessions {
     pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
-        with_app(settings, Absent::Refuse, async |app| match self {
+        with_app(settings, IfMissing::Fail, async |app| match self {
             Self::List(list) => list.run(&app, out).await,
             Self::Revoke(revoke) => revoke.run(&app, out).await,
         })
@@ -88,14 +88,14 @@ impl Revoke {
     async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         if let Some(id) = self.session {
             let revoked = app.admin.revoke_session(id, Actor::Server).await;
-            return match revoked.map_err(|error| explain(error, app, ""))? {
+            return match revoked.map_err(|error| to_cli_error(error, app, ""))? {
                 Some(session) => Ok(writeln!(out, "ended {} of {}", session.id, session.user)?),
                 None => Err(CliError::refused(format!("there is no open session {id}"))),
             };
         }
         let user = find(app, &self.user.unwrap_or_default()).await?;
         let ended = app.admin.revoke_user_sessions(user.id, Actor::Server).await;
-        let count = ended.map_err(|error| explain(error, app, &user.username))?;
+        let count = ended.map_err(|error| to_cli_error(error, app, &user.username))?;
         Ok(writeln!(out, "ended {count} session{} of {}", if count == 1 { "" } else { "s" }, user.username)?)
     }
 }

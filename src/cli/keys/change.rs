@@ -6,14 +6,14 @@ use crate::{
     admin::AdminError,
     app::App,
     audit::Actor,
-    cli::{ask::Consent, error::CliError, output::time},
+    cli::{ask::Confirmation, error::CliError, output::time},
     config::SigningAlgorithm,
     tokens::{KeyError, KeyInfo, KeyState, KeyringError, SigningKey, Start},
 };
 
 /// Which key.
 #[derive(Args)]
-pub(crate) struct Named {
+pub(crate) struct KeyArg {
     /// The key's name, as `portcullis keys list` shows it
     #[arg(allow_hyphen_values = true)]
     kid: String,
@@ -21,13 +21,13 @@ pub(crate) struct Named {
 
 /// When it begins.
 #[derive(Args)]
-struct When {
+struct ActivationArg {
     /// Sign with it within seconds, and not only when everybody has read the published keys again
     #[arg(long)]
     now: bool,
 }
 
-impl When {
+impl ActivationArg {
     fn start(&self) -> Start {
         if self.now { Start::Now } else { Start::Ahead }
     }
@@ -36,7 +36,7 @@ impl When {
 #[derive(Args)]
 pub(crate) struct Rotate {
     #[command(flatten)]
-    when: When,
+    activation: ActivationArg,
     /// What the new key is; without it: `tokens.algorithm`
     #[arg(long, value_name = "ALGORITHM", ignore_case = true)]
     alg: Option<SigningAlgorithm>,
@@ -50,22 +50,22 @@ pub(crate) struct Import {
     #[arg(long)]
     secret: bool,
     #[command(flatten)]
-    when: When,
+    activation: ActivationArg,
 }
 
 #[derive(Args)]
 pub(crate) struct Revoke {
     #[command(flatten)]
-    named: Named,
+    key: KeyArg,
     #[command(flatten)]
-    consent: Consent,
+    confirmation: Confirmation,
 }
 
 impl Rotate {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
-        let waiting = waiting(app).await?;
-        let rotated = app.admin.rotate_keys(self.alg, self.when.start(), Actor::Server).await;
-        tell(&rotated.map_err(explain)?, waiting, out)
+        let pending_key = pending_key(app).await?;
+        let rotated = app.admin.rotate_keys(self.alg, self.activation.start(), Actor::Server).await;
+        print_result(&rotated.map_err(to_cli_error)?, pending_key, out)
     }
 }
 
@@ -73,39 +73,39 @@ impl Import {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let read = if self.secret { SigningKey::from_secret_file } else { SigningKey::from_pem_file };
         let key = read(&self.file).map_err(|error: KeyError| CliError::refused(error.to_string()))?;
-        let waiting = waiting(app).await?;
-        let imported = app.admin.import_key(&key, self.when.start(), Actor::Server).await;
-        tell(&imported.map_err(explain)?, waiting, out)
+        let pending_key = pending_key(app).await?;
+        let imported = app.admin.import_key(&key, self.activation.start(), Actor::Server).await;
+        print_result(&imported.map_err(to_cli_error)?, pending_key, out)
     }
 }
 
 impl Revoke {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
-        let kid = &self.named.kid;
-        self.consent.ask(&format!("This voids every access token that {kid} has signed."))?;
-        app.admin.revoke_key(kid, Actor::Server).await.map_err(explain)?;
+        let kid = &self.key.kid;
+        self.confirmation.ask(&format!("This voids every access token that {kid} has signed."))?;
+        app.admin.revoke_key(kid, Actor::Server).await.map_err(to_cli_error)?;
         Ok(writeln!(out, "revoked {kid}; clients refresh their access tokens")?)
     }
 }
 
-pub(super) async fn retire(app: &App, named: &Named, out: &mut dyn Write) -> Result<(), CliError> {
-    app.admin.retire_key(&named.kid, Actor::Server).await.map_err(explain)?;
-    Ok(writeln!(out, "retired {}; its tokens stay good until they expire", named.kid)?)
+pub(super) async fn retire(app: &App, key: &KeyArg, out: &mut dyn Write) -> Result<(), CliError> {
+    app.admin.retire_key(&key.kid, Actor::Server).await.map_err(to_cli_error)?;
+    Ok(writeln!(out, "retired {}; its tokens stay good until they expire", key.kid)?)
 }
 
 pub(super) async fn rewrap(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
-    let count = app.admin.rewrap_keys().await.map_err(explain)?;
+    let count = app.admin.rewrap_keys().await.map_err(to_cli_error)?;
     Ok(writeln!(out, "sealed {count} key{} anew", if count == 1 { "" } else { "s" })?)
 }
 
 /// The key that waits for its turn; a key that comes in a hurry takes it away.
-async fn waiting(app: &App) -> Result<Option<String>, CliError> {
+async fn pending_key(app: &App) -> Result<Option<String>, CliError> {
     let mut keys = app.keyring.list().await?.into_iter();
     Ok(keys.find(|key| matches!(key.state, KeyState::Next { .. })).map(|key| key.kid))
 }
 
-fn tell(key: &KeyInfo, waiting: Option<String>, out: &mut dyn Write) -> Result<(), CliError> {
-    if let Some(dropped) = waiting.filter(|waiting| *waiting != key.kid) {
+fn print_result(key: &KeyInfo, pending_key: Option<String>, out: &mut dyn Write) -> Result<(), CliError> {
+    if let Some(dropped) = pending_key.filter(|pending_key| *pending_key != key.kid) {
         writeln!(out, "dropped {dropped}, which was to sign next")?;
     }
     let (KeyState::Next { active_from } | KeyState::Active { active_from, .. }) = key.state else {
@@ -116,7 +116,7 @@ fn tell(key: &KeyInfo, waiting: Option<String>, out: &mut dyn Write) -> Result<(
 }
 
 /// Says why the keys were not changed, and what to do.
-fn explain(error: AdminError) -> CliError {
+fn to_cli_error(error: AdminError) -> CliError {
     match error {
         AdminError::Database(error) | AdminError::Keyring(KeyringError::Database(error)) => error.into(),
         AdminError::Keyring(error @ KeyringError::NextIsThere { .. }) => CliError::refused(format!(

@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 use super::{
     error::CliError,
-    open::{Absent, with_app},
+    open::{IfMissing, with_app},
     output::Format,
     settings::Settings,
 };
@@ -23,7 +23,7 @@ pub(super) enum Keys {
     /// Let a key take over that was made elsewhere
     Import(change::Import),
     /// Take a key out of service; its tokens stay good until they expire
-    Retire(change::Named),
+    Retire(change::KeyArg),
     /// Withdraw a key with every token that it has signed, at once: for a key that was stolen
     Revoke(change::Revoke),
     /// Seal every key under the master secret that counts, after that has changed
@@ -32,11 +32,11 @@ pub(super) enum Keys {
 
 impl Keys {
     pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
-        with_app(settings, Absent::Refuse, async |app| match self {
+        with_app(settings, IfMissing::Fail, async |app| match self {
             Self::List(format) => list::run(&app, &format, out).await,
             Self::Rotate(rotate) => rotate.run(&app, out).await,
             Self::Import(import) => import.run(&app, out).await,
-            Self::Retire(named) => change::retire(&app, &named, out).await,
+            Self::Retire(key) => change::retire(&app, &key, out).await,
             Self::Revoke(revoke) => revoke.run(&app, out).await,
             Self::Rewrap => change::rewrap(&app, out).await,
         })

@@ -2,7 +2,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::{explain, find, roles};
+use super::{find, roles, to_cli_error};
 use crate::{
     accounts::Account,
     admin::UserChanges,
@@ -13,7 +13,7 @@ use crate::{
 
 /// Which account.
 #[derive(Args)]
-pub(crate) struct Named {
+pub(crate) struct UserArg {
     /// The account: its username or its id (`user_…`)
     user: String,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Named {
 #[derive(Args)]
 pub(crate) struct SetRoles {
     #[command(flatten)]
-    named: Named,
+    user: UserArg,
     #[command(flatten)]
     roles: Roles,
 }
@@ -37,28 +37,28 @@ struct Roles {
     none: bool,
 }
 
-pub(super) async fn disable(app: &App, named: &Named, out: &mut dyn Write) -> Result<(), CliError> {
+pub(super) async fn disable(app: &App, user: &UserArg, out: &mut dyn Write) -> Result<(), CliError> {
     let changes = UserChanges { disabled: Some(true), ..UserChanges::default() };
-    let account = change(app, named, || Ok(changes)).await?;
+    let account = change(app, user, || Ok(changes)).await?;
     Ok(writeln!(out, "disabled {} and ended its sessions", account.username)?)
 }
 
-pub(super) async fn enable(app: &App, named: &Named, out: &mut dyn Write) -> Result<(), CliError> {
+pub(super) async fn enable(app: &App, user: &UserArg, out: &mut dyn Write) -> Result<(), CliError> {
     let changes = UserChanges { disabled: Some(false), ..UserChanges::default() };
-    let account = change(app, named, || Ok(changes)).await?;
+    let account = change(app, user, || Ok(changes)).await?;
     Ok(writeln!(out, "enabled {}", account.username)?)
 }
 
-pub(super) async fn set_password(app: &App, named: &Named, out: &mut dyn Write) -> Result<(), CliError> {
+pub(super) async fn set_password(app: &App, user: &UserArg, out: &mut dyn Write) -> Result<(), CliError> {
     let ask = || Ok(UserChanges { password: Some(ask::new_password()?), ..UserChanges::default() });
-    let account = change(app, named, ask).await?;
+    let account = change(app, user, ask).await?;
     Ok(writeln!(out, "changed the password of {} and ended its sessions", account.username)?)
 }
 
 impl SetRoles {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let changes = UserChanges { roles: Some(self.roles.roles), ..UserChanges::default() };
-        let account = change(app, &self.named, || Ok(changes)).await?;
+        let account = change(app, &self.user, || Ok(changes)).await?;
         Ok(writeln!(out, "{} has {}", account.username, roles(&account))?)
     }
 }
@@ -66,10 +66,10 @@ impl SetRoles {
 /// Changes an account that is known to exist before anybody is asked anything.
 async fn change(
     app: &App,
-    named: &Named,
+    user: &UserArg,
     changes: impl FnOnce() -> Result<UserChanges, CliError>,
 ) -> Result<Account, CliError> {
-    let account = find(app, &named.user).await?;
+    let account = find(app, &user.user).await?;
     let changed = app.admin.update_user(account.id, changes()?, Actor::Server).await;
-    changed.map_err(|error| explain(error, app, &account.username))
+    changed.map_err(|error| to_cli_error(error, app, &account.username))
 }

@@ -2,7 +2,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::{explain, explain_account, roles};
+use super::{account_error, roles, to_cli_error};
 use crate::{
     accounts::{DisplayName, EmailAddress, Username},
     admin::NewUser,
@@ -31,13 +31,13 @@ impl Create {
         let name = self.username.clone();
         let new = self.read(app)?;
         let created = app.admin.create_user(new, Actor::Server).await;
-        let account = created.map_err(|error| explain(error, app, &name))?;
+        let account = created.map_err(|error| to_cli_error(error, app, &name))?;
         Ok(writeln!(out, "created {} ({}) with {}", account.username, account.id, roles(&account))?)
     }
 
     /// Asks for the password last, when nothing else can be wrong any more.
     fn read(self, app: &App) -> Result<NewUser, CliError> {
-        let invalid = |error| explain_account(error, app, &self.username);
+        let invalid = |error| account_error(error, app, &self.username);
         let username = Username::parse(&self.username).map_err(invalid)?;
         let email = self.email.as_deref().map(EmailAddress::parse).transpose().map_err(invalid)?;
         let display_name =

@@ -2,11 +2,11 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::{explain, find};
+use super::{find, to_cli_error};
 use crate::{
     app::App,
     audit::Actor,
-    cli::{ask::Consent, error::CliError},
+    cli::{ask::Confirmation, error::CliError},
 };
 
 #[derive(Args)]
@@ -14,16 +14,16 @@ pub(crate) struct Delete {
     /// The account: its username or its id (`user_…`)
     user: String,
     #[command(flatten)]
-    consent: Consent,
+    confirmation: Confirmation,
 }
 
 impl Delete {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let account = find(app, &self.user).await?;
         let (name, id) = (&account.username, account.id);
-        self.consent.ask(&format!("This deletes {name} ({id}) for good."))?;
+        self.confirmation.ask(&format!("This deletes {name} ({id}) for good."))?;
         let deleted = app.admin.delete_user(id, Actor::Server).await;
-        deleted.map_err(|error| explain(error, app, name))?;
+        deleted.map_err(|error| to_cli_error(error, app, name))?;
         Ok(writeln!(out, "deleted {name} ({id})")?)
     }
 }

@@ -11,7 +11,7 @@ use clap::Subcommand;
 
 use super::{
     error::CliError,
-    open::{Absent, with_app},
+    open::{IfMissing, with_app},
     settings::Settings,
 };
 use crate::{
@@ -29,12 +29,12 @@ pub(super) enum Users {
     /// List accounts by username
     List(list::List),
     /// Bar an account from signing in, and end its sessions
-    Disable(change::Named),
+    Disable(change::UserArg),
     /// Let an account sign in again
-    Enable(change::Named),
+    Enable(change::UserArg),
     /// Give an account another password, end its sessions, and forget wrong guesses; it is typed, or piped in
     /// as one line
-    SetPassword(change::Named),
+    SetPassword(change::UserArg),
     /// Replace an account's roles
     SetRoles(change::SetRoles),
     /// Delete an account with all that belongs to it
@@ -43,13 +43,13 @@ pub(super) enum Users {
 
 impl Users {
     pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
-        let absent = if matches!(self, Self::Create(_)) { Absent::Make } else { Absent::Refuse };
-        with_app(settings, absent, async |app| match self {
+        let if_missing = if matches!(self, Self::Create(_)) { IfMissing::Create } else { IfMissing::Fail };
+        with_app(settings, if_missing, async |app| match self {
             Self::Create(create) => create.run(&app, out).await,
             Self::List(list) => list.run(&app, out).await,
-            Self::Disable(named) => change::disable(&app, &named, out).await,
-            Self::Enable(named) => change::enable(&app, &named, out).await,
-            Self::SetPassword(named) => change::set_password(&app, &named, out).await,
+            Self::Disable(user) => change::disable(&app, &user, out).await,
+            Self::Enable(user) => change::enable(&app, &user, out).await,
+            Self::SetPassword(user) => change::set_password(&app, &user, out).await,
             Self::SetRoles(set) => set.run(&app, out).await,
             Self::Delete(delete) => delete.run(&app, out).await,
         })
@@ -70,9 +70,9 @@ fn not_found(user: &str) -> CliError {
 }
 
 /// Says why an account was not made or changed, and what to do.
-pub(super) fn explain(error: AdminError, app: &App, user: &str) -> CliError {
+pub(super) fn to_cli_error(error: AdminError, app: &App, user: &str) -> CliError {
     match error {
-        AdminError::Account(error) => explain_account(error, app, user),
+        AdminError::Account(error) => account_error(error, app, user),
         AdminError::Database(error) => error.into(),
         AdminError::Password(_)
         | AdminError::Hash(_)
@@ -82,7 +82,7 @@ pub(super) fn explain(error: AdminError, app: &App, user: &str) -> CliError {
     }
 }
 
-fn explain_account(error: AccountError, app: &App, user: &str) -> CliError {
+fn account_error(error: AccountError, app: &App, user: &str) -> CliError {
     CliError::refused(match error {
         AccountError::TooManyScopes | AccountError::Unauthenticated(_) => error.to_string(),
         AccountError::UsernameTaken => format!("the username {user:?} is taken; choose another"),
