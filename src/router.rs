@@ -25,26 +25,26 @@ use crate::{
 
 /// What the handlers read.
 #[derive(Clone)]
-struct State {
+struct AppState {
     config: Arc<Config>,
     health: Arc<Health>,
     keyring: Arc<Keyring>,
 }
 
-impl FromRef<State> for Arc<Config> {
-    fn from_ref(state: &State) -> Self {
+impl FromRef<AppState> for Arc<Config> {
+    fn from_ref(state: &AppState) -> Self {
         Self::clone(&state.config)
     }
 }
 
-impl FromRef<State> for Arc<Keyring> {
-    fn from_ref(state: &State) -> Self {
+impl FromRef<AppState> for Arc<Keyring> {
+    fn from_ref(state: &AppState) -> Self {
         Self::clone(&state.keyring)
     }
 }
 
-impl FromRef<State> for Arc<Health> {
-    fn from_ref(state: &State) -> Self {
+impl FromRef<AppState> for Arc<Health> {
+    fn from_ref(state: &AppState) -> Self {
         Self::clone(&state.health)
     }
 }
@@ -73,7 +73,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         feed: Arc::clone(&app.feed),
         keyring: Arc::clone(&app.keyring),
     };
-    let state = State {
+    let state = AppState {
         config: Arc::clone(&app.config),
         health: Arc::new(Health::new(dependencies, app.tasks.clone())),
         keyring: Arc::clone(&app.keyring),
@@ -86,9 +86,9 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
     if !app.config.http.cors_origins.is_empty() {
         api = api.layer(listed_origins(&app.config.http));
     }
-    let mut routes = Router::new().merge(known(base)).merge(api).merge(probes(base));
+    let mut routes = Router::new().merge(public_documents(base)).merge(api).merge(probe_routes(base));
     if app.config.graphql.playground {
-        routes = routes.merge(page(base));
+        routes = routes.merge(playground_routes(base));
     }
     let probes = Probes::below(base);
     let hosts = Arc::new(Hosts::new(&app.config.http));
@@ -104,7 +104,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
 
 /// The public documents. Below a base path, those of discovery are at the root as well, where RFC 8414 §3.1 and §5 have
 /// clients look for them.
-fn known(base: &str) -> Router<State> {
+fn public_documents(base: &str) -> Router<AppState> {
     let mut routes = Router::new().route(&format!("{base}/.well-known/jwks.json"), get(jwks));
     for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
         routes = routes.route(&format!("{base}{path}"), get(discovery));
@@ -116,7 +116,7 @@ fn known(base: &str) -> Router<State> {
 }
 
 /// The probes: below a base path, and always at the root, where orchestrators know no path.
-fn probes(base: &str) -> Router<State> {
+fn probe_routes(base: &str) -> Router<AppState> {
     let at = |base: &str| {
         Router::new()
             .route(&format!("{base}/healthz"), get(alive))
@@ -126,7 +126,7 @@ fn probes(base: &str) -> Router<State> {
 }
 
 /// The GraphiQL page and its files.
-fn page(base: &str) -> Router<State> {
+fn playground_routes(base: &str) -> Router<AppState> {
     let routes = Router::new()
         .route(&format!("{base}/"), get(playground))
         .route(&format!("{base}/playground.js"), get(playground_asset))

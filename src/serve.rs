@@ -22,14 +22,14 @@ pub async fn serve(app: &App, router: Router, listener: TcpListener, stop: Cance
         );
     }
     worker::start(app, &stop);
-    let overdue = async {
+    let grace_expired = async {
         stop.cancelled().await;
         app.streams.close();
         tokio::time::sleep(config.shutdown_grace).await;
     };
     tokio::select! {
         () = answer_connections(listener, router, config, &stop) => {}
-        () = overdue => tracing::warn!("requests were cut off after http.shutdown_grace"),
+        () = grace_expired => tracing::warn!("requests were cut off after http.shutdown_grace"),
     }
     app.streams.close();
     app.tasks.close();

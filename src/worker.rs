@@ -28,7 +28,7 @@ const CLEANUP_INTERVAL: Duration = Duration::from_mins(1);
 const RECORD_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long after a fault a task waits before it tries again.
-const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Starts the background tasks. They end when `stop` is cancelled.
 pub fn start(app: &App, stop: &CancellationToken) {
@@ -37,7 +37,7 @@ pub fn start(app: &App, stop: &CancellationToken) {
         Box::pin(read_feed(app.clone())),
         Box::pin(listen(app.clone())),
         Box::pin(publish_events(app.clone())),
-        Box::pin(tend_keys(app.clone(), Arc::clone(&cleanup))),
+        Box::pin(maintain_keys(app.clone(), Arc::clone(&cleanup))),
         Box::pin(clean_up(cleanup)),
         Box::pin(join_replicas(app.clone())),
     ];
@@ -73,21 +73,21 @@ async fn listen(app: App) {
             Ok(None) => return,
             Err(error) => tracing::warn!(%error, "cannot listen for changes"),
         }
-        tokio::time::sleep(PAUSE_AFTER_FAULT).await;
+        tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 
 /// Hands new events to those who follow them. Nobody tells of those that another replica writes without a change.
 async fn publish_events(app: App) {
     loop {
-        let _ = tokio::time::timeout(EVENTS_INTERVAL, app.feed.news()).await;
+        let _ = tokio::time::timeout(EVENTS_INTERVAL, app.feed.changed()).await;
         if let Err(error) = app.audit.publish().await {
             tracing::warn!(%error, "cannot read the new events");
         }
     }
 }
 
-async fn tend_keys(app: App, cleanup: Arc<Cleanup>) {
+async fn maintain_keys(app: App, cleanup: Arc<Cleanup>) {
     let changed = Arc::new(Notify::new());
     let observer = Arc::clone(&changed);
     app.feed.observe(move |change| {

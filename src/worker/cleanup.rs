@@ -10,13 +10,13 @@ use super::store;
 use crate::{app::App, clock::Timestamp};
 
 /// The maximum number of rows that one statement deletes, so that no request waits long for it.
-const BATCH: u64 = 500;
+const BATCH_SIZE: u64 = 500;
 
 /// The time since the previous run from which the clock counts as having jumped. Runs are a minute apart.
-const JUMP: Duration = Duration::from_hours(2);
+const JUMP_THRESHOLD: Duration = Duration::from_hours(2);
 
 /// The time that a run waits after a jump: long enough for time synchronization, or an operator, to correct the clock.
-const WAIT: Duration = Duration::from_hours(1);
+const JUMP_WAIT: Duration = Duration::from_hours(1);
 
 /// The name of the task in the database.
 const TASK: &str = "cleanup";
@@ -60,7 +60,7 @@ impl Cleanup {
     /// When the database does not answer.
     pub async fn is_clock_steady(&self) -> Result<bool, DbErr> {
         let now = self.app.clock.now();
-        Ok(self.previous().await?.is_none_or(|previous| now <= previous + JUMP))
+        Ok(self.previous().await?.is_none_or(|previous| now <= previous + JUMP_THRESHOLD))
     }
 
     async fn try_run(&self) -> Result<(), DbErr> {
@@ -80,17 +80,17 @@ impl Cleanup {
             return Ok(());
         }
         store::record_run(self.app.database.writer(), TASK, now).await?;
-        while self.delete_batch().await? >= BATCH {}
+        while self.delete_batch().await? >= BATCH_SIZE {}
         Ok(())
     }
 
     /// Deletes a batch of everything that has expired. Returns the size of the largest batch.
     async fn delete_batch(&self) -> Result<u64, DbErr> {
         let app = &self.app;
-        let sessions = app.sessions.sweep(BATCH).await?;
-        let throttle = app.throttle.sweep(BATCH).await?;
-        let changes = app.feed.sweep(BATCH).await?;
-        let events = app.audit.sweep(BATCH).await?;
+        let sessions = app.sessions.sweep(BATCH_SIZE).await?;
+        let throttle = app.throttle.sweep(BATCH_SIZE).await?;
+        let changes = app.feed.sweep(BATCH_SIZE).await?;
+        let events = app.audit.sweep(BATCH_SIZE).await?;
         app.keyring.sweep().await?;
         Ok(sessions.max(throttle).max(changes).max(events))
     }
@@ -103,9 +103,9 @@ impl Cleanup {
 
 /// The wait that applies now, given the wait before.
 fn wait(previous: Option<Timestamp>, now: Timestamp, before: Option<Wait>, at: Instant) -> Option<Wait> {
-    let previous = previous.filter(|previous| now > *previous + JUMP)?;
+    let previous = previous.filter(|previous| now > *previous + JUMP_THRESHOLD)?;
     match before {
-        Some(wait) if wait.previous == previous && at.duration_since(wait.began) >= WAIT => None,
+        Some(wait) if wait.previous == previous && at.duration_since(wait.began) >= JUMP_WAIT => None,
         Some(wait) if wait.previous == previous => Some(wait),
         _ => Some(Wait { began: at, previous }),
     }
