@@ -80,7 +80,7 @@ impl Accounts {
             self.audit.record(transaction, happening).await?;
         }
         let change = if voids_tokens {
-            Change::TokensVoided { user: id, epoch: after.epoch }
+            Change::TokensRevoked { user: id, epoch: after.epoch }
         } else {
             Change::AccountUpdated(id)
         };

@@ -31,7 +31,7 @@ pub use self::{
 };
 use crate::{
     audit::Audit,
-    changes::Feed,
+    changes::ChangeFeed,
     clock::{Clock, Timestamp},
     config::Config,
     database::Database,
@@ -73,7 +73,7 @@ pub struct Accounts {
     database: Database,
     clock: Clock,
     config: Arc<Config>,
-    feed: Arc<Feed>,
+    feed: Arc<ChangeFeed>,
     audit: Audit,
     cache: Cache,
 }
@@ -89,7 +89,13 @@ impl Accounts {
 
     /// The accounts of this database. The cache follows the feed.
     #[must_use]
-    pub fn new(database: Database, config: Arc<Config>, feed: Arc<Feed>, audit: Audit, clock: Clock) -> Self {
+    pub fn new(
+        database: Database,
+        config: Arc<Config>,
+        feed: Arc<ChangeFeed>,
+        audit: Audit,
+        clock: Clock,
+    ) -> Self {
         let cache = Cache::new();
         let observer = cache.clone();
         feed.observe(move |change| {

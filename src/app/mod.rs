@@ -22,7 +22,7 @@ use crate::{
     accounts::{Accounts, graphql::AccountLoader},
     admin::Admin,
     audit::Audit,
-    changes::Feed,
+    changes::ChangeFeed,
     clock::Clock,
     config::{Config, Introspection},
     database::Database,
@@ -50,7 +50,7 @@ pub struct App {
     /// Who asks.
     pub gate: Gate,
     /// What replicas tell each other.
-    pub feed: Arc<Feed>,
+    pub feed: Arc<ChangeFeed>,
     /// What signs.
     pub keyring: Arc<Keyring>,
     /// How often one may try.
@@ -110,9 +110,9 @@ impl App {
         }
         let masters = secret.resolve(&config, &database).await?;
         let gate = Gate { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
-        let feed = Feed::new(database.clone(), Arc::clone(&gate.revocations), clock.clone());
+        let feed = ChangeFeed::new(database.clone(), Arc::clone(&gate.revocations), clock.clone());
         let feed = Arc::new(feed);
-        feed.forget_foreign_positions().await?;
+        feed.reset_foreign_positions().await?;
         feed.catch_up().await?;
         let keyring = Arc::new(keyring(&config, &database, &masters, &gate.verifier, &clock).await?);
         let (policy, hasher) = passwords(&config)?;
@@ -198,7 +198,7 @@ struct Ground {
     database: Database,
     documents: Arc<Documents>,
     gate: Gate,
-    feed: Arc<Feed>,
+    feed: Arc<ChangeFeed>,
     keyring: Arc<Keyring>,
     replicas: Arc<Replicas>,
     codec: Arc<RefreshCodec>,

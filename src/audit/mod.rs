@@ -22,7 +22,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use self::live::Live;
 pub use self::{live::FollowError, store::Filter};
 use crate::{
-    changes::Feed,
+    changes::ChangeFeed,
     clock::{Clock, Timestamp},
     database::Database,
     graphql::{Client, Page, TokenCheck, initial_claims},
@@ -183,7 +183,7 @@ impl<'a> Actor<'a> {
 #[derive(Clone)]
 pub struct Audit {
     database: Database,
-    feed: Arc<Feed>,
+    feed: Arc<ChangeFeed>,
     live: Arc<Live>,
     clock: Clock,
     retention: Option<Duration>,
@@ -192,11 +192,11 @@ pub struct Audit {
 impl Audit {
     /// The log of this database; without a retention, events are kept for ever.
     #[must_use]
-    pub fn new(database: Database, feed: Arc<Feed>, retention: Option<Duration>, clock: Clock) -> Self {
+    pub fn new(database: Database, feed: Arc<ChangeFeed>, retention: Option<Duration>, clock: Clock) -> Self {
         Self { database, feed, live: Arc::default(), clock, retention }
     }
 
-    /// Writes an event in the transaction that makes it true. [`Feed::commit`] then tells those who follow.
+    /// Writes an event in the transaction that makes it true. [`ChangeFeed::commit`] then tells those who follow.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -7,7 +7,7 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use tokio::sync::Notify;
 
 use super::{
-    Change, Revocations,
+    Change, RevocationList,
     store::{self, ChangeRow},
 };
 use crate::{
@@ -22,38 +22,38 @@ const STALE_AFTER: Duration = Duration::from_secs(10);
 type Observer = Box<dyn Fn(&Change) + Send + Sync>;
 
 /// Reads and writes the change feed.
-pub struct Feed {
+pub struct ChangeFeed {
     database: Database,
     clock: Clock,
-    revocations: Arc<Revocations>,
+    revocations: Arc<RevocationList>,
     observers: RwLock<Vec<Observer>>,
-    news: Notify,
-    tail: Mutex<Tail>,
+    changed: Notify,
+    tail: Mutex<TailState>,
     /// Two readers at once would only read the same rows.
     reading: tokio::sync::Mutex<()>,
 }
 
 /// The position up to which the feed has been read.
 #[derive(Default)]
-struct Tail {
+struct TailState {
     /// The snapshot of PostgreSQL just before the last reading. Rows do not commit there in the order of their ids, so the
     /// next reading asks for all that began later or was still open.
-    seen: Option<Snapshot>,
+    watermark: Option<Snapshot>,
     /// The newest id, by which SQLite is read: it has one writer, so rows commit in the order of their ids.
-    newest: i64,
+    newest_id: i64,
     read_at: Option<Instant>,
 }
 
-impl Feed {
-    /// A feed that has read nothing yet: see [`Feed::catch_up`].
+impl ChangeFeed {
+    /// A feed that has read nothing yet: see [`ChangeFeed::catch_up`].
     #[must_use]
-    pub fn new(database: Database, revocations: Arc<Revocations>, clock: Clock) -> Self {
+    pub fn new(database: Database, revocations: Arc<RevocationList>, clock: Clock) -> Self {
         Self {
             database,
             clock,
             revocations,
             observers: RwLock::default(),
-            news: Notify::new(),
+            changed: Notify::new(),
             tail: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
         }
@@ -66,8 +66,8 @@ impl Feed {
 
     /// Waits until there may be something new in the database: something that this replica wrote, or changes that
     /// another did. For one who waits; what was told while nobody did is kept.
-    pub async fn news(&self) {
-        self.news.notified().await;
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Commits a transaction with the changes that it makes, and lets them take effect on this replica
@@ -86,7 +86,7 @@ impl Feed {
         for change in changes {
             self.apply(change, store::kept_until(change, now));
         }
-        self.news.notify_one();
+        self.changed.notify_one();
         Ok(())
     }
 
@@ -108,22 +108,24 @@ impl Feed {
         }
         self.tail().advance(started, snapshot, rows.last().map(|row| row.id));
         if !rows.is_empty() {
-            self.news.notify_one();
+            self.changed.notify_one();
         }
         Ok(())
     }
 
     /// The rows that no reading has seen. All of them at the first.
     async fn read_after(&self, snapshot: Option<&Snapshot>) -> Result<Vec<ChangeRow>, DbErr> {
-        let (seen, newest) = {
+        let (watermark, newest_id) = {
             let tail = self.tail();
-            (tail.seen.clone(), tail.newest)
+            (tail.watermark.clone(), tail.newest_id)
         };
-        match (snapshot, seen) {
-            (None, _) => store::after(self.database.reader(), newest).await,
+        match (snapshot, watermark) {
+            (None, _) => store::after_id(self.database.reader(), newest_id).await,
             // No transaction has begun or ended.
-            (Some(now), Some(seen)) if *now == seen => Ok(Vec::new()),
-            (Some(_), seen) => store::unseen(self.database.reader(), &seen.unwrap_or_default()).await,
+            (Some(now), Some(watermark)) if *now == watermark => Ok(Vec::new()),
+            (Some(_), watermark) => {
+                store::after_snapshot(self.database.reader(), &watermark.unwrap_or_default()).await
+            }
         }
     }
 
@@ -131,9 +133,9 @@ impl Feed {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn forget_foreign_positions(&self) -> Result<(), DbErr> {
+    pub async fn reset_foreign_positions(&self) -> Result<(), DbErr> {
         if self.database.snapshot().await?.is_some() {
-            store::forget_foreign_positions(self.database.writer()).await?;
+            store::reset_foreign_positions(self.database.writer()).await?;
         }
         Ok(())
     }
@@ -161,16 +163,16 @@ impl Feed {
         }
     }
 
-    fn tail(&self) -> MutexGuard<'_, Tail> {
+    fn tail(&self) -> MutexGuard<'_, TailState> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Tail {
+impl TailState {
     /// Notes a reading.
-    fn advance(&mut self, started: Instant, snapshot: Option<Snapshot>, newest: Option<i64>) {
-        self.seen = snapshot;
-        self.newest = self.newest.max(newest.unwrap_or_default());
+    fn advance(&mut self, started: Instant, snapshot: Option<Snapshot>, newest_id: Option<i64>) {
+        self.watermark = snapshot;
+        self.newest_id = self.newest_id.max(newest_id.unwrap_or_default());
         self.read_at = Some(started);
     }
 }

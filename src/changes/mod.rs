@@ -1,7 +1,7 @@
 //! The change feed: what one replica does and every replica must know, and the list of void tokens
 //! that it fills.
 //!
-//! Whoever ends a session or changes what an access token says hands the [`Change`] to [`Feed::commit`]
+//! Whoever ends a session or changes what an access token says hands the [`Change`] to [`ChangeFeed::commit`]
 //! with the transaction that does it. All replicas read the feed; applying a change twice does nothing. To tell of something new: a variant, its row in `store.rs`, and an observer.
 
 #[cfg(feature = "server")]
@@ -11,8 +11,8 @@ mod revocations;
 mod store;
 
 #[cfg(feature = "server")]
-pub use self::feed::Feed;
-pub use self::revocations::Revocations;
+pub use self::feed::ChangeFeed;
+pub use self::revocations::RevocationList;
 use crate::id::{SessionId, UserId};
 
 /// Something that every replica must hear of.
@@ -21,7 +21,7 @@ pub enum Change {
     /// A session is over; its access tokens are void.
     SessionEnded(SessionId),
     /// What an account's access tokens say is no longer so; those of an earlier epoch are void.
-    TokensVoided {
+    TokensRevoked {
         /// The account.
         user: UserId,
         /// The first epoch that counts.
@@ -38,7 +38,7 @@ impl Change {
     #[must_use]
     pub fn account(&self) -> Option<UserId> {
         match self {
-            Self::TokensVoided { user, .. } | Self::AccountUpdated(user) => Some(*user),
+            Self::TokensRevoked { user, .. } | Self::AccountUpdated(user) => Some(*user),
             Self::SessionEnded(_) | Self::KeysChanged => None,
         }
     }

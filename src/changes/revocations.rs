@@ -12,7 +12,7 @@ use crate::{
 
 /// The sessions and accounts whose access tokens are void, each for as long as one could still live.
 #[derive(Debug, Default)]
-pub struct Revocations(RwLock<Lists>);
+pub struct RevocationList(RwLock<Lists>);
 
 #[derive(Debug, Default)]
 struct Lists {
@@ -20,10 +20,10 @@ struct Lists {
     accounts: HashMap<UserId, (i64, Timestamp)>,
 }
 
-impl Revocations {
+impl RevocationList {
     /// Whether a token has been revoked.
     #[must_use]
-    pub fn is_void(&self, claims: &Claims) -> bool {
+    pub fn is_revoked(&self, claims: &Claims) -> bool {
         let lists = self.read();
         lists.sessions.contains_key(&claims.sid)
             || lists.accounts.get(&claims.sub).is_some_and(|(epoch, _)| claims.epoch < *epoch)
@@ -37,7 +37,7 @@ impl Revocations {
                 let entry = lists.sessions.entry(session).or_insert(until);
                 *entry = (*entry).max(until);
             }
-            Change::TokensVoided { user, epoch } => {
+            Change::TokensRevoked { user, epoch } => {
                 let mut lists = self.write();
                 let entry = lists.accounts.entry(user).or_insert((epoch, until));
                 *entry = (entry.0.max(epoch), entry.1.max(until));

@@ -39,7 +39,7 @@ pub(super) async fn insert(
     let row = |change: &Change| {
         let (kind, subject, epoch) = match change {
             Change::SessionEnded(session) => ("session", Some(session.uuid()), None),
-            Change::TokensVoided { user, epoch } => ("account", Some(user.uuid()), Some(*epoch)),
+            Change::TokensRevoked { user, epoch } => ("account", Some(user.uuid()), Some(*epoch)),
             Change::AccountUpdated(user) => ("account", Some(user.uuid()), None),
             Change::KeysChanged => ("keys", None, None),
         };
@@ -60,25 +60,28 @@ pub(super) async fn insert(
 /// the process that writes it is configured with.
 pub(super) fn kept_until(change: &Change, at: Timestamp) -> Timestamp {
     match change {
-        Change::SessionEnded(_) | Change::TokensVoided { .. } => at + LONGEST_TOKEN_LIFE,
+        Change::SessionEnded(_) | Change::TokensRevoked { .. } => at + LONGEST_TOKEN_LIFE,
         Change::AccountUpdated(_) | Change::KeysChanged => at + NOTICE_LIFETIME,
     }
 }
 
 /// The changes with a higher id, in the order of their ids. Those that have expired are read as well: a clock that
 /// is ahead for a moment must not hide a revocation.
-pub(super) async fn after(db: &impl ConnectionTrait, id: i64) -> Result<Vec<ChangeRow>, DbErr> {
+pub(super) async fn after_id(db: &impl ConnectionTrait, id: i64) -> Result<Vec<ChangeRow>, DbErr> {
     let rows = Entity::find().filter(Column::Id.gt(id)).order_by_asc(Column::Id).all(db).await?;
     Ok(rows.iter().map(ChangeRow::read).collect())
 }
 
 /// The changes that a snapshot does not show, in the order of their ids, on PostgreSQL: those of transactions that began
 /// after it, and those of transactions that were open then.
-pub(super) async fn unseen(db: &impl ConnectionTrait, seen: &Snapshot) -> Result<Vec<ChangeRow>, DbErr> {
+pub(super) async fn after_snapshot(
+    db: &impl ConnectionTrait,
+    snapshot: &Snapshot,
+) -> Result<Vec<ChangeRow>, DbErr> {
     let sql = "SELECT * FROM changes \
         WHERE position >= $1 OR position = ANY(string_to_array($2, ',')::bigint[])";
-    let open: Vec<String> = seen.open.iter().map(ToString::to_string).collect();
-    let values = [seen.end.into(), open.join(",").into()];
+    let open: Vec<String> = snapshot.open.iter().map(ToString::to_string).collect();
+    let values = [snapshot.end.into(), open.join(",").into()];
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     let mut rows = Entity::find().from_raw_sql(statement).all(db).await?;
     rows.sort_unstable_by_key(|row| row.id);
@@ -87,7 +90,7 @@ pub(super) async fn unseen(db: &impl ConnectionTrait, seen: &Snapshot) -> Result
 
 /// Takes their positions from changes that another PostgreSQL cluster has written, from which the data were brought here.
 /// Transactions begin to count anew in each, and a change from the future would be read over and over.
-pub(super) async fn forget_foreign_positions(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+pub(super) async fn reset_foreign_positions(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     // The snapshot is the statement's own, so no row of this cluster that it sees lies behind its end.
     let sql = "UPDATE changes SET position = 0 \
         WHERE position >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
@@ -115,7 +118,7 @@ impl ChangeRow {
         let change = match (row.kind.as_str(), row.subject, row.epoch) {
             ("session", Some(id), _) => Some(Change::SessionEnded(SessionId::from_uuid(id))),
             ("account", Some(id), Some(epoch)) => {
-                Some(Change::TokensVoided { user: UserId::from_uuid(id), epoch })
+                Some(Change::TokensRevoked { user: UserId::from_uuid(id), epoch })
             }
             ("account", Some(id), None) => Some(Change::AccountUpdated(UserId::from_uuid(id))),
             ("keys", ..) => Some(Change::KeysChanged),

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    changes::Revocations,
+    changes::RevocationList,
     tokens::{Rejection, Verifier},
 };
 
@@ -15,13 +15,13 @@ use crate::{
 pub struct TokenCheck {
     token: Arc<SecretString>,
     verifier: Arc<Verifier>,
-    revocations: Arc<Revocations>,
+    revocations: Arc<RevocationList>,
 }
 
 impl TokenCheck {
     /// The check of a token that was valid when the request began.
     #[must_use]
-    pub fn new(token: &str, verifier: Arc<Verifier>, revocations: Arc<Revocations>) -> Self {
+    pub fn new(token: &str, verifier: Arc<Verifier>, revocations: Arc<RevocationList>) -> Self {
         Self { token: Arc::new(token.into()), verifier, revocations }
     }
 
@@ -37,7 +37,7 @@ impl TokenCheck {
     /// The reason why it is not.
     pub fn check(&self) -> Result<(), Rejection> {
         let claims = self.verifier.verify(self.token.expose_secret())?;
-        if self.revocations.is_void(&claims) { Err(Rejection::Revoked) } else { Ok(()) }
+        if self.revocations.is_revoked(&claims) { Err(Rejection::Revoked) } else { Ok(()) }
     }
 }
 

@@ -6,7 +6,7 @@ use axum::{
 };
 
 use crate::{
-    changes::Revocations,
+    changes::RevocationList,
     graphql::TokenCheck,
     id::SessionId,
     tokens::{Caller, Rejection, Verifier},
@@ -18,7 +18,7 @@ pub struct Gate {
     /// Tells whether a token is genuine.
     pub verifier: Arc<Verifier>,
     /// Tells whether it has been revoked since.
-    pub revocations: Arc<Revocations>,
+    pub revocations: Arc<RevocationList>,
 }
 
 impl Gate {
@@ -45,7 +45,7 @@ impl Gate {
     /// Why it is nobody.
     pub fn admit(&self, authorization: &str) -> Result<Caller, Rejection> {
         let claims = self.verifier.verify(bearer(authorization)?)?;
-        if self.revocations.is_void(&claims) {
+        if self.revocations.is_revoked(&claims) {
             return Err(Rejection::Revoked);
         }
         Ok(Caller::Authenticated(claims))

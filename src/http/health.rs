@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::{sync::Mutex, time::Instant};
 use tokio_util::task::TaskTracker;
 
-use crate::{changes::Feed, database::Database, tokens::Keyring};
+use crate::{changes::ChangeFeed, database::Database, tokens::Keyring};
 
 /// The paths of the probes, which orchestrators request every few seconds: at the root, and below the base path.
 #[derive(Clone)]
@@ -76,7 +76,7 @@ pub(crate) struct Dependencies {
     /// The database.
     pub(crate) database: Database,
     /// The change feed, which tells the replica which tokens are revoked.
-    pub(crate) feed: Arc<Feed>,
+    pub(crate) feed: Arc<ChangeFeed>,
     /// The keyring, without which nobody can sign in.
     pub(crate) keyring: Arc<Keyring>,
 }

@@ -25,7 +25,7 @@ pub use self::{
 use crate::{
     accounts::Accounts,
     audit::Audit,
-    changes::Feed,
+    changes::ChangeFeed,
     clock::{Clock, Timestamp},
     config::Config,
     database::Database,
@@ -77,7 +77,7 @@ pub struct Sessions {
     /// Whose they are.
     pub(crate) accounts: Accounts,
     /// Who must hear that one has ended.
-    pub(crate) feed: Arc<Feed>,
+    pub(crate) feed: Arc<ChangeFeed>,
     /// Where that is written down.
     pub(crate) audit: Audit,
     /// What signs their access tokens.

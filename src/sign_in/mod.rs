@@ -20,7 +20,7 @@ pub use self::{error::SignInError, password::Login, register::Registration};
 use crate::{
     accounts::Accounts,
     audit::Audit,
-    changes::Feed,
+    changes::ChangeFeed,
     config::Config,
     limits::Throttle,
     passwords::{Hasher, Policy},
@@ -43,7 +43,7 @@ pub struct SignIn {
     /// Where it is written down.
     pub(crate) audit: Audit,
     /// Who must hear of changes.
-    pub(crate) feed: Arc<Feed>,
+    pub(crate) feed: Arc<ChangeFeed>,
     /// Whether anybody may register.
     pub(crate) config: Arc<Config>,
 }

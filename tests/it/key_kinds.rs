@@ -15,7 +15,7 @@ use jsonwebtoken::{
 };
 use portcullis::{
     audit::Actor,
-    changes::Revocations,
+    changes::RevocationList,
     config::SigningAlgorithm,
     http::Gate,
     tokens::{Expected, KnownKeys, SigningKey, Start, Verifier},
@@ -131,7 +131,7 @@ async fn a_resource_server_that_knows_the_secret_alone_verifies_by_this_crate() 
         let keys = KnownKeys::default().with_shared_secret(secret.as_bytes());
         Arc::new(Verifier::new(&expected, keys, app.clock()))
     };
-    let gate = |secret| Gate { verifier: verifier(secret), revocations: Arc::new(Revocations::default()) };
+    let gate = |secret| Gate { verifier: verifier(secret), revocations: Arc::new(RevocationList::default()) };
     let headers = [(axum::http::header::AUTHORIZATION, ada.authorization().parse().expect("text"))];
     let headers = headers.into_iter().collect();
     let user = gate(SECRET).caller(&headers).user().map(|user| user.to_string());
