@@ -14,7 +14,8 @@ pub struct Model {
     /// No further try is allowed before.
     pub blocked_until: ChronoUnixTimestampMillis,
     /// Whether it was written down that a try was refused since.
-    pub told: bool,
+    #[sea_orm(column_name = "told")]
+    pub logged: bool,
     /// When everything is forgotten.
     pub forget_at: ChronoUnixTimestampMillis,
 }

@@ -15,7 +15,7 @@ use super::{Account, AccountChanges, AccountError, Accounts, DisplayName, EmailA
 use crate::{
     audit::Actor,
     graphql::{Failure, Page, UserError, UserErrorCode, caller, guarded},
-    limits::{Permit, Throttle},
+    limits::{Decision, Throttle},
     tokens::Caller,
 };
 
@@ -144,7 +144,8 @@ impl AccountsMutation {
             Ok(profile) => profile,
             Err(error) => return user_error(error).map(|error| Some(UserPayload::failed(vec![error]))),
         };
-        if let Permit::Refused { retry_after, .. } = ctx.data_unchecked::<Throttle>().try_change(user).await?
+        if let Decision::Refused { retry_after, .. } =
+            ctx.data_unchecked::<Throttle>().try_change(user).await?
         {
             return Ok(Some(UserPayload::failed(vec![UserError::rate_limited(retry_after)])));
         }

@@ -19,9 +19,9 @@ pub use self::{create_user::NewUser, error::AdminError, update_user::UserChanges
 use crate::{
     accounts::Accounts,
     audit::{Actor, Audit},
-    changes::Feed,
+    changes::ChangeFeed,
     id::{SessionId, UserId},
-    limits::{Throttle, subject_of},
+    limits::{Throttle, account_key},
     passwords::{Hasher, Policy},
     sessions::{Session, Sessions},
     tokens::Keyring,
@@ -41,7 +41,7 @@ pub struct Admin {
     /// How often a password may be tried.
     pub(crate) throttle: Throttle,
     /// Who must hear of changes.
-    pub(crate) feed: Arc<Feed>,
+    pub(crate) feed: Arc<ChangeFeed>,
     /// What signs access tokens.
     pub(crate) keyring: Arc<Keyring>,
     /// Where it is written down.
@@ -52,7 +52,7 @@ impl Admin {
     /// The hasher, whose jobs wait as those of the actor.
     fn hasher_for(&self, actor: Actor<'_>) -> Hasher {
         match (actor.client(), actor.user()) {
-            (Some(client), Some(user)) => self.hasher.on_behalf_of(client.address, &subject_of(user)),
+            (Some(client), Some(user)) => self.hasher.on_behalf_of(client.address, &account_key(user)),
             _ => self.hasher.clone(),
         }
     }

@@ -57,7 +57,7 @@ impl Admin {
         self.authorize(&transaction, operation, actor).await?;
         let changed = self.accounts.change(&transaction, id, changes, actor).await?;
         if sets_password || changed.is_enabled_again {
-            self.throttle.forget(&transaction, id).await?;
+            self.throttle.reset(&transaction, id).await?;
         }
         let mut changes = if changed.ends_sessions {
             self.sessions.revoke_all_in(&transaction, id, None, actor).await?

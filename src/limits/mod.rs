@@ -3,7 +3,7 @@
 //! Tries are counted in the database, so that replicas agree, and before the thing is tried, so that
 //! many requests at once cannot try more often than one after another. Nobody is ever locked out for
 //! good, and who signs in from where they did before does not wait for what others do elsewhere. A new
-//! subject is a variant of `Subject` and its [`Ladder`].
+//! subject is a variant of `ThrottleKey` and its [`Ladder`].
 
 mod password;
 mod refresh;
@@ -14,14 +14,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-pub use self::{
-    password::Target,
-    refresh::RefreshLimit,
-    subject::{network, subject_of},
-};
+pub use self::{password::Target, refresh::RefreshLimit, subject::account_key};
 use self::{
     store::Row,
-    subject::{Subject, is_of_a_block},
+    subject::{ThrottleKey, is_ipv6},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -40,9 +36,9 @@ pub struct Throttle {
 
 /// Whether something may be tried.
 #[must_use]
-pub enum Permit {
+pub enum Decision {
     /// It may, and the try has been counted.
-    Granted(Try),
+    Allowed(RecordedAttempt),
     /// Not before this much time has passed.
     Refused {
         /// Whole seconds, at least one.
@@ -53,9 +49,9 @@ pub enum Permit {
 }
 
 /// A try that was counted.
-pub struct Try {
+pub struct RecordedAttempt {
     /// For what; nothing where there is no throttle.
-    counted: Vec<Subject>,
+    counted: Vec<ThrottleKey>,
 }
 
 impl Throttle {
@@ -69,20 +65,20 @@ impl Throttle {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn try_registration(&self, address: IpAddr) -> Result<Permit, DbErr> {
-        let mut subjects = vec![Subject::Register(address)];
-        if is_of_a_block(address) {
-            subjects.push(Subject::RegisterBlock(address));
+    pub async fn try_registration(&self, address: IpAddr) -> Result<Decision, DbErr> {
+        let mut subjects = vec![ThrottleKey::Registration(address)];
+        if is_ipv6(address) {
+            subjects.push(ThrottleKey::RegistrationBlock(address));
         }
-        self.ask(subjects).await
+        self.count_attempt(subjects).await
     }
 
     /// Asks whether an account may change itself once more, and counts it.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn try_change(&self, user: UserId) -> Result<Permit, DbErr> {
-        self.ask(vec![Subject::Change(user)]).await
+    pub async fn try_change(&self, user: UserId) -> Result<Decision, DbErr> {
+        self.count_attempt(vec![ThrottleKey::Change(user)]).await
     }
 
     /// Counts a sign-in in its transaction, which must be rolled back where the permit is refused. Only a caller who
@@ -94,15 +90,15 @@ impl Throttle {
         &self,
         transaction: &impl ConnectionTrait,
         user: UserId,
-    ) -> Result<Permit, DbErr> {
-        let subject = Subject::Login(user);
+    ) -> Result<Decision, DbErr> {
+        let subject = ThrottleKey::Login(user);
         let now = self.clock.now();
         if !self.config.enabled || self.count(transaction, &subject, now).await? {
-            return Ok(Permit::Granted(Try { counted: Vec::new() }));
+            return Ok(Decision::Allowed(RecordedAttempt { counted: Vec::new() }));
         }
-        let rows = store::find(transaction, &[subject.key()]).await?;
+        let rows = store::find(transaction, &[subject.row_key()]).await?;
         let until = rows.iter().map(|row| row.until).max().unwrap_or(now);
-        Ok(Permit::Refused { retry_after: whole_seconds(until, now), is_new: false })
+        Ok(Decision::Refused { retry_after: whole_seconds(until, now), is_new: false })
     }
 
     /// Deletes counts that are forgotten, at most `batch`.
@@ -114,9 +110,9 @@ impl Throttle {
     }
 
     /// Counts a try of each subject, or of none when one of them has to wait.
-    async fn ask(&self, subjects: Vec<Subject>) -> Result<Permit, DbErr> {
+    async fn count_attempt(&self, subjects: Vec<ThrottleKey>) -> Result<Decision, DbErr> {
         if !self.config.enabled {
-            return Ok(Permit::Granted(Try { counted: Vec::new() }));
+            return Ok(Decision::Allowed(RecordedAttempt { counted: Vec::new() }));
         }
         let now = self.clock.now();
         // Who has to wait anyway costs the writer nothing, however often they ask.
@@ -127,28 +123,28 @@ impl Throttle {
     }
 
     /// Counts a try of each subject in one transaction, or of none when one of them has to wait.
-    async fn count_all(&self, subjects: Vec<Subject>, now: Timestamp) -> Result<Permit, DbErr> {
+    async fn count_all(&self, subjects: Vec<ThrottleKey>, now: Timestamp) -> Result<Decision, DbErr> {
         let transaction = self.database.begin().await?;
         for subject in &subjects {
             if !self.count(&transaction, subject, now).await? {
                 transaction.rollback().await?;
-                let second = Permit::Refused { retry_after: Duration::from_secs(1), is_new: false };
+                let second = Decision::Refused { retry_after: Duration::from_secs(1), is_new: false };
                 return Ok(self.refuse(&subjects, now).await?.unwrap_or(second));
             }
         }
         transaction.commit().await?;
-        Ok(Permit::Granted(Try { counted: subjects }))
+        Ok(Decision::Allowed(RecordedAttempt { counted: subjects }))
     }
 
     /// Counts a try of a subject. False when it has to wait.
     async fn count(
         &self,
         transaction: &impl ConnectionTrait,
-        subject: &Subject,
+        subject: &ThrottleKey,
         now: Timestamp,
     ) -> Result<bool, DbErr> {
         let ladder = subject.ladder(&self.config);
-        let key = subject.key();
+        let key = subject.row_key();
         let Some(tries) = store::count(transaction, &key, now, now + ladder.forget_after).await? else {
             return Ok(false);
         };
@@ -164,18 +160,19 @@ impl Throttle {
     }
 
     /// The refusal, when one of the subjects has to wait.
-    async fn refuse(&self, subjects: &[Subject], now: Timestamp) -> Result<Option<Permit>, DbErr> {
-        let keys: Vec<_> = subjects.iter().map(Subject::key).collect();
+    async fn refuse(&self, subjects: &[ThrottleKey], now: Timestamp) -> Result<Option<Decision>, DbErr> {
+        let keys: Vec<_> = subjects.iter().map(ThrottleKey::row_key).collect();
         let rows = store::find(self.database.reader(), &keys).await?;
         let blocks: Vec<&Row> = rows.iter().filter(|row| row.until > now).collect();
         self.refusal(&blocks, now).await
     }
 
     /// The refusal for what blocks longest; none where nothing does.
-    async fn refusal(&self, blocks: &[&Row], now: Timestamp) -> Result<Option<Permit>, DbErr> {
+    async fn refusal(&self, blocks: &[&Row], now: Timestamp) -> Result<Option<Decision>, DbErr> {
         let Some(longest) = blocks.iter().max_by_key(|row| row.until) else { return Ok(None) };
-        let is_new = !longest.is_told && store::tell(self.database.writer(), &longest.subject).await?;
-        Ok(Some(Permit::Refused { retry_after: whole_seconds(longest.until, now), is_new }))
+        let is_new =
+            !longest.is_logged && store::mark_logged(self.database.writer(), &longest.subject).await?;
+        Ok(Some(Decision::Refused { retry_after: whole_seconds(longest.until, now), is_new }))
     }
 }
 

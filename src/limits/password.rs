@@ -13,15 +13,15 @@ use std::{net::IpAddr, time::Duration};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{
-    Permit, Throttle, Try,
+    Decision, RecordedAttempt, Throttle,
     store::{self, Row},
-    subject::{KnownPlace, Subject, is_of_a_block, keys_of_account, subject_of, wait_key},
+    subject::{KnownAddress, ThrottleKey, account_key, account_key_ranges, is_ipv6, wait_key},
     whole_seconds,
 };
 use crate::{clock::Timestamp, id::UserId};
 
 /// The time by which a client may come back too early. It allows for clocks of replicas that differ a little.
-const EARLY: Duration = Duration::from_millis(500);
+const EARLY_TOLERANCE: Duration = Duration::from_millis(500);
 
 /// The account whose password is tried.
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +33,12 @@ pub struct Target<'a> {
 }
 
 /// The stored counts of the subjects of a try at a place that is not known.
-struct Standing {
+struct StoredCounts {
     rows: Vec<Row>,
     now: Timestamp,
 }
 
-impl Standing {
+impl StoredCounts {
     fn row(&self, key: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.subject == key)
     }
@@ -60,89 +60,100 @@ impl Throttle {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn try_password(&self, target: Target<'_>, address: IpAddr) -> Result<Permit, DbErr> {
+    pub async fn try_password(&self, target: Target<'_>, address: IpAddr) -> Result<Decision, DbErr> {
         if !self.config.enabled {
-            return Ok(Permit::Granted(Try { counted: Vec::new() }));
+            return Ok(Decision::Allowed(RecordedAttempt { counted: Vec::new() }));
         }
         let name = target.account.to_owned();
         // Always in this order, so that two transactions cannot wait for each other.
         let mut own = vec![
-            Subject::Address(address),
-            Subject::Pair(name.clone(), address),
-            Subject::Attempt(name, address),
+            ThrottleKey::Address(address),
+            ThrottleKey::AccountAndAddress(name.clone(), address),
+            ThrottleKey::AnyAttempt(name, address),
         ];
-        let known = KnownPlace { account: target.account, epoch: target.epoch, address }.key();
-        if store::is_there(self.database.reader(), &known, self.clock.now()).await? {
-            return self.ask(own).await;
+        let known = KnownAddress { account: target.account, epoch: target.epoch, address }.row_key();
+        if store::exists(self.database.reader(), &known, self.clock.now()).await? {
+            return self.count_attempt(own).await;
         }
-        if is_of_a_block(address) {
-            own.push(Subject::AddressBlock(address));
+        if is_ipv6(address) {
+            own.push(ThrottleKey::AddressBlock(address));
         }
-        self.try_at_new_place(target.account, address, own).await
+        self.try_from_new_network(target.account, address, own).await
     }
 
-    async fn try_at_new_place(
+    async fn try_from_new_network(
         &self,
         account: &str,
         address: IpAddr,
-        own: Vec<Subject>,
-    ) -> Result<Permit, DbErr> {
+        own: Vec<ThrottleKey>,
+    ) -> Result<Decision, DbErr> {
         let now = self.clock.now();
         let name = || account.to_owned();
-        let (anywhere, newcomers) = (Subject::Account(name()), Subject::Newcomer(name()));
-        let (again, first) = (Subject::Stranger(name(), address), Subject::FirstTry(name(), address));
+        let (anywhere, newcomers) = (ThrottleKey::Account(name()), ThrottleKey::NewNetworks(name()));
+        let (again, first) =
+            (ThrottleKey::LaterAttempt(name(), address), ThrottleKey::FirstAttempt(name(), address));
         let wait = wait_key(account, address);
-        let mut keys = vec![anywhere.key(), newcomers.key(), first.key(), wait.clone()];
-        keys.extend(own.iter().map(Subject::key));
+        let mut keys = vec![anywhere.row_key(), newcomers.row_key(), first.row_key(), wait.clone()];
+        keys.extend(own.iter().map(ThrottleKey::row_key));
         let rows = store::find(self.database.reader(), &keys).await?;
-        let standing = Standing { rows, now };
+        let counts = StoredCounts { rows, now };
 
-        let shut = standing.block(&anywhere.key());
-        let is_first = standing.is_new(&first.key()) && standing.block(&newcomers.key()).is_none();
-        let mut blocks: Vec<&Row> = own.iter().filter_map(|subject| standing.block(&subject.key())).collect();
-        let held = standing.block(&wait);
-        if held.is_some() || (shut.is_some() && !is_first) {
-            blocks.extend(shut);
-            let until = self.hold(&wait, held, shut, now).await?;
+        let account_block = counts.block(&anywhere.row_key());
+        let is_first = counts.is_new(&first.row_key()) && counts.block(&newcomers.row_key()).is_none();
+        let mut blocks: Vec<&Row> =
+            own.iter().filter_map(|subject| counts.block(&subject.row_key())).collect();
+        let network_block = counts.block(&wait);
+        if network_block.is_some() || (account_block.is_some() && !is_first) {
+            blocks.extend(account_block);
+            let until = self.extend_wait(&wait, network_block, account_block, now).await?;
             return self.refuse_until(&blocks, until, now).await;
         }
         if let Some(refused) = self.refusal(&blocks, now).await? {
             return Ok(refused);
         }
-        let mut subjects = if shut.is_some() { vec![newcomers, first] } else { vec![anywhere, again] };
+        let mut subjects =
+            if account_block.is_some() { vec![newcomers, first] } else { vec![anywhere, again] };
         subjects.extend(own);
         self.count_all(subjects, now).await
     }
 
     /// Makes a network wait that has asked too early, and says until when. It costs the writer something only now and
     /// then, however often they ask.
-    async fn hold(
+    async fn extend_wait(
         &self,
         key: &str,
-        held: Option<&Row>,
-        shut: Option<&Row>,
+        network_block: Option<&Row>,
+        account_block: Option<&Row>,
         now: Timestamp,
     ) -> Result<Timestamp, DbErr> {
         let penalty = self.config.account.longest_delay;
-        let until = match held {
-            None => shut.map_or(now, |row| row.until),
-            Some(held) if held.until > now + penalty / 2 || held.until <= now + EARLY => {
-                return Ok(held.until);
+        let until = match network_block {
+            None => account_block.map_or(now, |row| row.until),
+            Some(network_block)
+                if network_block.until > now + penalty / 2
+                    || network_block.until <= now + EARLY_TOLERANCE =>
+            {
+                return Ok(network_block.until);
             }
             Some(_) => now + penalty,
         };
-        store::hold(self.database.writer(), key, until).await?;
+        store::block_uncounted(self.database.writer(), key, until).await?;
         Ok(until)
     }
 
     /// The refusal of a network that waits until then, or longer where something else blocks it.
-    async fn refuse_until(&self, blocks: &[&Row], until: Timestamp, now: Timestamp) -> Result<Permit, DbErr> {
-        let least = whole_seconds(until, now);
+    async fn refuse_until(
+        &self,
+        blocks: &[&Row],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Decision, DbErr> {
+        let wait = whole_seconds(until, now);
         Ok(match self.refusal(blocks, now).await? {
-            Some(Permit::Refused { retry_after, is_new }) => {
-                Permit::Refused { retry_after: retry_after.max(least), is_new }
+            Some(Decision::Refused { retry_after, is_new }) => {
+                Decision::Refused { retry_after: retry_after.max(wait), is_new }
             }
-            _ => Permit::Refused { retry_after: least, is_new: false },
+            _ => Decision::Refused { retry_after: wait, is_new: false },
         })
     }
 
@@ -150,17 +161,18 @@ impl Throttle {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn forgive(&self, right: &Try) -> Result<(), DbErr> {
-        let failures = right.counted.iter().filter(|subject| !matches!(subject, Subject::Attempt(..)));
-        self.take_back(failures, |subject| matches!(subject, Subject::Pair(..))).await
+    pub async fn clear_failures(&self, attempt: &RecordedAttempt) -> Result<(), DbErr> {
+        let failures =
+            attempt.counted.iter().filter(|subject| !matches!(subject, ThrottleKey::AnyAttempt(..)));
+        self.refund_where(failures, |subject| matches!(subject, ThrottleKey::AccountAndAddress(..))).await
     }
 
     /// Takes a try back that did not take place.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn undo(&self, void: &Try) -> Result<(), DbErr> {
-        self.take_back(void.counted.iter(), |_| false).await
+    pub async fn refund(&self, attempt: &RecordedAttempt) -> Result<(), DbErr> {
+        self.refund_where(attempt.counted.iter(), |_| false).await
     }
 
     /// Remembers, in the transaction of a sign-in or of a change of password, from where the owner of an account acts.
@@ -168,7 +180,7 @@ impl Throttle {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn remember(
+    pub async fn remember_address(
         &self,
         transaction: &impl ConnectionTrait,
         (user, epoch): (UserId, i64),
@@ -178,8 +190,8 @@ impl Throttle {
             return Ok(());
         }
         let until = self.clock.now() + self.config.known_for;
-        let place = KnownPlace { account: &subject_of(user), epoch: Some(epoch), address };
-        store::remember(transaction, &place.key(), until).await
+        let place = KnownAddress { account: &account_key(user), epoch: Some(epoch), address };
+        store::insert_known(transaction, &place.row_key(), until).await
     }
 
     /// Forgets, in the transaction that makes it needless, how often an account's password was tried, wherever
@@ -187,32 +199,32 @@ impl Throttle {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn forget(&self, transaction: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
-        let account = subject_of(user);
+    pub async fn reset(&self, transaction: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+        let account = account_key(user);
         // In the order in which tries lock them.
-        store::delete(transaction, &Subject::Account(account.clone()).key()).await?;
-        store::delete(transaction, &Subject::Newcomer(account.clone()).key()).await?;
-        for keys in keys_of_account(&account) {
+        store::delete(transaction, &ThrottleKey::Account(account.clone()).row_key()).await?;
+        store::delete(transaction, &ThrottleKey::NewNetworks(account.clone()).row_key()).await?;
+        for keys in account_key_ranges(&account) {
             store::delete_range(transaction, keys).await?;
         }
         Ok(())
     }
 
-    /// Takes one try of each subject back; of those that `is_forgiven`, all.
-    async fn take_back(
+    /// Takes one try of each subject back; of those that `is_cleared`, all.
+    async fn refund_where(
         &self,
-        subjects: impl Iterator<Item = &Subject> + Clone,
-        is_forgiven: impl Fn(&Subject) -> bool,
+        subjects: impl Iterator<Item = &ThrottleKey> + Clone,
+        is_cleared: impl Fn(&ThrottleKey) -> bool,
     ) -> Result<(), DbErr> {
         if subjects.clone().next().is_none() {
             return Ok(());
         }
         let transaction = self.database.begin().await?;
         for subject in subjects {
-            if is_forgiven(subject) {
-                store::delete(&transaction, &subject.key()).await?;
+            if is_cleared(subject) {
+                store::delete(&transaction, &subject.row_key()).await?;
             } else {
-                store::take_back(&transaction, &subject.key()).await?;
+                store::refund(&transaction, &subject.row_key()).await?;
             }
         }
         transaction.commit().await

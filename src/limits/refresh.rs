@@ -16,7 +16,7 @@ const MINUTE: i64 = 60;
 /// the database would cost as much as a refresh does.
 pub struct RefreshLimit {
     clock: Clock,
-    most: u32,
+    max: u32,
     current: Mutex<Minute>,
 }
 
@@ -25,22 +25,22 @@ pub struct RefreshLimit {
 struct Minute {
     number: i64,
     accounts: HashMap<UserId, u32>,
-    owners: HashMap<SessionId, UserId>,
+    users: HashMap<SessionId, UserId>,
 }
 
 impl RefreshLimit {
     /// At most so many refreshes of an account in a minute; none is refused when that is `None`.
     #[must_use]
-    pub fn new(most: Option<u32>, clock: Clock) -> Self {
-        Self { clock, most: most.unwrap_or(u32::MAX), current: Mutex::default() }
+    pub fn new(max: Option<u32>, clock: Clock) -> Self {
+        Self { clock, max: max.unwrap_or(u32::MAX), current: Mutex::default() }
     }
 
     /// The time that a session has to wait before it is refreshed. `None` if it need not wait.
     #[must_use]
-    pub fn wait(&self, session: SessionId) -> Option<Duration> {
+    pub fn retry_after(&self, session: SessionId) -> Option<Duration> {
         self.with(|minute, left| {
-            let count = minute.owners.get(&session).and_then(|user| minute.accounts.get(user))?;
-            (*count >= self.most).then_some(left)
+            let count = minute.users.get(&session).and_then(|user| minute.accounts.get(user))?;
+            (*count >= self.max).then_some(left)
         })
     }
 
@@ -48,14 +48,14 @@ impl RefreshLimit {
     /// that an old copy of a token makes nobody wait.
     pub fn count(&self, session: SessionId, user: UserId) {
         self.with(|minute, _| {
-            minute.owners.insert(session, user);
+            minute.users.insert(session, user);
             let count = minute.accounts.entry(user).or_default();
             *count = count.saturating_add(1);
         });
     }
 
     /// Looks at the present minute, of which so much is left.
-    fn with<T>(&self, look: impl FnOnce(&mut Minute, Duration) -> T) -> T {
+    fn with<T>(&self, read: impl FnOnce(&mut Minute, Duration) -> T) -> T {
         let seconds = self.clock.now().timestamp();
         let number = seconds.div_euclid(MINUTE);
         let left = u64::try_from(MINUTE - seconds.rem_euclid(MINUTE)).unwrap_or(1);
@@ -63,6 +63,6 @@ impl RefreshLimit {
         if minute.number != number {
             *minute = Minute { number, ..Minute::default() };
         }
-        look(&mut minute, Duration::from_secs(left))
+        read(&mut minute, Duration::from_secs(left))
     }
 }

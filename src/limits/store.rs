@@ -19,7 +19,7 @@ pub(super) struct Row {
     /// The end of its wait.
     pub(super) until: Timestamp,
     /// Whether a refusal was written down since the wait began.
-    pub(super) is_told: bool,
+    pub(super) is_logged: bool,
     pub(super) forget_at: Timestamp,
 }
 
@@ -30,18 +30,18 @@ pub(super) async fn find(db: &impl ConnectionTrait, subjects: &[String]) -> Resu
         subject: row.subject,
         tries: row.tries,
         until: row.blocked_until.0,
-        is_told: row.told,
+        is_logged: row.logged,
         forget_at: row.forget_at.0,
     };
     Ok(found.into_iter().map(row).collect())
 }
 
 /// Notes that a refusal is written down; false when one was before.
-pub(super) async fn tell(db: &impl ConnectionTrait, subject: &str) -> Result<bool, DbErr> {
+pub(super) async fn mark_logged(db: &impl ConnectionTrait, subject: &str) -> Result<bool, DbErr> {
     let update = Entity::update_many()
-        .col_expr(Column::Told, Expr::value(true))
+        .col_expr(Column::Logged, Expr::value(true))
         .filter(Column::Subject.eq(subject))
-        .filter(Column::Told.eq(false));
+        .filter(Column::Logged.eq(false));
     Ok(update.exec(db).await?.rows_affected == 1)
 }
 
@@ -74,12 +74,16 @@ pub(super) async fn block(db: &impl ConnectionTrait, subject: &str, until: Times
 }
 
 /// Lets a subject wait that is not counted, and forgets it afterwards.
-pub(super) async fn hold(db: &impl ConnectionTrait, subject: &str, until: Timestamp) -> Result<(), DbErr> {
+pub(super) async fn block_uncounted(
+    db: &impl ConnectionTrait,
+    subject: &str,
+    until: Timestamp,
+) -> Result<(), DbErr> {
     let row = Model {
         subject: subject.to_owned(),
         tries: 0,
         blocked_until: Millis(until),
-        told: false,
+        logged: false,
         forget_at: Millis(until),
     };
     let again = OnConflict::column(Column::Subject)
@@ -90,7 +94,7 @@ pub(super) async fn hold(db: &impl ConnectionTrait, subject: &str, until: Timest
 }
 
 /// Takes back one try, and the wait that it brought.
-pub(super) async fn take_back(db: &impl ConnectionTrait, subject: &str) -> Result<(), DbErr> {
+pub(super) async fn refund(db: &impl ConnectionTrait, subject: &str) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::Tries, Expr::col(Column::Tries).sub(1))
         .col_expr(Column::BlockedUntil, Expr::value(0_i64))
@@ -102,17 +106,13 @@ pub(super) async fn take_back(db: &impl ConnectionTrait, subject: &str) -> Resul
 }
 
 /// Whether a subject is remembered.
-pub(super) async fn is_there(
-    db: &impl ConnectionTrait,
-    subject: &str,
-    now: Timestamp,
-) -> Result<bool, DbErr> {
+pub(super) async fn exists(db: &impl ConnectionTrait, subject: &str, now: Timestamp) -> Result<bool, DbErr> {
     let rows = Entity::find_by_id(subject).filter(Column::ForgetAt.gt(Millis(now)));
     Ok(rows.one(db).await?.is_some())
 }
 
 /// Remembers a subject without counting it.
-pub(super) async fn remember(
+pub(super) async fn insert_known(
     db: &impl ConnectionTrait,
     subject: &str,
     forget_at: Timestamp,
@@ -121,7 +121,7 @@ pub(super) async fn remember(
         subject: subject.to_owned(),
         tries: 0,
         blocked_until: Millis(Timestamp::UNIX_EPOCH),
-        told: false,
+        logged: false,
         forget_at: Millis(forget_at),
     };
     let again = OnConflict::column(Column::Subject).update_column(Column::ForgetAt).to_owned();

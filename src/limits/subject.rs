@@ -12,65 +12,67 @@ use crate::{
 };
 
 /// The digits of half a hash, so that a pair's key has the length of the others.
-const HALF: usize = 32;
+const HALF_HASH_DIGITS: usize = 32;
 
 /// How many times more a /48 of IPv6 may try than one /64 in it, of which it has 65536.
-const BLOCK: i64 = 16;
+const BLOCK_FACTOR: i64 = 16;
 
 /// What is counted.
 #[derive(Clone)]
-pub(super) enum Subject {
+pub(super) enum ThrottleKey {
     /// Failures for one account, from anywhere but known places.
     Account(String),
     /// First tries for one account from networks that have not tried it lately, while the account has to wait.
-    Newcomer(String),
+    NewNetworks(String),
     /// The first try for one account from one wide network.
-    FirstTry(String, IpAddr),
+    FirstAttempt(String, IpAddr),
     /// Any other try from there; it is counted with the first.
-    Stranger(String, IpAddr),
+    LaterAttempt(String, IpAddr),
     /// Failures from one network for any account.
     Address(IpAddr),
     /// Failures from a /48 of IPv6 for any account, but for those at known places.
     AddressBlock(IpAddr),
     /// Failures for one account from one network.
-    Pair(String, IpAddr),
+    AccountAndAddress(String, IpAddr),
     /// Tries for one account from one network, right or wrong.
-    Attempt(String, IpAddr),
+    AnyAttempt(String, IpAddr),
     /// Sign-ins to one account.
     Login(UserId),
     /// Registrations from one network.
-    Register(IpAddr),
+    Registration(IpAddr),
     /// Registrations from a /48 of IPv6.
-    RegisterBlock(IpAddr),
+    RegistrationBlock(IpAddr),
     /// Changes of an account by itself.
     Change(UserId),
 }
 
 /// Where somebody has signed in to an account. It is not counted, only remembered.
-pub(super) struct KnownPlace<'a> {
+pub(super) struct KnownAddress<'a> {
     pub(super) account: &'a str,
     /// The token version that the account had then. With another one the place is not known.
     pub(super) epoch: Option<i64>,
     pub(super) address: IpAddr,
 }
 
-impl KnownPlace<'_> {
+impl KnownAddress<'_> {
     /// The subject as the database knows it.
-    pub(super) fn key(&self) -> String {
+    pub(super) fn row_key(&self) -> String {
         let epoch = self.epoch.unwrap_or(-1);
-        hashed("known", &format!("{} {epoch} {}", network(self.address), self.account))
+        hashed("known", &format!("{} {epoch} {}", ip_prefix(self.address), self.account))
     }
 }
 
-impl Subject {
+impl ThrottleKey {
     /// How often it may be tried.
     pub(super) fn ladder<'a>(&self, config: &'a LimitsConfig) -> &'a Ladder {
         match self {
-            Self::Account(_) | Self::Newcomer(_) | Self::FirstTry(..) | Self::Stranger(..) => &config.account,
-            Self::Pair(..) => &config.pair,
+            Self::Account(_) | Self::NewNetworks(_) | Self::FirstAttempt(..) | Self::LaterAttempt(..) => {
+                &config.account
+            }
+            Self::AccountAndAddress(..) => &config.pair,
             Self::Address(_) | Self::AddressBlock(_) => &config.address,
-            Self::Attempt(..) | Self::Login(_) => &config.logins,
-            Self::Register(_) | Self::RegisterBlock(_) => &config.register,
+            Self::AnyAttempt(..) | Self::Login(_) => &config.logins,
+            Self::Registration(_) | Self::RegistrationBlock(_) => &config.register,
             Self::Change(_) => &config.changes,
         }
     }
@@ -79,58 +81,58 @@ impl Subject {
     pub(super) fn delay_after(&self, tries: i64, ladder: &Ladder) -> Duration {
         match self {
             // Counted only to know who comes for the first time.
-            Self::FirstTry(..) | Self::Stranger(..) => Duration::ZERO,
-            Self::AddressBlock(_) | Self::RegisterBlock(_) => ladder.delay_after(tries / BLOCK),
+            Self::FirstAttempt(..) | Self::LaterAttempt(..) => Duration::ZERO,
+            Self::AddressBlock(_) | Self::RegistrationBlock(_) => ladder.delay_after(tries / BLOCK_FACTOR),
             _ => ladder.delay_after(tries),
         }
     }
 
     /// Whether this try is one too many, however long ago the last was.
     pub(super) fn is_used_up_after(&self, tries: i64) -> bool {
-        matches!(self, Self::FirstTry(..)) && tries > 1
+        matches!(self, Self::FirstAttempt(..)) && tries > 1
     }
 
     /// The subject as the database knows it.
-    pub(super) fn key(&self) -> String {
+    pub(super) fn row_key(&self) -> String {
         match self {
             Self::Account(account) => hashed("account", account),
-            Self::Newcomer(account) => hashed("newcomer", account),
-            Self::FirstTry(account, address) | Self::Stranger(account, address) => {
-                key_at("visit", account, wide_network(*address))
+            Self::NewNetworks(account) => hashed("newcomer", account),
+            Self::FirstAttempt(account, address) | Self::LaterAttempt(account, address) => {
+                key_at("visit", account, wide_prefix(*address))
             }
-            Self::Pair(account, address) => key_at("pair", account, network(*address)),
-            Self::Attempt(account, address) => key_at("attempt", account, network(*address)),
-            Self::Address(address) => hashed("address", &network(*address).to_string()),
-            Self::AddressBlock(address) => hashed("address", &format!("{}/48", wide_network(*address))),
-            Self::RegisterBlock(address) => hashed("register", &format!("{}/48", wide_network(*address))),
+            Self::AccountAndAddress(account, address) => key_at("pair", account, ip_prefix(*address)),
+            Self::AnyAttempt(account, address) => key_at("attempt", account, ip_prefix(*address)),
+            Self::Address(address) => hashed("address", &ip_prefix(*address).to_string()),
+            Self::AddressBlock(address) => hashed("address", &format!("{}/48", wide_prefix(*address))),
+            Self::RegistrationBlock(address) => hashed("register", &format!("{}/48", wide_prefix(*address))),
             Self::Login(user) => hashed("login", &user.to_string()),
-            Self::Register(address) => hashed("register", &network(*address).to_string()),
+            Self::Registration(address) => hashed("register", &ip_prefix(*address).to_string()),
             Self::Change(user) => hashed("change", &user.to_string()),
         }
     }
 }
 
 /// Whether an address is one of so many of its owner's that its /48 is counted as well.
-pub(super) fn is_of_a_block(address: IpAddr) -> bool {
+pub(super) fn is_ipv6(address: IpAddr) -> bool {
     address.to_canonical().is_ipv6()
 }
 
 /// The wait of a wide network that was refused a try for an account, as the database knows it.
 pub(super) fn wait_key(account: &str, address: IpAddr) -> String {
-    key_at("wait", account, wide_network(address))
+    key_at("wait", account, wide_prefix(address))
 }
 
 /// What the throttle knows an account by, as somebody whose password is tried.
 #[must_use]
-pub fn subject_of(user: UserId) -> String {
+pub fn account_key(user: UserId) -> String {
     format!("id {user}")
 }
 
 /// The first and the last key of each kind that an account and a network can have. All of one length and of the digits
 /// `0` to `f`, they sort alike in every collation that a database may have.
-pub(super) fn keys_of_account(account: &str) -> [RangeInclusive<String>; 4] {
+pub(super) fn account_key_ranges(account: &str) -> [RangeInclusive<String>; 4] {
     ["visit", "pair", "attempt", "wait"].map(|kind| {
-        let end = |digit: &str| format!("{}{}", prefix_of(kind, account), digit.repeat(HALF));
+        let end = |digit: &str| format!("{}{}", prefix_of(kind, account), digit.repeat(HALF_HASH_DIGITS));
         end("0")..=end("f")
     })
 }
@@ -152,7 +154,7 @@ fn hashed(kind: &str, subject: &str) -> String {
 /// Enough of a hash for a part of a key: who finds another subject of the same half wins nothing.
 fn half_hash(subject: &str) -> String {
     let mut hash = hash(subject);
-    hash.truncate(HALF);
+    hash.truncate(HALF_HASH_DIGITS);
     hash
 }
 
@@ -162,8 +164,7 @@ fn hash(subject: &str) -> String {
 }
 
 /// One customer of a provider has at least a /64 of IPv6, so that is what is counted.
-#[must_use]
-pub fn network(address: IpAddr) -> IpAddr {
+fn ip_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX))),
@@ -171,7 +172,7 @@ pub fn network(address: IpAddr) -> IpAddr {
 }
 
 /// The network of a provider's customer at most: a /48 of IPv6, a /24 of IPv4.
-fn wide_network(address: IpAddr) -> IpAddr {
+fn wide_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from(u32::from(address) & (u32::MAX << 8))),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) & (u128::MAX << 80))),
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn neighbours_in_a_64_are_one_and_mapped_addresses_are_version_4() {
-        let key = |address: &str| Subject::Address(address.parse().expect("an address")).key();
+        let key = |address: &str| ThrottleKey::Address(address.parse().expect("an address")).row_key();
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
@@ -192,7 +193,9 @@ mod tests {
 
     #[test]
     fn a_first_try_counts_for_a_whole_24_or_48() {
-        let key = |address: &str| Subject::FirstTry("ada".into(), address.parse().expect("an address")).key();
+        let key = |address: &str| {
+            ThrottleKey::FirstAttempt("ada".into(), address.parse().expect("an address")).row_key()
+        };
         assert_eq!(key("192.0.2.1"), key("192.0.2.255"));
         assert_ne!(key("192.0.2.1"), key("192.0.3.1"));
         assert_eq!(key("2001:db8::1"), key("2001:db8:0:ffff::1"));
@@ -201,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_place_is_known_for_one_token_version() {
-        let key = |epoch| KnownPlace { account: "ada", epoch, address: [192, 0, 2, 1].into() }.key();
+        let key = |epoch| KnownAddress { account: "ada", epoch, address: [192, 0, 2, 1].into() }.row_key();
         assert_ne!(key(Some(0)), key(Some(1)));
         assert_ne!(key(Some(0)), key(None));
     }
@@ -212,13 +215,14 @@ mod tests {
             let address = IpAddr::from([192, 0, number, 1]);
             let keys = |account: &str| {
                 [
-                    Subject::FirstTry(account.to_owned(), address).key(),
-                    Subject::Pair(account.to_owned(), address).key(),
-                    Subject::Attempt(account.to_owned(), address).key(),
+                    ThrottleKey::FirstAttempt(account.to_owned(), address).row_key(),
+                    ThrottleKey::AccountAndAddress(account.to_owned(), address).row_key(),
+                    ThrottleKey::AnyAttempt(account.to_owned(), address).row_key(),
                     wait_key(account, address),
                 ]
             };
-            for ((range, key), other) in keys_of_account("ada").into_iter().zip(keys("ada")).zip(keys("bob"))
+            for ((range, key), other) in
+                account_key_ranges("ada").into_iter().zip(keys("ada")).zip(keys("bob"))
             {
                 assert!(range.contains(&key) && !range.contains(&other));
             }

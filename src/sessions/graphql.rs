@@ -120,7 +120,7 @@ impl SessionsMutation {
         let sessions = ctx.data_unchecked::<Sessions>();
         let token = given.or(cookie.0);
         let session = token.as_ref().and_then(|token| sessions.session_of(token));
-        if let Some(retry_after) = session.and_then(|session| sessions.refreshes.wait(session)) {
+        if let Some(retry_after) = session.and_then(|session| sessions.refreshes.retry_after(session)) {
             return Ok(AuthPayload::failed(vec![UserError::rate_limited(retry_after)]));
         }
         let refreshed = match token {

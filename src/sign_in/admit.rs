@@ -5,7 +5,7 @@ use crate::{
     accounts::Account,
     audit::{Actor, AuditAction, Happening},
     graphql::Client,
-    limits::Permit,
+    limits::Decision,
     sessions::SignedIn,
 };
 
@@ -18,7 +18,7 @@ impl SignIn {
         account: Account,
         client: &Client,
     ) -> Result<SignedIn, SignInError> {
-        if let Permit::Refused { retry_after, .. } =
+        if let Decision::Refused { retry_after, .. } =
             self.throttle.count_login(&transaction, account.id).await?
         {
             transaction.rollback().await?;
@@ -32,7 +32,7 @@ impl SignIn {
             actor: Actor::Client { client, user: Some(account.id) },
         };
         let event = self.audit.record(&transaction, happening).await?;
-        self.throttle.remember(&transaction, (account.id, account.epoch), client.address).await?;
+        self.throttle.remember_address(&transaction, (account.id, account.epoch), client.address).await?;
         let id = account.id;
         let account = Account { last_login_at: Some(event.at), ..account };
         // Before the commit: where no token can be signed, nothing is left behind.

@@ -5,7 +5,7 @@ use crate::{
     accounts::AccountChanges,
     audit::Actor,
     graphql::Client,
-    limits::subject_of,
+    limits::account_key,
     passwords::{Owner, Presented},
     sessions::SignedIn,
     tokens::Claims,
@@ -32,7 +32,7 @@ impl SignIn {
             email: account.email.as_deref(),
             display_name: account.display_name.as_deref(),
         };
-        let hasher = self.hasher.on_behalf_of(client.address, &subject_of(account.id));
+        let hasher = self.hasher.on_behalf_of(client.address, &account_key(account.id));
         let new = self.policy.accept(new.expose_secret(), &owner, &hasher).await?;
         let password_hash = Some(hasher.hash(&new).await?);
 
@@ -48,7 +48,7 @@ impl SignIn {
             self.sessions.restart(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
         let user = (account.id, changed.account.epoch);
-        self.throttle.remember(&transaction, user, client.address).await?;
+        self.throttle.remember_address(&transaction, user, client.address).await?;
         let signed_in = self.sessions.issue(changed.account, opened)?;
         self.feed.commit(transaction, &changes).await?;
         Ok(signed_in)

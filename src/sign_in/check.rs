@@ -4,7 +4,7 @@ use crate::{
     audit::{Actor, AuditAction, Happening},
     graphql::Client,
     id::UserId,
-    limits::{Permit, Target, subject_of},
+    limits::{Decision, Target, account_key},
     passwords::{HashError, Presented, Verdict},
 };
 
@@ -19,7 +19,7 @@ pub(super) struct Checked {
 /// the name, or the spellings would tell; and no name is taken for an id.
 fn subject(name: &str, user: Option<UserId>) -> String {
     match (user, Username::parse(name), EmailAddress::parse(name)) {
-        (Some(user), ..) => subject_of(user),
+        (Some(user), ..) => account_key(user),
         (None, Ok(username), _) => format!("name {}", username.key()),
         (None, Err(_), Ok(email)) => format!("name {}", email.key()),
         (None, Err(_), Err(_)) => format!("name {name}"),
@@ -40,8 +40,8 @@ impl SignIn {
         let subject = subject(name, user);
         let target = Target { account: &subject, epoch: found.as_ref().map(|found| found.account.epoch) };
         let counted = match self.throttle.try_password(target, client.address).await? {
-            Permit::Granted(counted) => counted,
-            Permit::Refused { retry_after, is_new } => {
+            Decision::Allowed(counted) => counted,
+            Decision::Refused { retry_after, is_new } => {
                 if is_new {
                     self.write_down(AuditAction::LoginThrottled, user, client).await?;
                 }
@@ -58,7 +58,7 @@ impl SignIn {
             }
             // Nothing was compared, so nothing was tried.
             Err(error @ HashError::QueueFull { .. }) => {
-                self.throttle.undo(&counted).await?;
+                self.throttle.refund(&counted).await?;
                 return Err(error.into());
             }
             verdict => verdict?,
@@ -67,7 +67,7 @@ impl SignIn {
             self.write_down(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::InvalidCredentials);
         };
-        self.throttle.forgive(&counted).await?;
+        self.throttle.clear_failures(&counted).await?;
         if found.account.disabled {
             self.write_down(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::AccountDisabled);

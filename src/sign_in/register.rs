@@ -5,7 +5,7 @@ use crate::{
     accounts::{DisplayName, EmailAddress, NewAccount, Username},
     audit::Actor,
     graphql::Client,
-    limits::Permit,
+    limits::Decision,
     passwords::Owner,
     sessions::SignedIn,
 };
@@ -32,7 +32,7 @@ impl SignIn {
         if !self.config.accounts.registration_open {
             return Err(SignInError::RegistrationClosed);
         }
-        if let Permit::Refused { retry_after, .. } = self.throttle.try_registration(client.address).await? {
+        if let Decision::Refused { retry_after, .. } = self.throttle.try_registration(client.address).await? {
             return Err(SignInError::RateLimited { retry_after });
         }
         let owner = Owner {
