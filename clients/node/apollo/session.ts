@@ -3,7 +3,7 @@ let renewal: Promise<boolean> | null = null;
 
 export const bearer = () => accessToken;
 
-export async function ask(query: string, variables?: object, signal?: AbortSignal) {
+export async function request(query: string, variables?: object, signal?: AbortSignal) {
   const response = await fetch("/graphql", {
     method: "POST",
     headers: {
@@ -17,7 +17,7 @@ export async function ask(query: string, variables?: object, signal?: AbortSigna
 }
 
 export async function signIn(username: string, password: string) {
-  const { data, errors } = await ask(
+  const { data, errors } = await request(
     "mutation ($input: LoginInput!) { login(input: $input) { accessToken errors { code message } } }",
     { input: { username, password, delivery: "COOKIE" } },
   );
@@ -27,22 +27,22 @@ export async function signIn(username: string, password: string) {
 }
 
 export async function signOut() {
-  const { data, errors } = await ask("mutation { logout { errors { code } } }");
+  const { data, errors } = await request("mutation { logout { errors { code } } }");
   if (!data) throw new Error(errors[0].message); // still signed in: try again later
   accessToken = null;
 }
 
-// Whoever finds the same token stale waits for the same refresh, and whoever finds it out late needs none.
+// All callers with the same expired token share one refresh. A caller whose token was already replaced needs none.
 export function refresh(stale: string | null = accessToken) {
   if (stale !== accessToken) return Promise.resolve(accessToken !== null);
   return (renewal ??= renew().finally(() => (renewal = null)));
 }
 
-// With cookie delivery; otherwise hand the newest refreshToken over as input. A response can get lost: then the same
-// refresh is sent once more, before the server takes that for theft (10 s after the first: tokens.refresh_grace).
+// For cookie delivery; otherwise pass the newest refreshToken as input. If the response is lost, the refresh is
+// repeated once, within 10 s (tokens.refresh_grace): the server treats a later repetition as theft.
 async function renew() {
   const attempt = (timeout: number) =>
-    ask("mutation { refresh { accessToken errors { code message } } }", {}, AbortSignal.timeout(timeout));
+    request("mutation { refresh { accessToken errors { code message } } }", {}, AbortSignal.timeout(timeout));
   const { data, errors } = await attempt(5_000).catch(() => attempt(4_000));
   const error = errors?.[0] ?? data.refresh.errors[0];
   if (error && error.code !== "INVALID_REFRESH_TOKEN") throw new Error(error.message); // try again later

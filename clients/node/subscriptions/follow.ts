@@ -6,8 +6,8 @@ export interface AccountEvent {
   at: string;
 }
 
-// The events of the own account, each once, across lost connections and tokens. `after` is the last event that is
-// known; `token` gives an access token that is still good, refreshed where it must be.
+// Yields each event of the signed-in account once, across lost connections and replaced tokens. `after` is the id of
+// the last known event. `token` returns a valid access token and refreshes it if necessary.
 export async function* accountEvents(url: string, token: () => Promise<string>, after?: string) {
   const client = createClient({
     url,
@@ -18,15 +18,15 @@ export async function* accountEvents(url: string, token: () => Promise<string>, 
   try {
     for (;;) {
       try {
-        const answers = client.iterate<{ accountEvents: AccountEvent }>({ query, variables });
-        for await (const { data, errors } of answers) {
+        const results = client.iterate<{ accountEvents: AccountEvent }>({ query, variables });
+        for await (const { data, errors } of results) {
           if (!data) throw new Error(errors?.[0]?.message);
-          // graphql-ws sends it along when it connects anew.
+          // graphql-ws sends the variables again when it reconnects.
           variables.after = data.accountEvents.id;
           yield data.accountEvents;
         }
       } catch (closed) {
-        // 4401 TOKEN_EXPIRED or TOKEN_REVOKED: once more with another token, if there is one.
+        // 4401 TOKEN_EXPIRED or TOKEN_REVOKED: subscribe again with a new token.
         if ((closed as CloseEvent).code !== 4401) throw closed;
       }
     }
