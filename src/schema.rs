@@ -23,7 +23,7 @@ use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery, PUBLIC_FIELDS, User},
     admin::graphql::AdminMutation,
     audit::graphql::{AuditEvent, AuditQuery, AuditSubscription},
-    graphql::{Failure, RootFields, guarded},
+    graphql::{ApiError, RootFields, guarded},
     id::{EventId, SessionId, UserId},
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
     sign_in::graphql::{PASSWORD_FIELDS, SignInMutation},
@@ -89,7 +89,7 @@ impl NodeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Any id that the server gave.")] id: ID,
-    ) -> Result<Option<Node>, Failure> {
+    ) -> Result<Option<Node>, ApiError> {
         find_node(ctx, &id).await
     }
 
@@ -98,9 +98,9 @@ impl NodeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "At most 100 ids.")] ids: Vec<ID>,
-    ) -> Result<Vec<Option<Node>>, Failure> {
+    ) -> Result<Vec<Option<Node>>, ApiError> {
         if ids.len() > MAX_NODES {
-            return Err(Failure::bad_input(format!("ids may hold at most {MAX_NODES} ids.")));
+            return Err(ApiError::bad_user_input(format!("ids may hold at most {MAX_NODES} ids.")));
         }
         let mut nodes = Vec::with_capacity(ids.len());
         for id in &ids {
@@ -111,7 +111,7 @@ impl NodeQuery {
 }
 
 /// Goes through the loaders of the slices, which show a caller only what the caller may see.
-async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Failure> {
+async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
     if let Ok(id) = id.parse::<UserId>() {
         return Ok(User::visible(ctx, id).await?.map(Node::User));
     }

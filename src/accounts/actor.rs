@@ -1,7 +1,7 @@
 use sea_orm::ConnectionTrait;
 
 use super::{Account, AccountError, Accounts, store};
-use crate::{audit::Actor, id::UserId, tokens::Rejection};
+use crate::{audit::Actor, id::UserId, tokens::TokenError};
 
 /// The rows that [`Accounts::lock_actor`] has locked until the transaction ends.
 pub struct Locked {
@@ -55,7 +55,7 @@ impl Accounts {
         let may_act = match actor {
             Actor::Server => true,
             Actor::Client { user: None, .. } => {
-                return Err(AccountError::Unauthenticated(Rejection::Missing));
+                return Err(AccountError::Unauthenticated(TokenError::Missing));
             }
             Actor::Client { .. } => account.is_some(),
             Actor::Bearer { claims, .. } => {
@@ -63,6 +63,6 @@ impl Accounts {
                     && store::lock_session(transaction, claims.sid, claims.sub, self.clock.now()).await?
             }
         };
-        if may_act { Ok(()) } else { Err(AccountError::Unauthenticated(Rejection::Revoked)) }
+        if may_act { Ok(()) } else { Err(AccountError::Unauthenticated(TokenError::Revoked)) }
     }
 }

@@ -1,6 +1,6 @@
 use sea_orm::DbErr;
 
-use crate::{database::reason, tokens::Rejection};
+use crate::{database::reason, tokens::TokenError};
 
 /// Why an account cannot be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum AccountError {
     NotFound,
     /// The actor is not signed in, or no longer.
     #[error("{}", .0.message())]
-    Unauthenticated(Rejection),
+    Unauthenticated(TokenError),
     /// The database does not answer.
     #[error("{}", reason(.0))]
     Database(#[from] DbErr),

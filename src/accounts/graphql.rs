@@ -14,7 +14,7 @@ pub use self::{
 use super::{Account, AccountChanges, AccountError, Accounts, DisplayName, EmailAddress, PageKey};
 use crate::{
     audit::Actor,
-    graphql::{Failure, Page, UserError, UserErrorCode, caller, guarded},
+    graphql::{ApiError, PageRequest, UserError, UserErrorCode, caller, guarded},
     limits::{Decision, Throttle},
     tokens::Caller,
 };
@@ -31,7 +31,7 @@ pub struct AccountsQuery;
 impl AccountsQuery {
     /// The caller.
     #[authenticated]
-    async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>, Failure> {
+    async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         let viewer = caller(ctx);
         let Some(id) = viewer.user() else { return Ok(None) };
         let account = ctx.data_unchecked::<Accounts>().find(id).await?;
@@ -44,7 +44,7 @@ impl AccountsQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "In upper or lower case.")] username: String,
-    ) -> Result<Option<User>, Failure> {
+    ) -> Result<Option<User>, ApiError> {
         let account = ctx.data_unchecked::<Accounts>().find_by_username(&username).await?;
         Ok(account.map(|account| User::new(account, caller(ctx))))
     }
@@ -63,12 +63,12 @@ impl AccountsQuery {
         #[graphql(desc = "Which accounts.")] filter: Option<UserFilter>,
         #[graphql(desc = "How they are sorted.", default_with = "Some(UserOrder::newest())")]
         order_by: Option<UserOrder>,
-    ) -> Result<Option<UserList>, Failure> {
-        let page = Page::parse(first, after, last, before)?;
+    ) -> Result<Option<UserList>, ApiError> {
+        let page = PageRequest::parse(first, after, last, before)?;
         let filter = filter.unwrap_or_default().parse()?;
         let by = order_by.unwrap_or_else(UserOrder::newest).order_by();
         if !page.keys().all(|key: &PageKey| key.is_of(by.order)) {
-            return Err(Failure::bad_input("The cursor is of a list in another order."));
+            return Err(ApiError::bad_user_input("The cursor is of a list in another order."));
         }
         let (accounts, wanted) = (ctx.data_unchecked::<Accounts>(), &filter);
         let page = page.read(ctx, |page| async move { accounts.list(wanted, by, &page).await }).await?;
@@ -137,7 +137,7 @@ impl AccountsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What is to change.")] input: UpdateProfileInput,
-    ) -> Result<Option<UserPayload>, Failure> {
+    ) -> Result<Option<UserPayload>, ApiError> {
         let viewer = caller(ctx);
         let Some(user) = viewer.user() else { return Ok(None) };
         let Profile { display_name, email } = match Profile::parse(input.display_name, input.email) {
@@ -192,7 +192,7 @@ impl Profile {
 ///
 /// # Errors
 /// A failure, where not.
-pub fn user_error(error: AccountError) -> Result<UserError, Failure> {
+pub fn user_error(error: AccountError) -> Result<UserError, ApiError> {
     let message = error.to_string();
     Ok(match error {
         AccountError::UsernameTaken => {
@@ -203,14 +203,14 @@ pub fn user_error(error: AccountError) -> Result<UserError, Failure> {
         }
         AccountError::EmailInvalid(_) => UserError::of_field(UserErrorCode::EmailInvalid, "email", message),
         AccountError::DisplayNameInvalid(_) | AccountError::TooManyScopes => {
-            return Err(Failure::bad_input(message));
+            return Err(ApiError::bad_user_input(message));
         }
         AccountError::UnknownRole(_) => UserError::of_field(UserErrorCode::UnknownRole, "roles", message),
         AccountError::LastAdmin => {
             let message = "This is the last administrator who can sign in.";
             UserError::new(UserErrorCode::LastAdmin, message)
         }
-        AccountError::Unauthenticated(rejection) => return Err(Failure::unauthenticated(rejection)),
+        AccountError::Unauthenticated(rejection) => return Err(ApiError::unauthenticated(rejection)),
         AccountError::NotFound => UserError::new(UserErrorCode::NotFound, "There is no such account."),
         AccountError::Database(error) => return Err(error.into()),
     })

@@ -35,7 +35,7 @@ use crate::{
     clock::{Clock, Timestamp},
     config::Config,
     database::Database,
-    graphql::Page,
+    graphql::PageRequest,
     id::UserId,
     tokens::Scopes,
 };
@@ -161,7 +161,7 @@ impl Accounts {
 
     /// A page of the accounts.
     ///
-    /// Up to [`Page::limit`] rows, one more than the page has, nearest to the page's end first.
+    /// Up to [`PageRequest::limit`] rows, one more than the page has, nearest to the page's end first.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -169,7 +169,7 @@ impl Accounts {
         &self,
         filter: &Filter,
         order: OrderBy,
-        page: &Page<PageKey>,
+        page: &PageRequest<PageKey>,
     ) -> Result<Vec<Account>, DbErr> {
         store::list(self.database.reader(), filter, order, page).await
     }

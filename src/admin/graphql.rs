@@ -10,7 +10,7 @@ use crate::{
         graphql::{DeletePayload, Profile, UserPayload, user_error},
     },
     audit::Actor,
-    graphql::{Failure, UserError, UserErrorCode, caller, expect_id, guarded, node_id},
+    graphql::{ApiError, UserError, UserErrorCode, caller, expect_id, guarded, node_id},
     sessions::graphql::RevokeSessionsPayload,
     sign_in::graphql::{hash_failure, password_error},
 };
@@ -76,7 +76,7 @@ impl AdminMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account.")] input: CreateUserInput,
-    ) -> Result<Option<UserPayload>, Failure> {
+    ) -> Result<Option<UserPayload>, ApiError> {
         let viewer = caller(ctx);
         let created = match new_user(input) {
             Ok(new) => ctx.data_unchecked::<Admin>().create_user(new, Actor::of(ctx)).await,
@@ -94,7 +94,7 @@ impl AdminMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What is to change.")] input: UpdateUserInput,
-    ) -> Result<Option<UserPayload>, Failure> {
+    ) -> Result<Option<UserPayload>, ApiError> {
         let id = expect_id(&input.id, "input.id")?;
         // Taken first, because the change may revoke the caller's own token.
         let viewer = caller(ctx);
@@ -118,7 +118,7 @@ impl AdminMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which.")] input: DeleteUserInput,
-    ) -> Result<Option<DeletePayload>, Failure> {
+    ) -> Result<Option<DeletePayload>, ApiError> {
         let id = expect_id(&input.id, "input.id")?;
         Ok(Some(match ctx.data_unchecked::<Admin>().delete_user(id, Actor::of(ctx)).await {
             Ok(()) => DeletePayload { deleted_id: Some(node_id(id)), errors: Vec::new() },
@@ -132,7 +132,7 @@ impl AdminMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whose.")] input: RevokeUserSessionsInput,
-    ) -> Result<Option<RevokeSessionsPayload>, Failure> {
+    ) -> Result<Option<RevokeSessionsPayload>, ApiError> {
         let id = expect_id(&input.user_id, "input.userId")?;
         Ok(Some(match ctx.data_unchecked::<Admin>().revoke_user_sessions(id, Actor::of(ctx)).await {
             Ok(count) => RevokeSessionsPayload::done(count),
@@ -149,7 +149,7 @@ fn new_user(input: CreateUserInput) -> Result<NewUser, AccountError> {
 }
 
 /// What to tell of an error; `id` is the field of the input that says which account is meant.
-fn explain(error: AdminError, id: &str) -> Result<UserError, Failure> {
+fn explain(error: AdminError, id: &str) -> Result<UserError, ApiError> {
     match error {
         AdminError::Account(AccountError::NotFound) => {
             Ok(UserError::of_field(UserErrorCode::NotFound, id, "There is no such account."))
@@ -163,8 +163,8 @@ fn explain(error: AdminError, id: &str) -> Result<UserError, Failure> {
                 format!("To do this to your own account, use {instead}: it takes your current password.");
             Ok(UserError::of_field(UserErrorCode::CurrentPasswordRequired, field, message))
         }
-        AdminError::BeyondReach(scopes) => Err(Failure::forbidden(&[&scopes])),
-        AdminError::Keyring(error) => Err(Failure::internal(&error)),
+        AdminError::BeyondReach(scopes) => Err(ApiError::forbidden(&[&scopes])),
+        AdminError::Keyring(error) => Err(ApiError::internal(&error)),
         AdminError::Database(error) => Err(error.into()),
     }
 }

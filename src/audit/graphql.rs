@@ -7,7 +7,8 @@ use super::{Audit, AuditAction, Event, Filter, FollowError};
 use crate::{
     accounts::graphql::{User, load_user},
     graphql::{
-        DateTime, Failure, InTurn, LastEventId, List, Page, TokenCheck, caller, expect_id, guarded, node_id,
+        ApiError, DateTime, InTurn, LastEventId, List, PageRequest, TokenCheck, caller, expect_id, guarded,
+        node_id,
     },
     id::EventId,
     sessions::graphql::UserSession,
@@ -25,7 +26,7 @@ impl AuditEvent {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn visible(ctx: &Context<'_>, id: EventId) -> Result<Option<Self>, Failure> {
+    pub async fn visible(ctx: &Context<'_>, id: EventId) -> Result<Option<Self>, ApiError> {
         let viewer = caller(ctx);
         if !viewer.has_scope("audit:read") {
             return Ok(None);
@@ -63,7 +64,7 @@ impl AuditEvent {
 
     /// Who did it; null where nobody was signed in, the account is gone, or you may not see it.
     #[nullable]
-    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>, Failure> {
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         match self.event.actor {
             Some(id) if self.tells_of_actor() => load_user(ctx, id, &self.viewer).await,
             _ => Ok(None),
@@ -72,7 +73,7 @@ impl AuditEvent {
 
     /// Whose account it concerns; null where there was none, or it is gone.
     #[nullable]
-    async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>, Failure> {
+    async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         match self.event.user {
             Some(id) => load_user(ctx, id, &self.viewer).await,
             None => Ok(None),
@@ -81,7 +82,7 @@ impl AuditEvent {
 
     /// The session that it concerns; null where there was none, it is over, or you may not see it.
     #[nullable]
-    async fn session(&self, ctx: &Context<'_>) -> Result<Option<UserSession>, Failure> {
+    async fn session(&self, ctx: &Context<'_>) -> Result<Option<UserSession>, ApiError> {
         match self.event.session {
             Some(id) => UserSession::visible(ctx, id).await,
             None => Ok(None),
@@ -116,7 +117,7 @@ pub struct AuditEventFilter {
 }
 
 impl AuditEventFilter {
-    fn parse(self) -> Result<Filter, Failure> {
+    fn parse(self) -> Result<Filter, ApiError> {
         let user = self.user.map(|id| expect_id(&id, "filter.user")).transpose()?;
         Ok(Filter {
             user,
@@ -146,8 +147,8 @@ impl AuditQuery {
         #[graphql(desc = "How many, from the end: 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
         #[graphql(desc = "Which events.")] filter: Option<AuditEventFilter>,
-    ) -> Result<Option<AuditEventList>, Failure> {
-        let page = Page::<EventId>::parse(first, after, last, before)?;
+    ) -> Result<Option<AuditEventList>, ApiError> {
+        let page = PageRequest::<EventId>::parse(first, after, last, before)?;
         let filter = filter.unwrap_or_default().parse()?;
         let (audit, filter) = (ctx.data_unchecked::<Audit>(), &filter);
         let page = page.read(ctx, |page| async move { audit.list(filter, &page).await }).await?;
@@ -173,7 +174,7 @@ impl AuditSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the last event that you know: first comes what has happened since.")]
         after: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, Failure>>, Failure> {
+    ) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, ApiError>>, ApiError> {
         let filter = Filter { user: caller(ctx).user(), ..Filter::default() };
         follow(ctx, filter, after).await
     }
@@ -186,7 +187,7 @@ impl AuditSubscription {
         #[graphql(desc = "Which events.")] filter: Option<AuditEventFilter>,
         #[graphql(desc = "The id of the last event that you know: first comes what has happened since.")]
         after: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, Failure>>, Failure> {
+    ) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, ApiError>>, ApiError> {
         follow(ctx, filter.unwrap_or_default().parse()?, after).await
     }
 }
@@ -196,12 +197,12 @@ async fn follow(
     ctx: &Context<'_>,
     filter: Filter,
     after: Option<ID>,
-) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, Failure>> + use<>, Failure> {
+) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, ApiError>> + use<>, ApiError> {
     // Whoever connects anew by itself repeats the operation as it was, and tells in the header what has come since.
     let after = ctx.data_opt::<LastEventId>().map(|last| ID(last.0.clone())).or(after);
     let after = after.map(|id| expect_id(&id, "after")).transpose()?;
     let events = ctx.data_unchecked::<Audit>().follow(filter, after).await.map_err(|error| match error {
-        FollowError::UnknownEvent => Failure::bad_input(
+        FollowError::UnknownEvent => ApiError::bad_user_input(
             "after must be the id of an event that you could have followed and that is kept.",
         ),
         FollowError::Database(error) => error.into(),
@@ -210,14 +211,16 @@ async fn follow(
     let token = ctx.data_opt::<TokenCheck>().cloned();
     let event = move |event| {
         // Checked for each event, because the subscription can outlive its token.
-        token.as_ref().map_or(Ok(()), TokenCheck::check).map_err(Failure::unauthenticated)?;
+        token.as_ref().map_or(Ok(()), TokenCheck::check).map_err(ApiError::unauthenticated)?;
         Ok(InTurn(AuditEvent { event: event?, viewer: viewer.clone() }))
     };
     Ok(until_failure(events.map(event)))
 }
 
 /// The items up to the first failure, which is the last item.
-fn until_failure<T>(items: impl Stream<Item = Result<T, Failure>>) -> impl Stream<Item = Result<T, Failure>> {
+fn until_failure<T>(
+    items: impl Stream<Item = Result<T, ApiError>>,
+) -> impl Stream<Item = Result<T, ApiError>> {
     stream::unfold(Some(Box::pin(items)), |items| async {
         let mut items = items?;
         let item = items.next().await?;

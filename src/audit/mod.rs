@@ -25,7 +25,7 @@ use crate::{
     changes::ChangeFeed,
     clock::{Clock, Timestamp},
     database::Database,
-    graphql::{Client, Page, TokenCheck, initial_claims},
+    graphql::{ClientInfo, PageRequest, TokenCheck, initial_claims},
     id::{EventId, SessionId, UserId},
     tokens::Claims,
 };
@@ -123,14 +123,14 @@ pub enum Actor<'a> {
     /// A client that has just signed in, or that is anonymous.
     Client {
         /// The address and the program of the client.
-        client: &'a Client,
+        client: &'a ClientInfo,
         /// The account that has signed in.
         user: Option<UserId>,
     },
     /// The bearer of an access token.
     Bearer {
         /// The address and the program of the client.
-        client: &'a Client,
+        client: &'a ClientInfo,
         /// The claims of the token, which was valid when the request began.
         claims: &'a Claims,
         /// Checks the token once more.
@@ -143,10 +143,10 @@ impl<'a> Actor<'a> {
     /// a transaction that writes for it checks that.
     ///
     /// # Panics
-    /// Where no [`Client`] is in the context; the router puts one there.
+    /// Where no [`ClientInfo`] is in the context; the router puts one there.
     #[must_use]
     pub fn of(ctx: &'a Context<'_>) -> Self {
-        let client = ctx.data_unchecked::<Client>();
+        let client = ctx.data_unchecked::<ClientInfo>();
         match initial_claims(ctx) {
             Some(claims) => Self::Bearer { client, claims, token: ctx.data_opt::<TokenCheck>() },
             None => Self::anonymous(client),
@@ -155,7 +155,7 @@ impl<'a> Actor<'a> {
 
     /// Nobody that is signed in, at a client.
     #[must_use]
-    pub const fn anonymous(client: &'a Client) -> Self {
+    pub const fn anonymous(client: &'a ClientInfo) -> Self {
         Self::Client { client, user: None }
     }
 
@@ -171,7 +171,7 @@ impl<'a> Actor<'a> {
 
     /// From where; nowhere for the server itself.
     #[must_use]
-    pub const fn client(&self) -> Option<&'a Client> {
+    pub const fn client(&self) -> Option<&'a ClientInfo> {
         match self {
             Self::Server => None,
             Self::Client { client, .. } | Self::Bearer { client, .. } => Some(client),
@@ -252,11 +252,11 @@ impl Audit {
 
     /// A page of the events, of which the newest come first.
     ///
-    /// Up to [`Page::limit`] rows, one more than the page has, nearest to the page's end first.
+    /// Up to [`PageRequest::limit`] rows, one more than the page has, nearest to the page's end first.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, filter: &Filter, page: &Page<EventId>) -> Result<Vec<Event>, DbErr> {
+    pub async fn list(&self, filter: &Filter, page: &PageRequest<EventId>) -> Result<Vec<Event>, DbErr> {
         store::list(self.database.reader(), filter, page).await
     }
 

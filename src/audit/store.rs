@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{AuditAction, Event};
 use crate::{
     clock::Timestamp,
-    graphql::{Direction, Page},
+    graphql::{Direction, PageRequest},
     id::{EventId, SessionId, UserId},
 };
 
@@ -141,7 +141,7 @@ pub(super) async fn following(
 pub(super) async fn list(
     db: &impl ConnectionTrait,
     filter: &Filter,
-    page: &Page<EventId>,
+    page: &PageRequest<EventId>,
 ) -> Result<Vec<Event>, DbErr> {
     let Some(actions) = &filter.actions else {
         let rows = matching(filter, page).all(db).await?;
@@ -162,7 +162,7 @@ pub(super) async fn list(
 }
 
 /// The events of a page, whatever their kind.
-fn matching(filter: &Filter, page: &Page<EventId>) -> Select<Entity> {
+fn matching(filter: &Filter, page: &PageRequest<EventId>) -> Select<Entity> {
     let mut query = Entity::find();
     if let Some(user) = filter.user {
         query = query.filter(Column::UserId.eq(user.uuid()));

@@ -7,8 +7,8 @@ use async_graphql::parser::{
 
 use super::error::CliError;
 use crate::{
-    graphql::{Code, Extension},
-    tokens::Rejection,
+    graphql::{ErrorCode, ErrorExtension},
+    tokens::TokenError,
 };
 
 /// What is said of all errors.
@@ -40,57 +40,72 @@ where a field failed. Only what is no HTTP request, or has too large a header, i
 
 /// Everything that goes wrong outside of a payload: what, its code, and the status of the answer as
 /// `application/json` and as `application/graphql-response+json`. A test provokes each.
-const REFUSALS: [(&str, Code, u16, u16); 40] = [
-    ("The path does not exist.", Code::BadUserInput, 404, 404),
-    ("The path does not know the method.", Code::BadUserInput, 405, 405),
-    ("The request names no host, or several.", Code::BadUserInput, 400, 400),
-    ("The request names a host that is not the server's.", Code::BadUserInput, 421, 421),
-    ("A mutation came by GET.", Code::BadUserInput, 405, 405),
-    ("`Accept` names no media type that there is.", Code::BadUserInput, 406, 406),
-    ("A subscription came neither over a WebSocket nor for an event stream.", Code::BadUserInput, 406, 406),
-    ("A WebSocket was asked for wrongly, or without its protocol.", Code::BadUserInput, 400, 400),
-    ("A page of an origin that is not listed opened a WebSocket.", Code::Forbidden, 403, 403),
-    ("There are too many streams from an address, or of a session.", Code::LimitExceeded, 429, 429),
-    ("There are `http.streams.max_open` already.", Code::ServiceUnavailable, 503, 503),
-    ("The form of another site could have sent the request.", Code::BadUserInput, 415, 415),
-    ("A page of an origin that is not listed used the cookie.", Code::Forbidden, 403, 403),
-    ("The body did not arrive in time.", Code::BadUserInput, 408, 408),
-    ("The body is larger than `http.max_body_bytes`.", Code::LimitExceeded, 413, 413),
-    ("The address has its share of `http.max_buffered_bytes`.", Code::ServiceUnavailable, 429, 429),
-    ("The bodies that are read take `http.max_buffered_bytes`.", Code::ServiceUnavailable, 503, 503),
-    ("The body, or the query string, is no GraphQL request.", Code::BadUserInput, 400, 400),
-    ("A batch exceeds a limit.", Code::LimitExceeded, 400, 400),
-    ("The document is not GraphQL.", Code::ParseFailed, 200, 400),
-    ("The document exceeds a limit.", Code::LimitExceeded, 200, 400),
-    ("The document does not fit the schema.", Code::ValidationFailed, 200, 400),
-    ("The hash of a document is none, or not that of the document.", Code::BadUserInput, 200, 400),
+const REFUSALS: [(&str, ErrorCode, u16, u16); 40] = [
+    ("The path does not exist.", ErrorCode::BadUserInput, 404, 404),
+    ("The path does not know the method.", ErrorCode::BadUserInput, 405, 405),
+    ("The request names no host, or several.", ErrorCode::BadUserInput, 400, 400),
+    ("The request names a host that is not the server's.", ErrorCode::BadUserInput, 421, 421),
+    ("A mutation came by GET.", ErrorCode::BadUserInput, 405, 405),
+    ("`Accept` names no media type that there is.", ErrorCode::BadUserInput, 406, 406),
+    (
+        "A subscription came neither over a WebSocket nor for an event stream.",
+        ErrorCode::BadUserInput,
+        406,
+        406,
+    ),
+    ("A WebSocket was asked for wrongly, or without its protocol.", ErrorCode::BadUserInput, 400, 400),
+    ("A page of an origin that is not listed opened a WebSocket.", ErrorCode::Forbidden, 403, 403),
+    ("There are too many streams from an address, or of a session.", ErrorCode::LimitExceeded, 429, 429),
+    ("There are `http.streams.max_open` already.", ErrorCode::ServiceUnavailable, 503, 503),
+    ("The form of another site could have sent the request.", ErrorCode::BadUserInput, 415, 415),
+    ("A page of an origin that is not listed used the cookie.", ErrorCode::Forbidden, 403, 403),
+    ("The body did not arrive in time.", ErrorCode::BadUserInput, 408, 408),
+    ("The body is larger than `http.max_body_bytes`.", ErrorCode::LimitExceeded, 413, 413),
+    ("The address has its share of `http.max_buffered_bytes`.", ErrorCode::ServiceUnavailable, 429, 429),
+    ("The bodies that are read take `http.max_buffered_bytes`.", ErrorCode::ServiceUnavailable, 503, 503),
+    ("The body, or the query string, is no GraphQL request.", ErrorCode::BadUserInput, 400, 400),
+    ("A batch exceeds a limit.", ErrorCode::LimitExceeded, 400, 400),
+    ("The document is not GraphQL.", ErrorCode::ParseFailed, 200, 400),
+    ("The document exceeds a limit.", ErrorCode::LimitExceeded, 200, 400),
+    ("The document does not fit the schema.", ErrorCode::ValidationFailed, 200, 400),
+    ("The hash of a document is none, or not that of the document.", ErrorCode::BadUserInput, 200, 400),
     (
         "Only the hash of a document was sent, which is not known here.",
-        Code::PersistedQueryNotFound,
+        ErrorCode::PersistedQueryNotFound,
         200,
         400,
     ),
     (
         "Only the hash was sent, and `graphql.documents` is `in_full`.",
-        Code::PersistedQueryNotSupported,
+        ErrorCode::PersistedQueryNotSupported,
         200,
         400,
     ),
-    ("The document is not trusted, and no others are executed.", Code::UntrustedDocument, 403, 403),
-    ("The document has no such operation.", Code::ValidationFailed, 200, 400),
-    ("A variable has the wrong type, or is missing.", Code::BadUserInput, 200, 400),
-    ("The schema is asked for where nobody may see it.", Code::ValidationFailed, 200, 400),
-    ("The schema is asked for where only the signed-in may see it.", Code::Unauthenticated, 200, 400),
-    ("A field wants a token.", Code::Unauthenticated, 200, 200),
-    ("A field wants a scope.", Code::Forbidden, 200, 200),
-    ("An argument is out of range.", Code::BadUserInput, 200, 200),
-    ("A refresh was repeated within the grace period more than twice.", Code::RateLimited, 200, 200),
-    ("The database is away, or too many passwords wait to be hashed.", Code::ServiceUnavailable, 200, 200),
-    ("The account or the address has its share of what is executed.", Code::ServiceUnavailable, 429, 429),
-    ("There are `http.max_concurrent_requests` already.", Code::ServiceUnavailable, 503, 503),
-    ("A resolver failed.", Code::Internal, 200, 200),
-    ("The operation took longer than `http.request_timeout`.", Code::ServiceUnavailable, 503, 503),
-    ("A resolver or a handler panicked.", Code::Internal, 500, 500),
+    ("The document is not trusted, and no others are executed.", ErrorCode::UntrustedDocument, 403, 403),
+    ("The document has no such operation.", ErrorCode::ValidationFailed, 200, 400),
+    ("A variable has the wrong type, or is missing.", ErrorCode::BadUserInput, 200, 400),
+    ("The schema is asked for where nobody may see it.", ErrorCode::ValidationFailed, 200, 400),
+    ("The schema is asked for where only the signed-in may see it.", ErrorCode::Unauthenticated, 200, 400),
+    ("A field wants a token.", ErrorCode::Unauthenticated, 200, 200),
+    ("A field wants a scope.", ErrorCode::Forbidden, 200, 200),
+    ("An argument is out of range.", ErrorCode::BadUserInput, 200, 200),
+    ("A refresh was repeated within the grace period more than twice.", ErrorCode::RateLimited, 200, 200),
+    (
+        "The database is away, or too many passwords wait to be hashed.",
+        ErrorCode::ServiceUnavailable,
+        200,
+        200,
+    ),
+    (
+        "The account or the address has its share of what is executed.",
+        ErrorCode::ServiceUnavailable,
+        429,
+        429,
+    ),
+    ("There are `http.max_concurrent_requests` already.", ErrorCode::ServiceUnavailable, 503, 503),
+    ("A resolver failed.", ErrorCode::Internal, 200, 200),
+    ("The operation took longer than `http.request_timeout`.", ErrorCode::ServiceUnavailable, 503, 503),
+    ("A resolver or a handler panicked.", ErrorCode::Internal, 500, 500),
 ];
 
 /// What is said of errors that are data.
@@ -102,17 +117,18 @@ the input, and `retryAfter` with `RATE_LIMITED`. The status is 200.";
 pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
     writeln!(out, "{ABOUT}")?;
     let quoted = |word: &str| format!("`{word}`");
-    let extensions = |code: Code| {
+    let extensions = |code: ErrorCode| {
         let words = code.extensions().iter().map(|extension| quoted(extension.as_str()));
         words.collect::<Vec<_>>().join(", ")
     };
-    let codes = Code::ALL.map(|code| [quoted(code.as_str()), code.meaning().to_owned(), extensions(code)]);
+    let codes =
+        ErrorCode::ALL.map(|code| [quoted(code.as_str()), code.meaning().to_owned(), extensions(code)]);
     table(out, "Codes", ["`extensions.code`", "what it means", "more in `extensions`"], codes)?;
 
-    let more = Extension::ALL.map(|more| [quoted(more.as_str()), more.meaning().to_owned()]);
+    let more = ErrorExtension::ALL.map(|more| [quoted(more.as_str()), more.meaning().to_owned()]);
     table(out, "More in `extensions`", ["member", "what it holds"], more)?;
 
-    let reasons = Rejection::ALL.map(|reason| [quoted(reason.as_str()), reason.meaning().to_owned()]);
+    let reasons = TokenError::ALL.map(|reason| [quoted(reason.as_str()), reason.meaning().to_owned()]);
     table(out, "Reasons", ["`extensions.reason`", "what it means"], reasons)?;
 
     let statuses = REFUSALS.map(|(what, code, json, graphql)| {

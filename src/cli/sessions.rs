@@ -14,7 +14,7 @@ use crate::{
     app::App,
     audit::Actor,
     clock::Timestamp,
-    graphql::Page,
+    graphql::PageRequest,
     id::{SessionId, UserId},
     sessions::Session,
 };
@@ -72,7 +72,7 @@ impl List {
         let user = find(app, &self.user).await?.id;
         let sessions = &app.sessions;
         let read = |page| async move { sessions.list(user, &page).await };
-        let found = Page::read_all(usize::MAX, |session: &Session| session.id, read).await?;
+        let found = PageRequest::read_all(usize::MAX, |session: &Session| session.id, read).await?;
         let rows: Vec<Row> = found.into_iter().map(row).collect();
         let head = ["SESSION", "SIGNED IN", "LAST USED", "EXPIRES", "ADDRESS", "CLIENT"];
         self.format.write(out, head, &rows, |row| {

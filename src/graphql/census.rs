@@ -7,7 +7,7 @@ use async_graphql::{
 use async_graphql_value::Value;
 
 use super::{
-    Failure,
+    ApiError,
     connection::{DEFAULT_PAGE, MAX_PAGE},
 };
 use crate::config::GraphqlConfig;
@@ -39,7 +39,10 @@ impl<'a> Census<'a> {
     ///
     /// # Errors
     /// When it exceeds one of the limits.
-    pub(super) fn take(document: &'a ExecutableDocument, limits: &'a GraphqlConfig) -> Result<Self, Failure> {
+    pub(super) fn take(
+        document: &'a ExecutableDocument,
+        limits: &'a GraphqlConfig,
+    ) -> Result<Self, ApiError> {
         let mut census = Self::of(document, limits);
         for fragment in document.fragments.values() {
             census.count_definition(&fragment.node.selection_set.node)?;
@@ -72,11 +75,11 @@ impl<'a> Census<'a> {
 
     /// Counts the selections of a fragment where it is defined, whether or not anything spreads it, for
     /// validation looks at each.
-    fn count_definition(&mut self, selections: &'a SelectionSet) -> Result<(), Failure> {
+    fn count_definition(&mut self, selections: &'a SelectionSet) -> Result<(), ApiError> {
         for selection in &selections.items {
             self.fields += 1;
             if self.fields > self.limits.max_fields {
-                return Err(Failure::limit("graphql.max_fields", self.limits.max_fields));
+                return Err(ApiError::limit_exceeded("graphql.max_fields", self.limits.max_fields));
             }
             if !matches!(selection.node, Selection::FragmentSpread(_))
                 && let Some(inner) = self.inside(&selection.node)
@@ -87,7 +90,7 @@ impl<'a> Census<'a> {
         Ok(())
     }
 
-    fn count(&mut self, selections: &'a SelectionSet, depth: usize, lists: usize) -> Result<(), Failure> {
+    fn count(&mut self, selections: &'a SelectionSet, depth: usize, lists: usize) -> Result<(), ApiError> {
         let limits = self.limits;
         for selection in &selections.items {
             self.fields += 1;
@@ -106,7 +109,7 @@ impl<'a> Census<'a> {
                 (inner_lists, MAX_INTROSPECTION_LISTS, "the depth of lists in introspection"),
             ] {
                 if count > most {
-                    return Err(Failure::limit(name, most));
+                    return Err(ApiError::limit_exceeded(name, most));
                 }
             }
             if let Some(inner) = self.inside(&selection.node) {
@@ -118,7 +121,7 @@ impl<'a> Census<'a> {
 
     /// Holds the lists in arguments against the limit, each where it stands. Called when the other limits
     /// have shown that there is an end to the selections.
-    fn limit_arguments(&self, selections: &SelectionSet) -> Result<(), Failure> {
+    fn limit_arguments(&self, selections: &SelectionSet) -> Result<(), ApiError> {
         for selection in selections.items.iter().map(|selection| &selection.node) {
             let of_field = match selection {
                 Selection::Field(field) => field.node.arguments.as_slice(),
@@ -178,12 +181,12 @@ impl<'a> Census<'a> {
 pub(super) fn limit_lists<'a>(
     values: impl IntoIterator<Item = &'a ConstValue>,
     most: usize,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let mut pending: Vec<&ConstValue> = values.into_iter().collect();
     while let Some(value) = pending.pop() {
         match value {
             ConstValue::List(items) if items.len() > most => {
-                return Err(Failure::limit("graphql.max_list_items", most));
+                return Err(ApiError::limit_exceeded("graphql.max_list_items", most));
             }
             ConstValue::List(items) => pending.extend(items),
             ConstValue::Object(fields) => pending.extend(fields.values()),

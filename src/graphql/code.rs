@@ -2,7 +2,7 @@ use crate::words::words;
 
 words! {
     /// What kind of failure it was: the `extensions.code` of every top-level error.
-    pub enum Code {
+    pub enum ErrorCode {
         /// The field wants a valid access token; `reason` says why there is none.
         Unauthenticated = "UNAUTHENTICATED",
         /// The token lacks a scope, and `requiredScopes` lists what would do; or a page of another origin used the
@@ -33,7 +33,7 @@ words! {
 
 words! {
     /// What `extensions` may hold besides the `code` and the `requestId` that every error has.
-    pub enum Extension {
+    pub enum ErrorExtension {
         /// Why the access token does not count.
         Reason = "reason",
         /// Lists of scopes; a token that holds every scope of one list will do.
@@ -43,14 +43,14 @@ words! {
     }
 }
 
-impl Code {
+impl ErrorCode {
     /// What the `extensions` of an error with this code may hold besides `code` and `requestId`.
     #[must_use]
-    pub const fn extensions(self) -> &'static [Extension] {
+    pub const fn extensions(self) -> &'static [ErrorExtension] {
         match self {
-            Self::Unauthenticated => &[Extension::Reason],
-            Self::Forbidden => &[Extension::RequiredScopes],
-            Self::RateLimited | Self::ServiceUnavailable => &[Extension::RetryAfter],
+            Self::Unauthenticated => &[ErrorExtension::Reason],
+            Self::Forbidden => &[ErrorExtension::RequiredScopes],
+            Self::RateLimited | Self::ServiceUnavailable => &[ErrorExtension::RetryAfter],
             Self::BadUserInput
             | Self::ParseFailed
             | Self::ValidationFailed

@@ -6,7 +6,7 @@ use async_graphql::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::Failure;
+use super::ApiError;
 
 /// The most items of a page.
 pub(super) const MAX_PAGE: usize = 100;
@@ -103,7 +103,7 @@ pub enum Direction {
 
 /// Which page of a list was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<K> {
+pub struct PageRequest<K> {
     /// From which end.
     pub direction: Direction,
     /// How many items.
@@ -115,13 +115,13 @@ pub struct Page<K> {
 }
 
 /// The rows of a page in the order of the list, and whether the list goes on around them.
-pub struct Rows<Row> {
+pub struct Page<Row> {
     items: Vec<Row>,
-    has_previous_page: bool,
-    has_next_page: bool,
+    has_previous: bool,
+    has_next: bool,
 }
 
-impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> Page<K> {
+impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> PageRequest<K> {
     /// Reads Relay's four arguments.
     ///
     /// # Errors
@@ -131,17 +131,17 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> Page<K> {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, ApiError> {
         let (direction, name, count) = match (first, last) {
-            (Some(_), Some(_)) => return Err(Failure::bad_input("Give first or last, not both.")),
+            (Some(_), Some(_)) => return Err(ApiError::bad_user_input("Give first or last, not both.")),
             (first, None) => (Direction::Forward, "first", first.map(usize::try_from)),
             (None, Some(last)) => (Direction::Backward, "last", Some(usize::try_from(last))),
         };
-        let out_of_range = || Failure::bad_input(format!("{name} must be between 0 and {MAX_PAGE}."));
+        let out_of_range = || ApiError::bad_user_input(format!("{name} must be between 0 and {MAX_PAGE}."));
         let count = count.unwrap_or(Ok(DEFAULT_PAGE)).ok().filter(|count| *count <= MAX_PAGE);
         let count = count.ok_or_else(out_of_range)?;
-        let key = |cursor: Option<String>, name| -> Result<Bound<K>, Failure> {
-            let invalid = |_| Failure::bad_input(format!("{name} is not a cursor of this list."));
+        let key = |cursor: Option<String>, name| -> Result<Bound<K>, ApiError> {
+            let invalid = |_| ApiError::bad_user_input(format!("{name} is not a cursor of this list."));
             let key = cursor.map(|cursor| OpaqueCursor::<K>::decode_cursor(&cursor).map_err(invalid));
             Ok(key.transpose()?.map_or(Bound::Unbounded, |key| Bound::Excluded(key.0)))
         };
@@ -162,7 +162,7 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> Page<K> {
         })
     }
 
-    /// Reads the rows of the page. `read` gives those of any page: up to [`Page::limit`], nearest to the page's
+    /// Reads the rows of the page. `read` gives those of any page: up to [`PageRequest::limit`], nearest to the page's
     /// end of the range first. What lies beyond a cursor is read when the caller asks for it.
     ///
     /// # Errors
@@ -171,14 +171,14 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> Page<K> {
         self,
         ctx: &Context<'_>,
         read: impl Fn(Self) -> Reading,
-    ) -> Result<Rows<Row>, Error>
+    ) -> Result<Page<Row>, Error>
     where
         Reading: Future<Output = Result<Vec<Row>, Error>>,
     {
         let mut rows = read(self.clone()).await?;
         let has_more = rows.len() > self.count;
         rows.truncate(self.count);
-        let (mut has_previous_page, mut has_next_page) = match self.direction {
+        let (mut has_previous, mut has_next) = match self.direction {
             Direction::Forward => (false, has_more),
             Direction::Backward => (has_more, false),
         };
@@ -187,18 +187,18 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> Page<K> {
         }
         let asked = |field| ctx.look_ahead().field("pageInfo").field(field).exists();
         if let Bound::Excluded(after) = self.after
-            && !has_previous_page
+            && !has_previous
             && asked("hasPreviousPage")
         {
-            has_previous_page = !read(Self::one(Direction::Backward, after)).await?.is_empty();
+            has_previous = !read(Self::one(Direction::Backward, after)).await?.is_empty();
         }
         if let Bound::Excluded(before) = self.before
-            && !has_next_page
+            && !has_next
             && asked("hasNextPage")
         {
-            has_next_page = !read(Self::one(Direction::Forward, before)).await?.is_empty();
+            has_next = !read(Self::one(Direction::Forward, before)).await?.is_empty();
         }
-        Ok(Rows { items: rows, has_previous_page, has_next_page })
+        Ok(Page { items: rows, has_previous, has_next })
     }
 
     /// The item of this key, or else the one next to its place in this direction.
@@ -212,7 +212,7 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> Page<K> {
     }
 }
 
-impl<Row> Rows<Row> {
+impl<Row> Page<Row> {
     /// Makes the list.
     pub fn list<K, Node, Extra>(
         self,
@@ -227,8 +227,8 @@ impl<Row> Rows<Row> {
         let edges: Vec<_> = self.items.into_iter().map(edge).collect();
         let cursor = |edge: Option<&Edge<Node>>| edge.map(|edge| edge.cursor.clone());
         let page_info = PageInfo {
-            has_next_page: self.has_next_page,
-            has_previous_page: self.has_previous_page,
+            has_next_page: self.has_next,
+            has_previous_page: self.has_previous,
             start_cursor: cursor(edges.first()),
             end_cursor: cursor(edges.last()),
         };
@@ -241,15 +241,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::graphql::Code;
+    use crate::graphql::ErrorCode;
 
     type Key = (i64, String);
 
-    fn after(cursor: String) -> Result<Bound<Key>, Failure> {
-        Page::parse(Some(1), Some(cursor), None, None).map(|page| page.after)
+    fn after(cursor: String) -> Result<Bound<Key>, ApiError> {
+        PageRequest::parse(Some(1), Some(cursor), None, None).map(|page| page.after)
     }
 
-    fn read_again(key: Bound<Key>) -> Result<Bound<Key>, Failure> {
+    fn read_again(key: Bound<Key>) -> Result<Bound<Key>, ApiError> {
         let Bound::Excluded(key) = key else { panic!("the page is after a key") };
         after(OpaqueCursor(key).encode_cursor())
     }
@@ -266,19 +266,19 @@ mod tests {
         fn a_string_is_a_cursor_or_is_refused(text in "[A-Za-z0-9_-]{0,30}|.{0,30}|WzEsIiJd.?") {
             match after(text) {
                 Ok(key) => prop_assert_eq!(read_again(key.clone()), Ok(key)),
-                Err(failure) => prop_assert_eq!(failure.code, Code::BadUserInput),
+                Err(failure) => prop_assert_eq!(failure.code, ErrorCode::BadUserInput),
             }
         }
 
         #[test]
         fn a_page_has_at_most_a_hundred_items_and_one_end(first: Option<i32>, last in prop::option::of(-5..105)) {
-            let page = Page::<Key>::parse(first, None, last, None);
+            let page = PageRequest::<Key>::parse(first, None, last, None);
             match (first, last) {
                 (None, None) => prop_assert_eq!(page.map(|page| page.count), Ok(DEFAULT_PAGE)),
                 (Some(count), None) | (None, Some(count)) if (0..=100).contains(&count) => {
                     prop_assert_eq!(page.map(|page| i32::try_from(page.count)), Ok(Ok(count)));
                 }
-                _ => prop_assert_eq!(page.map_err(|failure| failure.code), Err(Code::BadUserInput)),
+                _ => prop_assert_eq!(page.map_err(|failure| failure.code), Err(ErrorCode::BadUserInput)),
             }
         }
     }

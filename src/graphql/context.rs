@@ -8,12 +8,12 @@ use super::TokenCheck;
 use crate::tokens::Claims;
 use crate::{
     id::SessionId,
-    tokens::{Caller, Rejection},
+    tokens::{Caller, TokenError},
 };
 
 /// From where a request comes.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct ClientInfo {
     /// The client's address; that of the proxy's client where the proxy is trusted.
     pub address: IpAddr,
     /// The User-Agent header, cut to a length that is fit to store.
@@ -43,7 +43,7 @@ pub fn caller(ctx: &Context<'_>) -> Caller {
     match (ctx.data_opt::<Caller>(), ctx.data_opt::<TokenCheck>().map(TokenCheck::check)) {
         (Some(Caller::Authenticated(_)), Some(Err(rejection))) => Caller::Anonymous(rejection),
         (Some(caller), _) => caller.clone(),
-        (None, _) => Caller::Anonymous(Rejection::Missing),
+        (None, _) => Caller::Anonymous(TokenError::Missing),
     }
 }
 

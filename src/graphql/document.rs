@@ -8,7 +8,7 @@ use async_graphql::{
     },
 };
 
-use super::{Code, Failure, census::Census, escapes, shape::Shape, variables};
+use super::{ApiError, ErrorCode, census::Census, escapes, shape::Shape, variables};
 use crate::config::GraphqlConfig;
 
 /// A document that was parsed and keeps the limits of one. What an operation of it may be depends on the request as
@@ -29,7 +29,7 @@ impl Document {
     ///
     /// # Errors
     /// `GRAPHQL_PARSE_FAILED` or `OPERATION_LIMIT_EXCEEDED`.
-    pub fn parse(text: &str, limits: &GraphqlConfig) -> Result<Self, Failure> {
+    pub fn parse(text: &str, limits: &GraphqlConfig) -> Result<Self, ApiError> {
         let shape = Shape::of(text);
         let parsed = parse(text, &shape, limits.max_tokens)?;
         Census::take(&parsed, limits)?;
@@ -41,8 +41,8 @@ impl Document {
     }
 
     /// The operation that a request means (GraphQL specification §6.1).
-    pub(super) fn operation(&self, name: Option<&str>) -> Result<&OperationDefinition, Failure> {
-        let unknown = |message| Failure::new(Code::ValidationFailed, message);
+    pub(super) fn operation(&self, name: Option<&str>) -> Result<&OperationDefinition, ApiError> {
+        let unknown = |message| ApiError::new(ErrorCode::ValidationFailed, message);
         match (&self.parsed.operations, name) {
             (DocumentOperations::Single(operation), None) => Ok(&operation.node),
             (DocumentOperations::Multiple(operations), None) => match operations.values().next() {
@@ -81,7 +81,7 @@ const BYTES_A_TOKEN: usize = 280;
 
 /// The parser recurses with the brackets of the document, and both it and the validation take time and
 /// memory for every token, so these are counted first.
-fn parse(query: &str, shape: &Shape, max_tokens: usize) -> Result<ExecutableDocument, Failure> {
+fn parse(query: &str, shape: &Shape, max_tokens: usize) -> Result<ExecutableDocument, ApiError> {
     const MAX_BRACKETS: usize = 64;
     // Validation repeats a name in an error for each operation that is wrong in the same way.
     const MAX_NAME_BYTES: usize = 1024;
@@ -91,7 +91,7 @@ fn parse(query: &str, shape: &Shape, max_tokens: usize) -> Result<ExecutableDocu
         (shape.longest_name, MAX_NAME_BYTES, "the length of a name"),
     ] {
         if count > most {
-            return Err(Failure::limit(name, most));
+            return Err(ApiError::limit_exceeded(name, most));
         }
     }
     let query = escapes::resolve(query, &shape.escaped)?;
@@ -100,6 +100,9 @@ fn parse(query: &str, shape: &Shape, max_tokens: usize) -> Result<ExecutableDocu
         // The parser shows the line that it did not understand, and a line may hold a password.
         let fault = message.rsplit_once(" = ").map_or(&*message, |(_, fault)| fault);
         let position = error.positions().next().map(|at| format!(" at {}:{}", at.line, at.column));
-        Failure::new(Code::ParseFailed, format!("Syntax error{}: {fault}.", position.unwrap_or_default()))
+        ApiError::new(
+            ErrorCode::ParseFailed,
+            format!("Syntax error{}: {fault}.", position.unwrap_or_default()),
+        )
     })
 }

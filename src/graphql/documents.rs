@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
 
 use super::{
-    Code, Failure,
+    ApiError, ErrorCode,
     document::Document,
     prepare::{RootFields, validation},
     sent::PERSISTED_QUERY,
@@ -69,23 +69,23 @@ impl Documents {
     /// # Errors
     /// `BAD_USER_INPUT` when there is none, or the name is not that of the text, `PERSISTED_QUERY_NOT_FOUND`,
     /// `PERSISTED_QUERY_NOT_SUPPORTED`, `UNTRUSTED_DOCUMENT`, or what is wrong with the text.
-    pub fn find(&self, request: &Request) -> Result<Arc<Document>, Failure> {
+    pub fn find(&self, request: &Request) -> Result<Arc<Document>, ApiError> {
         let id = persisted_id(&request.extensions)?;
         match (request.query.as_str(), id) {
-            ("", None) => Err(Failure::bad_input("The request has no query.")),
+            ("", None) => Err(ApiError::bad_user_input("The request has no query.")),
             ("", Some(id)) => self.find_by_id(id),
             (text, id) => {
                 let fingerprint = Fingerprint::of(text);
                 let is_name = |id| fingerprint.is(id) || self.trusted.is_name_of(id, &fingerprint);
                 if id.is_some_and(|id| !is_name(id)) {
-                    return Err(Failure::bad_input("The query is not that of its sha256Hash."));
+                    return Err(ApiError::bad_user_input("The query is not that of its sha256Hash."));
                 }
                 self.find_by_text(text, fingerprint)
             }
         }
     }
 
-    fn find_by_id(&self, id: &str) -> Result<Arc<Document>, Failure> {
+    fn find_by_id(&self, id: &str) -> Result<Arc<Document>, ApiError> {
         let fingerprint = Fingerprint::parse(id);
         let of_text = |fingerprint| self.trusted.of_text(fingerprint);
         if let Some(document) = self.trusted.named(id).or_else(|| fingerprint.as_ref().and_then(of_text)) {
@@ -96,16 +96,16 @@ impl Documents {
         }
         // The messages are those that Apollo clients look for; they send the document in full then.
         if self.config.documents == DocumentPolicy::InFull {
-            return Err(Failure::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
+            return Err(ApiError::new(ErrorCode::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
         }
         let fingerprint = fingerprint.ok_or_else(|| {
-            Failure::bad_input("The name of the document is not its SHA-256, in 64 hexadecimal digits.")
+            ApiError::bad_user_input("The name of the document is not its SHA-256, in 64 hexadecimal digits.")
         })?;
-        let unknown = || Failure::new(Code::PersistedQueryNotFound, "PersistedQueryNotFound");
+        let unknown = || ApiError::new(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound");
         self.remembered.get(&fingerprint).ok_or_else(unknown)
     }
 
-    fn find_by_text(&self, text: &str, fingerprint: Fingerprint) -> Result<Arc<Document>, Failure> {
+    fn find_by_text(&self, text: &str, fingerprint: Fingerprint) -> Result<Arc<Document>, ApiError> {
         if let Some(document) = self.trusted.of_text(&fingerprint) {
             return Ok(document);
         }
@@ -154,22 +154,25 @@ impl Fingerprint {
     }
 }
 
-fn untrusted() -> Failure {
-    Failure::new(Code::UntrustedDocument, "This server executes only the documents that its operator trusts.")
+fn untrusted() -> ApiError {
+    ApiError::new(
+        ErrorCode::UntrustedDocument,
+        "This server executes only the documents that its operator trusts.",
+    )
 }
 
 /// The name of a document in `extensions.persistedQuery`, as Apollo's protocol has it: a hash, or the name that a
 /// trusted document has in its manifest.
-fn persisted_id(extensions: &Extensions) -> Result<Option<&str>, Failure> {
+fn persisted_id(extensions: &Extensions) -> Result<Option<&str>, ApiError> {
     let persisted = match extensions.get(PERSISTED_QUERY) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(persisted)) => persisted,
-        Some(_) => return Err(Failure::bad_input("extensions.persistedQuery is not an object.")),
+        Some(_) => return Err(ApiError::bad_user_input("extensions.persistedQuery is not an object.")),
     };
     match (persisted.get("version"), persisted.get("sha256Hash")) {
         (Some(Value::Number(version)), Some(Value::String(id))) if version.as_u64() == Some(1) => {
             Ok(Some(id))
         }
-        _ => Err(Failure::bad_input("extensions.persistedQuery must hold version 1 and a sha256Hash.")),
+        _ => Err(ApiError::bad_user_input("extensions.persistedQuery must hold version 1 and a sha256Hash.")),
     }
 }

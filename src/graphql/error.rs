@@ -3,34 +3,35 @@ use std::{borrow::Cow, time::Duration};
 use async_graphql::{ErrorExtensionValues, PathSegment, ServerError, Value};
 
 use super::{
-    Code, Extension,
+    ErrorCode, ErrorExtension,
     excerpt::{shorten, shorten_word},
 };
-use crate::tokens::Rejection;
+use crate::tokens::TokenError;
 
 /// A top-level error: guards, limits, malformed requests and faults of the server.
 ///
 /// It has no `Display` on purpose: async-graphql would take that for an error without a code.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
+pub struct ApiError {
     /// What kind of failure it was.
-    pub code: Code,
+    pub code: ErrorCode,
     /// What to tell a person.
     pub message: Cow<'static, str>,
-    extensions: Vec<(Extension, Value)>,
+    extensions: Vec<(ErrorExtension, Value)>,
 }
 
-impl Failure {
+impl ApiError {
     /// A failure that needs no more than its message.
     #[must_use]
-    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), extensions: Vec::new() }
     }
 
     /// The field wants a valid access token.
     #[must_use]
-    pub fn unauthenticated(rejection: Rejection) -> Self {
-        Self::new(Code::Unauthenticated, rejection.message()).with(Extension::Reason, rejection.as_str())
+    pub fn unauthenticated(rejection: TokenError) -> Self {
+        Self::new(ErrorCode::Unauthenticated, rejection.message())
+            .with(ErrorExtension::Reason, rejection.as_str())
     }
 
     /// The token lacks a scope.
@@ -38,33 +39,34 @@ impl Failure {
     pub fn forbidden(required: &[&[&str]]) -> Self {
         let scopes = |list: &&[&str]| list.iter().map(|scope| Value::from(*scope)).collect();
         let required = required.iter().map(|list| Value::List(scopes(list))).collect();
-        Self::new(Code::Forbidden, "The access token does not have the scope that this takes.")
-            .with(Extension::RequiredScopes, Value::List(required))
+        Self::new(ErrorCode::Forbidden, "The access token does not have the scope that this takes.")
+            .with(ErrorExtension::RequiredScopes, Value::List(required))
     }
 
     /// What was sent has the wrong form.
     #[must_use]
-    pub fn bad_input(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Code::BadUserInput, message)
+    pub fn bad_user_input(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::BadUserInput, message)
     }
 
     /// A limit of the request: which, and how much it allows.
     #[must_use]
-    pub fn limit(name: &str, most: usize) -> Self {
-        Self::new(Code::LimitExceeded, format!("The request exceeds {name}, which is {most}."))
+    pub fn limit_exceeded(name: &str, most: usize) -> Self {
+        Self::new(ErrorCode::LimitExceeded, format!("The request exceeds {name}, which is {most}."))
     }
 
     /// Something is away or too busy.
     #[must_use]
     pub fn unavailable(retry_after: Duration) -> Self {
-        Self::new(Code::ServiceUnavailable, "The service is busy or unavailable; try again soon.")
-            .with(Extension::RetryAfter, retry_after.as_secs().max(1))
+        Self::new(ErrorCode::ServiceUnavailable, "The service is busy or unavailable; try again soon.")
+            .with(ErrorExtension::RetryAfter, retry_after.as_secs().max(1))
     }
 
     /// The caller tried too often, and may try again later.
     #[must_use]
     pub fn rate_limited(message: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
-        Self::new(Code::RateLimited, message).with(Extension::RetryAfter, retry_after.as_secs().max(1))
+        Self::new(ErrorCode::RateLimited, message)
+            .with(ErrorExtension::RetryAfter, retry_after.as_secs().max(1))
     }
 
     /// A fault of ours. Logs the cause and tells the caller nothing of it.
@@ -83,10 +85,10 @@ impl Failure {
     /// All that a caller is told of a fault of ours.
     #[must_use]
     pub fn masked() -> Self {
-        Self::new(Code::Internal, "Internal server error.")
+        Self::new(ErrorCode::Internal, "Internal server error.")
     }
 
-    fn with(mut self, extension: Extension, value: impl Into<Value>) -> Self {
+    fn with(mut self, extension: ErrorExtension, value: impl Into<Value>) -> Self {
         self.extensions.push((extension, value.into()));
         self
     }
@@ -95,7 +97,7 @@ impl Failure {
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
         self.extensions.iter().find_map(|(extension, value)| match (extension, value) {
-            (Extension::RetryAfter, Value::Number(seconds)) => seconds.as_u64(),
+            (ErrorExtension::RetryAfter, Value::Number(seconds)) => seconds.as_u64(),
             _ => None,
         })
     }
@@ -110,16 +112,16 @@ impl Failure {
     }
 }
 
-impl From<Failure> for async_graphql::Error {
-    fn from(failure: Failure) -> Self {
+impl From<ApiError> for async_graphql::Error {
+    fn from(failure: ApiError) -> Self {
         let mut error = Self::new(failure.message.clone());
         error.extensions = Some(failure.extension_values());
         error
     }
 }
 
-impl From<Failure> for ServerError {
-    fn from(failure: Failure) -> Self {
+impl From<ApiError> for ServerError {
+    fn from(failure: ApiError) -> Self {
         let mut error = Self::new(failure.message.clone(), None);
         error.extensions = Some(failure.extension_values());
         error
@@ -127,7 +129,7 @@ impl From<Failure> for ServerError {
 }
 
 #[cfg(feature = "server")]
-impl From<sea_orm::DbErr> for Failure {
+impl From<sea_orm::DbErr> for ApiError {
     fn from(error: sea_orm::DbErr) -> Self {
         if crate::database::is_unavailable(&error) {
             tracing::warn!(%error, "the database is unavailable");
@@ -145,7 +147,7 @@ impl From<sea_orm::DbErr> for Failure {
 /// resolver, made with `?`: its text may hold anything, so it is logged and masked. The rest are the executor's:
 /// about an input value (`BAD_USER_INPUT`), or else about the document (an empty path,
 /// `GRAPHQL_VALIDATION_FAILED`).
-pub fn finish_error(error: &mut ServerError, request_id: &str) {
+pub fn normalize_error(error: &mut ServerError, request_id: &str) {
     shorten(&mut error.message);
     for segment in &mut error.path {
         if let PathSegment::Field(name) = segment {
@@ -156,13 +158,13 @@ pub fn finish_error(error: &mut ServerError, request_id: &str) {
     if !has_code {
         let code = if error.source.is_some() {
             tracing::error!(error = error.message, path = ?error.path, "internal error");
-            error.message = Failure::masked().message.into_owned();
-            Code::Internal
-        } else if error.path.is_empty() && !speaks_of_input(&error.message) {
-            Code::ValidationFailed
+            error.message = ApiError::masked().message.into_owned();
+            ErrorCode::Internal
+        } else if error.path.is_empty() && !is_input_error(&error.message) {
+            ErrorCode::ValidationFailed
         } else {
-            withhold_value(&mut error.message);
-            Code::BadUserInput
+            redact_value(&mut error.message);
+            ErrorCode::BadUserInput
         };
         if error.message.ends_with("expected type \"Int\"") {
             error.message.push_str(", a whole number from -2147483648 to 2147483647");
@@ -173,14 +175,14 @@ pub fn finish_error(error: &mut ServerError, request_id: &str) {
 }
 
 /// Whether a message of the executor's, from before the execution, speaks of an argument or a variable.
-fn speaks_of_input(message: &str) -> bool {
+fn is_input_error(message: &str) -> bool {
     ["Invalid value for argument", "Failed to parse", "Expected input type"]
         .iter()
         .any(|start| message.starts_with(start))
 }
 
 /// Cuts out of the executor's message what was sent in the place of something else: it may be a password.
-fn withhold_value(message: &mut String) {
+fn redact_value(message: &mut String) {
     if message.starts_with("Expected input type")
         && let Some(end) = message.find(", found ")
     {

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, iter::Peekable, ops::Range, str::CharIndices};
 
-use super::{Code, Failure};
+use super::{ApiError, ErrorCode};
 
 /// The most hexadecimal digits of an escape in braces, leading zeros included.
 const MAX_DIGITS: usize = 8;
@@ -13,7 +13,7 @@ const MAX_DIGITS: usize = 8;
 ///
 /// # Errors
 /// `GRAPHQL_PARSE_FAILED` for an escape that stands for no character, such as half of a surrogate pair.
-pub(super) fn resolve<'a>(document: &'a str, strings: &[Range<usize>]) -> Result<Cow<'a, str>, Failure> {
+pub(super) fn resolve<'a>(document: &'a str, strings: &[Range<usize>]) -> Result<Cow<'a, str>, ApiError> {
     if strings.is_empty() {
         return Ok(document.into());
     }
@@ -100,12 +100,12 @@ fn unit(rest: &mut Peekable<CharIndices<'_>>) -> Option<u16> {
 }
 
 /// The error at the end of this part of a document.
-fn invalid(before: &str) -> Failure {
+fn invalid(before: &str) -> ApiError {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let message =
         format!("Syntax error at {line}:{column}: the escape in the string stands for no character.");
-    Failure::new(Code::ParseFailed, message)
+    ApiError::new(ErrorCode::ParseFailed, message)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use async_graphql::{Context, Guard, Result, TypeDirective};
 
-use super::{Failure, caller};
+use super::{ApiError, caller};
 use crate::tokens::Caller;
 
 /// Lets a caller pass whose access token is valid when the field begins. In a schema, declare it with
@@ -13,10 +13,10 @@ impl Authenticated {
     ///
     /// # Errors
     /// `UNAUTHENTICATED`, with the reason.
-    pub fn check(&self, ctx: &Context<'_>) -> Result<(), Failure> {
+    pub fn check(&self, ctx: &Context<'_>) -> Result<(), ApiError> {
         match caller(ctx) {
             Caller::Authenticated(_) => Ok(()),
-            Caller::Anonymous(rejection) => Err(Failure::unauthenticated(rejection)),
+            Caller::Anonymous(rejection) => Err(ApiError::unauthenticated(rejection)),
         }
     }
 }
@@ -37,13 +37,13 @@ impl RequiresScopes {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` without a valid token, `FORBIDDEN` with one that lacks a scope.
-    pub fn check(&self, ctx: &Context<'_>) -> Result<(), Failure> {
+    pub fn check(&self, ctx: &Context<'_>) -> Result<(), ApiError> {
         let caller = caller(ctx);
         if let Caller::Anonymous(rejection) = caller {
-            return Err(Failure::unauthenticated(rejection));
+            return Err(ApiError::unauthenticated(rejection));
         }
         let passes = self.0.iter().any(|scopes| scopes.iter().all(|scope| caller.has_scope(scope)));
-        if passes { Ok(()) } else { Err(Failure::forbidden(self.0)) }
+        if passes { Ok(()) } else { Err(ApiError::forbidden(self.0)) }
     }
 }
 

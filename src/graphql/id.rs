@@ -2,7 +2,7 @@ use async_graphql::ID;
 
 use crate::id::{Id, Kind};
 
-use super::Failure;
+use super::ApiError;
 
 /// The node id of a thing.
 #[must_use]
@@ -14,7 +14,8 @@ pub fn node_id<K: Kind>(id: Id<K>) -> ID {
 ///
 /// # Errors
 /// `BAD_USER_INPUT` where it holds something else.
-pub fn expect_id<K: Kind>(id: &ID, argument: &str) -> Result<Id<K>, Failure> {
-    id.parse()
-        .map_err(|_| Failure::bad_input(format!("{argument} must be an id that starts with {}_.", K::PREFIX)))
+pub fn expect_id<K: Kind>(id: &ID, argument: &str) -> Result<Id<K>, ApiError> {
+    id.parse().map_err(|_| {
+        ApiError::bad_user_input(format!("{argument} must be an id that starts with {}_.", K::PREFIX))
+    })
 }

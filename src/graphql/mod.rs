@@ -1,7 +1,7 @@
 //! What every part of the schema shares: guards, identifiers, lists, who asks, and errors.
 //!
 //! Guards and their directives come from one declaration, [`guarded`]. Every answer that is not data
-//! is a [`Failure`] with a [`Code`]; what the caller's user can act on is a [`UserError`] in the payload.
+//! is a [`ApiError`] with a [`ErrorCode`]; what the caller's user can act on is a [`UserError`] in the payload.
 
 mod code;
 mod context;
@@ -46,15 +46,15 @@ mod variables;
 pub use portcullis_macros::guarded;
 
 pub use self::{
-    code::{Code, Extension},
-    context::{Client, LastEventId, NoHeaders, RefreshCookie, VoidSession, caller},
-    error::{Failure, finish_error},
+    code::{ErrorCode, ErrorExtension},
+    context::{ClientInfo, LastEventId, NoHeaders, RefreshCookie, VoidSession, caller},
+    error::{ApiError, normalize_error},
     guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
     token_check::TokenCheck,
 };
 #[cfg(feature = "server")]
 pub use self::{
-    connection::{Direction, List, Page, PageInfo},
+    connection::{Direction, List, PageInfo, PageRequest},
     date_time::DateTime,
     document::Document,
     documents::Documents,

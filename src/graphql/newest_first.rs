@@ -2,10 +2,10 @@ use std::ops::Bound;
 
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use super::{Direction, Page};
+use super::{Direction, PageRequest};
 use crate::id::{Id, Kind};
 
-impl<K: Kind> Page<Id<K>> {
+impl<K: Kind> PageRequest<Id<K>> {
     /// The rows of the page, from its end of a list that has the newest first: ids sort by the time at which
     /// they were made.
     pub fn newest_first<E: EntityTrait>(&self, query: Select<E>, id: E::Column) -> Select<E> {

@@ -11,7 +11,7 @@ use async_graphql::{
 };
 
 use super::{
-    Code, Failure,
+    ApiError, ErrorCode,
     census::Census,
     document::{Document, each},
     variables,
@@ -63,7 +63,7 @@ pub fn prepare(
     limits: &GraphqlConfig,
     fields: RootFields,
     tally: &mut Tally,
-) -> Result<Prepared, Failure> {
+) -> Result<Prepared, ApiError> {
     let census = Census::of(&document.parsed, limits);
     let operation = document.operation(request.operation_name.as_deref())?;
     variables::fill_in(operation, &mut request.variables)?;
@@ -102,7 +102,7 @@ fn is_one_of(field: &Field, names: &[&str]) -> bool {
 ///
 /// # Errors
 /// `OPERATION_LIMIT_EXCEEDED`.
-pub(super) fn check(document: &Document, limits: &GraphqlConfig, fields: RootFields) -> Result<(), Failure> {
+pub(super) fn check(document: &Document, limits: &GraphqlConfig, fields: RootFields) -> Result<(), ApiError> {
     let census = Census::of(&document.parsed, limits);
     for (_, operation) in document.parsed.operations.iter() {
         let mut tally = Tally::default();
@@ -142,38 +142,38 @@ impl Tally {
         root
     }
 
-    fn check(&self, limits: &GraphqlConfig) -> Result<(), Failure> {
+    fn check(&self, limits: &GraphqlConfig) -> Result<(), ApiError> {
         for (count, most, name) in [
             (self.complexity, limits.max_complexity, "graphql.max_complexity"),
             (self.root_fields, limits.max_root_fields, "graphql.max_root_fields"),
         ] {
             if count > most {
-                return Err(Failure::limit(name, most));
+                return Err(ApiError::limit_exceeded(name, most));
             }
         }
         if self.password_fields > 1 {
             let message = "A request may hold only one field that checks a password.";
-            return Err(Failure::new(Code::LimitExceeded, message));
+            return Err(ApiError::new(ErrorCode::LimitExceeded, message));
         }
         Ok(())
     }
 }
 
 /// A subscription has one field at its root, which is none of introspection (GraphQL specification §5.2.4.1).
-fn expect_one_event(root: &[&Field]) -> Result<(), Failure> {
+fn expect_one_event(root: &[&Field]) -> Result<(), ApiError> {
     match root {
         [field] if !field.name.node.starts_with("__") => Ok(()),
         _ => {
             let message =
                 "A subscription must have exactly one field at its root, and none of introspection.";
-            Err(Failure::new(Code::ValidationFailed, message))
+            Err(ApiError::new(ErrorCode::ValidationFailed, message))
         }
     }
 }
 
 /// Lifts the one field of each subscription out of the fragments around it, in which async-graphql (8.0.0-rc.5)
 /// does not look for it. That these have an end was counted before.
-fn lift_subscriptions(document: &mut ExecutableDocument) -> Result<(), Failure> {
+fn lift_subscriptions(document: &mut ExecutableDocument) -> Result<(), ApiError> {
     let mut lifted = HashSet::new();
     for operation in each(&mut document.operations) {
         if operation.ty != OperationType::Subscription {
@@ -185,7 +185,7 @@ fn lift_subscriptions(document: &mut ExecutableDocument) -> Result<(), Failure> 
                 Selection::Field(_) => break,
                 _ if !selection.directives().is_empty() => {
                     let message = "A fragment at the root of a subscription can have no directive.";
-                    return Err(Failure::new(Code::ValidationFailed, message));
+                    return Err(ApiError::new(ErrorCode::ValidationFailed, message));
                 }
                 Selection::InlineFragment(fragment) => fragment.node.selection_set.clone(),
                 Selection::FragmentSpread(spread) => {

@@ -1,10 +1,10 @@
 use std::ops::Bound;
 
-use super::{Direction, Page, connection::MAX_PAGE};
+use super::{Direction, PageRequest, connection::MAX_PAGE};
 
-impl<K> Page<K> {
+impl<K> PageRequest<K> {
     /// The rows of a whole list, at most `most` of them, read page by page. `read` gives the rows of a page as it
-    /// does for [`Page::read`], and `key` the place of a row.
+    /// does for [`PageRequest::read`], and `key` the place of a row.
     ///
     /// # Errors
     /// Those of `read`.
@@ -40,13 +40,13 @@ mod tests {
 
     /// The numbers below `all`, up to `most`, read as a list is.
     async fn read(all: u32, most: usize) -> Vec<u32> {
-        let read = |page: Page<u32>| async move {
+        let read = |page: PageRequest<u32>| async move {
             let Bound::Excluded(after) = page.after else {
                 return Ok((0..all).take(page.count + 1).collect());
             };
             Ok::<Vec<u32>, ()>((after + 1..all).take(page.count + 1).collect())
         };
-        Page::read_all(most, |row| *row, read).await.expect("reading cannot fail")
+        PageRequest::read_all(most, |row| *row, read).await.expect("reading cannot fail")
     }
 
     #[tokio::test]

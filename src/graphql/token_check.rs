@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     changes::RevocationList,
-    tokens::{Rejection, Verifier},
+    tokens::{TokenError, Verifier},
 };
 
 /// The access token of a request, checked again while the request is executed. A request can outlive its
@@ -35,9 +35,9 @@ impl TokenCheck {
     ///
     /// # Errors
     /// The reason why it is not.
-    pub fn check(&self) -> Result<(), Rejection> {
+    pub fn check(&self) -> Result<(), TokenError> {
         let claims = self.verifier.verify(self.token.expose_secret())?;
-        if self.revocations.is_revoked(&claims) { Err(Rejection::Revoked) } else { Ok(()) }
+        if self.revocations.is_revoked(&claims) { Err(TokenError::Revoked) } else { Ok(()) }
     }
 }
 

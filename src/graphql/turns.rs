@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::Failure;
+use super::ApiError;
 use crate::{id::UserId, tokens::Caller};
 
 /// How many events are made into answers at once, so that the database has connections left for requests.
@@ -95,7 +95,7 @@ impl<T: OutputType> OutputType for InTurn<T> {
             Ok(answer) => answer,
             Err(_) => {
                 tracing::warn!("an event took longer than http.request_timeout");
-                Err(Failure::unavailable(Duration::from_secs(1)).into())
+                Err(ApiError::unavailable(Duration::from_secs(1)).into())
             }
         }
     }

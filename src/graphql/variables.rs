@@ -8,7 +8,7 @@ use async_graphql::{
 };
 use async_graphql_value::Value;
 
-use super::{Failure, census::limit_lists, document::each};
+use super::{ApiError, census::limit_lists, document::each};
 use crate::config::GraphqlConfig;
 
 /// About how much memory a value takes besides its text, in bytes: measured, lists of numbers take the most.
@@ -40,7 +40,7 @@ pub(super) fn normalise_numbers(value: &mut ConstValue) {
 ///
 /// # Errors
 /// `BAD_USER_INPUT` when a variable is missing.
-pub(super) fn fill_in(operation: &OperationDefinition, given: &mut Variables) -> Result<(), Failure> {
+pub(super) fn fill_in(operation: &OperationDefinition, given: &mut Variables) -> Result<(), ApiError> {
     let mut variables = Variables::default();
     for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
         let name = &definition.name.node;
@@ -49,7 +49,7 @@ pub(super) fn fill_in(operation: &OperationDefinition, given: &mut Variables) ->
         if value.as_ref().is_none_or(|value| *value == ConstValue::Null) && !definition.var_type.node.nullable
         {
             let message = format!("The variable ${name} of type {} must be given.", definition.var_type.node);
-            return Err(Failure::bad_input(message));
+            return Err(ApiError::bad_user_input(message));
         }
         variables.extend(value.map(|value| (name.clone(), value)));
     }
@@ -66,7 +66,7 @@ pub(super) fn limit(
     variables: &Variables,
     uses: &HashMap<Name, usize>,
     limits: &GraphqlConfig,
-) -> Result<usize, Failure> {
+) -> Result<usize, ApiError> {
     limit_lists(variables.values(), limits.max_list_items)?;
     let bytes = variables.iter().map(|(name, value)| {
         let uses = uses.get(name).copied().unwrap_or_default();
@@ -74,7 +74,7 @@ pub(super) fn limit(
     });
     let bytes = bytes.fold(0, usize::saturating_add);
     if bytes > limits.max_variable_bytes {
-        return Err(Failure::limit("graphql.max_variable_bytes", limits.max_variable_bytes));
+        return Err(ApiError::limit_exceeded("graphql.max_variable_bytes", limits.max_variable_bytes));
     }
     Ok(bytes)
 }

@@ -6,14 +6,16 @@ use secrecy::ExposeSecret;
 
 use super::{bearer::authorization, cookie, endpoint::Endpoint, request::Refusal, streams::Pass};
 use crate::{
-    graphql::{Client, Code, Failure, LastEventId, NoHeaders, RefreshCookie, TokenCheck, VoidSession},
+    graphql::{
+        ApiError, ClientInfo, ErrorCode, LastEventId, NoHeaders, RefreshCookie, TokenCheck, VoidSession,
+    },
     tokens::Caller,
 };
 
 /// Who asks, from where, and with what.
 pub(super) struct Asker {
     pub(super) caller: Caller,
-    pub(super) client: Client,
+    pub(super) client: ClientInfo,
     pub(super) token: Option<TokenCheck>,
     void: VoidSession,
     cookie: RefreshCookie,
@@ -32,7 +34,7 @@ impl Asker {
         let cookie = cookie::read_refresh_cookie(&parts.headers, &endpoint.http);
         if cookie.0.is_some() && endpoint.origins.is_foreign(parts) {
             let message = "A page of an origin that is not in http.cors_origins cannot use the cookie.";
-            return Err(Refusal(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message)));
+            return Err(Refusal(StatusCode::FORBIDDEN, ApiError::new(ErrorCode::Forbidden, message)));
         }
         let last_event = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
         Ok(Self {
@@ -47,7 +49,7 @@ impl Asker {
     }
 
     /// Who speaks through a socket. Cookies do not count there, and none can be set.
-    pub(super) fn of_socket(pass: &Pass, client: Client) -> Self {
+    pub(super) fn of_socket(pass: &Pass, client: ClientInfo) -> Self {
         Self {
             caller: pass.caller.clone(),
             client,

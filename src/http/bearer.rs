@@ -9,7 +9,7 @@ use crate::{
     changes::RevocationList,
     graphql::TokenCheck,
     id::SessionId,
-    tokens::{Caller, Rejection, Verifier},
+    tokens::{Caller, TokenError, Verifier},
 };
 
 /// What it takes to know a caller: the verifier and the list of revoked tokens.
@@ -32,7 +32,7 @@ impl Gate {
     #[must_use]
     pub fn void_session(&self, headers: &HeaderMap, caller: &Caller) -> Option<SessionId> {
         match caller {
-            Caller::Anonymous(Rejection::Expired | Rejection::Revoked) => {
+            Caller::Anonymous(TokenError::Expired | TokenError::Revoked) => {
                 self.verifier.read_void(token(headers).ok()?).map(|claims| claims.sid)
             }
             _ => None,
@@ -43,10 +43,10 @@ impl Gate {
     ///
     /// # Errors
     /// Why it is nobody.
-    pub fn admit(&self, authorization: &str) -> Result<Caller, Rejection> {
+    pub fn admit(&self, authorization: &str) -> Result<Caller, TokenError> {
         let claims = self.verifier.verify(bearer(authorization)?)?;
         if self.revocations.is_revoked(&claims) {
-            return Err(Rejection::Revoked);
+            return Err(TokenError::Revoked);
         }
         Ok(Caller::Authenticated(claims))
     }
@@ -61,17 +61,17 @@ impl Gate {
 }
 
 /// The one Authorization header of a request.
-pub(super) fn authorization(headers: &HeaderMap) -> Result<&str, Rejection> {
+pub(super) fn authorization(headers: &HeaderMap) -> Result<&str, TokenError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().ok_or(Rejection::Missing)?;
+    let value = values.next().ok_or(TokenError::Missing)?;
     if values.next().is_some() {
-        return Err(Rejection::Malformed);
+        return Err(TokenError::Malformed);
     }
-    value.to_str().map_err(|_| Rejection::Malformed)
+    value.to_str().map_err(|_| TokenError::Malformed)
 }
 
 /// The one bearer token of a request (RFC 6750 §2.1).
-fn token(headers: &HeaderMap) -> Result<&str, Rejection> {
+fn token(headers: &HeaderMap) -> Result<&str, TokenError> {
     bearer(authorization(headers)?)
 }
 
@@ -85,13 +85,13 @@ pub(super) fn is_blank(authorization: &str) -> bool {
 /// Whitespace around a header's value (RFC 9110 §5.6.3). A value that did not come in a header may have it as well.
 const WHITESPACE: [char; 2] = [' ', '\t'];
 
-fn bearer(authorization: &str) -> Result<&str, Rejection> {
+fn bearer(authorization: &str) -> Result<&str, TokenError> {
     let value = authorization.trim_matches(WHITESPACE);
-    let (scheme, token) = value.split_once(' ').ok_or(Rejection::Malformed)?;
+    let (scheme, token) = value.split_once(' ').ok_or(TokenError::Malformed)?;
     if scheme.eq_ignore_ascii_case("bearer") {
         Ok(token.trim_matches(' '))
     } else {
-        Err(Rejection::Malformed)
+        Err(TokenError::Malformed)
     }
 }
 
@@ -136,8 +136,8 @@ mod tests {
             let values: Vec<_> = values.into_iter().map(|value| [scheme.as_bytes(), &value].concat()).collect();
             let headers = headers(&values);
             match (token(&headers), headers.len()) {
-                (Err(rejection), 0) => prop_assert_eq!(rejection, Rejection::Missing),
-                (Err(rejection), _) => prop_assert_eq!(rejection, Rejection::Malformed),
+                (Err(rejection), 0) => prop_assert_eq!(rejection, TokenError::Missing),
+                (Err(rejection), _) => prop_assert_eq!(rejection, TokenError::Malformed),
                 (Ok(_), count) => {
                     let value = headers[AUTHORIZATION].as_bytes();
                     prop_assert!(count == 1 && value.is_ascii());

@@ -14,7 +14,7 @@ use super::{
     request::Refusal,
     shares::{Owner, Share, networks},
 };
-use crate::{config::HttpConfig, graphql::Failure};
+use crate::{config::HttpConfig, graphql::ApiError};
 
 /// How many addresses it takes at least to leave no memory for the bodies of others.
 const FEWEST_ADDRESSES: usize = 8;
@@ -55,11 +55,11 @@ impl Buffer {
         let most = limits.max_body_bytes;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| {
-                Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The body could not be read."))
+                Refusal(StatusCode::BAD_REQUEST, ApiError::bad_user_input("The body could not be read."))
             })?;
             let Ok(data) = frame.into_data() else { continue };
             if self.bytes.len() + data.len() > most {
-                let failure = Failure::limit("http.max_body_bytes", most);
+                let failure = ApiError::limit_exceeded("http.max_body_bytes", most);
                 return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, failure));
             }
             self.take(data.len(), limits)?;
@@ -85,7 +85,7 @@ impl Buffer {
 }
 
 fn full(status: StatusCode, message: &'static str) -> Refusal {
-    let mut failure = Failure::unavailable(Duration::from_secs(1));
+    let mut failure = ApiError::unavailable(Duration::from_secs(1));
     failure.message = message.into();
     Refusal(status, failure)
 }

@@ -3,7 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, header::USER_AGENT};
 use ipnet::IpNet;
 
-use crate::graphql::Client;
+use crate::graphql::ClientInfo;
 
 /// The longest User-Agent header that is kept, in bytes.
 const MAX_USER_AGENT_BYTES: usize = 256;
@@ -15,11 +15,11 @@ pub(crate) struct Proxies(pub(crate) Vec<IpNet>);
 impl Proxies {
     /// From where a request comes.
     #[must_use]
-    pub(crate) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> Client {
+    pub(crate) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> ClientInfo {
         let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         // `to_str` lets ASCII pass only, so any byte is a boundary.
         let user_agent = user_agent.map(|agent| agent[..agent.len().min(MAX_USER_AGENT_BYTES)].to_owned());
-        Client { address: self.address(peer.ip().to_canonical(), headers), user_agent }
+        ClientInfo { address: self.address(peer.ip().to_canonical(), headers), user_agent }
     }
 
     /// The nearest address in X-Forwarded-For that no trusted proxy has, read from the nearest: what

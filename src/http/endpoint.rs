@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     config::{GraphqlConfig, HttpConfig, Introspection},
-    graphql::{Code, Documents, Failure, Prepared, RootFields, Tally, prepare},
+    graphql::{ApiError, Documents, ErrorCode, Prepared, RootFields, Tally, prepare},
     tokens::Caller,
 };
 
@@ -81,7 +81,7 @@ pub(crate) async fn graphql<E: Executor>(
         None if !takes_only_events => {
             let message = "The response can be application/graphql-response+json, application/json or \
                            text/event-stream.";
-            let failure = Failure::bad_input(message);
+            let failure = ApiError::bad_user_input(message);
             return respond::failure(failure, StatusCode::NOT_ACCEPTABLE, Media::Json, &request_id);
         }
         media => media.unwrap_or(Media::Json),
@@ -167,11 +167,11 @@ impl<E: Executor> Endpoint<E> {
     /// refusal; any other fault is that of its operation.
     fn prepare(
         &self,
-        operations: Vec<Result<Operation, Failure>>,
+        operations: Vec<Result<Operation, ApiError>>,
         is_batch: bool,
         parts: &Parts,
         caller: &Caller,
-    ) -> Result<Vec<Result<Checked, Failure>>, Refusal> {
+    ) -> Result<Vec<Result<Checked, ApiError>>, Refusal> {
         let may_stream = !is_batch && accepts_events(&parts.headers);
         let mut tally = Tally::default();
         let mut prepared = Vec::with_capacity(operations.len());
@@ -179,18 +179,18 @@ impl<E: Executor> Endpoint<E> {
             let checked = operation.and_then(|operation| self.check(operation, caller, &mut tally));
             prepared.push(match checked {
                 Ok((_, Prepared { kind: OperationType::Mutation, .. })) if is_safe(&parts.method) => {
-                    let failure = Failure::bad_input("GET is for queries; send a mutation by POST.");
+                    let failure = ApiError::bad_user_input("GET is for queries; send a mutation by POST.");
                     return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, failure));
                 }
                 Ok((_, Prepared { kind: OperationType::Subscription, .. })) if !may_stream => {
                     let message = "A subscription is answered over a WebSocket, or alone and with \
                                    `Accept: text/event-stream`.";
-                    return Err(Refusal(StatusCode::NOT_ACCEPTABLE, Failure::bad_input(message)));
+                    return Err(Refusal(StatusCode::NOT_ACCEPTABLE, ApiError::bad_user_input(message)));
                 }
-                Err(failure) if is_batch && failure.code == Code::LimitExceeded => {
+                Err(failure) if is_batch && failure.code == ErrorCode::LimitExceeded => {
                     return Err(Refusal(StatusCode::BAD_REQUEST, failure));
                 }
-                Err(failure) if !is_batch && failure.code == Code::UntrustedDocument => {
+                Err(failure) if !is_batch && failure.code == ErrorCode::UntrustedDocument => {
                     return Err(Refusal(StatusCode::FORBIDDEN, failure));
                 }
                 checked => checked,
@@ -204,7 +204,7 @@ impl<E: Executor> Endpoint<E> {
         mut operation: Operation,
         caller: &Caller,
         tally: &mut Tally,
-    ) -> Result<Checked, Failure> {
+    ) -> Result<Checked, ApiError> {
         let document = self.documents.find(&operation)?;
         let found = prepare(&mut operation, &document, &self.graphql, self.fields, tally)?;
         if found.introspects {
@@ -213,19 +213,19 @@ impl<E: Executor> Endpoint<E> {
         Ok((operation, found))
     }
 
-    fn allow_introspection(&self, caller: &Caller) -> Result<(), Failure> {
+    fn allow_introspection(&self, caller: &Caller) -> Result<(), ApiError> {
         match (self.graphql.introspection, caller) {
             (Introspection::Everyone, _) | (Introspection::SignedIn, Caller::Authenticated(_)) => Ok(()),
-            (Introspection::SignedIn, Caller::Anonymous(why)) => Err(Failure::unauthenticated(*why)),
+            (Introspection::SignedIn, Caller::Anonymous(why)) => Err(ApiError::unauthenticated(*why)),
             (Introspection::Off, _) => {
-                Err(Failure::new(Code::ValidationFailed, "This server does not tell its schema."))
+                Err(ApiError::new(ErrorCode::ValidationFailed, "This server does not tell its schema."))
             }
         }
     }
 
     /// Holds an operation that came alone against what it may be, and begins it where that is for the caller
     /// to do.
-    pub(super) fn start(&self, operation: Operation, asker: &Asker) -> Result<Started, Failure> {
+    pub(super) fn start(&self, operation: Operation, asker: &Asker) -> Result<Started, ApiError> {
         let (mut operation, Prepared { kind, size, .. }) =
             self.check(operation, &asker.caller, &mut Tally::default())?;
         asker.introduce(&mut operation);

@@ -34,9 +34,9 @@ use super::{
     streams::{LOOK_EVERY, Pass, StreamPermit, Streams, every},
 };
 use crate::{
-    graphql::Failure,
+    graphql::ApiError,
     id::EventId,
-    tokens::{Caller, Rejection},
+    tokens::{Caller, TokenError},
 };
 
 /// How many events wait for a client that has not received those before.
@@ -145,8 +145,8 @@ impl Out {
     }
 
     /// Says why there is no more.
-    async fn refuse(&self, rejection: Rejection, request_id: &RequestId) {
-        let answer = Answer::from_errors(vec![Failure::unauthenticated(rejection).into()]);
+    async fn refuse(&self, rejection: TokenError, request_id: &RequestId) {
+        let answer = Answer::from_errors(vec![ApiError::unauthenticated(rejection).into()]);
         self.send(next(answer, request_id)).await;
         self.send(COMPLETE).await;
     }

@@ -14,7 +14,7 @@ use super::{
     request::Refusal,
     shares::{Owner, Share, networks},
 };
-use crate::graphql::Failure;
+use crate::graphql::ApiError;
 
 impl<E: Executor> Endpoint<E> {
     /// The answers to a subscription, one for each event.
@@ -23,7 +23,7 @@ impl<E: Executor> Endpoint<E> {
         let answer = |answer: std::thread::Result<Answer>| {
             answer.unwrap_or_else(|_| {
                 tracing::error!("a subscription panicked");
-                Answer::from_errors(vec![Failure::masked().into()])
+                Answer::from_errors(vec![ApiError::masked().into()])
             })
         };
         answers.map(answer).boxed()
@@ -38,7 +38,7 @@ impl<E: Executor> Endpoint<E> {
     /// Executes the operations of a batch, one after the other.
     pub(super) async fn execute_all(
         &self,
-        operations: Vec<Result<Operation, Failure>>,
+        operations: Vec<Result<Operation, ApiError>>,
         asker: &Asker,
     ) -> Result<Vec<Answer>, Refusal> {
         let executor = self.executor.clone();
@@ -67,11 +67,11 @@ impl<E: Executor> Endpoint<E> {
             Ok(Ok((done, _))) => Ok(done),
             Ok(Err(_)) => {
                 tracing::error!("an operation panicked");
-                Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, Failure::masked()))
+                Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, ApiError::masked()))
             }
             Err(_) => {
                 tracing::warn!("the request took longer than http.request_timeout");
-                let failure = Failure::unavailable(Duration::from_secs(1));
+                let failure = ApiError::unavailable(Duration::from_secs(1));
                 Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure))
             }
         }
@@ -110,7 +110,7 @@ fn busy(owner: Owner, limit: &str) -> Refusal {
     } else {
         StatusCode::TOO_MANY_REQUESTS
     };
-    let mut failure = Failure::unavailable(Duration::from_secs(1));
+    let mut failure = ApiError::unavailable(Duration::from_secs(1));
     failure.message = format!("There are {limit} already; try again soon.").into();
     Refusal(status, failure)
 }

@@ -11,7 +11,7 @@ use axum::{
 use super::{RequestId, health::Probes, media::Media, request::Refusal, respond};
 use crate::{
     config::{HttpConfig, WebOrigin},
-    graphql::Failure,
+    graphql::ApiError,
 };
 
 /// The hosts that requests may name. A page whose host name leads to the server's address (DNS rebinding) is of the same
@@ -56,7 +56,7 @@ impl Hosts {
                  localhost. Set http.public_url, or list the host in http.hosts."
             }
         };
-        Err(Refusal(StatusCode::MISDIRECTED_REQUEST, Failure::bad_input(message)))
+        Err(Refusal(StatusCode::MISDIRECTED_REQUEST, ApiError::bad_user_input(message)))
     }
 
     fn accepts(&self, host: &str) -> bool {
@@ -84,7 +84,7 @@ fn named(request: &Request) -> Result<Option<WebOrigin>, Refusal> {
         (None, None) if request.version() < Version::HTTP_11 => Ok(None),
         _ => {
             let message = "A request must name one host, in one valid Host header.";
-            Err(Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message)))
+            Err(Refusal(StatusCode::BAD_REQUEST, ApiError::bad_user_input(message)))
         }
     }
 }

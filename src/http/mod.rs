@@ -1,7 +1,7 @@
 //! What the server says over HTTP: GraphQL, also through a WebSocket and as a stream of events, the published keys,
 //! its health, and the GraphiQL page; and who may keep a connection to it, for how long.
 //!
-//! Every refusal on the way to the executor is a [`Failure`](crate::graphql::Failure) and is answered in
+//! Every refusal on the way to the executor is a [`ApiError`](crate::graphql::ApiError) and is answered in
 //! the one shape that `respond.rs` gives.
 
 #[cfg(feature = "server")]

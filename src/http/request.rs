@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::{buffer::Buffer, media::is_json};
 use crate::{
     config::HttpConfig,
-    graphql::{Failure, Members, Sent},
+    graphql::{ApiError, Members, Sent},
 };
 
 /// A header with which a POST that is not JSON shows that no form has sent it, as Apollo clients do.
@@ -22,11 +22,11 @@ pub(super) const PREFLIGHT_HEADERS: [&str; 4] =
     ["x-apollo-operation-name", "apollo-require-preflight", "graphql-require-preflight", "x-requested-with"];
 
 /// A request that does not reach the executor, and its status.
-pub(super) struct Refusal(pub(super) StatusCode, pub(super) Failure);
+pub(super) struct Refusal(pub(super) StatusCode, pub(super) ApiError);
 
 /// What a request asks for: one operation, or a batch of them, of which some may be none.
 pub(super) struct Asked {
-    pub(super) operations: Vec<Result<Operation, Failure>>,
+    pub(super) operations: Vec<Result<Operation, ApiError>>,
     pub(super) is_batch: bool,
 }
 
@@ -54,12 +54,12 @@ pub(super) async fn read(
     }
     if is_encoded(&parts.headers) {
         let message = "The body has a Content-Encoding. Send it without one.";
-        return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, Failure::bad_input(message)));
+        return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, ApiError::bad_user_input(message)));
     }
     refuse_forgery(&parts.headers)?;
     let deadline = tokio::time::timeout(limits.request_timeout, buffer.read(body, limits)).await;
     let body = deadline.map_err(|_| {
-        Refusal(StatusCode::REQUEST_TIMEOUT, Failure::bad_input("The body did not arrive in time."))
+        Refusal(StatusCode::REQUEST_TIMEOUT, ApiError::bad_user_input("The body did not arrive in time."))
     })??;
     let body = without_byte_order_mark(body);
     match body.trim_ascii_start().first() {
@@ -75,7 +75,7 @@ pub(super) async fn read(
 }
 
 fn bad(message: String) -> Refusal {
-    Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message))
+    Refusal(StatusCode::BAD_REQUEST, ApiError::bad_user_input(message))
 }
 
 /// Reads an array of requests.
@@ -91,11 +91,12 @@ fn from_batch(body: &[u8], most: usize) -> Result<Asked, Refusal> {
         return Err(bad("The batch is empty.".to_owned()));
     }
     if entries.len() > most {
-        return Err(Refusal(StatusCode::BAD_REQUEST, Failure::limit("graphql.max_batch", most)));
+        return Err(Refusal(StatusCode::BAD_REQUEST, ApiError::limit_exceeded("graphql.max_batch", most)));
     }
     let read = |entry| {
         let sent = serde_json::from_value(Value::Object(entry));
-        let Sent(operation) = sent.map_err(|_| Failure::bad_input("This entry is not a GraphQL request."))?;
+        let Sent(operation) =
+            sent.map_err(|_| ApiError::bad_user_input("This entry is not a GraphQL request."))?;
         required(operation).map_err(|Refusal(_, failure)| failure)
     };
     Ok(Asked { operations: entries.into_iter().map(read).collect(), is_batch: true })
@@ -171,7 +172,7 @@ pub(super) fn required(operation: Operation) -> Result<Operation, Refusal> {
     if !operation.query.is_empty() || name.is_some() {
         return Ok(operation);
     }
-    Err(Refusal(StatusCode::BAD_REQUEST, Failure::bad_input("The request has no query.")))
+    Err(Refusal(StatusCode::BAD_REQUEST, ApiError::bad_user_input("The request has no query.")))
 }
 
 /// Refuses a POST that the form of another site could have sent with the user's cookies.
@@ -180,5 +181,5 @@ fn refuse_forgery(headers: &HeaderMap) -> Result<(), Refusal> {
         return Ok(());
     }
     let message = "Send the request as application/json.";
-    Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, Failure::bad_input(message)))
+    Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, ApiError::bad_user_input(message)))
 }

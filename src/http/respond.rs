@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{RequestId, caching, media::Media};
 use crate::{
     config::Config,
-    graphql::{Failure, finish_error},
+    graphql::{ApiError, normalize_error},
 };
 
 /// A response of the executor on the wire: `data` is there when there was an execution
@@ -75,7 +75,7 @@ pub(super) fn batch(mut answers: Vec<Answer>, media: Media, request_id: &Request
 pub(super) fn finish<'a>(answer: &'a mut Answer, request_id: &RequestId) -> Wire<'a> {
     answer.errors.truncate(MAX_ERRORS);
     for error in &mut answer.errors {
-        finish_error(error, request_id.as_str());
+        normalize_error(error, request_id.as_str());
     }
     let failed_before_execution = answer.data == async_graphql::Value::Null
         && !answer.errors.is_empty()
@@ -86,7 +86,7 @@ pub(super) fn finish<'a>(answer: &'a mut Answer, request_id: &RequestId) -> Wire
 
 /// Writes a failure on the way to the executor, with this status in both media types.
 pub(super) fn failure(
-    failure: Failure,
+    failure: ApiError,
     status: StatusCode,
     media: Media,
     request_id: &RequestId,
@@ -101,9 +101,9 @@ pub(super) fn failure(
 }
 
 /// A failure in the shape that all errors have.
-pub(super) fn error(failure: Failure, request_id: &RequestId) -> ServerError {
+pub(super) fn error(failure: ApiError, request_id: &RequestId) -> ServerError {
     let mut error = ServerError::from(failure);
-    finish_error(&mut error, request_id.as_str());
+    normalize_error(&mut error, request_id.as_str());
     error
 }
 
@@ -130,18 +130,18 @@ pub(crate) async fn not_found(
     Extension(id): Extension<RequestId>,
 ) -> Response {
     let base = config.http.base_path();
-    let error = Failure::bad_input(format!("There is nothing here; GraphQL is at {base}/graphql."));
+    let error = ApiError::bad_user_input(format!("There is nothing here; GraphQL is at {base}/graphql."));
     failure(error, StatusCode::NOT_FOUND, Media::Json, &id)
 }
 
 /// Answers for a method that a path does not know.
 pub(crate) async fn method_not_allowed(method: Method, Extension(id): Extension<RequestId>) -> Response {
-    let error = Failure::bad_input(format!("{method} is not a method of this path."));
+    let error = ApiError::bad_user_input(format!("{method} is not a method of this path."));
     failure(error, StatusCode::METHOD_NOT_ALLOWED, Media::Json, &id)
 }
 
 /// Answers for a handler that panicked. What it said may hold anything and is not repeated.
 pub(super) fn panicked(request_id: &RequestId) -> Response {
     tracing::error!("a request handler panicked");
-    failure(Failure::masked(), StatusCode::INTERNAL_SERVER_ERROR, Media::Json, request_id)
+    failure(ApiError::masked(), StatusCode::INTERNAL_SERVER_ERROR, Media::Json, request_id)
 }

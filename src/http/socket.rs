@@ -20,7 +20,7 @@ use tracing::Instrument;
 
 use self::conversation::Conversation;
 use super::{RequestId, endpoint::Endpoint, request::Refusal};
-use crate::graphql::{Code, Failure};
+use crate::graphql::{ApiError, ErrorCode};
 
 /// The name of the protocol, as clients ask for it.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -40,10 +40,10 @@ pub(super) async fn open<E: Executor>(
     mut parts: Parts,
     request_id: RequestId,
 ) -> Result<Response, Refusal> {
-    let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, Failure::bad_input(message));
+    let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, ApiError::bad_user_input(message));
     if endpoint.origins.is_foreign(&parts) {
         let message = "A page of an origin that is not in http.cors_origins cannot open a socket.";
-        return Err(Refusal(StatusCode::FORBIDDEN, Failure::new(Code::Forbidden, message)));
+        return Err(Refusal(StatusCode::FORBIDDEN, ApiError::new(ErrorCode::Forbidden, message)));
     }
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
     let upgrade = upgrade.map_err(|error| bad(format!("This is no request for a socket: {error}.")))?;

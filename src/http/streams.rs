@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     config::StreamsConfig,
-    graphql::{Failure, TokenCheck},
-    tokens::{Caller, Rejection},
+    graphql::{ApiError, TokenCheck},
+    tokens::{Caller, TokenError},
 };
 
 /// How often it is asked whether a token still counts, besides before each event.
@@ -73,7 +73,7 @@ impl Streams {
             }
             Err(Full::All) => {
                 tracing::warn!("a stream was refused, for there are http.streams.max_open already");
-                let mut failure = Failure::unavailable(Duration::from_secs(1));
+                let mut failure = ApiError::unavailable(Duration::from_secs(1));
                 failure.message = "There are http.streams.max_open streams already; try again soon.".into();
                 Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure))
             }
@@ -89,7 +89,10 @@ impl Streams {
         if bytes <= max {
             return Ok(());
         }
-        Err(Refusal(StatusCode::BAD_REQUEST, Failure::limit("http.streams.max_document_bytes", max)))
+        Err(Refusal(
+            StatusCode::BAD_REQUEST,
+            ApiError::limit_exceeded("http.streams.max_document_bytes", max),
+        ))
     }
 
     /// Notes who uses a stream. One of a signed-in caller is closed last when there are too many.
@@ -120,7 +123,7 @@ impl StreamPermit {
 }
 
 fn too_many(limit: &str, most: usize) -> Refusal {
-    Refusal(StatusCode::TOO_MANY_REQUESTS, Failure::limit(limit, most))
+    Refusal(StatusCode::TOO_MANY_REQUESTS, ApiError::limit_exceeded(limit, most))
 }
 
 /// Ticks for the first time when the time has passed once.
@@ -138,7 +141,7 @@ pub(super) struct Pass {
 
 impl Pass {
     /// The pass of somebody who need not have a token.
-    pub(super) const fn anonymous(rejection: Rejection) -> Self {
+    pub(super) const fn anonymous(rejection: TokenError) -> Self {
         Self { caller: Caller::Anonymous(rejection), token: None }
     }
 
@@ -147,9 +150,9 @@ impl Pass {
     ///
     /// # Errors
     /// Why it does not count.
-    pub(super) fn of(authorization: &str, gate: &Gate) -> Result<Self, Rejection> {
+    pub(super) fn of(authorization: &str, gate: &Gate) -> Result<Self, TokenError> {
         if is_blank(authorization) {
-            return Ok(Self::anonymous(Rejection::Malformed));
+            return Ok(Self::anonymous(TokenError::Malformed));
         }
         Ok(Self::bearing(gate.admit(authorization)?, gate.token_check(authorization)))
     }
@@ -168,7 +171,7 @@ impl Pass {
     ///
     /// # Errors
     /// Why it does not.
-    pub(super) fn check(&self) -> Result<(), Rejection> {
+    pub(super) fn check(&self) -> Result<(), TokenError> {
         self.token.as_ref().map_or(Ok(()), TokenCheck::check)
     }
 

@@ -12,7 +12,7 @@ use async_graphql::{
 
 use super::{Node, find_node, subgraph};
 use crate::{
-    accounts::graphql::User, audit::graphql::AuditEvent, graphql::Failure, sessions::graphql::UserSession,
+    accounts::graphql::User, audit::graphql::AuditEvent, graphql::ApiError, sessions::graphql::UserSession,
 };
 
 /// What a router of Apollo Federation asks, to merge with your own queries beside
@@ -27,11 +27,11 @@ pub struct FederationQuery;
 impl FederationQuery {
     /// What a router needs to know of this server.
     #[graphql(name = "_service")]
-    async fn service(&self, ctx: &Context<'_>) -> Result<Service, Failure> {
+    async fn service(&self, ctx: &Context<'_>) -> Result<Service, ApiError> {
         let sdl = ctx.data_opt::<Sdl>().and_then(|sdl| sdl.0.get()).cloned();
         let sdl = sdl.ok_or_else(|| {
             tracing::error!("a schema with FederationQuery must be finished by finish_subgraph");
-            Failure::masked()
+            ApiError::masked()
         })?;
         Ok(Service { sdl })
     }
@@ -44,7 +44,7 @@ impl FederationQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Each a `__typename` and an `id`; no more than graphql.max_list_items.")]
         representations: Vec<Any>,
-    ) -> Vec<Option<Result<Entity, Failure>>> {
+    ) -> Vec<Option<Result<Entity, ApiError>>> {
         let mut entities = Vec::with_capacity(representations.len());
         for representation in &representations {
             entities.push(find_entity(ctx, &representation.0).await.transpose());
@@ -74,20 +74,20 @@ enum Entity {
 pub(super) const ENTITIES: [&str; 3] = ["User", "Session", "AuditEvent"];
 
 /// Finds what `node` finds, where it is of the type that the router takes it for.
-async fn find_entity(ctx: &Context<'_>, representation: &Value) -> Result<Option<Entity>, Failure> {
+async fn find_entity(ctx: &Context<'_>, representation: &Value) -> Result<Option<Entity>, ApiError> {
     let Value::Object(members) = representation else {
-        return Err(Failure::bad_input("A representation must be an object."));
+        return Err(ApiError::bad_user_input("A representation must be an object."));
     };
     let typename = match members.get("__typename") {
         Some(Value::String(name)) if ENTITIES.contains(&name.as_str()) => name.as_str(),
         _ => {
             let message =
                 format!("The __typename of a representation must be one of {}.", ENTITIES.join(", "));
-            return Err(Failure::bad_input(message));
+            return Err(ApiError::bad_user_input(message));
         }
     };
     let id = members.get("id").and_then(|id| ID::parse(id.clone()).ok());
-    let id = id.ok_or_else(|| Failure::bad_input("A representation must have an id."))?;
+    let id = id.ok_or_else(|| ApiError::bad_user_input("A representation must have an id."))?;
     Ok(match (typename, find_node(ctx, &id).await?) {
         ("User", Some(Node::User(user))) => Some(Entity::User(user)),
         ("Session", Some(Node::Session(session))) => Some(Entity::Session(session)),

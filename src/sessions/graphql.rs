@@ -17,10 +17,10 @@ use crate::{
     accounts::AccountError,
     audit::{Actor, AuditAction},
     graphql::{
-        Client, Code, Failure, RefreshCookie, UserError, UserErrorCode, VoidSession, caller, expect_id,
-        guarded, initial_claims,
+        ApiError, ClientInfo, ErrorCode, RefreshCookie, UserError, UserErrorCode, VoidSession, caller,
+        expect_id, guarded, initial_claims,
     },
-    tokens::{Caller, KeyringError, Rejection},
+    tokens::{Caller, KeyringError, TokenError},
 };
 
 /// How long a client waits that has repeated a refresh too often. By then the newest token is in the cookie that its
@@ -90,7 +90,7 @@ pub struct SessionsQuery;
 impl SessionsQuery {
     /// Your own session, the one that your access token belongs to.
     #[authenticated]
-    async fn session(&self, ctx: &Context<'_>) -> Result<Option<UserSession>, Failure> {
+    async fn session(&self, ctx: &Context<'_>) -> Result<Option<UserSession>, ApiError> {
         match caller(ctx).session() {
             Some(id) => UserSession::visible(ctx, id).await,
             None => Ok(None),
@@ -113,7 +113,7 @@ impl SessionsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token; left out with cookie delivery.")] input: Option<RefreshInput>,
-    ) -> Result<AuthPayload, Failure> {
+    ) -> Result<AuthPayload, ApiError> {
         let cookie = ctx.data_opt::<RefreshCookie>().cloned().unwrap_or_default();
         let given = input.unwrap_or_default().refresh_token;
         let delivery = if given.is_some() { TokenDelivery::Body } else { TokenDelivery::Cookie };
@@ -124,7 +124,7 @@ impl SessionsMutation {
             return Ok(AuthPayload::failed(vec![UserError::rate_limited(retry_after)]));
         }
         let refreshed = match token {
-            Some(token) => sessions.refresh(&token, ctx.data_unchecked::<Client>()).await,
+            Some(token) => sessions.refresh(&token, ctx.data_unchecked::<ClientInfo>()).await,
             None => Err(RefreshError::Invalid),
         };
         match refreshed {
@@ -133,7 +133,7 @@ impl SessionsMutation {
                 Ok(AuthPayload::done(ctx, signed_in, delivery))
             }
             Err(RefreshError::Invalid) => Ok(AuthPayload::failed(vec![invalid_refresh_token()])),
-            Err(RefreshError::RepeatedTooOften) => Err(Failure::rate_limited(
+            Err(RefreshError::RepeatedTooOften) => Err(ApiError::rate_limited(
                 "This refresh token was repeated too often. Use the newest one.",
                 REPEATED_TOO_OFTEN_RETRY_AFTER,
             )),
@@ -151,7 +151,7 @@ impl SessionsMutation {
         #[graphql(desc = "A refresh token, where the access token is already gone.")] input: Option<
             LogoutInput,
         >,
-    ) -> Result<LogoutPayload, Failure> {
+    ) -> Result<LogoutPayload, ApiError> {
         let sessions = ctx.data_unchecked::<Sessions>();
         // A token that was revoked since the request began still names its session.
         let claims = initial_claims(ctx);
@@ -162,7 +162,7 @@ impl SessionsMutation {
         let by_bearer =
             claims.map(|claims| claims.sid).or(ctx.data_opt::<VoidSession>().and_then(|void| void.0));
         // Who names a session that we do not know must not believe that it is over.
-        let is_unknown = token.is_some() || caller(ctx) != Caller::Anonymous(Rejection::Missing);
+        let is_unknown = token.is_some() || caller(ctx) != Caller::Anonymous(TokenError::Missing);
         if is_unknown && by_token.is_none() && by_bearer.is_none() {
             return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] });
         }
@@ -179,7 +179,7 @@ impl SessionsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which.")] input: RevokeSessionInput,
-    ) -> Result<Option<SessionPayload>, Failure> {
+    ) -> Result<Option<SessionPayload>, ApiError> {
         let id = expect_id(&input.id, "input.id")?;
         let viewer = caller(ctx);
         let sessions = ctx.data_unchecked::<Sessions>();
@@ -207,7 +207,7 @@ impl SessionsMutation {
     async fn revoke_other_sessions(
         &self,
         ctx: &Context<'_>,
-    ) -> Result<Option<RevokeSessionsPayload>, Failure> {
+    ) -> Result<Option<RevokeSessionsPayload>, ApiError> {
         let viewer = caller(ctx);
         let Some(user) = viewer.user() else { return Ok(None) };
         let sessions = ctx.data_unchecked::<Sessions>();
@@ -217,13 +217,13 @@ impl SessionsMutation {
 }
 
 /// The failure of a revocation, whose errors the user cannot act on.
-fn failure(error: AccountError) -> Failure {
+fn failure(error: AccountError) -> ApiError {
     match error {
-        AccountError::Unauthenticated(rejection) => Failure::unauthenticated(rejection),
+        AccountError::Unauthenticated(rejection) => ApiError::unauthenticated(rejection),
         // The account of the caller was deleted meanwhile.
-        AccountError::NotFound => Failure::unauthenticated(Rejection::Revoked),
+        AccountError::NotFound => ApiError::unauthenticated(TokenError::Revoked),
         AccountError::Database(error) => error.into(),
-        error => Failure::internal(&error),
+        error => ApiError::internal(&error),
     }
 }
 
@@ -234,14 +234,14 @@ fn invalid_refresh_token() -> UserError {
 
 /// Why no access token could be signed.
 #[must_use]
-pub fn token_failure(error: &KeyringError) -> Failure {
+pub fn token_failure(error: &KeyringError) -> ApiError {
     match error {
         KeyringError::TooLarge { .. } => {
             tracing::warn!(%error, "a sign-in failed");
             let message = "The roles of this account grant more scopes than an access token can hold. Ask an \
                            administrator to remove a role.";
-            Failure::new(Code::LimitExceeded, message)
+            ApiError::new(ErrorCode::LimitExceeded, message)
         }
-        error => Failure::internal(error),
+        error => ApiError::internal(error),
     }
 }

@@ -29,7 +29,7 @@ use crate::{
     clock::{Clock, Timestamp},
     config::Config,
     database::Database,
-    graphql::Page,
+    graphql::PageRequest,
     id::{SessionId, UserId},
     limits::RefreshLimit,
     tokens::{Keyring, RefreshCodec},
@@ -99,11 +99,11 @@ impl Sessions {
 
     /// A page of an account's sessions that are not over, of which the newest come first.
     ///
-    /// Up to [`Page::limit`] rows, one more than the page has, nearest to the page's end first.
+    /// Up to [`PageRequest::limit`] rows, one more than the page has, nearest to the page's end first.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, user: UserId, page: &Page<SessionId>) -> Result<Vec<Session>, DbErr> {
+    pub async fn list(&self, user: UserId, page: &PageRequest<SessionId>) -> Result<Vec<Session>, DbErr> {
         store::list(self.database.reader(), user, self.clock.now(), page).await
     }
 

@@ -5,7 +5,7 @@ use crate::{
     audit::{Actor, AuditAction},
     changes::Change,
     clock::Timestamp,
-    graphql::Client,
+    graphql::ClientInfo,
     id::{SessionId, UserId},
     tokens::{Generation, RefreshToken},
 };
@@ -28,7 +28,7 @@ impl Sessions {
         &self,
         transaction: &impl ConnectionTrait,
         user: UserId,
-        client: &Client,
+        client: &ClientInfo,
     ) -> Result<(Opened, Vec<Change>), DbErr> {
         let now = self.clock.now();
         let id = SessionId::generate(&self.clock);

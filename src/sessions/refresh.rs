@@ -7,7 +7,7 @@ use super::{
 use crate::{
     audit::{Actor, AuditAction, Happening},
     clock::Timestamp,
-    graphql::Client,
+    graphql::ClientInfo,
     tokens::RefreshToken,
 };
 
@@ -25,7 +25,7 @@ impl Sessions {
     /// # Errors
     /// [`RefreshError::Invalid`] whatever is wrong with the token. [`RefreshError::RepeatedTooOften`] if the token
     /// may be valid but its rotation was repeated too often.
-    pub async fn refresh(&self, token: &SecretString, client: &Client) -> Result<SignedIn, RefreshError> {
+    pub async fn refresh(&self, token: &SecretString, client: &ClientInfo) -> Result<SignedIn, RefreshError> {
         let presented = self.codec.decode(token).ok_or(RefreshError::Invalid)?;
         // Before the rotation: a client whose refresh fails keeps a token that counts.
         self.keyring.signer()?;
@@ -50,7 +50,7 @@ impl Sessions {
         presented: &RefreshToken,
         successor: &RefreshToken,
         now: Timestamp,
-        client: &Client,
+        client: &ClientInfo,
     ) -> Result<Session, RefreshError> {
         let state = store::state(self.database.writer(), presented.session).await?;
         let Some(state) = state.filter(|state| state.is_live(now)) else {

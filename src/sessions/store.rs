@@ -12,7 +12,7 @@ use sea_orm::{
 use super::{Repeated, Session};
 use crate::{
     clock::Timestamp,
-    graphql::{Client, Page},
+    graphql::{ClientInfo, PageRequest},
     id::{SessionId, UserId},
     tokens::{Generation, RefreshToken},
 };
@@ -23,7 +23,7 @@ pub(super) struct Rotation<'a> {
     pub(super) to: &'a RefreshToken,
     pub(super) now: Timestamp,
     pub(super) expires_at: Timestamp,
-    pub(super) client: &'a Client,
+    pub(super) client: &'a ClientInfo,
 }
 
 /// A repetition of the last rotation.
@@ -35,7 +35,7 @@ pub(super) struct Repetition<'a> {
     pub(super) grace_began: Timestamp,
     /// The maximum number of repetitions, including this one.
     pub(super) most: i32,
-    pub(super) client: &'a Client,
+    pub(super) client: &'a ClientInfo,
 }
 
 /// What a row says of its refresh token.
@@ -226,7 +226,7 @@ pub(super) async fn list(
     db: &impl ConnectionTrait,
     user: UserId,
     now: Timestamp,
-    page: &Page<SessionId>,
+    page: &PageRequest<SessionId>,
 ) -> Result<Vec<Session>, DbErr> {
     let rows = page.newest_first(live_of(user, now), Column::Id).all(db).await?;
     Ok(rows.into_iter().map(read).collect())

@@ -4,7 +4,7 @@ use super::{SignIn, SignInError};
 use crate::{
     accounts::Account,
     audit::{Actor, AuditAction, Happening},
-    graphql::Client,
+    graphql::ClientInfo,
     limits::Decision,
     sessions::SignedIn,
 };
@@ -16,7 +16,7 @@ impl SignIn {
         &self,
         transaction: DatabaseTransaction,
         account: Account,
-        client: &Client,
+        client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         if let Decision::Refused { retry_after, .. } =
             self.throttle.count_login(&transaction, account.id).await?

@@ -4,7 +4,7 @@ use super::{SignIn, SignInError};
 use crate::{
     accounts::AccountChanges,
     audit::Actor,
-    graphql::Client,
+    graphql::ClientInfo,
     limits::account_key,
     passwords::{Owner, Presented},
     sessions::SignedIn,
@@ -23,7 +23,7 @@ impl SignIn {
         caller: &Claims,
         current: &Presented,
         new: &SecretString,
-        client: &Client,
+        client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         let checked = self.check_again(caller.sub, current, client).await?;
         let account = checked.account;

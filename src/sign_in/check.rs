@@ -2,7 +2,7 @@ use super::{SignIn, SignInError};
 use crate::{
     accounts::{Account, Credentials, EmailAddress, Username},
     audit::{Actor, AuditAction, Happening},
-    graphql::Client,
+    graphql::ClientInfo,
     id::UserId,
     limits::{Decision, Target, account_key},
     passwords::{HashError, Presented, Verdict},
@@ -34,7 +34,7 @@ impl SignIn {
         name: &str,
         found: Option<Credentials>,
         password: &Presented,
-        client: &Client,
+        client: &ClientInfo,
     ) -> Result<Checked, SignInError> {
         let user = found.as_ref().map(|found| found.account.id);
         let subject = subject(name, user);
@@ -80,7 +80,7 @@ impl SignIn {
         &self,
         user: UserId,
         password: &Presented,
-        client: &Client,
+        client: &ClientInfo,
     ) -> Result<Checked, SignInError> {
         let found = self.accounts.credentials_of(user).await?;
         self.check(&user.to_string(), found, password, client).await
@@ -90,7 +90,7 @@ impl SignIn {
         &self,
         action: AuditAction,
         user: Option<UserId>,
-        client: &Client,
+        client: &ClientInfo,
     ) -> Result<(), SignInError> {
         let happening = Happening { action, user, session: None, actor: Actor::anonymous(client) };
         self.audit.record_alone(happening).await?;

@@ -1,5 +1,5 @@
 use super::{SignIn, SignInError};
-use crate::{audit::Actor, graphql::Client, passwords::Presented, tokens::Claims};
+use crate::{audit::Actor, graphql::ClientInfo, passwords::Presented, tokens::Claims};
 
 impl SignIn {
     /// Deletes the account of whoever asks, with all its sessions.
@@ -11,7 +11,7 @@ impl SignIn {
         &self,
         caller: &Claims,
         password: &Presented,
-        client: &Client,
+        client: &ClientInfo,
     ) -> Result<(), SignInError> {
         self.check_again(caller.sub, password, client).await?;
         let actor = Actor::Bearer { client, claims: caller, token: None };

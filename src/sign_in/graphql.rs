@@ -9,7 +9,7 @@ use crate::{
         AccountError, DisplayName, EmailAddress, Username,
         graphql::{DeletePayload, user_error},
     },
-    graphql::{Client, Failure, RefreshCookie, UserError, UserErrorCode, caller, guarded, node_id},
+    graphql::{ApiError, ClientInfo, RefreshCookie, UserError, UserErrorCode, caller, guarded, node_id},
     passwords::{HashError, PolicyViolation, Presented},
     sessions::{
         Sessions,
@@ -76,17 +76,18 @@ impl SignInMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who you are.")] input: RegisterInput,
-    ) -> Result<AuthPayload, Failure> {
+    ) -> Result<AuthPayload, ApiError> {
         let delivery = input.delivery;
         delivery.expect_possible(ctx)?;
         let form = match registration(input) {
             Ok(form) => form,
             Err(errors) => {
-                let errors: Result<_, Failure> = errors.into_iter().map(user_error).collect();
+                let errors: Result<_, ApiError> = errors.into_iter().map(user_error).collect();
                 return Ok(AuthPayload::failed(errors?));
             }
         };
-        let registered = ctx.data_unchecked::<SignIn>().register(form, ctx.data_unchecked::<Client>()).await;
+        let registered =
+            ctx.data_unchecked::<SignIn>().register(form, ctx.data_unchecked::<ClientInfo>()).await;
         match registered {
             Ok(signed_in) => Ok(AuthPayload::done(ctx, signed_in, delivery)),
             Err(error) => Ok(AuthPayload::failed(vec![explain(error, "password")?])),
@@ -98,11 +99,11 @@ impl SignInMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who you are.")] input: LoginInput,
-    ) -> Result<AuthPayload, Failure> {
+    ) -> Result<AuthPayload, ApiError> {
         input.delivery.expect_possible(ctx)?;
         let login =
             Login { username: input.username, password: Presented::new(input.password.expose_secret()) };
-        match ctx.data_unchecked::<SignIn>().login(login, ctx.data_unchecked::<Client>()).await {
+        match ctx.data_unchecked::<SignIn>().login(login, ctx.data_unchecked::<ClientInfo>()).await {
             Ok(signed_in) => Ok(AuthPayload::done(ctx, signed_in, input.delivery)),
             Err(error) => Ok(AuthPayload::failed(vec![explain(error, "password")?])),
         }
@@ -115,7 +116,7 @@ impl SignInMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The old password and the new one.")] input: ChangePasswordInput,
-    ) -> Result<Option<AuthPayload>, Failure> {
+    ) -> Result<Option<AuthPayload>, ApiError> {
         let viewer = caller(ctx);
         let Some(claims) = viewer.claims() else { return Ok(None) };
         // Who has this session's refresh token in a cookie gets the next one there too.
@@ -125,7 +126,7 @@ impl SignInMutation {
             if in_cookie == Some(claims.sid) { TokenDelivery::Cookie } else { TokenDelivery::Body };
         let current = Presented::new(input.current_password.expose_secret());
         let sign_in = ctx.data_unchecked::<SignIn>();
-        let client = ctx.data_unchecked::<Client>();
+        let client = ctx.data_unchecked::<ClientInfo>();
         Ok(Some(match sign_in.change_password(claims, &current, &input.new_password, client).await {
             Ok(signed_in) => AuthPayload::done(ctx, signed_in, delivery),
             Err(error) => {
@@ -144,12 +145,12 @@ impl SignInMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The password, once more.")] input: DeleteAccountInput,
-    ) -> Result<Option<DeletePayload>, Failure> {
+    ) -> Result<Option<DeletePayload>, ApiError> {
         let viewer = caller(ctx);
         let Some(claims) = viewer.claims() else { return Ok(None) };
         let password = Presented::new(input.password.expose_secret());
         let sign_in = ctx.data_unchecked::<SignIn>();
-        let closed = sign_in.close_account(claims, &password, ctx.data_unchecked::<Client>()).await;
+        let closed = sign_in.close_account(claims, &password, ctx.data_unchecked::<ClientInfo>()).await;
         Ok(Some(match closed {
             Ok(()) => {
                 take_cookie_away(ctx);
@@ -179,7 +180,7 @@ fn registration(input: RegisterInput) -> Result<Registration, Vec<AccountError>>
 }
 
 /// What to tell of an error about a password, which stands in `field` of the input.
-fn explain(error: SignInError, field: &str) -> Result<UserError, Failure> {
+fn explain(error: SignInError, field: &str) -> Result<UserError, ApiError> {
     Ok(match error {
         SignInError::InvalidCredentials => {
             let message = match field {
@@ -221,9 +222,9 @@ pub fn password_error(violation: &PolicyViolation, field: &str) -> UserError {
 
 /// Why a password could not be hashed.
 #[must_use]
-pub fn hash_failure(error: &HashError) -> Failure {
+pub fn hash_failure(error: &HashError) -> ApiError {
     match error {
-        HashError::QueueFull { retry_after } => Failure::unavailable(*retry_after),
-        error => Failure::internal(error),
+        HashError::QueueFull { retry_after } => ApiError::unavailable(*retry_after),
+        error => ApiError::internal(error),
     }
 }

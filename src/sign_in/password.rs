@@ -1,5 +1,5 @@
 use super::{SignIn, SignInError};
-use crate::{graphql::Client, passwords::Presented, sessions::SignedIn};
+use crate::{graphql::ClientInfo, passwords::Presented, sessions::SignedIn};
 
 /// What somebody types to sign in.
 pub struct Login {
@@ -15,7 +15,7 @@ impl SignIn {
     /// # Errors
     /// [`SignInError::InvalidCredentials`], [`SignInError::AccountDisabled`], [`SignInError::RateLimited`],
     /// or [`SignInError::Hash`] when too many wait already.
-    pub async fn login(&self, login: Login, client: &Client) -> Result<SignedIn, SignInError> {
+    pub async fn login(&self, login: Login, client: &ClientInfo) -> Result<SignedIn, SignInError> {
         let found = self.accounts.credentials(&login.username).await?;
         let checked = self.check(&login.username, found, &login.password, client).await?;
         let account = checked.account;

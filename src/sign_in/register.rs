@@ -4,7 +4,7 @@ use super::{SignIn, SignInError};
 use crate::{
     accounts::{DisplayName, EmailAddress, NewAccount, Username},
     audit::Actor,
-    graphql::Client,
+    graphql::ClientInfo,
     limits::Decision,
     passwords::Owner,
     sessions::SignedIn,
@@ -28,7 +28,7 @@ impl SignIn {
     /// # Errors
     /// [`SignInError::RegistrationClosed`], [`SignInError::RateLimited`], [`SignInError::Password`], or
     /// [`SignInError::Account`] when the name is taken.
-    pub async fn register(&self, form: Registration, client: &Client) -> Result<SignedIn, SignInError> {
+    pub async fn register(&self, form: Registration, client: &ClientInfo) -> Result<SignedIn, SignInError> {
         if !self.config.accounts.registration_open {
             return Err(SignInError::RegistrationClosed);
         }

@@ -10,14 +10,14 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub enum Caller {
     /// Nobody is signed in, and why the token, if there was one, does not count.
-    Anonymous(Rejection),
+    Anonymous(TokenError),
     /// The bearer of a valid access token.
     Authenticated(Arc<Claims>),
 }
 
 words! {
     /// Why a caller counts as anonymous: the `extensions.reason` of `UNAUTHENTICATED`.
-    pub enum Rejection {
+    pub enum TokenError {
         /// There is no Authorization header.
         Missing = "TOKEN_MISSING",
         /// The header is not one bearer token (RFC 6750 §2.1), or what it bears is no JWT.
@@ -31,7 +31,7 @@ words! {
     }
 }
 
-impl Rejection {
+impl TokenError {
     /// What to tell a person.
     #[must_use]
     pub const fn message(self) -> &'static str {

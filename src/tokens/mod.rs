@@ -28,7 +28,7 @@ mod tend;
 mod verifier;
 
 pub use self::{
-    caller::{Caller, Rejection},
+    caller::{Caller, TokenError},
     claims::{Claims, Scopes},
     known_keys::{KnownKeys, VerifierError},
     verifier::{Expected, Verifier},

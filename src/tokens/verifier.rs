@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::{Header, Validation, decode, decode_header};
 use moka::sync::Cache;
 
-use super::{Claims, KnownKeys, Rejection, known_keys::KnownKey};
+use super::{Claims, KnownKeys, TokenError, known_keys::KnownKey};
 use crate::clock::Clock;
 
 /// The longest token that is looked at, in bytes. The server issues none that is longer.
@@ -83,11 +83,11 @@ impl Verifier {
     /// The claims of an access token.
     ///
     /// # Errors
-    /// [`Rejection::Malformed`], [`Rejection::Expired`], [`Rejection::Invalid`], or [`Rejection::Revoked`] with
+    /// [`TokenError::Malformed`], [`TokenError::Expired`], [`TokenError::Invalid`], or [`TokenError::Revoked`] with
     /// its key.
-    pub fn verify(&self, token: &str) -> Result<Arc<Claims>, Rejection> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(Rejection::Malformed);
+            return Err(TokenError::Malformed);
         }
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
@@ -117,33 +117,33 @@ impl Verifier {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn verify_signature(&self, token: &str, keys: &KnownKeys) -> Result<Claims, Rejection> {
+    fn verify_signature(&self, token: &str, keys: &KnownKeys) -> Result<Claims, TokenError> {
         if !is_compact_jws(token) {
-            return Err(Rejection::Malformed);
+            return Err(TokenError::Malformed);
         }
-        let header = decode_header(token).map_err(|_| Rejection::Invalid)?;
+        let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
         if !is_plain_access_token(&header) {
-            return Err(Rejection::Invalid);
+            return Err(TokenError::Invalid);
         }
         let (algorithm, key) = match header.kid.as_ref().and_then(|kid| keys.get(kid)) {
             Some(KnownKey::Verifies(algorithm, key)) => (algorithm, key),
-            Some(KnownKey::Lapsed) => return Err(Rejection::Expired),
-            Some(KnownKey::Revoked) => return Err(Rejection::Revoked),
-            None => return Err(Rejection::Invalid),
+            Some(KnownKey::Lapsed) => return Err(TokenError::Expired),
+            Some(KnownKey::Revoked) => return Err(TokenError::Revoked),
+            None => return Err(TokenError::Invalid),
         };
         let validation = Validation { algorithms: vec![*algorithm], ..self.issuer_and_audience.clone() };
-        decode(token, key, &validation).map(|token| token.claims).map_err(|_| Rejection::Invalid)
+        decode(token, key, &validation).map(|token| token.claims).map_err(|_| TokenError::Invalid)
     }
 
-    fn check_times(&self, claims: &Claims) -> Result<(), Rejection> {
+    fn check_times(&self, claims: &Claims) -> Result<(), TokenError> {
         let now = self.clock.now().timestamp();
         if claims.exp <= now || claims.iat.saturating_add(self.longest_life_seconds) < now {
-            return Err(Rejection::Expired);
+            return Err(TokenError::Expired);
         }
         let latest = now + self.clock_skew_seconds;
         let not_before = claims.custom.get("nbf").map_or(Some(claims.iat), serde_json::Value::as_i64);
         let begun = not_before.is_some_and(|nbf| nbf <= latest);
-        if claims.iat <= latest && begun { Ok(()) } else { Err(Rejection::Invalid) }
+        if claims.iat <= latest && begun { Ok(()) } else { Err(TokenError::Invalid) }
     }
 }
 

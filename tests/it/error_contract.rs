@@ -6,8 +6,8 @@ mod layers;
 use std::collections::BTreeSet;
 
 use portcullis::{
-    graphql::{Code, Extension},
-    tokens::Rejection,
+    graphql::{ErrorCode, ErrorExtension},
+    tokens::TokenError,
 };
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ async fn every_layer_gives_each_of_its_errors_in_one_shape_and_as_the_reference_
     }
     let silent: Vec<_> = rows.iter().map(|row| &row[0]).filter(|what| !seen.contains(*what)).collect();
     assert!(silent.is_empty(), "the page tells what nothing provoked: {silent:?}");
-    for code in Code::ALL {
+    for code in ErrorCode::ALL {
         assert!(codes.contains(code.as_str()), "{code:?}");
     }
 }
@@ -91,9 +91,9 @@ fn assert_shape(what: &str, answer: &Answer) {
 }
 
 fn assert_extensions(what: &str, answer: &Answer, extensions: &Value, was_executed: bool) {
-    let code = Code::ALL.into_iter().find(|code| extensions["code"] == code.as_str());
+    let code = ErrorCode::ALL.into_iter().find(|code| extensions["code"] == code.as_str());
     // No scope would do where nothing was executed.
-    let is_due = |extension: &&Extension| was_executed || **extension != Extension::RequiredScopes;
+    let is_due = |extension: &&ErrorExtension| was_executed || **extension != ErrorExtension::RequiredScopes;
     let more = code.expect("the code is one of ours").extensions().iter().filter(is_due);
     let mut expected = vec!["code", "requestId"];
     expected.extend(more.clone().map(|extension| extension.as_str()));
@@ -101,13 +101,13 @@ fn assert_extensions(what: &str, answer: &Answer, extensions: &Value, was_execut
     assert_eq!(keys(extensions), expected, "{what}: {extensions}");
     assert_eq!(extensions["requestId"], answer.header("x-request-id"), "{what}");
 
-    let seconds = extensions[Extension::RetryAfter.as_str()].as_u64();
+    let seconds = extensions[ErrorExtension::RetryAfter.as_str()].as_u64();
     for extension in more {
         let value = &extensions[extension.as_str()];
         let is_right = match extension {
-            Extension::Reason => Rejection::ALL.iter().any(|known| value == known.as_str()),
-            Extension::RequiredScopes => value[0][0].is_string(),
-            Extension::RetryAfter => seconds > Some(0),
+            ErrorExtension::Reason => TokenError::ALL.iter().any(|known| value == known.as_str()),
+            ErrorExtension::RequiredScopes => value[0][0].is_string(),
+            ErrorExtension::RetryAfter => seconds > Some(0),
         };
         assert!(is_right, "{what}: {extensions}");
     }

@@ -6,7 +6,7 @@ use async_graphql::{Context, EmptySubscription, Executor, MergedObject, Object, 
 use futures_util::{StreamExt, future::join_all};
 use portcullis::{
     audit::Actor,
-    graphql::Client as Origin,
+    graphql::ClientInfo,
     router::router,
     schema::{IdentityMutation, IdentityQuery, builder},
 };
@@ -314,7 +314,7 @@ async fn a_subscription_ends_with_its_token_in_an_executor_of_ones_own() {
     let ada = app.signed_in("ada").await;
     let schema = app.app.provide(builder::<portcullis::schema::Query>()).finish();
     let (gate, authorization) = (&app.app.gate, ada.authorization());
-    let origin = Origin { address: Ipv4Addr::LOCALHOST.into(), user_agent: None };
+    let origin = ClientInfo { address: Ipv4Addr::LOCALHOST.into(), user_agent: None };
     let request = Request::new(app.mine(&ada).await)
         .data(gate.admit(&authorization).expect("a valid token"))
         .data(gate.token_check(&authorization).expect("a token"))

@@ -3,7 +3,7 @@
 
 use async_graphql::{EmptySubscription, MergedObject, Object, Schema};
 use portcullis::{
-    graphql::Failure,
+    graphql::ApiError,
     router::router,
     schema::{IdentityMutation, IdentityQuery},
 };
@@ -58,8 +58,8 @@ struct Parrot;
 
 #[Object]
 impl Parrot {
-    async fn refuse(&self, text: String) -> Result<bool, Failure> {
-        Err(Failure::bad_input(text))
+    async fn refuse(&self, text: String) -> Result<bool, ApiError> {
+        Err(ApiError::bad_user_input(text))
     }
 }
 

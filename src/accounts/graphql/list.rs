@@ -3,7 +3,7 @@ use async_graphql::{Context, Enum, InputObject, Object};
 use super::User;
 use crate::{
     accounts::{Accounts, Filter, Order, OrderBy},
-    graphql::{Failure, List},
+    graphql::{ApiError, List},
 };
 
 /// A list of accounts.
@@ -17,7 +17,7 @@ pub struct UserCount {
 #[Object]
 impl UserCount {
     /// How many accounts the whole list has.
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let count = ctx.data_unchecked::<Accounts>().count(&self.filter).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
@@ -35,10 +35,10 @@ pub struct UserFilter {
 }
 
 impl UserFilter {
-    pub(super) fn parse(self) -> Result<Filter, Failure> {
+    pub(super) fn parse(self) -> Result<Filter, ApiError> {
         let texts = [self.search.as_deref(), self.role.as_deref()];
         if texts.into_iter().flatten().any(|text| text.len() > 256 || text.contains('\0')) {
-            return Err(Failure::bad_input("A filter has at most 256 bytes, and no NUL among them."));
+            return Err(ApiError::bad_user_input("A filter has at most 256 bytes, and no NUL among them."));
         }
         Ok(Filter { search: self.search, role: self.role, disabled: self.disabled })
     }

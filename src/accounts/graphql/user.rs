@@ -7,7 +7,7 @@ use async_graphql::{
 
 use crate::{
     accounts::{Account, Accounts},
-    graphql::{DateTime, Failure, Page, caller, guarded, node_id},
+    graphql::{ApiError, DateTime, PageRequest, caller, guarded, node_id},
     id::{SessionId, UserId},
     sessions::{
         Sessions,
@@ -34,7 +34,7 @@ impl User {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn visible(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>, Failure> {
+    pub async fn visible(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>, ApiError> {
         let viewer = caller(ctx);
         if viewer.user() != Some(id) && !viewer.has_scope("users:read") {
             return Ok(None);
@@ -114,11 +114,11 @@ impl User {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many, from the end: 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Result<Option<SessionList>, Failure> {
+    ) -> Result<Option<SessionList>, ApiError> {
         if !self.is_own() && !self.viewer.has_scope("sessions:read") {
             return Ok(None);
         }
-        let page = Page::<SessionId>::parse(first, after, last, before)?;
+        let page = PageRequest::<SessionId>::parse(first, after, last, before)?;
         let (sessions, user) = (ctx.data_unchecked::<Sessions>(), self.account.id);
         let page = page.read(ctx, |page| async move { sessions.list(user, &page).await }).await?;
         let node = |session| UserSession::new(session, self.viewer.clone());
@@ -131,9 +131,9 @@ pub struct AccountLoader(pub Accounts);
 
 impl Loader<UserId> for AccountLoader {
     type Value = Arc<Account>;
-    type Error = Failure;
+    type Error = ApiError;
 
-    async fn load(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<Account>>, Failure> {
+    async fn load(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<Account>>, ApiError> {
         let accounts = self.0.find_many(ids).await?;
         Ok(accounts.into_iter().map(|account| (account.id, Arc::new(account))).collect())
     }
@@ -143,7 +143,7 @@ impl Loader<UserId> for AccountLoader {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn load_user(ctx: &Context<'_>, id: UserId, viewer: &Caller) -> Result<Option<User>, Failure> {
+pub async fn load_user(ctx: &Context<'_>, id: UserId, viewer: &Caller) -> Result<Option<User>, ApiError> {
     let loader = ctx.data_unchecked::<DataLoader<AccountLoader>>();
     let account = loader.load_one(id).await?;
     Ok(account.map(|account| User::new(account, viewer.clone())))

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::with_roles;
 use crate::{
     accounts::{Account, Username, names::search_key},
-    graphql::{Direction, Page},
+    graphql::{Direction, PageRequest},
 };
 
 /// Which accounts.
@@ -99,7 +99,7 @@ pub(in crate::accounts) async fn list(
     db: &impl ConnectionTrait,
     filter: &Filter,
     by: OrderBy,
-    page: &Page<PageKey>,
+    page: &PageRequest<PageKey>,
 ) -> Result<Vec<Account>, DbErr> {
     let mut query = matching(filter);
     if let Some(role) = &filter.role {

@@ -11,7 +11,7 @@ use crate::{
         output::{Format, or_dash, time},
     },
     clock::Timestamp,
-    graphql::Page,
+    graphql::PageRequest,
     id::UserId,
 };
 
@@ -80,7 +80,7 @@ impl List {
         let (accounts, wanted) = (&app.accounts, &filter);
         let read = |page| async move { accounts.list(wanted, order, &page).await };
         let key = |account: &Account| PageKey::of(account, order.order);
-        let found = Page::read_all(self.limit.unwrap_or(usize::MAX), key, read).await?;
+        let found = PageRequest::read_all(self.limit.unwrap_or(usize::MAX), key, read).await?;
         Ok(found.into_iter().map(row).collect())
     }
 }

@@ -13,7 +13,7 @@ use super::{
     protocol::{Close, Said, Say},
 };
 use crate::{
-    graphql::{Client, Failure},
+    graphql::{ApiError, ClientInfo},
     http::{
         RequestId,
         asker::Asker,
@@ -23,7 +23,7 @@ use crate::{
         respond,
         streams::{LOOK_EVERY, Pass, StreamPermit, every},
     },
-    tokens::Rejection,
+    tokens::TokenError,
 };
 
 /// How long a client may take to say goodbye. What it has sent meanwhile is read, for else the network could
@@ -41,8 +41,8 @@ pub(super) struct Conversation<E> {
     endpoint: Arc<Endpoint<E>>,
     socket: WebSocket,
     /// The pass by the token of the upgrade request. `connection_init` takes it or drops it.
-    upgrade_pass: Result<Pass, Rejection>,
-    client: Client,
+    upgrade_pass: Result<Pass, TokenError>,
+    client: ClientInfo,
     request_id: RequestId,
     /// Who is there, once it was said.
     pass: Option<Pass>,
@@ -59,7 +59,7 @@ impl<E: Executor> Conversation<E> {
         endpoint: Arc<Endpoint<E>>,
         socket: WebSocket,
         headers: &HeaderMap,
-        client: Client,
+        client: ClientInfo,
         request_id: RequestId,
         permit: StreamPermit,
     ) -> Self {
@@ -179,7 +179,7 @@ impl<E: Executor> Conversation<E> {
         if self.pass.is_some() {
             return end(Close::SecondInit);
         }
-        let upgrade_pass = std::mem::replace(&mut self.upgrade_pass, Err(Rejection::Missing));
+        let upgrade_pass = std::mem::replace(&mut self.upgrade_pass, Err(TokenError::Missing));
         let pass = match self.identify(payload, upgrade_pass) {
             Ok(pass) => pass,
             Err(rejection) => return end(Close::Refused(rejection)),
@@ -195,14 +195,14 @@ impl<E: Executor> Conversation<E> {
     fn identify(
         &self,
         payload: &Map<String, Value>,
-        upgrade_pass: Result<Pass, Rejection>,
-    ) -> Result<Pass, Rejection> {
+        upgrade_pass: Result<Pass, TokenError>,
+    ) -> Result<Pass, TokenError> {
         let gate = &self.endpoint.gate;
         match (token(payload)?, upgrade_pass) {
             (Some(value), _) if !is_blank(value) => Pass::of(value, gate),
             (_, Ok(pass)) => pass.check().map(|()| pass),
-            (Some(blank), Err(Rejection::Missing)) => Pass::of(blank, gate),
-            (None, Err(Rejection::Missing)) => Ok(Pass::anonymous(Rejection::Missing)),
+            (Some(blank), Err(TokenError::Missing)) => Pass::of(blank, gate),
+            (None, Err(TokenError::Missing)) => Ok(Pass::anonymous(TokenError::Missing)),
             (_, Err(rejection)) => Err(rejection),
         }
     }
@@ -226,7 +226,7 @@ impl<E: Executor> Conversation<E> {
         let most = self.endpoint.streams.limits.max_operations;
         if self.operations.len() >= most {
             return self
-                .tell(&id, Outcome::Failure(Failure::limit("http.streams.max_operations", most)))
+                .tell(&id, Outcome::ApiError(ApiError::limit_exceeded("http.streams.max_operations", most)))
                 .await;
         }
         let asker = Asker::of_socket(pass, self.client.clone());
@@ -242,11 +242,11 @@ impl<E: Executor> Conversation<E> {
                 let endpoint = Arc::clone(&self.endpoint);
                 let execution = async move {
                     let answer = endpoint.execute(*operation, &asker).await;
-                    answer.map_or_else(|refusal| Outcome::Failure(refusal.1), Outcome::Answer)
+                    answer.map_or_else(|refusal| Outcome::ApiError(refusal.1), Outcome::Answer)
                 };
                 self.operations.start(id, execution, bytes);
             }
-            Err(failure) => return self.tell(&id, Outcome::Failure(failure)).await,
+            Err(failure) => return self.tell(&id, Outcome::ApiError(failure)).await,
         }
         ControlFlow::Continue(())
     }
@@ -268,7 +268,7 @@ impl<E: Executor> Conversation<E> {
                 };
                 self.send(message).await
             }
-            Outcome::Failure(failure) => {
+            Outcome::ApiError(failure) => {
                 self.operations.end(id);
                 let error = respond::error(failure, &self.request_id);
                 self.send(Say::Error { id, payload: &[error] }.message()).await
@@ -292,14 +292,14 @@ impl<E: Executor> Conversation<E> {
 }
 
 /// The token in the payload of `connection_init`. Its name is that of the header, whose case does not matter.
-fn token(payload: &Map<String, Value>) -> Result<Option<&str>, Rejection> {
+fn token(payload: &Map<String, Value>) -> Result<Option<&str>, TokenError> {
     let mut found = None;
     for (_, value) in payload.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
         match (value, found) {
             (Value::Null, _) => {}
             (Value::String(value), None) => found = Some(value.as_str()),
             (Value::String(value), Some(other)) if value == other => {}
-            _ => return Err(Rejection::Malformed),
+            _ => return Err(TokenError::Malformed),
         }
     }
     Ok(found)

@@ -8,7 +8,7 @@ use futures_util::{
     stream::{self, AbortHandle, SelectAll, abortable},
 };
 
-use crate::graphql::Failure;
+use crate::graphql::ApiError;
 
 /// Something that an operation has come to.
 pub(super) enum Outcome {
@@ -17,7 +17,7 @@ pub(super) enum Outcome {
     /// One of many, to something that has happened since.
     Event(Answer),
     /// There is none.
-    Failure(Failure),
+    ApiError(ApiError),
     /// That was all.
     Done,
 }

@@ -7,7 +7,7 @@ use axum::extract::ws::{CloseFrame, Message};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{graphql::Sent, http::respond::Wire, tokens::Rejection};
+use crate::{graphql::Sent, http::respond::Wire, tokens::TokenError};
 
 /// What a client says.
 #[derive(Deserialize)]
@@ -66,11 +66,11 @@ pub(super) enum Close {
     /// What was said is not of the protocol.
     Invalid(&'static str),
     /// The token counts no more.
-    Void(Rejection),
+    Void(TokenError),
     /// Something was wanted before it was said who wants it.
     NotInitialised,
     /// The token does not count.
-    Refused(Rejection),
+    Refused(TokenError),
     /// Nobody said who is there.
     InitTimeout,
     /// An operation of this id is still running.

@@ -6,7 +6,7 @@ use super::UserSession;
 use crate::{
     accounts::graphql::User,
     config::{Cookies, HttpConfig},
-    graphql::{Failure, NoHeaders, RefreshCookie, UserError},
+    graphql::{ApiError, NoHeaders, RefreshCookie, UserError},
     http::refresh_cookie,
     sessions::{Sessions, SignedIn},
 };
@@ -26,13 +26,13 @@ impl TokenDelivery {
     ///
     /// # Errors
     /// `BAD_USER_INPUT` for cookies where there are none.
-    pub fn expect_possible(self, ctx: &Context<'_>) -> Result<(), Failure> {
+    pub fn expect_possible(self, ctx: &Context<'_>) -> Result<(), ApiError> {
         match (self, config(ctx).cookies) {
-            (Self::Cookie, Cookies::Off) => Err(Failure::bad_input(
+            (Self::Cookie, Cookies::Off) => Err(ApiError::bad_user_input(
                 "This server sets no cookies (http.cookies is off): use delivery BODY.",
             )),
             (Self::Cookie, _) if ctx.data_opt::<NoHeaders>().is_some() => {
-                Err(Failure::bad_input("A cookie cannot be set over a WebSocket: use delivery BODY."))
+                Err(ApiError::bad_user_input("A cookie cannot be set over a WebSocket: use delivery BODY."))
             }
             _ => Ok(()),
         }

@@ -2,7 +2,7 @@ use async_graphql::{Context, ID, Object};
 
 use crate::{
     accounts::graphql::{User, load_user},
-    graphql::{DateTime, Failure, List, caller, node_id},
+    graphql::{ApiError, DateTime, List, caller, node_id},
     id::{SessionId, UserId},
     sessions::{Session, Sessions},
     tokens::Caller,
@@ -26,7 +26,7 @@ impl UserSession {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn visible(ctx: &Context<'_>, id: SessionId) -> Result<Option<Self>, Failure> {
+    pub async fn visible(ctx: &Context<'_>, id: SessionId) -> Result<Option<Self>, ApiError> {
         let viewer = caller(ctx);
         if viewer.claims().is_none() {
             return Ok(None);
@@ -47,10 +47,10 @@ impl UserSession {
     }
 
     /// Who signed in.
-    async fn user(&self, ctx: &Context<'_>) -> Result<User, Failure> {
+    async fn user(&self, ctx: &Context<'_>) -> Result<User, ApiError> {
         let user = load_user(ctx, self.session.user, &self.viewer).await?;
         // It can only have been deleted since the session was read.
-        user.ok_or_else(|| Failure::bad_input("The account of this session is being deleted."))
+        user.ok_or_else(|| ApiError::bad_user_input("The account of this session is being deleted."))
     }
 
     /// When.
@@ -106,7 +106,7 @@ pub struct SessionCount(pub UserId);
 #[Object]
 impl SessionCount {
     /// How many sessions the whole list has.
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let count = ctx.data_unchecked::<Sessions>().count(self.0).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }

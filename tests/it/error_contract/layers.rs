@@ -5,7 +5,7 @@ use portcullis::{
     config::{Config, DocumentPolicy, Introspection},
     router::router,
     schema::{IdentityMutation, IdentityQuery},
-    tokens::Rejection,
+    tokens::TokenError,
 };
 use serde_json::json;
 
@@ -266,16 +266,16 @@ async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
     all.extend(each("A refresh was repeated within the grace period more than twice.", [repeated]));
 
     let mut answers = Vec::new();
-    for rejection in Rejection::ALL {
+    for rejection in TokenError::ALL {
         let caller = match rejection {
-            Rejection::Missing => app.anonymous().header("accept", media),
-            Rejection::Malformed => app.anonymous().header("accept", media).bearing("x"),
-            Rejection::Invalid => app.anonymous().header("accept", media).bearing("a.b.c"),
-            Rejection::Expired => {
+            TokenError::Missing => app.anonymous().header("accept", media),
+            TokenError::Malformed => app.anonymous().header("accept", media).bearing("x"),
+            TokenError::Invalid => app.anonymous().header("accept", media).bearing("a.b.c"),
+            TokenError::Expired => {
                 app.wait(Duration::from_hours(1));
                 ada.clone()
             }
-            Rejection::Revoked => {
+            TokenError::Revoked => {
                 let mut grace = app.signed_in("grace").await.header("accept", media);
                 grace.log_in("grace", PASSWORD).await.assert_done();
                 grace.ask("mutation { logout { errors { code } } }").await.assert_done();
