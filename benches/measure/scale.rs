@@ -132,7 +132,7 @@ impl Subject {
         let took = person.refresh().await?;
         self.note("refresh", took);
         let (_, took) = person.ask("{ it: me { id username roles } }", json!({})).await?;
-        self.note("me, not remembered", took);
+        self.note("me, token not cached", took);
         for (name, query) in std::mem::take(&mut self.queries) {
             let (_, took) = root.ask(&query, json!({})).await?;
             self.note(&name, took);
@@ -186,13 +186,13 @@ async fn queries(app: &App, accounts: usize) -> Outcome<Vec<(String, String)>> {
         let cursor = OpaqueCursor(place(db, field, deep).await?).encode_cursor();
         queries.push((format!("`users` by `{field}`, first page"), users(&order)));
         queries.push((
-            format!("`users` by `{field}`, a page that lies deep"),
+            format!("`users` by `{field}`, a deep page"),
             users(&format!("{order}, after: \"{cursor}\"")),
         ));
     }
     let last = username(accounts / 2);
     for (name, filter) in [
-        ("found by the start of the name", format!("search: \"{last}\"")),
+        ("by prefix of the name", format!("search: \"{last}\"")),
         ("with a rare role", "role: \"admin\"".to_owned()),
         ("with a common role", "role: \"user\"".to_owned()),
         ("that are disabled", "disabled: true".to_owned()),
@@ -206,7 +206,7 @@ async fn queries(app: &App, accounts: usize) -> Outcome<Vec<(String, String)>> {
     let cursor = OpaqueCursor(EventId::from_uuid(event.id)).encode_cursor();
     for (name, arguments) in [
         ("first page", String::new()),
-        ("a page that lies deep", format!(", after: \"{cursor}\"")),
+        ("a deep page", format!(", after: \"{cursor}\"")),
         ("of one account", format!(", filter: {{ user: \"{user}\" }}")),
         ("of one kind", ", filter: { actions: [PASSWORD_CHANGED] }".to_owned()),
         ("of two kinds", ", filter: { actions: [LOGIN_SUCCEEDED, LOGIN_FAILED] }".to_owned()),
