@@ -1,10 +1,10 @@
-// Chromium for a test, with a profile of its own. The caller brings `chromium` of its playwright-core.
+// Chromium for a test, with its own profile. The caller passes `chromium` of its playwright-core.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Opens a browser. All its pages share cookies and storage, as the tabs of a window do. */
+/** Opens a browser. All its pages share cookies and storage, like the tabs of a window. */
 export async function openBrowser(chromium) {
   const profile = mkdtempSync(join(tmpdir(), "chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
@@ -31,7 +31,7 @@ export async function openBrowser(chromium) {
   };
 }
 
-/** What a script on a page can find of what is kept: storage, cookies, names of databases. */
+/** Everything stored that a script on the page can read: storage, cookies, names of databases. */
 export function readableByScript(page) {
   return page.evaluate(async () =>
     JSON.stringify([

@@ -1,4 +1,4 @@
-// What somebody does on the page of an example, from the first visit to the last.
+// The steps of a user on the page of an example, from the first visit to the last.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -11,10 +11,10 @@ const password = "correct horse battery";
 const LOGIN = "mutation ($input: LoginInput!) { login(input: $input) { accessToken } }";
 const COUNT = "{ me { sessions { totalCount } } }";
 
-/** Runs an example of a folder behind Vite as `npm run dev` does, and uses its page. */
+/** Serves the example in a folder with Vite, as `npm run dev` does, and uses its page. */
 export async function travel({ chromium, createServer, root }) {
   const server = await startServer();
-  // Where the example's proxy looks for the server.
+  // The example's proxy reads the URL of the server from this variable.
   process.env.PORTCULLIS_URL = server.url;
   const vite = await createServer({ root, logLevel: "warn", server: { port: 0 } });
   await vite.listen();
@@ -38,7 +38,7 @@ export async function travel({ chromium, createServer, root }) {
   console.log("the page signs up, lists, revokes and follows sessions, is signed out, signs in and signs out");
 }
 
-/** Notes what a page complains of, and whom it asks. */
+/** Records the errors of a page, and its requests to other origins. */
 function watch(page) {
   const complaints = [];
   const asked = [];
@@ -82,7 +82,7 @@ async function listing(page, server) {
   await rows.nth(7).waitFor();
   await page.getByRole("button", { name: "Show more" }).waitFor({ state: "detached" });
   await rows.filter({ hasText: "This one" }).waitFor();
-  assert.equal(await page.getByRole("button", { name: "Revoke" }).count(), 7, "for all but the page's own");
+  assert.equal(await page.getByRole("button", { name: "Revoke" }).count(), 7, "all but the page's own");
   await shot(page, "sessions");
   await page.getByRole("button", { name: "Revoke" }).first().click();
   await page.getByRole("heading", { name: "7 sessions" }).waitFor();
@@ -90,7 +90,7 @@ async function listing(page, server) {
   assert.equal(await count(), 7);
 }
 
-/** Somebody signs in elsewhere, and the page tells of it. */
+/** The user signs in elsewhere, and the page shows it. */
 async function following(page, server) {
   const log = page.getByRole("log");
   await log.getByText("A session was revoked").waitFor();
@@ -101,7 +101,7 @@ async function following(page, server) {
   await shot(page, "events");
 }
 
-/** Somebody else ends the page's session, and the page signs out by itself. */
+/** The page's session is revoked elsewhere, and the page signs out. */
 async function revoked(page, server) {
   await server.run("sessions", "revoke", "--user", username);
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
@@ -125,7 +125,7 @@ async function fill(page, password) {
   await page.getByLabel("Password").fill(password);
 }
 
-/** A picture for who wants to look, in the folder that SCREENSHOTS names. */
+/** Takes a screenshot into the folder that SCREENSHOTS names, if it is set. */
 async function shot(page, name) {
   const folder = process.env.SCREENSHOTS;
   if (folder) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });

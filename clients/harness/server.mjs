@@ -1,5 +1,5 @@
-// Starts the server of PORTCULLIS_BIN for a test, on a port, in a folder and on a database of its own: SQLite, or a
-// schema where TEST_DATABASE_URL names a PostgreSQL server (it takes psql, then).
+// Starts the server of PORTCULLIS_BIN for a test, with its own port, folder and database. The database is SQLite, or a
+// schema of the PostgreSQL server that TEST_DATABASE_URL names (psql must be installed).
 
 import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -10,11 +10,11 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 /**
- * Starts a server with the throttle off and no allowance for clocks that differ.
- * `settings` are environment variables over that; `config` is a configuration file.
+ * Starts a server without a throttle and with a clock skew of zero.
+ * `settings` are more environment variables; `config` is a configuration file.
  */
 export async function startServer({ settings = {}, config } = {}) {
-  // The server takes every other PORTCULLIS_… for a key of its configuration, and DATABASE_URL for its own.
+  // The server would read other PORTCULLIS_… variables as configuration keys, and DATABASE_URL as its database.
   const { PORTCULLIS_BIN, TEST_DATABASE_URL: postgres, DATABASE_URL, ...environment } = process.env;
   if (!PORTCULLIS_BIN) throw new Error("PORTCULLIS_BIN must be the path of the portcullis binary.");
   const binary = resolve(PORTCULLIS_BIN);
@@ -52,7 +52,7 @@ export async function startServer({ settings = {}, config } = {}) {
         return (await fetch(`${url}/readyz`).catch(() => null))?.ok;
       });
     },
-    /** Stops the server; it may start again with the same data. */
+    /** Stops the server. It can start again with the same data. */
     async stop() {
       if (!child || child.exitCode !== null) return;
       const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -64,25 +64,25 @@ export async function startServer({ settings = {}, config } = {}) {
       await schema?.drop();
       rmSync(folder, { recursive: true, force: true });
     },
-    /** Sends an operation as a client without any session would; gives its data. */
+    /** Executes an operation without a session, unless a token is given, and returns its data. */
     async ask(query, variables = {}, token) {
       const headers = {
         "content-type": "application/json",
         ...(token && { authorization: `Bearer ${token}` }),
       };
       const body = JSON.stringify({ query, variables });
-      const answer = await (await fetch(`${url}/graphql`, { method: "POST", headers, body })).json();
-      if (answer.errors) throw new Error(JSON.stringify(answer.errors));
-      return answer.data;
+      const result = await (await fetch(`${url}/graphql`, { method: "POST", headers, body })).json();
+      if (result.errors) throw new Error(JSON.stringify(result.errors));
+      return result.data;
     },
-    /** Registers somebody and gives the payload. */
+    /** Registers a user and returns the payload. */
     async register(username, password = "correct horse battery") {
       const document = `mutation ($input: RegisterInput!) {
         register(input: $input) { accessToken refreshToken user { id } session { id } errors { code } }
       }`;
       return (await server.ask(document, { input: { username, password } })).register;
     },
-    /** The id of an account's newest event: who follows after it misses nothing that is to come. */
+    /** The id of an account's newest event. A subscription after it misses no later event. */
     async newestEvent(user) {
       const auditor = { username: "auditor", password: "correct horse battery" };
       await server.register(auditor.username, auditor.password);
@@ -97,7 +97,7 @@ export async function startServer({ settings = {}, config } = {}) {
   return server;
 }
 
-/** Waits until a check gives something true; gives it. */
+/** Waits until a check returns a truthy value, and returns it. */
 export async function until(check, withinMs = 15_000) {
   const deadline = Date.now() + withinMs;
   for (;;) {
@@ -108,7 +108,7 @@ export async function until(check, withinMs = 15_000) {
   }
 }
 
-/** Makes a schema on a PostgreSQL server; gives the URL of a database that has nothing else, and how to drop it. */
+/** Creates a schema on a PostgreSQL server. Returns a URL that uses only this schema, and a function that drops it. */
 async function createSchema(postgres) {
   const name = `portcullis_clients_${randomBytes(8).toString("hex")}`;
   const run = (...statements) =>

@@ -1,9 +1,9 @@
-// The server that ../with-server has started for these tests, and who is there.
+// The server that ../with-server has started for these tests, and its accounts.
 
 import assert from "node:assert/strict";
 import WebSocket from "ws";
 
-// Node 20 has none of its own.
+// Node 20 has no WebSocket.
 globalThis.WebSocket ??= WebSocket as unknown as typeof globalThis.WebSocket;
 
 function setting(name: string): string {
@@ -12,29 +12,29 @@ function setting(name: string): string {
   return value;
 }
 
-/** Where GraphQL is served. */
+/** The URL of the GraphQL endpoint. */
 export const url = setting("GRAPHQL_URL");
 
-/** Where sockets are opened. */
+/** The URL of the WebSocket endpoint. */
 export const socketUrl = url.replace(/^http/, "ws");
 
 /** The administrator. */
 export const admin = { username: "root", password: setting("ADMIN_PASSWORD") };
 
-/** A good password. */
+/** A password that the policy accepts. */
 export const password = "correct horse battery";
 
-interface Answer<Data> {
+interface GraphQLResult<Data> {
   data?: Data;
   errors?: { message: string; extensions: { code: string; reason?: string } }[];
 }
 
-/** Asks without any client. */
-export async function ask<Data>(query: string, variables: object, token?: string): Promise<Answer<Data>> {
+/** Executes an operation without a client library. */
+export async function ask<Data>(query: string, variables: object, token?: string): Promise<GraphQLResult<Data>> {
   return (await post({ query, variables }, token)).json();
 }
 
-/** Sends the body of a request, whatever it is. */
+/** Sends a request with any body. */
 export function post(body: object, token?: string): Promise<Response> {
   return fetch(url, {
     method: "POST",
@@ -43,7 +43,7 @@ export function post(body: object, token?: string): Promise<Response> {
   });
 }
 
-/** Signs in, and gives the access token. */
+/** Signs in and returns the access token. */
 export async function signIn(who: { username: string; password: string }): Promise<string> {
   const login = "mutation ($input: LoginInput!) { login(input: $input) { accessToken } }";
   const { data } = await ask<{ login: { accessToken: string | null } }>(login, { input: who });
@@ -51,12 +51,12 @@ export async function signIn(who: { username: string; password: string }): Promi
   return data.login.accessToken;
 }
 
-/** Makes an account, and gives its id. */
+/** Creates an account and returns its id. */
 export async function createUser(username: string, token: string): Promise<string> {
   const create = "mutation ($input: CreateUserInput!) { createUser(input: $input) { user { id } } }";
   const input = { username, password };
   const { data } = await ask<{ createUser: { user: { id: string } | null } }>(create, { input }, token);
-  assert(data?.createUser.user, `${username} cannot be made`);
+  assert(data?.createUser.user, `${username} cannot be created`);
   return data.createUser.user.id;
 }
 

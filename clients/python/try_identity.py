@@ -1,4 +1,4 @@
-"""The generated client against the server that GRAPHQL_URL names."""
+"""Tests the generated client with the server at GRAPHQL_URL."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ PASSWORD = "correct horse battery"
 
 
 def sentence(code: UserErrorCode) -> str:
-    """What a program says about an error; mypy takes it only with every code in it."""
+    """The text that a program shows for an error. mypy fails unless every code has a text."""
     match code:
         case UserErrorCode.INVALID_CREDENTIALS | UserErrorCode.ACCOUNT_DISABLED:
             return "You cannot sign in with this."
@@ -28,19 +28,19 @@ def sentence(code: UserErrorCode) -> str:
         case UserErrorCode.RATE_LIMITED:
             return "Wait a moment."
         case UserErrorCode.USERNAME_TAKEN | UserErrorCode.USERNAME_INVALID:
-            return "Take another name."
+            return "Choose another name."
         case UserErrorCode.EMAIL_INVALID:
-            return "This is no e-mail address."
+            return "This is not an e-mail address."
         case UserErrorCode.PASSWORD_TOO_SHORT | UserErrorCode.PASSWORD_TOO_LONG | UserErrorCode.PASSWORD_TOO_WEAK:
-            return "Take another password."
+            return "Choose another password."
         case UserErrorCode.REGISTRATION_CLOSED:
             return "Ask an administrator for an account."
         case UserErrorCode.NOT_FOUND | UserErrorCode.UNKNOWN_ROLE:
-            return "There is no such thing."
+            return "Not found."
         case UserErrorCode.CURRENT_PASSWORD_REQUIRED:
             return "Enter your current password."
         case UserErrorCode.LAST_ADMIN:
-            return "Somebody must remain."
+            return "One administrator must remain."
         case _:
             assert_never(code)
 
@@ -51,12 +51,12 @@ def bearing(token: str | None) -> Identity:
 
 
 async def reason(client: Identity) -> object:
-    """Why the guarded field stays shut."""
+    """The reason why the guarded field fails."""
     try:
         await client.me()
     except GraphQLClientGraphQLMultiError as refused:
         return (refused.errors[0].extensions or {}).get("reason")
-    raise AssertionError("the guarded field is open")
+    raise AssertionError("the guarded field did not fail")
 
 
 async def main() -> None:
@@ -76,7 +76,7 @@ async def main() -> None:
     me = (await client.me()).me
     assert me is not None and (me.username, me.roles) == ("python", ["user"])
 
-    # What is left out stays as it is; null clears it.
+    # An omitted field does not change; null clears it.
     updated = (await client.update_profile(UpdateProfileInput(displayName="Monty"))).update_profile
     assert updated is not None and updated.user is not None
     assert (updated.user.display_name, updated.user.email) == ("Monty", "python@example.com")
@@ -100,7 +100,7 @@ async def main() -> None:
 
     assert (await client.logout()).logout.errors == []
     assert await reason(client) == "TOKEN_REVOKED"
-    print("the Python client registers, is refused, refreshes, lists sessions and signs out")
+    print("the Python client registered, was refused, refreshed, listed sessions and signed out")
 
 
 asyncio.run(main())

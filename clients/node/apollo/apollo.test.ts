@@ -1,4 +1,4 @@
-// Apollo Client with the links and the cache of client.ts, which README.md quotes, as a page uses them.
+// Tests Apollo Client with the links and the cache of client.ts, which README.md quotes, as a page uses them.
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
@@ -34,7 +34,7 @@ async function expiry(): Promise<void> {
   assert.fail("the token does not expire: PORTCULLIS_TOKENS__ACCESS_TTL must be short for this test");
 }
 
-test("a wrong password is told as data", async () => {
+test("a wrong password is returned as data", async () => {
   const token = bearer();
   const errors: { code: string }[] = await signIn("apollo0", "not the password");
   assert.equal(errors[0]?.code, "INVALID_CREDENTIALS");
@@ -42,7 +42,7 @@ test("a wrong password is told as data", async () => {
   assert.notEqual(token, null);
 });
 
-test("a server that is away cannot tell whether the password is right", async (t) => {
+test("signIn rejects if the server is unavailable", async (t) => {
   const token = bearer();
   const away = { data: null, errors: [{ message: "Busy.", extensions: { code: "SERVICE_UNAVAILABLE" } }] };
   t.mock.method(globalThis, "fetch", async () => Response.json(away));
@@ -50,7 +50,7 @@ test("a server that is away cannot tell whether the password is right", async (t
   assert.equal(bearer(), token);
 });
 
-test("a guarded field says why it stays shut, and opens to who has signed in", async () => {
+test("a guarded field fails with a reason, and returns data after sign-in", async () => {
   const ME: TypedDocumentNode<{ me: { username: string } }> = gql("{ me { id username } }");
   const refused = client.query({ query: ME, fetchPolicy: "no-cache" });
   await assert.rejects(refused, (error) =>
@@ -61,7 +61,7 @@ test("a guarded field says why it stays shut, and opens to who has signed in", a
   assert.equal(data?.me.username, "root");
 });
 
-test("ten queries on an expired token end in one refresh and ten answers", async () => {
+test("ten queries with an expired token lead to one refresh and ten responses", async () => {
   const USER: TypedDocumentNode<{ user: { username: string } | null }, { name: string }> =
     gql("query ($name: String!) { user(username: $name) { id username } }");
   await expiry();
@@ -73,7 +73,7 @@ test("ten queries on an expired token end in one refresh and ten answers", async
   assert.equal(sent.filter((body) => body.includes("refresh")).length, 1);
 });
 
-test("who finds out late that a token is stale needs no other refresh", async () => {
+test("a caller whose expired token was already replaced needs no refresh", async () => {
   const stale = bearer();
   assert(await refresh());
   sent.length = 0;
@@ -81,7 +81,7 @@ test("who finds out late that a token is stale needs no other refresh", async ()
   assert.deepEqual(sent, []);
 });
 
-test("a lost response to a refresh signs nobody out", async () => {
+test("a lost response to a refresh does not sign out", async () => {
   const stale = bearer();
   sent.length = 0;
   loseNextResponse();
@@ -91,7 +91,7 @@ test("a lost response to a refresh signs nobody out", async () => {
   assert(await refresh());
 });
 
-test("each attempt to refresh ends while the server still repeats it", async (t) => {
+test("each refresh attempt ends within the grace period", async (t) => {
   const timeouts: number[] = [];
   t.mock.method(AbortSignal, "timeout", (timeout: number) => {
     timeouts.push(timeout);
@@ -103,7 +103,7 @@ test("each attempt to refresh ends while the server still repeats it", async (t)
   assert(timeouts.reduce((sum, timeout) => sum + timeout) < 10_000, "tokens.refresh_grace is 10s");
 });
 
-test("a refresh that comes too often signs nobody out", async (t) => {
+test("a rate-limited refresh does not sign out", async (t) => {
   const token = bearer();
   const refused = { message: "Wait.", extensions: { code: "RATE_LIMITED", retryAfter: 1 } };
   const payload = { accessToken: null, errors: [{ code: "RATE_LIMITED", message: "Wait." }] };
@@ -116,7 +116,7 @@ test("a refresh that comes too often signs nobody out", async (t) => {
   assert(await refresh());
 });
 
-test("whoever signs out is signed out, here and at the server", async () => {
+test("signOut ends the session here and on the server", async () => {
   const token = bearer();
   assert(token);
   await signOut();
@@ -126,7 +126,7 @@ test("whoever signs out is signed out, here and at the server", async () => {
   assert.deepEqual(await signIn(admin.username, admin.password), []);
 });
 
-test("who cannot reach the server does not sign out", async (t) => {
+test("signOut rejects if the server is unavailable, and keeps the session", async (t) => {
   const token = bearer();
   const away = { data: null, errors: [{ message: "Busy.", extensions: { code: "SERVICE_UNAVAILABLE" } }] };
   t.mock.method(globalThis, "fetch", async () => Response.json(away));
@@ -134,7 +134,7 @@ test("who cannot reach the server does not sign out", async (t) => {
   assert.equal(bearer(), token);
 });
 
-/** Reads two more pages of a list, with another item come and one gone in between, and gives all ids. */
+/** Reads three pages of a list, adds an item and removes another between the pages, and returns all ids. */
 async function three(
   query: TypedDocumentNode<Record<string, unknown>, { after?: string | null }>,
   connection: (data: Record<string, unknown>) => Connection,
@@ -162,7 +162,7 @@ const lists = {
 };
 
 for (const [name, query] of Object.entries(lists)) {
-  test(`${name}: fetchMore twice gives three pages, and nothing twice`, async () => {
+  test(`${name}: fetchMore twice gives three pages without duplicates`, async () => {
     const ids = await three(query, (data) =>
       (name === "sessions" ? (data["me"] as { sessions: Connection }).sessions : data[name]) as Connection);
     assert.equal(ids.length, 6);

@@ -1,4 +1,4 @@
-// What a browser does and Node does not: URLs that are relative to the page, and cookies.
+// Gives Node's fetch two features of a browser: URLs relative to the page, and cookies.
 
 import { url } from "../server";
 

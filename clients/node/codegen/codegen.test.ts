@@ -1,4 +1,4 @@
-// What GraphQL Code Generator's client preset made of documents.ts, executed with fetch.
+// Executes the documents that GraphQL Code Generator's client preset generated from documents.ts, with fetch.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,36 +6,36 @@ import { ask, password } from "../server";
 import { Login, Logout, Me, Refresh, Register, Sessions } from "./documents";
 import type { TypedDocumentString, UserErrorCode } from "./generated/graphql";
 
-/** Asks with the types that were generated. */
+/** Sends an operation with its generated types. */
 async function execute<Data, Variables extends object>(
   document: TypedDocumentString<Data, Variables>, variables: Variables, token?: string,
 ) {
   return ask<Data>(document.toString(), variables, token);
 }
 
-/** What a page says about an error: it compiles only when every code has its sentence. */
+/** The text that a page shows for an error. It compiles only if every code has a text. */
 function sentence(code: UserErrorCode): string {
   switch (code) {
     case "INVALID_CREDENTIALS": return "Wrong username or password.";
     case "INVALID_REFRESH_TOKEN": return "Sign in again.";
     case "ACCOUNT_DISABLED": return "Your account is disabled.";
     case "RATE_LIMITED": return "Wait a moment.";
-    case "USERNAME_TAKEN": return "Take another name.";
-    case "USERNAME_INVALID": return "This cannot be a name.";
-    case "EMAIL_INVALID": return "This is no e-mail address.";
-    case "PASSWORD_TOO_SHORT": return "Take a longer password.";
-    case "PASSWORD_TOO_LONG": return "Take a shorter password.";
-    case "PASSWORD_TOO_WEAK": return "Take a better password.";
+    case "USERNAME_TAKEN": return "Choose another name.";
+    case "USERNAME_INVALID": return "This name is not valid.";
+    case "EMAIL_INVALID": return "This is not an e-mail address.";
+    case "PASSWORD_TOO_SHORT": return "Choose a longer password.";
+    case "PASSWORD_TOO_LONG": return "Choose a shorter password.";
+    case "PASSWORD_TOO_WEAK": return "Choose a stronger password.";
     case "REGISTRATION_CLOSED": return "Ask an administrator for an account.";
-    case "NOT_FOUND": return "It is gone.";
-    case "UNKNOWN_ROLE": return "There is no such role.";
+    case "NOT_FOUND": return "Not found.";
+    case "UNKNOWN_ROLE": return "The role does not exist.";
     case "CURRENT_PASSWORD_REQUIRED": return "Enter your current password.";
-    case "LAST_ADMIN": return "Somebody must remain.";
+    case "LAST_ADMIN": return "One administrator must remain.";
     default: return code satisfies never;
   }
 }
 
-test("somebody registers, is refused, refreshes, lists sessions and signs out", async () => {
+test("a user registers, is refused, refreshes, lists sessions and signs out", async () => {
   const input = { username: "codegen", password };
   const registered = (await execute(Register, { input })).data?.register;
   assert(registered?.accessToken && registered.refreshToken && registered.user);

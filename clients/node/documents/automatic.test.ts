@@ -1,4 +1,4 @@
-// Automatic persisted queries by Apollo Client's own link.
+// Tests automatic persisted queries with Apollo Client's own link.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -11,7 +11,7 @@ import { fetchAndNote, sent } from "./wire";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** A client that has asked nothing yet. */
+/** A client that has sent nothing yet. */
 function client(useGETForHashedQueries: boolean) {
   const persisted = new PersistedQueryLink({ sha256, useGETForHashedQueries });
   const link = ApolloLink.from([persisted, new HttpLink({ uri: url, fetch: fetchAndNote })]);
@@ -22,7 +22,7 @@ const ask = (apollo: ApolloClient) => apollo.query({ query: SERVER, fetchPolicy:
 
 beforeEach(() => sent.splice(0));
 
-test("an unknown query is sent in full, and by its hash from then on, for all clients", async () => {
+test("an unknown query is sent in full once, and then by its hash, for all clients", async () => {
   const first = client(true);
   await ask(first);
   await ask(first);
@@ -35,7 +35,7 @@ test("an unknown query is sent in full, and by its hash from then on, for all cl
   ]);
 });
 
-test("a mutation is named by POST", async () => {
+test("a mutation is sent by its hash with POST", async () => {
   const variables = { input: { username: admin.username, password: admin.password } };
   for (const apollo of [client(true), client(true)]) {
     const { data } = await apollo.mutate({ mutation: LOGIN, variables });
@@ -48,7 +48,7 @@ test("a mutation is named by POST", async () => {
   ]);
 });
 
-test("what is public may be kept, and is not sent twice", async () => {
+test("a public response may be cached, and is not sent twice", async () => {
   await ask(client(true));
   const query = new URLSearchParams({
     query: "query Version { server { version } }",

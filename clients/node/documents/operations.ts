@@ -1,4 +1,4 @@
-// What generate-persisted-query-manifest reads, and the tests execute with Apollo Client.
+// The operations that generate-persisted-query-manifest reads. The tests execute them with Apollo Client.
 
 import { gql, type TypedDocumentNode } from "@apollo/client";
 

@@ -1,4 +1,4 @@
-// Relay against a server that executes only what relay-compiler has persisted.
+// Tests Relay with a server that executes only the documents that relay-compiler has persisted.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,13 +11,13 @@ import MeQuery, { type MeQuery as Me } from "./relay/__generated__/MeQuery.graph
 let token: string | undefined;
 
 const fetchByName: FetchFunction = async ({ id, text }, variables) => {
-  assert(id && text === null, "the compiler has put a name in the place of the text");
+  assert(id && text === null, "the compiler has replaced the text with an id");
   const extensions = { persistedQuery: { version: 1, sha256Hash: id } };
   return (await (await post({ extensions, variables }, token)).json()) as GraphQLResponse;
 };
 const environment = new Environment({ network: Network.create(fetchByName), store: new Store(new RecordSource()) });
 
-test("persisted documents are executed by their names, from the start", async () => {
+test("persisted documents are executed by their ids, without registration", async () => {
   const input = { username: admin.username, password: admin.password };
   const { login } = await mutate<MeLoginMutation>(environment, LoginMutation, { input });
   token = login?.accessToken ?? undefined;
@@ -25,7 +25,7 @@ test("persisted documents are executed by their names, from the start", async ()
   assert.equal(data?.me?.username, admin.username);
 });
 
-test("a name may stand in a member of its own", async () => {
+test("the id may be in `doc_id` or `documentId`", async () => {
   const id = MeQuery.params.id;
   for (const body of [{ doc_id: id }, { documentId: id }]) {
     const { data } = await (await post({ ...body, variables: {} }, token)).json();
@@ -33,7 +33,7 @@ test("a name may stand in a member of its own", async () => {
   }
 });
 
-test("any other document is refused", async () => {
+test("any other document is rejected", async () => {
   const answer = await post({ query: "{ me { email } }" }, token);
   assert.equal(answer.status, 403);
 });

@@ -1,4 +1,4 @@
-// Apollo Client against a server that executes only what is in its manifest.
+// Tests Apollo Client with a server that executes only the documents in its manifest.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,7 +20,7 @@ const named = new PersistedQueryLink(generatePersistedQueryIdsFromManifest({ loa
 const http = new HttpLink({ uri: url, fetch: fetchAndNote });
 const client = new ApolloClient({ cache: new InMemoryCache(), link: ApolloLink.from([authorized, named, http]) });
 
-test("documents of the manifest are executed by their names, from the start", async () => {
+test("documents of the manifest are executed by their ids, without registration", async () => {
   const { data } = await client.query({ query: SERVER });
   assert(data?.server.version);
   const variables = { input: { username: admin.username, password: admin.password } };
@@ -29,7 +29,7 @@ test("documents of the manifest are executed by their names, from the start", as
   assert(sent.length === 3 && sent.every(({ query }) => query === undefined));
 });
 
-test("any other document is refused", async () => {
+test("any other document is rejected", async () => {
   const plain = new ApolloClient({ cache: new InMemoryCache(), link: new HttpLink({ uri: url }) });
   await assert.rejects(plain.query({ query: gql`query Other { server { registrationOpen } }` }), (error) => {
     assert(CombinedGraphQLErrors.is(error));

@@ -1,14 +1,14 @@
-// What goes over the wire, so that the tests see what a client sends.
+// Records the requests of a client, so that the tests can inspect them.
 
 export interface Sent {
   method: string;
-  /** The text of the document; undefined where only its hash was sent. */
+  /** The text of the document. Undefined if only its hash was sent. */
   query: string | undefined;
 }
 
 export const sent: Sent[] = [];
 
-/** Fetches, and takes down what was sent. */
+/** Fetches and records the request. */
 export const fetchAndNote: typeof fetch = async (input, init) => {
   const target = new URL(String(input));
   const method = init?.method ?? "GET";

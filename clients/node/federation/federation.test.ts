@@ -1,4 +1,4 @@
-// Portcullis in a supergraph: what a client of the gateway sees.
+// Tests Portcullis in a supergraph, as a client of the gateway.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -34,7 +34,7 @@ after(async () => {
   served?.stop();
 });
 
-test("the supergraph requires what the fields do", () => {
+test("the supergraph has the requirements of the fields", () => {
   for (const line of [
     /^ {2}me: User .*@authenticated$/m,
     /^ {2}\): UserConnection .*@requiresScopes\(scopes: \[\["users:read"\]\]\)$/m,
@@ -48,11 +48,11 @@ test("the supergraph requires what the fields do", () => {
 
 const authors = "{ posts { nodes { title author { id username } } pageInfo { hasNextPage } } }";
 
-test("a post's author comes from Portcullis, for whom may see them", async () => {
+test("a post's author comes from Portcullis if the caller may see the account", async () => {
   const seen = async (token?: string) => {
     const { data, errors = [] } = await gateway.ask(authors, token);
     const names: (string | null)[] = data.posts.nodes.map((post: any) => post.author?.username ?? null);
-    // Gateways say that a name which cannot be null is not there; nothing else is amiss.
+    // The only errors are those of the gateway, for a non-nullable name that is missing.
     const missing = names.flatMap((name, at) => (name === null ? [["posts", "nodes", at, "author", "username"]] : []));
     assert.deepEqual(errors.map(({ path }) => path), missing);
     return names;
@@ -72,7 +72,7 @@ test("a caller's posts come from the other subgraph", async () => {
   });
 });
 
-test("a guarded field stays shut behind the gateway, and says why", async () => {
+test("a guarded field behind the gateway fails with a reason", async () => {
   const { data, errors } = await gateway.ask("{ me { username } posts { nodes { title } } }");
   assert.equal(data.me, null);
   assert.equal(data.posts.nodes.length, 3);
@@ -84,7 +84,7 @@ test("a guarded field stays shut behind the gateway, and says why", async () => 
   assert.equal(others.errors?.[0]?.extensions?.code, "FORBIDDEN");
 });
 
-test("whoever answers node answers it for the nodes of Portcullis", async () => {
+test("the subgraph that resolves node resolves it for the nodes of Portcullis, too", async () => {
   const query = `query ($ids: [ID!]!) {
     nodes(ids: $ids) { __typename id ... on User { username posts { title } } ... on Session { current } ... on Post { title } }
   }`;
@@ -99,7 +99,7 @@ test("whoever answers node answers it for the nodes of Portcullis", async () => 
   ]);
 });
 
-test("a mutation goes through, and its payload reaches the other subgraph", async () => {
+test("a mutation is executed, and its payload reaches the other subgraph", async () => {
   const rename = `mutation ($input: UpdateProfileInput!) {
     updateProfile(input: $input) { user { displayName posts { title } } errors { code } }
   }`;

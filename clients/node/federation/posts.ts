@@ -1,5 +1,5 @@
-// Another team's subgraph: posts, which people of Portcullis have written. It has a `node` of its own, as Relay wants
-// it, and answers it for the whole supergraph.
+// The subgraph of another team: posts by users of Portcullis. It has the field `node` that Relay requires, and resolves
+// it for the whole supergraph.
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,7 +7,7 @@ import { json } from "node:stream/consumers";
 import { buildSubgraphSchema } from "@apollo/subgraph";
 import { graphql, parse } from "graphql";
 
-/** Posts by their id, and the id of the account that has written each. */
+/** The posts by id, each with the account id of its author. */
 export const posts = new Map<string, { title: string; author: string }>();
 
 export const typeDefs = parse(`
@@ -39,7 +39,7 @@ export const typeDefs = parse(`
   type Post implements Node @key(fields: "id") {
     id: ID!
     title: String!
-    "Null for whom the author is none to see."
+    "Null if the caller may not see the author."
     author: User
   }
 
@@ -57,7 +57,7 @@ export const typeDefs = parse(`
   }
 `);
 
-/** The types of Portcullis by what their ids start with. */
+/** The types of Portcullis by the prefix of their ids. */
 const prefixes: Record<string, string> = { user: "User", session: "Session", event: "AuditEvent" };
 
 function node(id: string) {
@@ -91,12 +91,12 @@ const schema = buildSubgraphSchema({
   },
 });
 
-/** Serves the posts. */
+/** Serves the subgraph. */
 export async function serve() {
   const server = createServer(async (request, response) => {
     const { query, variables } = (await json(request)) as { query: string; variables?: Record<string, unknown> };
-    const answer = await graphql({ schema, source: query, variableValues: variables ?? {} });
-    response.setHeader("content-type", "application/json").end(JSON.stringify(answer));
+    const result = await graphql({ schema, source: query, variableValues: variables ?? {} });
+    response.setHeader("content-type", "application/json").end(JSON.stringify(result));
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const { port } = server.address() as AddressInfo;

@@ -1,4 +1,4 @@
-// The supergraph of Portcullis and the posts: composed by Apollo's library, and served by Hive Gateway.
+// The supergraph of Portcullis and the posts, composed by Apollo's library and served by Hive Gateway.
 
 import assert from "node:assert/strict";
 import { composeServices } from "@apollo/composition";
@@ -7,7 +7,7 @@ import { type GraphQLFormattedError, parse } from "graphql";
 import { ask, url } from "../server";
 import * as posts from "./posts";
 
-/** The supergraph, and what composition had to say. Portcullis tells its subgraph as it does any router. */
+/** Composes the supergraph. The schema of Portcullis comes from its field `_service`, as for any router. */
 export async function compose(postsUrl: string) {
   const { data, errors } = await ask<{ _service: { sdl: string } }>("{ _service { sdl } }", {});
   assert(data, errors?.[0]?.message);
@@ -17,13 +17,13 @@ export async function compose(postsUrl: string) {
   ]);
 }
 
-/** What the gateway answers. */
-export interface Answer {
+/** A response of the gateway. */
+export interface GatewayResult {
   data?: any;
   errors?: GraphQLFormattedError[];
 }
 
-/** A gateway before both. It hands the caller's access token on, which gateways must be told to do. */
+/** A gateway for both subgraphs. It passes on the caller's access token; gateways do this only if configured. */
 export function gateway(supergraph: string) {
   const gateway = createGatewayRuntime({
     supergraph,
@@ -37,13 +37,13 @@ export function gateway(supergraph: string) {
   });
   return {
     stop: () => gateway[Symbol.asyncDispose](),
-    async ask(query: string, token?: string, variables: object = {}): Promise<Answer> {
+    async ask(query: string, token?: string, variables: object = {}): Promise<GatewayResult> {
       const response = await gateway.fetch("http://gateway/graphql", {
         method: "POST",
         headers: { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) },
         body: JSON.stringify({ query, variables }),
       });
-      return (await response.json()) as Answer;
+      return (await response.json()) as GatewayResult;
     },
   };
 }

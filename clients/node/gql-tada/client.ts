@@ -1,10 +1,10 @@
-// urql with its own auth exchange: one refresh for all who wait for it.
+// urql with its own auth exchange: one refresh serves all waiting operations.
 
 import { type Client, createClient, fetchExchange } from "@urql/core";
 import { authExchange } from "@urql/exchange-auth";
 import { graphql } from "./graphql";
 
-/** The tokens of one who has signed in, as they change. */
+/** The current tokens of the signed-in user. */
 export interface Tokens {
   accessToken: string | null;
   refreshToken: string | null;
@@ -19,7 +19,7 @@ const Refresh = graphql(`
   }
 `);
 
-/** A client that sends the access token, and renews it when it is stale. */
+/** A client that sends the access token and refreshes it after it has expired or was revoked. */
 export function client(url: string, tokens: Tokens): Client {
   const auth = authExchange(async ({ appendHeaders, mutate }) => ({
     addAuthToOperation: (operation) =>

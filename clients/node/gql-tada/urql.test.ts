@@ -1,4 +1,4 @@
-// urql, with documents that gql.tada has typed.
+// Tests urql with documents typed by gql.tada.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -77,7 +77,7 @@ async function expiry(token: string): Promise<void> {
   assert.fail("the token does not expire: PORTCULLIS_TOKENS__ACCESS_TTL must be short for this test");
 }
 
-test("somebody registers, is refused, goes on with an expired token, lists sessions and signs out", async () => {
+test("a user registers, is refused, continues with an expired token, lists sessions and signs out", async () => {
   const tokens: Tokens = { accessToken: null, refreshToken: null };
   const urql = client(url, tokens);
   const refused = await urql.query(Me, {});

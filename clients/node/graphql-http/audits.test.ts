@@ -1,16 +1,16 @@
-// Whether the server speaks GraphQL over HTTP, by the audits of the specification's reference implementation.
+// Runs the audits of graphql-http, the reference implementation of GraphQL over HTTP.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serverAudits } from "graphql-http";
 import { url } from "../server";
 
-/** How many audits there are in this release of graphql-http. A later one may have more, not fewer. */
+/** The number of audits in this release of graphql-http. A later release may have more, but not fewer. */
 const AT_LEAST = 61;
 
 const audits = serverAudits({ url, fetchFn: fetch });
 
-test("no audit has been lost", () => {
+test("no audit is missing", () => {
   assert(audits.length >= AT_LEAST, `${audits.length} audits`);
 });
 

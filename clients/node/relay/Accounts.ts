@@ -1,5 +1,5 @@
-// What relay-compiler reads. In an application babel-plugin-relay puts the compiled artifact into the place of
-// each document; the tests import the artifacts themselves, and this file is never run.
+// The documents that relay-compiler reads. In an application, babel-plugin-relay replaces each document with its
+// artifact. The tests import the artifacts directly, so this file is never run.
 
 import { graphql } from "relay-runtime";
 

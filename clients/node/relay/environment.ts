@@ -1,4 +1,4 @@
-// A Relay environment for one who has signed in, and the parts of react-relay's hooks that need no React.
+// A Relay environment for a signed-in user, and the parts of react-relay's hooks that need no React.
 
 import assert from "node:assert/strict";
 import { createClient, type Client, type FormattedExecutionResult } from "graphql-ws";
@@ -22,14 +22,14 @@ import {
 import { ask, socketUrl } from "../server";
 import { createNetwork } from "./network";
 
-/** An environment whose requests carry this access token; it follows events where there is a socket for them. */
+/** An environment that sends this access token. It supports subscriptions if a WebSocket client is given. */
 export function environment(token: string, socket?: Client): Environment {
   const askAs = async (query: string, variables: object) => (await ask(query, variables, token)) as GraphQLResponse;
   const subscribe: SubscribeFunction = (params, variables) => Observable.create<GraphQLResponse>((sink) => {
     const { text: query, name: operationName } = params;
     assert(query && socket);
     return socket.subscribe({ query, operationName, variables }, {
-      next: (answer: FormattedExecutionResult) => sink.next(answer as GraphQLResponse),
+      next: (result: FormattedExecutionResult) => sink.next(result as GraphQLResponse),
       error: (error) => sink.error(error as Error),
       complete: () => sink.complete(),
     });
@@ -37,12 +37,12 @@ export function environment(token: string, socket?: Client): Environment {
   return new Environment({ network: createNetwork(askAs, subscribe), store: new Store(new RecordSource()) });
 }
 
-/** A socket whose token this is. */
+/** A WebSocket client with this access token. */
 export function connect(token: string): Client {
   return createClient({ url: socketUrl, connectionParams: { authorization: `Bearer ${token}` } });
 }
 
-/** Follows events with Relay's own request for them. */
+/** Subscribes with Relay's `requestSubscription`. */
 export function follow<Subscription extends OperationType>(
   relay: Environment, subscription: ConcreteRequest, variables: Subscription["variables"],
   onNext: (event: Subscription["response"]) => void,
@@ -52,7 +52,7 @@ export function follow<Subscription extends OperationType>(
   return requestSubscription<Subscription>(relay, { subscription, variables, onNext: next, onError: fail });
 }
 
-/** Asks the server, and keeps the answer in the store. */
+/** Executes a query and keeps the result in the store. */
 export async function load<Query extends OperationType>(
   relay: Environment, query: ConcreteRequest, variables: Query["variables"],
 ): Promise<Query["response"]> {
@@ -62,7 +62,7 @@ export async function load<Query extends OperationType>(
   return data;
 }
 
-/** The data of a fragment as the store has it now, complete. */
+/** The current data of a fragment in the store. Fails if some of it is missing. */
 export function read<Data>(relay: Environment, fragment: ReaderFragment, key: { readonly " $data"?: Data }): Data {
   const selector = getSelector(fragment, key);
   assert(selector?.kind === "SingularReaderSelector");

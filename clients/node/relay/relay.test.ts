@@ -1,4 +1,4 @@
-// Relay's runtime with what its compiler made of Accounts.ts.
+// Tests Relay's runtime with the artifacts that its compiler generated from Accounts.ts.
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
@@ -23,7 +23,7 @@ const order = { field: "USERNAME", direction: "ASC" } as const;
 const ids = new Map<string, string>();
 let token = "";
 
-/** Makes an account that the tests know by name. */
+/** Creates an account that the tests refer to by name. */
 async function make(name: string): Promise<string> {
   const id = await createUser(name, token);
   ids.set(name, id);
@@ -41,7 +41,7 @@ before(async () => {
   for (const name of ["b", "d", "f", "h", "j", "l", "n"]) await make(name);
 });
 
-/** A list on the screen: its first page is there, and it can be read again and again. */
+/** A list with its first page loaded, as a page would show it. */
 async function screen(first: number | null, last: number | null) {
   const relay = environment(token);
   const root: Accounts_list$key = await load<Query>(relay, AccountsQuery, { first, last, order });
@@ -58,7 +58,7 @@ async function screen(first: number | null, last: number | null) {
   return { relay, users, names, more };
 }
 
-test("a list grows forward, and knows its end", async () => {
+test("a list loads forward until its end", async () => {
   const { names, users, more } = await screen(3, null);
   assert.deepEqual(names(), ["b", "d", "f"]);
   assert.equal(users().totalCount, 8);
@@ -70,7 +70,7 @@ test("a list grows forward, and knows its end", async () => {
   assert.equal(users().pageInfo.hasPreviousPage, false);
 });
 
-test("a list grows backward, and knows its start", async () => {
+test("a list loads backward until its start", async () => {
   const { names, users, more } = await screen(null, 3);
   assert.deepEqual(names(), ["l", "n", "root"]);
   await more({ last: 3, before: users().pageInfo.startCursor });
@@ -82,7 +82,7 @@ test("a list grows backward, and knows its start", async () => {
   assert.equal(users().pageInfo.hasNextPage, false);
 });
 
-test("a page says what lies around it in both directions", async () => {
+test("a page reports whether there are more pages in both directions", async () => {
   const relay = environment(token);
   const page = async (variables: Omit<AccountsRawPageQuery["variables"], "order">) => {
     const { users } = await load<AccountsRawPageQuery>(relay, RawPageQuery, { order, ...variables });
@@ -102,7 +102,7 @@ test("a page says what lies around it in both directions", async () => {
   assert.deepEqual([between.names, between.around], [["f", "h", "j", "l"], [true, true]]);
 });
 
-test("what comes and goes between two pages shifts nothing", async () => {
+test("accounts that are created or deleted between two pages do not shift the list", async () => {
   const forward = await screen(3, null);
   const backward = await screen(null, 3);
   await make("a");
@@ -115,7 +115,7 @@ test("what comes and goes between two pages shifts nothing", async () => {
   assert.deepEqual(backward.names(), ["g", "h", "j", "l", "n", "root"]);
 });
 
-test("an account is fetched again by its id", async () => {
+test("an account is refetched by its id", async () => {
   const { relay, users } = await screen(1, null);
   const [edge] = users().edges;
   assert(edge);
@@ -132,7 +132,7 @@ test("an account is fetched again by its id", async () => {
   assert(!Number.isNaN(Date.parse(time)));
 });
 
-test("many things are fetched by their ids, in order, with null for what is not there", async () => {
+test("nodes are fetched by their ids, in order, with null for a missing one", async () => {
   const relay = environment(token);
   const [h, n] = [ids.get("h"), ids.get("n")];
   assert(h && n);
@@ -141,7 +141,7 @@ test("many things are fetched by their ids, in order, with null for what is not 
     [["User", n, "n"], null, ["User", h, "h"]]);
 });
 
-test("a mutation puts the new account into the list, and takes a deleted one out", async () => {
+test("a mutation adds a new account to the list and removes a deleted one", async () => {
   const { relay, users, names } = await screen(2, null);
   assert.deepEqual(names(), ["a", "b"]);
   const connections = [users().__id];
@@ -157,7 +157,7 @@ test("a mutation puts the new account into the list, and takes a deleted one out
   assert.equal(relay.getStore().getSource().get(id), null);
 });
 
-test("what a mutation refuses is data, and the list stays as it is", async () => {
+test("a user error of a mutation is data, and the list does not change", async () => {
   const { relay, users, names } = await screen(2, null);
   const input = { username: "B", password };
   const { createUser } = await mutate<AccountsPrependMutation>(relay, PrependMutation,
@@ -167,7 +167,7 @@ test("what a mutation refuses is data, and the list stays as it is", async () =>
   assert.deepEqual(names(), ["a", "b"]);
 });
 
-test("what happens to an account on the screen is shown as it happens", async () => {
+test("an event of an account updates its data in the store", async () => {
   const socket = connect(token);
   const relay = environment(token, socket);
   const root: Accounts_list$key = await load<Query>(relay, AccountsQuery, { first: 1, last: null, order });
@@ -198,7 +198,7 @@ test("what happens to an account on the screen is shown as it happens", async ()
   await hearing;
   assert.equal(names.at(-1), "Two");
 
-  // Who comes back hears what has happened meanwhile.
+  // A new subscription with `after` receives the missed events.
   await rename("Three");
   await rename("Four");
   const [, last] = told;

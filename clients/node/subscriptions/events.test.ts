@@ -1,4 +1,4 @@
-// graphql-sse, in its mode of distinct connections.
+// Tests graphql-sse in distinct connections mode.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -18,7 +18,7 @@ function connect(token?: string): Client {
   });
 }
 
-/** All that comes of following the own account, until the server ends it. */
+/** All results of a subscription to the own account, until the server ends it. */
 async function follow(client: Client, after: string | undefined, onAnswer?: (answer: ExecutionResult<Mine>) => void) {
   const query = "subscription ($after: ID) { accountEvents(after: $after) { id action } }";
   const answers: ExecutionResult<Mine>[] = [];
@@ -29,7 +29,7 @@ async function follow(client: Client, after: string | undefined, onAnswer?: (ans
   return answers;
 }
 
-test("events come until the token expires, and go on from there with the next", async () => {
+test("events arrive until the token expires, and continue with the next token", async () => {
   const ada = await Person.register("ada-sse");
   const count = 50;
   let after = await newestOf(ada);
@@ -50,10 +50,10 @@ test("events come until the token expires, and go on from there with the next", 
   await writing;
   const hear = ({ data }: ExecutionResult<Mine>) => data && heard.push(data.accountEvents.id);
   await follow(connect(await ada.refresh()), after, hear);
-  assert.deepEqual(heard, (await logOf(ada)).slice(-count), "none is lost and none comes twice");
+  assert.deepEqual(heard, (await logOf(ada)).slice(-count), "no event is lost or repeated");
 });
 
-test("a stream says that its session is over", async () => {
+test("a stream reports the end of its session", async () => {
   const grace = await Person.register("grace-sse");
   const newest = await newestOf(grace);
   await grace.fail();
@@ -62,14 +62,14 @@ test("a stream says that its session is over", async () => {
   assert.equal(answers.at(-1)?.errors?.[0]?.extensions?.["reason"], "TOKEN_REVOKED");
 });
 
-test("who is nobody is told so, and what is no document too", async () => {
+test("a missing token and an invalid document are reported", async () => {
   const [only] = await follow(connect(), undefined);
   assert.equal(only?.errors?.[0]?.extensions?.["reason"], "TOKEN_MISSING");
   const broken = await connect().iterate({ query: "{" }).next();
   assert.equal(broken.value?.errors?.[0]?.extensions?.["code"], "GRAPHQL_PARSE_FAILED");
 });
 
-test("queries and mutations are answered as a stream of one", async () => {
+test("a query or a mutation returns a stream with one result", async () => {
   const edsger = await Person.register("edsger-sse");
   const me = await connect(edsger.token).iterate<{ me: { username: string } }>({ query: "{ me { username } }" }).next();
   assert.equal(me.value?.data?.me.username, "edsger-sse");

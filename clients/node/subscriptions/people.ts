@@ -1,4 +1,4 @@
-// Who is there in these tests, and what they do without the clients that are tried.
+// The users of these tests, and the requests that they send without the tested clients.
 
 import assert from "node:assert/strict";
 import { admin, ask, password, signIn } from "../server";
@@ -11,7 +11,7 @@ interface Tokens {
   user: { id: string };
 }
 
-/** Somebody with an account and a session. */
+/** A user with an account and a session. */
 export class Person {
   private constructor(readonly username: string, private tokens: Tokens) {}
 
@@ -26,12 +26,12 @@ export class Person {
     return this.tokens.user.id;
   }
 
-  /** The access token, good or not. */
+  /** The access token, valid or not. */
   get token(): string {
     return this.tokens.accessToken;
   }
 
-  /** A new one. */
+  /** Refreshes, and returns the new access token. */
   async refresh(): Promise<string> {
     const refresh = `mutation ($input: RefreshInput!) { it: refresh(input: $input) ${TOKENS} }`;
     const { data } = await ask<{ it: Tokens }>(refresh, { input: { refreshToken: this.tokens.refreshToken } });
@@ -46,14 +46,14 @@ export class Person {
       { input: { refreshToken: this.tokens.refreshToken } });
   }
 
-  /** Something that is an event of the account and nothing else. */
+  /** Fails to sign in, which only writes an event of the account. */
   async fail(): Promise<void> {
     const login = "mutation ($input: LoginInput!) { login(input: $input) { errors { code } } }";
     await ask(login, { input: { username: this.username, password: "wrong" } });
   }
 }
 
-/** What the log has of somebody, the oldest first. */
+/** The ids of the user's audit events, oldest first. */
 export async function logOf({ id: user }: Person): Promise<string[]> {
   const query = "query ($user: ID!) { auditEvents(first: 100, filter: { user: $user }) { nodes { id } } }";
   const { data } = await ask<{ auditEvents: { nodes: { id: string }[] } }>(query, { user }, await signIn(admin));
@@ -61,7 +61,7 @@ export async function logOf({ id: user }: Person): Promise<string[]> {
   return data.auditEvents.nodes.map((node) => node.id).reverse();
 }
 
-/** The newest of it: who follows after it misses nothing that is to come, whenever the server hears of that. */
+/** The id of the newest event. A subscription after it misses no later event. */
 export async function newestOf(person: Person): Promise<string> {
   const newest = (await logOf(person)).at(-1);
   assert(newest);

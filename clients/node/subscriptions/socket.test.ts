@@ -1,4 +1,4 @@
-// graphql-ws, the reference client of graphql-transport-ws.
+// Tests graphql-ws, the reference client of graphql-transport-ws.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,23 +9,23 @@ import { logOf, newestOf, Person, sleep } from "./people";
 
 const MINE = "subscription ($after: ID) { accountEvents(after: $after) { id action } }";
 
-/** A client that says no more than this token, and does not try again. */
+/** A client that sends only this token and does not retry. */
 function connect(token?: string): Client {
   const params = token === undefined ? {} : { connectionParams: { authorization: `Bearer ${token}` } };
-  // One socket for all that is asked in a row: who asks while the last one closes is told that it did.
+  // All operations share one socket: an operation that starts while the last socket closes would fail.
   return createClient({ url: socketUrl, retryAttempts: 0, lazyCloseTimeout: 10_000, ...params });
 }
 
-/** With which code and reason the server closes a client's socket while the account's events are followed. */
+/** Subscribes to the account's events, and returns the code and reason with which the server closes the socket. */
 async function closed(client: Client, after?: string, onEvent: () => unknown = () => assert.fail("an event")) {
   const follow = async () => {
     for await (const _ of client.iterate({ query: MINE, variables: { after } })) await onEvent();
   };
-  const why = await follow().then(() => assert.fail("the socket stays open"), (error: CloseEvent) => error);
+  const why = await follow().then(() => assert.fail("the socket is still open"), (error: CloseEvent) => error);
   return [why.code, why.reason];
 }
 
-test("events come as they happen", async () => {
+test("events arrive immediately", async () => {
   const ada = await Person.register("ada");
   const client = connect(ada.token);
   const after = await newestOf(ada);
@@ -39,7 +39,7 @@ test("events come as they happen", async () => {
   await client.dispose();
 });
 
-test("queries and mutations go through the socket as well", async () => {
+test("the socket also executes queries and mutations", async () => {
   const client = connect((await Person.register("barbara")).token);
   const me = await client.iterate<{ me: { username: string } }>({ query: "{ me { username } }" }).next();
   assert.equal(me.value?.data?.me.username, "barbara");
@@ -54,7 +54,7 @@ test("queries and mutations go through the socket as well", async () => {
   await client.dispose();
 });
 
-test("a wrong token is refused with 4403, and none opens nothing that is guarded", async () => {
+test("an invalid token closes the socket with 4403, and without a token guarded fields fail", async () => {
   assert.deepEqual(await closed(connect("a.b.c")), [4403, "TOKEN_INVALID"]);
   const anonymous = connect();
   const answer = await anonymous.iterate({ query: MINE }).next();
@@ -62,7 +62,7 @@ test("a wrong token is refused with 4403, and none opens nothing that is guarded
   await anonymous.dispose();
 });
 
-test("a socket ends with 4401 when its token expires, and when its session is over", async () => {
+test("a socket closes with 4401 when its token expires, and when its session ends", async () => {
   const grace = await Person.register("grace");
   assert.deepEqual(await closed(connect(grace.token)), [4401, "TOKEN_EXPIRED"]);
   const newest = await newestOf(grace);
@@ -71,7 +71,7 @@ test("a socket ends with 4401 when its token expires, and when its session is ov
   assert.deepEqual(await closed(connect(await grace.refresh()), newest, signOut), [4401, "TOKEN_REVOKED"]);
 });
 
-test("no event is lost and none comes twice, however many tokens it takes", async () => {
+test("no event is lost or repeated, with any number of tokens", async () => {
   const edsger = await Person.register("edsger");
   const newest = await newestOf(edsger);
   const tokens: string[] = [];

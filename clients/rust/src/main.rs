@@ -1,4 +1,4 @@
-//! The generated client against the server that GRAPHQL_URL names.
+//! Tests the generated client with the server at GRAPHQL_URL.
 
 mod operations;
 
@@ -23,7 +23,7 @@ fn ask<Query: GraphQLQuery>(
     Ok(request.send_json(Query::build_query(variables))?.body_mut().read_json()?)
 }
 
-/// Sends an operation that must be answered with data.
+/// Sends an operation and fails unless the response has only data.
 fn done<Query: GraphQLQuery>(
     variables: Query::Variables,
     token: Option<&str>,
@@ -35,33 +35,33 @@ fn done<Query: GraphQLQuery>(
     }
 }
 
-/// Why the guarded field stays shut.
+/// The reason why the guarded field fails.
 fn reason(token: Option<&str>) -> Result<String, Box<dyn Error>> {
     let response = ask::<Me>(me::Variables, token)?;
-    assert_eq!(response.data.map(|data| data.me), Some(None), "the field beside an error is null");
+    assert_eq!(response.data.map(|data| data.me), Some(None), "the field with the error is null");
     let errors = response.errors.unwrap_or_default();
     let extensions = errors.into_iter().next().and_then(|error| error.extensions);
     let reason = extensions.and_then(|extensions| Some(extensions.get("reason")?.as_str()?.to_owned()));
     reason.ok_or_else(|| "no reason".into())
 }
 
-/// What a program says about an error; it compiles only with every code in it.
+/// The text that a program shows for an error. It compiles only if every code has a text.
 fn sentence(code: &login::UserErrorCode) -> String {
     use login::UserErrorCode as Code;
     match code {
         Code::InvalidCredentials | Code::AccountDisabled => "You cannot sign in with this.".into(),
         Code::InvalidRefreshToken => "Sign in again.".into(),
         Code::RateLimited => "Wait a moment.".into(),
-        Code::UsernameTaken | Code::UsernameInvalid => "Take another name.".into(),
-        Code::EmailInvalid => "This is no e-mail address.".into(),
+        Code::UsernameTaken | Code::UsernameInvalid => "Choose another name.".into(),
+        Code::EmailInvalid => "This is not an e-mail address.".into(),
         Code::PasswordTooShort | Code::PasswordTooLong | Code::PasswordTooWeak => {
-            "Take another password.".into()
+            "Choose another password.".into()
         }
         Code::RegistrationClosed => "Ask an administrator for an account.".into(),
-        Code::NotFound | Code::UnknownRole => "There is no such thing.".into(),
+        Code::NotFound | Code::UnknownRole => "Not found.".into(),
         Code::CurrentPasswordRequired => "Enter your current password.".into(),
-        Code::LastAdmin => "Somebody must remain.".into(),
-        Code::Other(code) => format!("A later server says {code}."),
+        Code::LastAdmin => "One administrator must remain.".into(),
+        Code::Other(code) => format!("Unknown error {code}: the server is newer than this client."),
     }
 }
 
@@ -85,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         delivery: register::TokenDelivery::Body,
     };
     let registered = done::<Register>(register::Variables { input }, None)?.register;
-    let user = registered.user.ok_or("nobody has signed in")?;
+    let user = registered.user.ok_or("no user")?;
     assert!(user.created_at.timestamp() > 0);
 
     let wrong = log_in("not this one")?;
@@ -96,7 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let input = Some(refresh::RefreshInput { refresh_token: registered.refresh_token });
     let refreshed = done::<Refresh>(refresh::Variables { input }, None)?.refresh;
     let token = refreshed.access_token.ok_or("no access token")?;
-    let viewer = done::<Me>(me::Variables, Some(&token))?.me.ok_or("nobody")?;
+    let viewer = done::<Me>(me::Variables, Some(&token))?.me.ok_or("no user")?;
     assert_eq!((viewer.username.as_str(), viewer.roles), ("rust", vec!["user".to_owned()]));
 
     for _ in 0..2 {
@@ -108,7 +108,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let page = data.me.and_then(|me| me.sessions).ok_or("no sessions")?;
         assert_eq!(page.total_count, 3);
         for session in page.nodes {
-            assert!(seen.insert(session.id), "a session comes twice");
+            assert!(seen.insert(session.id), "a session is listed twice");
         }
         after = page.page_info.end_cursor;
         if !page.page_info.has_next_page {
@@ -119,6 +119,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     assert!(done::<Logout>(logout::Variables, Some(&token))?.logout.errors.is_empty());
     assert_eq!(reason(Some(&token))?, "TOKEN_REVOKED");
-    println!("the Rust client registers, is refused, refreshes, lists sessions and signs out");
+    println!("the Rust client registered, was refused, refreshed, listed sessions and signed out");
     Ok(())
 }

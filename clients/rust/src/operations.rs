@@ -1,8 +1,8 @@
-//! The operations of `operations.graphql`, as graphql_client makes them from `schema.graphql`.
+//! The operations of `operations.graphql`, which graphql_client compiles with `schema.graphql`.
 
 use graphql_client::GraphQLQuery;
 
-/// The scalar of the schema.
+/// The type of the scalar `DateTime`.
 type DateTime = chrono::DateTime<chrono::Utc>;
 
 macro_rules! operations {

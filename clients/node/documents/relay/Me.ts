@@ -1,4 +1,4 @@
-// What relay-compiler reads; the tests import the artifacts that it makes.
+// The documents that relay-compiler reads. The tests import the generated artifacts.
 
 import { graphql } from "relay-runtime";
 
