@@ -44,26 +44,30 @@ pub struct IdentityMutation(SignInMutation, SessionsMutation, AccountsMutation, 
 #[derive(Default, MergedSubscription)]
 pub struct IdentitySubscription(AuditSubscription);
 
-/// Everything that can be asked.
+/// All queries of the server.
 #[derive(Default, MergedObject)]
 pub struct Query(IdentityQuery);
 
-/// Everything that can be asked.
+/// All queries of the server.
 #[derive(Default, MergedObject)]
 #[graphql(name = "Query")]
 pub struct SubgraphQuery(IdentityQuery, FederationQuery);
 
-/// Everything that can be done.
+/// All mutations of the server.
 #[derive(Default, MergedObject)]
 pub struct Mutation(IdentityMutation);
 
-/// Everything that can be followed.
+/// All subscriptions of the server.
 #[derive(Default, MergedSubscription)]
 pub struct Subscription(IdentitySubscription);
 
-/// Something that has an id of its own (Relay's global object identification).
+/// An object with a globally unique ID (Relay's Global Object Identification).
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The id, the same string wherever the thing is named."))]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "The ID of the object, the same wherever the object appears."
+))]
 enum Node {
     /// An account.
     User(User),
@@ -83,21 +87,22 @@ struct NodeQuery;
 #[guarded]
 #[Object]
 impl NodeQuery {
-    /// The thing of this id. Null for what does not exist and for what you may not see, alike.
+    /// The object with this ID. Null if it does not exist or if you may not see it.
     #[nullable]
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Any id that the server gave.")] id: ID,
+        #[graphql(desc = "An ID from any field of this schema.")] id: ID,
     ) -> Result<Option<Node>, ApiError> {
         find_node(ctx, &id).await
     }
 
-    /// The things of these ids, in their order, with null as in `node`.
+    /// The objects with these IDs, in the same order. An item is null if the object does not exist or if you
+    /// may not see it.
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most 100 ids.")] ids: Vec<ID>,
+        #[graphql(desc = "The IDs of the objects, at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>, ApiError> {
         if ids.len() > MAX_NODES {
             return Err(ApiError::bad_user_input(format!("ids may hold at most {MAX_NODES} ids.")));

@@ -29,7 +29,7 @@ pub struct AccountsQuery;
 #[guarded]
 #[Object]
 impl AccountsQuery {
-    /// The caller.
+    /// The user who is signed in.
     #[authenticated]
     async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         let viewer = caller(ctx);
@@ -38,30 +38,30 @@ impl AccountsQuery {
         Ok(account.map(|account| User::new(account, viewer)))
     }
 
-    /// The account of a username.
+    /// The account with this username. Null if there is none.
     #[requires_scopes("users:read")]
     async fn user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "In upper or lower case.")] username: String,
+        #[graphql(desc = "The username, in upper or lower case.")] username: String,
     ) -> Result<Option<User>, ApiError> {
         let account = ctx.data_unchecked::<Accounts>().find_by_username(&username).await?;
         Ok(account.map(|account| User::new(account, caller(ctx))))
     }
 
-    /// All accounts.
+    /// The accounts that match the filter.
     #[requires_scopes("users:read")]
     #[expect(clippy::too_many_arguments, reason = "Relay's four, a filter and an order")]
     async fn users(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, from the start: 0 to 100, 25 when neither first nor last is given.")]
+        #[graphql(desc = "The number of items from the start: 0 to 100. The default is 25 without `last`.")]
         first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many, from the end: 0 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Which accounts.")] filter: Option<UserFilter>,
-        #[graphql(desc = "How they are sorted.", default_with = "Some(UserOrder::newest())")]
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The number of items from the end: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Conditions that the accounts must meet.")] filter: Option<UserFilter>,
+        #[graphql(desc = "The order of the accounts.", default_with = "Some(UserOrder::newest())")]
         order_by: Option<UserOrder>,
     ) -> Result<Option<UserList>, ApiError> {
         let page = PageRequest::parse(first, after, last, before)?;
@@ -77,27 +77,28 @@ impl AccountsQuery {
         Ok(Some(page.list(UserCount { filter }, |account| PageKey::of(account, by.order), node)))
     }
 
-    /// What a sign-in form must know before anyone is signed in.
+    /// Public settings of the server: version, whether registration is open, and the password policy. No
+    /// sign-in is needed.
     async fn server(&self, ctx: &Context<'_>) -> Server {
         Server::new(ctx.data_unchecked::<Accounts>().config())
     }
 }
 
-/// What is to change about your profile. What is left out stays as it is; null clears it.
+/// The input of the `updateProfile` mutation. Omitted fields stay unchanged; null clears a field.
 #[derive(InputObject)]
 pub struct UpdateProfileInput {
-    /// What to call you.
+    /// Your display name. Null removes it.
     display_name: MaybeUndefined<String>,
-    /// Your e-mail address. A new one is not verified.
+    /// Your e-mail address. A new address is unverified. Null removes it.
     email: MaybeUndefined<String>,
 }
 
-/// An account that was made or changed.
+/// The payload of the mutations that create or change an account.
 #[derive(SimpleObject)]
 pub struct UserPayload {
-    /// The account as it is now; null when there are errors.
+    /// The account after the mutation. Null if there are errors.
     user: Option<User>,
-    /// What was wrong; empty when all went well.
+    /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
 }
 
@@ -115,12 +116,12 @@ impl UserPayload {
     }
 }
 
-/// An account that was deleted.
+/// The payload of the mutations that delete an account.
 #[derive(SimpleObject)]
 pub struct DeletePayload {
-    /// The id of what is gone; null when there are errors.
+    /// The ID of the deleted account. Null if there are errors.
     pub deleted_id: Option<ID>,
-    /// What was wrong; empty when all went well.
+    /// The errors that made the mutation fail. Empty if it succeeded.
     pub errors: Vec<UserError>,
 }
 
@@ -136,7 +137,7 @@ impl AccountsMutation {
     async fn update_profile(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is to change.")] input: UpdateProfileInput,
+        #[graphql(desc = "The changes to your profile.")] input: UpdateProfileInput,
     ) -> Result<Option<UserPayload>, ApiError> {
         let viewer = caller(ctx);
         let Some(user) = viewer.user() else { return Ok(None) };

@@ -15,51 +15,52 @@ use crate::{
     sign_in::graphql::{hash_failure, password_error},
 };
 
-/// An account to make.
+/// The input of the `createUser` mutation.
 #[derive(InputObject)]
 pub struct CreateUserInput {
-    /// The name to sign in with.
+    /// The username to sign in with. Upper and lower case are the same name.
     username: String,
-    /// The password; tell the person to change it.
+    /// The initial password. Ask the user to change it.
     password: SecretString,
-    /// An e-mail address. It is not verified.
+    /// The e-mail address of the user. It is unverified.
     email: Option<String>,
-    /// What to call the person.
+    /// The display name of the user.
     display_name: Option<String>,
-    /// The account's roles.
+    /// The roles of the account.
     #[graphql(default_with = "vec![\"user\".to_owned()]")]
     roles: Vec<String>,
 }
 
-/// What is to change about an account. What is left out stays as it is; null clears a display name or an
+/// The input of the `updateUser` mutation. Omitted fields stay unchanged; null clears the display name or the
 /// e-mail address.
 #[derive(InputObject)]
 pub struct UpdateUserInput {
-    /// Which account.
+    /// The ID of the account to change.
     id: ID,
-    /// What to call the person.
+    /// The display name of the user. Null removes it.
     display_name: MaybeUndefined<String>,
-    /// An e-mail address. A new one is not verified.
+    /// The e-mail address of the user. A new address is unverified. Null removes it.
     email: MaybeUndefined<String>,
-    /// Replaces all roles. Access tokens with the old ones are void.
+    /// The new roles, which replace all previous roles. Access tokens with the previous roles become invalid.
     roles: Option<Vec<String>>,
-    /// Bars the account from signing in and ends its sessions, or lets it again.
+    /// Whether the account is disabled. True revokes its sessions and prevents sign-in; false permits sign-in
+    /// again.
     disabled: Option<bool>,
-    /// Another password. It ends the account's sessions.
+    /// A new password for the account. It revokes all sessions of the account.
     password: Option<SecretString>,
 }
 
-/// Which account.
+/// The input of the `deleteUser` mutation.
 #[derive(InputObject)]
 pub struct DeleteUserInput {
-    /// The account's id.
+    /// The ID of the account to delete.
     id: ID,
 }
 
-/// Whose sessions.
+/// The input of the `revokeUserSessions` mutation.
 #[derive(InputObject)]
 pub struct RevokeUserSessionsInput {
-    /// The account's id.
+    /// The ID of the account whose sessions are revoked.
     user_id: ID,
 }
 
@@ -70,12 +71,12 @@ pub struct AdminMutation;
 #[guarded]
 #[Object]
 impl AdminMutation {
-    /// Makes an account for somebody.
+    /// Creates an account for a user.
     #[requires_scopes("users:write")]
     async fn create_user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] input: CreateUserInput,
+        #[graphql(desc = "The account to create.")] input: CreateUserInput,
     ) -> Result<Option<UserPayload>, ApiError> {
         let viewer = caller(ctx);
         let created = match new_user(input) {
@@ -88,12 +89,12 @@ impl AdminMutation {
         }))
     }
 
-    /// Changes somebody's account.
+    /// Changes the account of a user.
     #[requires_scopes("users:write")]
     async fn update_user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is to change.")] input: UpdateUserInput,
+        #[graphql(desc = "The account and its changes.")] input: UpdateUserInput,
     ) -> Result<Option<UserPayload>, ApiError> {
         let id = expect_id(&input.id, "input.id")?;
         // Taken first, because the change may revoke the caller's own token.
@@ -112,12 +113,12 @@ impl AdminMutation {
         }))
     }
 
-    /// Deletes somebody's account with everything that belongs to it.
+    /// Deletes the account of a user and all its data, immediately and permanently.
     #[requires_scopes("users:write")]
     async fn delete_user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: DeleteUserInput,
+        #[graphql(desc = "The account to delete.")] input: DeleteUserInput,
     ) -> Result<Option<DeletePayload>, ApiError> {
         let id = expect_id(&input.id, "input.id")?;
         Ok(Some(match ctx.data_unchecked::<Admin>().delete_user(id, Actor::of(ctx)).await {
@@ -126,12 +127,12 @@ impl AdminMutation {
         }))
     }
 
-    /// Ends all sessions of somebody's account.
+    /// Revokes all sessions of a user.
     #[requires_scopes("sessions:write")]
     async fn revoke_user_sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose.")] input: RevokeUserSessionsInput,
+        #[graphql(desc = "The account whose sessions are revoked.")] input: RevokeUserSessionsInput,
     ) -> Result<Option<RevokeSessionsPayload>, ApiError> {
         let id = expect_id(&input.user_id, "input.userId")?;
         Ok(Some(match ctx.data_unchecked::<Admin>().revoke_user_sessions(id, Actor::of(ctx)).await {

@@ -15,7 +15,7 @@ use crate::{
     tokens::Caller,
 };
 
-/// Something that happened and matters to security.
+/// A security-relevant event in the audit log.
 pub struct AuditEvent {
     event: Event,
     viewer: Caller,
@@ -43,26 +43,28 @@ impl AuditEvent {
     }
 }
 
-/// Something that happened and matters to security.
+/// A security-relevant event in the audit log.
 #[guarded]
 #[Object]
 impl AuditEvent {
-    /// The event's id. Ids sort by time; who follows events gets them in the order in which they were written.
+    /// The ID of the event. IDs sort by time. A subscription delivers events in the order in which they were
+    /// written.
     pub async fn id(&self) -> ID {
         node_id(self.event.id)
     }
 
-    /// What happened.
+    /// The kind of event that occurred.
     async fn action(&self) -> AuditAction {
         self.event.action
     }
 
-    /// When.
+    /// When the event occurred.
     async fn at(&self) -> DateTime {
         DateTime(self.event.at)
     }
 
-    /// Who did it; null where nobody was signed in, the account is gone, or you may not see it.
+    /// The user who performed the action. Null if no user was signed in, the account was deleted, or you may
+    /// not see the user.
     #[nullable]
     async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         match self.event.actor {
@@ -71,7 +73,7 @@ impl AuditEvent {
         }
     }
 
-    /// Whose account it concerns; null where there was none, or it is gone.
+    /// The account affected. Null if there was none or it has been deleted.
     #[nullable]
     async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         match self.event.user {
@@ -80,7 +82,7 @@ impl AuditEvent {
         }
     }
 
-    /// The session that it concerns; null where there was none, it is over, or you may not see it.
+    /// The session affected. Null if there was none, it has ended, or you may not see it.
     #[nullable]
     async fn session(&self, ctx: &Context<'_>) -> Result<Option<UserSession>, ApiError> {
         match self.event.session {
@@ -89,12 +91,13 @@ impl AuditEvent {
         }
     }
 
-    /// The client's address; null for what was done on the server itself, or by an account that you may not see.
+    /// The IP address of the client. Null if the action was performed on the server itself, or by a user whom
+    /// you may not see.
     async fn ip_address(&self) -> Option<&str> {
         self.event.ip_address.as_deref().filter(|_| self.tells_of_actor())
     }
 
-    /// The client's User-Agent header; null as `ipAddress` is.
+    /// The User-Agent header of the client. Null if the client sent none, or if `ipAddress` is null.
     async fn user_agent(&self) -> Option<&str> {
         self.event.user_agent.as_deref().filter(|_| self.tells_of_actor())
     }
@@ -103,16 +106,16 @@ impl AuditEvent {
 /// A list of events.
 pub type AuditEventList = List<AuditEvent>;
 
-/// Which events. What is left out does not matter.
+/// Filters for audit events. All given conditions must match.
 #[derive(Default, InputObject)]
 pub struct AuditEventFilter {
-    /// Those of this account.
+    /// Only events that affect the account with this ID.
     user: Option<ID>,
-    /// Those of these kinds.
+    /// Only events of these kinds.
     actions: Option<Vec<AuditAction>>,
-    /// Those at or after this time.
+    /// Only events at or after this time.
     since: Option<DateTime>,
-    /// Those before this time.
+    /// Only events before this time.
     until: Option<DateTime>,
 }
 
@@ -135,18 +138,18 @@ pub struct AuditQuery;
 #[guarded]
 #[Object]
 impl AuditQuery {
-    /// What happened, the newest first.
+    /// The events of the audit log, newest first.
     #[requires_scopes("audit:read")]
     #[expect(clippy::too_many_arguments, reason = "Relay's four and a filter")]
     async fn audit_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, from the start: 0 to 100, 25 when neither first nor last is given.")]
+        #[graphql(desc = "The number of items from the start: 0 to 100. The default is 25 without `last`.")]
         first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many, from the end: 0 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Which events.")] filter: Option<AuditEventFilter>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The number of items from the end: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Conditions that the events must meet.")] filter: Option<AuditEventFilter>,
     ) -> Result<Option<AuditEventList>, ApiError> {
         let page = PageRequest::<EventId>::parse(first, after, last, before)?;
         let filter = filter.unwrap_or_default().parse()?;
@@ -166,26 +169,27 @@ pub struct AuditSubscription;
 #[guarded]
 #[Subscription]
 impl AuditSubscription {
-    /// What happens to your own account, as it happens: sign-ins, other devices that sign out, a new password,
-    /// other roles. When your session ends, so does the subscription, and says why.
+    /// Events that affect your own account, as they occur: sign-ins, sign-outs on other devices, a changed
+    /// password, changed roles. When your session ends, the subscription ends with an error that gives the
+    /// reason.
     #[authenticated]
     async fn account_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of the last event that you know: first comes what has happened since.")]
+        #[graphql(desc = "The ID of the last event that you received. Later events are delivered first.")]
         after: Option<ID>,
     ) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, ApiError>>, ApiError> {
         let filter = Filter { user: caller(ctx).user(), ..Filter::default() };
         follow(ctx, filter, after).await
     }
 
-    /// The same for every account, and for what concerns none.
+    /// Events of all accounts as they occur, and events that affect no account.
     #[requires_scopes("audit:read")]
     async fn audit_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which events.")] filter: Option<AuditEventFilter>,
-        #[graphql(desc = "The id of the last event that you know: first comes what has happened since.")]
+        #[graphql(desc = "Conditions that the events must meet.")] filter: Option<AuditEventFilter>,
+        #[graphql(desc = "The ID of the last event that you received. Later events are delivered first.")]
         after: Option<ID>,
     ) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, ApiError>>, ApiError> {
         follow(ctx, filter.unwrap_or_default().parse()?, after).await

@@ -30,42 +30,42 @@ use crate::{
     tokens::Claims,
 };
 
-/// What can happen.
+/// The kinds of events in the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum AuditAction {
-    /// Somebody made an account for themselves.
+    /// A user registered an account.
     UserRegistered,
-    /// An administrator made an account.
+    /// An administrator created an account.
     UserCreated,
-    /// A display name or an e-mail address changed.
+    /// The display name or the e-mail address of an account changed.
     UserUpdated,
-    /// An account was barred from signing in.
+    /// An account was disabled, so that it cannot sign in.
     UserDisabled,
-    /// An account may sign in again.
+    /// A disabled account was enabled again.
     UserEnabled,
     /// An account was deleted.
     UserDeleted,
-    /// Somebody signed in.
+    /// A user signed in to an account.
     LoginSucceeded,
-    /// A sign-in failed: no such account, a wrong password, or a disabled account.
+    /// A sign-in failed: unknown account, wrong password or disabled account.
     LoginFailed,
-    /// A sign-in was refused because of too many attempts before.
+    /// A sign-in was rejected because of too many earlier attempts.
     LoginThrottled,
-    /// Somebody signed out.
+    /// A user signed out of a session.
     Logout,
-    /// A password was changed by its owner or an administrator.
+    /// The password of an account was changed by its owner or an administrator.
     PasswordChanged,
-    /// An account was given other roles.
+    /// The roles of an account changed.
     RolesChanged,
-    /// A session was ended from elsewhere.
+    /// A session was revoked by its owner, by an administrator, or by a change of the password.
     SessionRevoked,
-    /// A used refresh token came again within the grace period, from another address than before, and was accepted.
+    /// A used refresh token was accepted again within the grace period, from another IP address than before.
     RefreshTokenRepeated,
-    /// A refresh token was used a second time, so its session was ended.
+    /// A used refresh token was presented again, so its session was revoked.
     RefreshTokenReused,
-    /// The keys that sign access tokens change: a new one was made or brought, or one was retired.
+    /// The signing keys of access tokens changed: a key was created, imported or retired.
     KeysRotated,
-    /// A signing key was withdrawn with all the tokens that it had signed.
+    /// A signing key was revoked, together with all tokens that it had signed.
     KeyRevoked,
 }
 

@@ -22,40 +22,40 @@ pub struct List<Node, Extra = EmptyFields> {
     extra: Extra,
 }
 
-/// An item of a list and its place.
+/// An item of a list, with its cursor.
 struct Edge<Node> {
     cursor: String,
     node: Node,
 }
 
-/// Where a page stands in its list.
+/// The position of a page in its list.
 #[derive(Clone, SimpleObject)]
 #[graphql(shareable)]
 pub struct PageInfo {
-    /// Whether the list goes on behind this page.
+    /// Whether the list has items after this page.
     has_next_page: bool,
-    /// Whether there is something before this page.
+    /// Whether the list has items before this page.
     has_previous_page: bool,
-    /// The cursor of the page's first item; null when it has none.
+    /// The cursor of the first item of the page. Null if the page is empty.
     start_cursor: Option<String>,
-    /// The cursor of the page's last item; null when it has none.
+    /// The cursor of the last item of the page. Null if the page is empty.
     end_cursor: Option<String>,
 }
 
-/// A page of a list.
+/// A page of a list (Relay's Cursor Connections Specification).
 #[Object(name_type)]
 impl<Node: OutputType, Extra: ObjectType> List<Node, Extra> {
-    /// The items of the page, each with its place in the list.
+    /// The items of the page, each with its cursor.
     async fn edges(&self) -> &[Edge<Node>] {
         &self.edges
     }
 
-    /// The items of the page.
+    /// The items of the page, without their cursors.
     async fn nodes(&self) -> Vec<&Node> {
         self.edges.iter().map(|edge| &edge.node).collect()
     }
 
-    /// Where the page stands in the list.
+    /// The position of the page in the list.
     async fn page_info(&self) -> &PageInfo {
         &self.page_info
     }
@@ -72,15 +72,15 @@ impl<Node: OutputType, Extra: ObjectType> TypeName for List<Node, Extra> {
     }
 }
 
-/// An item of a list and its place.
+/// An item of a list, with its cursor.
 #[Object(name_type)]
 impl<Node: OutputType> Edge<Node> {
-    /// The place of the item in the list, for `after` and `before`.
+    /// The cursor of the item, for the arguments `after` and `before`.
     async fn cursor(&self) -> &str {
         &self.cursor
     }
 
-    /// The item.
+    /// The item of this edge.
     async fn node(&self) -> &Node {
         &self.node
     }

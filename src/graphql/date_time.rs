@@ -3,11 +3,11 @@ use chrono::SecondsFormat;
 
 use crate::clock::Timestamp;
 
-/// A point in time in the schema.
+/// A point in time, as the schema represents it.
 pub struct DateTime(pub Timestamp);
 
-/// A point in time, such as "2026-11-23T20:15:00.000Z" (RFC 3339). The server answers in UTC, with
-/// milliseconds; it reads any offset.
+/// A point in time, such as "2026-11-23T20:15:00.000Z" (RFC 3339). The server writes UTC with milliseconds
+/// and reads any offset.
 #[Scalar(name = "DateTime", specified_by_url = "https://datatracker.ietf.org/doc/html/rfc3339")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {

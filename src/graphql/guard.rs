@@ -53,15 +53,17 @@ impl Guard for RequiresScopes {
     }
 }
 
-/// The field answers only a caller whose access token is valid. Anyone else gets null here and an
-/// error with `extensions.code` UNAUTHENTICATED; the fields beside it still answer.
+/// The field requires a valid access token. Otherwise it is null, with an error whose `extensions.code` is
+/// UNAUTHENTICATED. Other fields of the operation are not affected.
 #[TypeDirective(location = "FieldDefinition", location = "Object")]
 pub fn authenticated() {}
 
-/// The field answers only a caller whose token holds every scope of at least one of the lists.
-/// Otherwise: null here, and UNAUTHENTICATED without a valid token, FORBIDDEN with one.
+/// The field requires an access token that has every scope of at least one of the lists. Otherwise it is
+/// null, with the error UNAUTHENTICATED if there is no valid token and FORBIDDEN if the token lacks a scope.
 #[TypeDirective(name = "requiresScopes", location = "FieldDefinition", location = "Object")]
 pub fn requires_scopes(
-    #[graphql(desc = "Lists of scopes, one of which the token must hold in full.")] scopes: Vec<Vec<String>>,
+    #[graphql(desc = "Lists of scopes. The token must have every scope of at least one list.")] scopes: Vec<
+        Vec<String>,
+    >,
 ) {
 }

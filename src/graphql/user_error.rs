@@ -4,50 +4,52 @@ use async_graphql::{Enum, SimpleObject};
 
 use super::excerpt::shorten;
 
-/// A failure that the caller's user can act on. It is data, not a top-level error: those are for guards,
-/// limits, malformed requests and faults of the server.
+/// An error that the user can act on. It is data in the payload. Top-level errors are for guards, limits,
+/// malformed requests and internal errors of the server.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
 pub struct UserError {
-    /// What is wrong, for a program.
+    /// The machine-readable code of the error.
     pub code: UserErrorCode,
-    /// What is wrong, for a person.
+    /// A message in English for the user.
     pub message: String,
-    /// The path into the arguments of what is wrong, such as `["input", "newPassword"]`.
+    /// The path of the invalid argument, such as `["input", "newPassword"]`. Null if the error is not about
+    /// one argument.
     pub field: Option<Vec<String>>,
-    /// With `RATE_LIMITED`: how many seconds to wait.
+    /// The time to wait before the next attempt, in seconds. Null unless the code is `RATE_LIMITED`.
     pub retry_after: Option<i32>,
 }
 
-/// What a user can act on.
+/// The codes of errors that a user can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum UserErrorCode {
-    /// There is no such account, or the password is wrong; which of the two is not told.
+    /// The account does not exist or the password is wrong. The response does not reveal which.
     InvalidCredentials,
-    /// The refresh token is unknown, has expired, was used before, or its session is over.
+    /// The refresh token is unknown, expired or already used, or its session has ended.
     InvalidRefreshToken,
-    /// The password is right, but an administrator has disabled the account.
+    /// The password is correct, but an administrator has disabled the account.
     AccountDisabled,
-    /// Too many tries; wait for `retryAfter` seconds.
+    /// Too many attempts were made. Wait for `retryAfter` seconds.
     RateLimited,
-    /// Somebody else has this username.
+    /// Another account has this username.
     UsernameTaken,
-    /// The username is empty, too long, or has characters that usernames cannot have.
+    /// The username is empty or too long, or contains characters that are not allowed.
     UsernameInvalid,
-    /// This is no e-mail address.
+    /// The text is not an e-mail address.
     EmailInvalid,
-    /// The password has fewer characters than the server's policy asks for.
+    /// The password has fewer characters than the password policy requires.
     PasswordTooShort,
-    /// The password has more characters than the server's policy allows.
+    /// The password has more characters than the password policy allows.
     PasswordTooLong,
     /// The password is too easy to guess.
     PasswordTooWeak,
-    /// Accounts are made by administrators only.
+    /// Registration is closed. Only administrators can create accounts.
     RegistrationClosed,
-    /// There is no such thing, or it is not the caller's.
+    /// The object does not exist or belongs to another account.
     NotFound,
-    /// The server has no role of this name.
+    /// The server has no role with this name.
     UnknownRole,
-    /// The change of your own account takes your current password; use `changePassword` or `deleteAccount`.
+    /// This change to your own account requires your current password. Use `changePassword` or
+    /// `deleteAccount`.
     CurrentPasswordRequired,
     /// The change would leave no administrator who can sign in.
     LastAdmin,

@@ -25,7 +25,7 @@ pub struct FederationQuery;
 
 #[Object]
 impl FederationQuery {
-    /// What a router needs to know of this server.
+    /// The description of this subgraph for a router of Apollo Federation.
     #[graphql(name = "_service")]
     async fn service(&self, ctx: &Context<'_>) -> Result<Service, ApiError> {
         let sdl = ctx.data_opt::<Sdl>().and_then(|sdl| sdl.0.get()).cloned();
@@ -36,13 +36,13 @@ impl FederationQuery {
         Ok(Service { sdl })
     }
 
-    /// The things that a router has found references to, in their order. Null for what does not exist and for
-    /// what you may not see, alike, as in `node`.
+    /// The entities of these representations, in the same order. An item is null if the entity does not exist
+    /// or if you may not see it.
     #[graphql(name = "_entities")]
     async fn entities(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Each a `__typename` and an `id`; no more than graphql.max_list_items.")]
+        #[graphql(desc = "Objects with a `__typename` and an `id`, at most graphql.max_list_items of them.")]
         representations: Vec<Any>,
     ) -> Vec<Option<Result<Entity, ApiError>>> {
         let mut entities = Vec::with_capacity(representations.len());
@@ -53,7 +53,7 @@ impl FederationQuery {
     }
 }
 
-/// What a router needs to know of this server.
+/// The description of this subgraph for a router of Apollo Federation.
 #[derive(SimpleObject)]
 #[graphql(name = "_Service")]
 struct Service {
@@ -61,7 +61,7 @@ struct Service {
     sdl: String,
 }
 
-/// What a router can find by its key: every `Node`.
+/// Every type that a router can find by its key.
 #[derive(Union)]
 #[graphql(name = "_Entity")]
 enum Entity {

@@ -27,49 +27,49 @@ use crate::{
 /// tabs share.
 const REPEATED_TOO_OFTEN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Which refresh token. Left out with cookie delivery.
+/// The input of the `refresh` mutation. Omit it with cookie delivery.
 #[derive(Default, InputObject)]
 pub struct RefreshInput {
-    /// The newest refresh token of the session.
+    /// The newest refresh token of the session. Omit it with cookie delivery.
     refresh_token: Option<SecretString>,
 }
 
-/// Which session to end, where the access token is already gone.
+/// The input of the `logout` mutation, for a client that no longer has an access token.
 #[derive(Default, InputObject)]
 pub struct LogoutInput {
-    /// A refresh token of the session. Left out with cookie delivery.
+    /// A refresh token of the session to end. Omit it with cookie delivery.
     refresh_token: Option<SecretString>,
 }
 
-/// Which session.
+/// The input of the `revokeSession` mutation.
 #[derive(InputObject)]
 pub struct RevokeSessionInput {
-    /// The session's id.
+    /// The ID of the session to revoke.
     id: ID,
 }
 
-/// A sign-out.
+/// The payload of the `logout` mutation.
 #[derive(SimpleObject)]
 pub struct LogoutPayload {
-    /// What was wrong; empty when all went well.
+    /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
 }
 
-/// A session that was ended.
+/// The payload of the `revokeSession` mutation.
 #[derive(SimpleObject)]
 pub struct SessionPayload {
-    /// The session as it was; null when there are errors.
+    /// The session that was revoked. Null if there are errors.
     session: Option<UserSession>,
-    /// What was wrong; empty when all went well.
+    /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
 }
 
-/// Sessions that were ended.
+/// The payload of the mutations that revoke several sessions.
 #[derive(SimpleObject)]
 pub struct RevokeSessionsPayload {
-    /// How many.
+    /// The number of sessions that were revoked.
     pub revoked_count: i32,
-    /// What was wrong; empty when all went well.
+    /// The errors that made the mutation fail. Empty if it succeeded.
     pub errors: Vec<UserError>,
 }
 
@@ -88,7 +88,7 @@ pub struct SessionsQuery;
 #[guarded]
 #[Object]
 impl SessionsQuery {
-    /// Your own session, the one that your access token belongs to.
+    /// Your current session, to which your access token belongs.
     #[authenticated]
     async fn session(&self, ctx: &Context<'_>) -> Result<Option<UserSession>, ApiError> {
         match caller(ctx).session() {
@@ -105,14 +105,15 @@ pub struct SessionsMutation;
 #[guarded]
 #[Object]
 impl SessionsMutation {
-    /// Gives new tokens for a refresh token, from the input or else from the cookie. Each refresh token can be used
-    /// once. Within the grace period (10 s by default) a client that lost the response may repeat the refresh up to
-    /// twice and gets the same new refresh token; a further repetition fails with `RATE_LIMITED`. Using the token
-    /// later, or with another User-Agent header, ends the session, because somebody has a copy.
+    /// Exchanges a refresh token from the input, or otherwise from the cookie, for new tokens. Each refresh
+    /// token can be used once. Within the grace period (10 s by default) a client that lost the response may
+    /// repeat the refresh up to twice and receives the same new refresh token; a further repetition fails
+    /// with `RATE_LIMITED`. Using the token later, or with another User-Agent header, is treated as theft and
+    /// revokes the session.
     async fn refresh(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The refresh token; left out with cookie delivery.")] input: Option<RefreshInput>,
+        #[graphql(desc = "The refresh token. Omit it with cookie delivery.")] input: Option<RefreshInput>,
     ) -> Result<AuthPayload, ApiError> {
         let cookie = ctx.data_opt::<RefreshCookie>().cloned().unwrap_or_default();
         let given = input.unwrap_or_default().refresh_token;
@@ -142,13 +143,12 @@ impl SessionsMutation {
         }
     }
 
-    /// Signs out: ends the session of the access token, whether or not it has expired, or of the refresh token (from the
-    /// input or the cookie) where the access token is already gone. A session that is over already is no
-    /// error.
+    /// Signs you out. Ends the session of the access token, even if the token has expired, and the session of
+    /// the refresh token from the input or the cookie. A session that has already ended is not an error.
     async fn logout(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "A refresh token, where the access token is already gone.")] input: Option<
+        #[graphql(desc = "A refresh token, if you no longer have an access token.")] input: Option<
             LogoutInput,
         >,
     ) -> Result<LogoutPayload, ApiError> {
@@ -173,12 +173,12 @@ impl SessionsMutation {
         Ok(LogoutPayload { errors: Vec::new() })
     }
 
-    /// Ends one of your sessions; with the scope sessions:write, anybody's.
+    /// Revokes one of your sessions, or any session if your token has the scope sessions:write.
     #[authenticated]
     async fn revoke_session(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: RevokeSessionInput,
+        #[graphql(desc = "The session to revoke.")] input: RevokeSessionInput,
     ) -> Result<Option<SessionPayload>, ApiError> {
         let id = expect_id(&input.id, "input.id")?;
         let viewer = caller(ctx);
@@ -202,7 +202,7 @@ impl SessionsMutation {
         }))
     }
 
-    /// Ends all your sessions but the one that asks.
+    /// Revokes all your sessions except the current one.
     #[authenticated]
     async fn revoke_other_sessions(
         &self,

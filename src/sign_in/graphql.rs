@@ -20,47 +20,48 @@ use crate::{
 /// The mutations that check or set a password. An operation may hold one of them.
 pub const PASSWORD_FIELDS: [&str; 4] = ["register", "login", "changePassword", "deleteAccount"];
 
-/// What it takes to get an account.
+/// The input of the `register` mutation.
 #[derive(InputObject)]
 pub struct RegisterInput {
-    /// The name to sign in with: 1 to 64 letters, digits and signs. Upper and lower case are the same name.
+    /// The username to sign in with: 1 to 64 letters, digits and signs such as . _ - without spaces. Upper
+    /// and lower case are the same name.
     username: String,
-    /// A password that is long enough and hard to guess.
+    /// The password, which must meet the `passwordPolicy` of the server and be hard to guess.
     password: SecretString,
-    /// An e-mail address. It need not be free: whose it is shows only when it is verified.
+    /// An optional e-mail address. Several accounts may claim the same address until one of them verifies it.
     email: Option<String>,
-    /// What to call you.
+    /// An optional display name for you.
     display_name: Option<String>,
-    /// How the refresh token reaches you.
+    /// How the refresh token is delivered to you.
     #[graphql(default_with = "TokenDelivery::Body")]
     delivery: TokenDelivery,
 }
 
-/// What it takes to sign in.
+/// The input of the `login` mutation.
 #[derive(InputObject)]
 pub struct LoginInput {
-    /// The username, or an e-mail address that is verified.
+    /// The username, or a verified e-mail address.
     username: String,
-    /// The password.
+    /// The password of the account.
     password: SecretString,
-    /// How the refresh token reaches you.
+    /// How the refresh token is delivered to you.
     #[graphql(default_with = "TokenDelivery::Body")]
     delivery: TokenDelivery,
 }
 
-/// What it takes to change the password.
+/// The input of the `changePassword` mutation.
 #[derive(InputObject)]
 pub struct ChangePasswordInput {
-    /// The password that you sign in with now.
+    /// The current password of your account.
     current_password: SecretString,
-    /// The one that you want.
+    /// The new password, which must meet the `passwordPolicy` of the server and be hard to guess.
     new_password: SecretString,
 }
 
-/// What it takes to delete the account.
+/// The input of the `deleteAccount` mutation.
 #[derive(InputObject)]
 pub struct DeleteAccountInput {
-    /// The password, once more.
+    /// The current password of your account, to confirm the deletion.
     password: SecretString,
 }
 
@@ -71,11 +72,11 @@ pub struct SignInMutation;
 #[guarded]
 #[Object]
 impl SignInMutation {
-    /// Makes an account and signs you in.
+    /// Creates an account and signs you in.
     async fn register(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who you are.")] input: RegisterInput,
+        #[graphql(desc = "The account to create for you.")] input: RegisterInput,
     ) -> Result<AuthPayload, ApiError> {
         let delivery = input.delivery;
         delivery.expect_possible(ctx)?;
@@ -94,11 +95,12 @@ impl SignInMutation {
         }
     }
 
-    /// Signs you in. A wrong password and an unknown user get the same answer in the same time.
+    /// Signs you in. A wrong password and an unknown user give the same response in the same time, so that
+    /// nobody can find out which accounts exist.
     async fn login(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who you are.")] input: LoginInput,
+        #[graphql(desc = "The credentials to sign in with.")] input: LoginInput,
     ) -> Result<AuthPayload, ApiError> {
         input.delivery.expect_possible(ctx)?;
         let login =
@@ -109,13 +111,13 @@ impl SignInMutation {
         }
     }
 
-    /// Changes your password and ends every other session. Yours goes on with the new tokens in the
-    /// payload; those that you had are void.
+    /// Changes your password and revokes all your other sessions. The current session continues with the new
+    /// tokens in the payload; its previous tokens become invalid.
     #[authenticated]
     async fn change_password(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The old password and the new one.")] input: ChangePasswordInput,
+        #[graphql(desc = "The current password and the new one.")] input: ChangePasswordInput,
     ) -> Result<Option<AuthPayload>, ApiError> {
         let viewer = caller(ctx);
         let Some(claims) = viewer.claims() else { return Ok(None) };
@@ -139,12 +141,12 @@ impl SignInMutation {
         }))
     }
 
-    /// Deletes your account with everything that belongs to it, at once and for good.
+    /// Deletes your account and all its data, immediately and permanently.
     #[authenticated]
     async fn delete_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The password, once more.")] input: DeleteAccountInput,
+        #[graphql(desc = "Your password, to confirm the deletion.")] input: DeleteAccountInput,
     ) -> Result<Option<DeletePayload>, ApiError> {
         let viewer = caller(ctx);
         let Some(claims) = viewer.claims() else { return Ok(None) };

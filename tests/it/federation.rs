@@ -74,7 +74,8 @@ async fn the_subgraph_has_keys_and_the_directives_of_federation() {
         assert!(import.contains(&format!("\"{directive}\"")), "{directive}");
     }
     // Federation's own, or every Relay subgraph's.
-    for absent in ["\ndirective ", "\nschema ", "  node(", "  nodes(", "The thing of this id", "_entities"] {
+    for absent in ["\ndirective ", "\nschema ", "  node(", "  nodes(", "The object with this ID", "_entities"]
+    {
         assert!(!sdl.contains(absent), "{absent}");
     }
 }

@@ -173,6 +173,30 @@ fn everything_in_the_schema_is_described() {
     assert!(silent.is_empty(), "without a description: {silent:?}");
 }
 
+/// A description is a sentence for a person who reads it in GraphiQL.
+#[tokio::test]
+async fn every_description_has_at_least_four_words() {
+    let app = TestApp::with(|config| config.graphql.federation = true).await;
+    // async-graphql describes these.
+    let is_foreign = |name: &str| {
+        let foreign = ["ID", "String", "Int", "Boolean", "Float", "@include", "@skip", "@specifiedBy"];
+        let first = name.split('.').next().unwrap_or_default();
+        name.starts_with("__") || foreign.contains(&first)
+    };
+    let is_short = |text: &str| {
+        // The guard adds the line "Requires …".
+        let own = text.rsplit_once("\nRequires ").map_or(text, |(own, _)| own);
+        own.split_whitespace().count() < 4
+    };
+    let described = introspected(&app).await;
+    let short: Vec<_> = described
+        .into_iter()
+        .filter(|(name, _)| !is_foreign(name))
+        .filter(|(_, description)| is_short(description.as_deref().unwrap_or_default()))
+        .collect();
+    assert_eq!(short, Vec::new());
+}
+
 fn types(schema: &str) -> Vec<TypeDefinition> {
     let document = parse_schema(schema).expect("the schema is one");
     let types = document.definitions.into_iter().filter_map(|definition| match definition {

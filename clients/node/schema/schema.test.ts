@@ -41,7 +41,7 @@ test(`no change breaks clients of ${release ? `release ${release}` : "the contra
 test("a breaking change is detected", async () => {
   const schema = read("schema.graphql");
   for (const [was, is] of [
-    ['  """\n  The caller.\n  Requires sign-in.\n  """\n  me: User @authenticated\n', ""],
+    ['  """\n  The user who is signed in.\n  Requires sign-in.\n  """\n  me: User @authenticated\n', ""],
     ["totalCount: Int!", "totalCount: Int"],
     ["  UNKNOWN_ROLE\n", "  UNKNOWN_ROLES\n"],
     ["input LogoutInput {\n", "input LogoutInput {\n  reason: String!\n"],

@@ -16,21 +16,21 @@ pub struct UserCount {
 
 #[Object]
 impl UserCount {
-    /// How many accounts the whole list has.
+    /// The number of accounts in the whole list, on all pages.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let count = ctx.data_unchecked::<Accounts>().count(&self.filter).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 }
 
-/// Which accounts. What is left out does not matter.
+/// Filters for accounts. All given conditions must match.
 #[derive(Default, InputObject)]
 pub struct UserFilter {
-    /// The start of their username, e-mail address or display name.
+    /// A prefix of the username, e-mail address or display name.
     search: Option<String>,
-    /// A role that they hold.
+    /// Only accounts with this role.
     role: Option<String>,
-    /// Whether they are disabled.
+    /// Only disabled accounts if true, only enabled accounts if false.
     disabled: Option<bool>,
 }
 
@@ -44,33 +44,33 @@ impl UserFilter {
     }
 }
 
-/// How accounts are sorted.
+/// The order of a list of accounts.
 #[derive(InputObject)]
 pub struct UserOrder {
-    /// By what.
+    /// The field to sort by.
     field: UserOrderField,
-    /// Which way.
+    /// The direction to sort in.
     #[graphql(default_with = "OrderDirection::Asc")]
     direction: OrderDirection,
 }
 
-/// By what accounts are sorted.
+/// The fields by which accounts can be sorted.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub enum UserOrderField {
-    /// When they were made.
+    /// The time when the account was created.
     CreatedAt,
-    /// Their username.
+    /// The username of the account.
     Username,
-    /// Their last sign-in; who has never signed in counts as the longest ago.
+    /// The time of the last sign-in. An account that has never signed in counts as the earliest.
     LastLoginAt,
 }
 
-/// Which way a list is sorted.
+/// The direction in which a list is sorted.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub enum OrderDirection {
-    /// The least first.
+    /// Ascending: the lowest value or earliest time first.
     Asc,
-    /// The greatest first.
+    /// Descending: the highest value or latest time first.
     Desc,
 }
 

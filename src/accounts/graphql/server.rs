@@ -2,23 +2,23 @@ use async_graphql::SimpleObject;
 
 use crate::config::Config;
 
-/// What a sign-in form must know before anyone is signed in.
+/// Public settings of the server, which a sign-in form needs before a user has signed in.
 #[derive(SimpleObject)]
 pub(super) struct Server {
-    /// The release of Portcullis.
+    /// The version of Portcullis that is running.
     version: &'static str,
-    /// Whether anybody may register.
+    /// Whether anyone can register an account.
     registration_open: bool,
-    /// What a new password must be like.
+    /// The rules for new passwords.
     password_policy: PasswordPolicy,
 }
 
-/// What a new password must be like. One that is easy to guess is refused besides.
+/// The rules for new passwords. A password that is easy to guess is rejected as well.
 #[derive(SimpleObject)]
 struct PasswordPolicy {
-    /// The fewest characters.
+    /// The minimum length, in characters.
     min_length: i32,
-    /// The most characters.
+    /// The maximum length, in characters.
     max_length: i32,
 }
 

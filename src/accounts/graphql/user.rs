@@ -16,7 +16,7 @@ use crate::{
     tokens::Caller,
 };
 
-/// Somebody who can sign in.
+/// An account of a user who can sign in.
 #[derive(Clone)]
 pub struct User {
     account: Arc<Account>,
@@ -48,47 +48,49 @@ impl User {
     }
 }
 
-/// Somebody who can sign in.
+/// An account of a user who can sign in.
 #[guarded]
 #[Object]
 impl User {
-    /// The account's id, the same string as the `sub` claim.
+    /// The ID of the account, equal to the `sub` claim of its access tokens.
     pub async fn id(&self) -> ID {
         node_id(self.account.id)
     }
 
-    /// The name to sign in with. Upper and lower case are the same name.
+    /// The username to sign in with. Upper and lower case are the same name.
     async fn username(&self) -> &str {
         &self.account.username
     }
 
-    /// What to call the person.
+    /// The display name of the user. Null if none is set.
     async fn display_name(&self) -> Option<&str> {
         self.account.display_name.as_deref()
     }
 
-    /// The e-mail address. Null unless the account is your own or your token has the scope users:read.
+    /// The e-mail address of the user. Null if none is set, or if the account is not your own and your token
+    /// lacks the scope users:read.
     async fn email(&self) -> Option<&str> {
         let may = self.is_own() || self.viewer.has_scope("users:read");
         self.account.email.as_deref().filter(|_| may)
     }
 
-    /// Whether the person has shown that the address is theirs.
+    /// Whether the user has proven that the e-mail address is theirs.
     async fn email_verified(&self) -> bool {
         self.account.email_verified
     }
 
-    /// The account's roles, sorted. What each may do is the server's to configure.
+    /// The roles of the account, sorted by name. The configuration of the server defines the scopes of each
+    /// role.
     async fn roles(&self) -> &[String] {
         &self.account.roles
     }
 
-    /// Whether an administrator has barred the account from signing in.
+    /// Whether the account is disabled, so that it cannot sign in.
     async fn disabled(&self) -> bool {
         self.account.disabled
     }
 
-    /// When the account was made.
+    /// When the account was created.
     async fn created_at(&self) -> DateTime {
         DateTime(self.account.created_at)
     }
@@ -98,22 +100,22 @@ impl User {
         DateTime(self.account.updated_at)
     }
 
-    /// The last sign-in; null when there was none.
+    /// When the user last signed in. Null if the user has never signed in.
     async fn last_login_at(&self) -> Option<DateTime> {
         self.account.last_login_at.map(DateTime)
     }
 
-    /// The account's open sessions, the newest first. Null unless the account is your own or your token
-    /// has the scope sessions:read.
+    /// The active sessions of the account, newest first. Null if the account is not your own and your token
+    /// lacks the scope sessions:read.
     #[nullable]
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, from the start: 0 to 100, 25 when neither first nor last is given.")]
+        #[graphql(desc = "The number of items from the start: 0 to 100. The default is 25 without `last`.")]
         first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many, from the end: 0 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The number of items from the end: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Option<SessionList>, ApiError> {
         if !self.is_own() && !self.viewer.has_scope("sessions:read") {
             return Ok(None);

@@ -11,12 +11,12 @@ use crate::{
     sessions::{Sessions, SignedIn},
 };
 
-/// How the refresh token reaches the client.
+/// How the refresh token is delivered to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum TokenDelivery {
-    /// In the payload, beside the access token.
+    /// In the payload, in the field `refreshToken`.
     Body,
-    /// As an HttpOnly, Secure, SameSite=Strict cookie that scripts cannot read. The access token is in the
+    /// In an HttpOnly, Secure, SameSite=Strict cookie, which scripts cannot read. The access token is in the
     /// payload.
     Cookie,
 }
@@ -43,21 +43,22 @@ fn config<'a>(ctx: &'a Context<'_>) -> &'a HttpConfig {
     &ctx.data_unchecked::<Sessions>().config.http
 }
 
-/// The answer of every way to sign in: either `errors` is empty and the tokens are there, or the tokens are
-/// null. Inside it you count as the account that just signed in.
+/// The payload of every mutation that issues tokens. Either `errors` is empty, or all other fields are null.
+/// The fields of the payload are resolved with the permissions of the user who has just signed in.
 #[derive(SimpleObject)]
 pub struct AuthPayload {
-    /// The JWT for the Authorization header.
+    /// The access token, a JWT for the header `Authorization: Bearer`. Null if there are errors.
     access_token: Option<String>,
-    /// The token for the next refresh. Each is good for one; keep the newest. Null with cookie delivery.
+    /// The token for the next `refresh`. Each token can be used once, so keep only the newest. Null with
+    /// cookie delivery, or if there are errors.
     refresh_token: Option<String>,
-    /// How many seconds the access token still lives.
+    /// The remaining lifetime of the access token, in seconds. Null if there are errors.
     expires_in: Option<i32>,
-    /// Who signed in.
+    /// The user who signed in. Null if there are errors.
     user: Option<User>,
-    /// The session that was opened or goes on.
+    /// The session that was created or continued. Null if there are errors.
     session: Option<UserSession>,
-    /// What was wrong; empty when all went well.
+    /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
 }
 

@@ -8,7 +8,7 @@ use crate::{
     tokens::Caller,
 };
 
-/// One sign-in on one device.
+/// A session, which is one sign-in on one device.
 #[derive(Clone)]
 pub struct UserSession {
     session: Session,
@@ -38,60 +38,61 @@ impl UserSession {
     }
 }
 
-/// One sign-in on one device.
+/// A session, which is one sign-in on one device.
 #[Object(name = "Session")]
 impl UserSession {
-    /// The session's id, the same string as the `sid` claim.
+    /// The ID of the session, equal to the `sid` claim of its access tokens.
     pub async fn id(&self) -> ID {
         node_id(self.session.id)
     }
 
-    /// Who signed in.
+    /// The user who signed in.
     async fn user(&self, ctx: &Context<'_>) -> Result<User, ApiError> {
         let user = load_user(ctx, self.session.user, &self.viewer).await?;
         // It can only have been deleted since the session was read.
         user.ok_or_else(|| ApiError::bad_user_input("The account of this session is being deleted."))
     }
 
-    /// When.
+    /// When the user signed in.
     async fn created_at(&self) -> DateTime {
         DateTime(self.session.created_at)
     }
 
-    /// The sign-in or the last refresh.
+    /// When the session was last refreshed, or otherwise when it was created.
     async fn last_used_at(&self) -> DateTime {
         DateTime(self.session.last_used_at)
     }
 
-    /// When the session is over unless it is refreshed before.
+    /// When the session expires unless it is refreshed before.
     async fn expires_at(&self) -> DateTime {
         DateTime(self.session.expires_at)
     }
 
-    /// The User-Agent header of the last use.
+    /// The User-Agent header of the last sign-in or refresh. Null if the client sent none.
     async fn user_agent(&self) -> Option<&str> {
         self.session.user_agent.as_deref()
     }
 
-    /// The client's address at the last use.
+    /// The IP address of the client at the last sign-in or refresh. Null if it is unknown.
     async fn ip_address(&self) -> Option<&str> {
         self.session.ip_address.as_deref()
     }
 
-    /// The last time that a used refresh token of this session was accepted again, within the seconds after its
-    /// first use. A second tab does this, or a client that lost a response; so does a thief who has a copy of the
-    /// token. If you do not know `refreshRepeatedFrom`, end the session. Null if it never happened.
+    /// When a used refresh token of this session was last accepted again within the grace period. A second
+    /// browser tab does this, or a client that lost a response, but also an attacker who has a copy of the
+    /// token. If you do not know the address `refreshRepeatedFrom`, revoke the session. Null if it never
+    /// happened.
     async fn refresh_repeated_at(&self) -> Option<DateTime> {
         self.session.repeated.as_ref().map(|repeated| DateTime(repeated.at))
     }
 
-    /// The address of the client that sent the used refresh token at `refreshRepeatedAt`. Null if it never
+    /// The IP address of the client that sent the used refresh token at `refreshRepeatedAt`. Null if it never
     /// happened.
     async fn refresh_repeated_from(&self) -> Option<&str> {
         self.session.repeated.as_ref().map(|repeated| &*repeated.from)
     }
 
-    /// Whether this is the session of the token that asks.
+    /// Whether this is the session of your access token.
     async fn current(&self) -> bool {
         self.viewer.session() == Some(self.session.id)
     }
@@ -105,7 +106,7 @@ pub struct SessionCount(pub UserId);
 
 #[Object]
 impl SessionCount {
-    /// How many sessions the whole list has.
+    /// The number of sessions in the whole list, on all pages.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let count = ctx.data_unchecked::<Sessions>().count(self.0).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
