@@ -86,10 +86,10 @@ fn the_subgraph_is_the_schema_but_for_that() {
     let subgraph = subgraph_sdl().replace(" @key(fields: \"id\")", "").replace(" @shareable", "");
     let (types, _) = subgraph.split_once("extend schema").expect("a link");
     let mut served = sdl();
-    let node = served.find("  \"\"\"\n  The thing of this id.").expect("node");
+    let node = served.find("  \"\"\"\n  The object with this ID.").expect("node");
     let end = served[node..].find("): [Node]!\n").expect("nodes") + node + "): [Node]!\n".len();
     served.replace_range(node..end, "");
-    let (served, _) = served.split_once("\"\"\"\nThe field answers only").expect("directives");
+    let (served, _) = served.split_once("\"\"\"\nThe field requires a valid").expect("directives");
     assert_eq!(types, served);
 }
 
