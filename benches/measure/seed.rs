@@ -119,7 +119,7 @@ impl Maker {
             email_verified: number.is_multiple_of(2),
             password_hash: self.hash.clone(),
             disabled: number % 200 == 199,
-            epoch: 0,
+            token_version: 0,
             created_at,
             updated_at: created_at,
             last_login_at: (number % 10 != 9).then(|| self.within(60)),

@@ -13,8 +13,10 @@ pub struct Model {
     pub kind: String,
     /// The session or account.
     pub subject: Option<Uuid>,
-    /// The account's new epoch: access tokens of an earlier one are void.
-    pub epoch: Option<i64>,
+    /// The account's new token version. Access tokens of an earlier version are revoked.
+    /// The column keeps the name of earlier releases, because their replicas read it while a release is rolled out.
+    #[sea_orm(column_name = "epoch")]
+    pub token_version: Option<i64>,
     /// When the change was made.
     pub at: ChronoUnixTimestampMillis,
     /// When the last access token that it voids has lapsed by itself.

@@ -27,8 +27,11 @@ pub struct Model {
     pub password_hash: String,
     /// Whether signing in is barred.
     pub disabled: bool,
-    /// Counts what voids the account's access tokens; a token carries the number it was made under.
-    pub epoch: i64,
+    /// Version of the account's access tokens. It grows with each change that revokes them, and a token carries the
+    /// version with which it was issued. The column keeps the name of earlier releases, because their replicas read it
+    /// while a release is rolled out.
+    #[sea_orm(column_name = "epoch")]
+    pub token_version: i64,
     /// When the account was made.
     pub created_at: ChronoUnixTimestampMillis,
     /// When the row last changed by what its owner or an administrator did.

@@ -59,7 +59,7 @@ impl Accounts {
             }
             Actor::Client { .. } => account.is_some(),
             Actor::Bearer { claims, .. } => {
-                account.is_some_and(|account| account.epoch == claims.epoch)
+                account.is_some_and(|account| account.token_version == claims.token_version)
                     && store::lock_session(transaction, claims.sid, claims.sub, self.clock.now()).await?
             }
         };

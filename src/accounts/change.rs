@@ -66,7 +66,7 @@ impl Accounts {
             });
         }
         let voids_tokens = sets_password || after.roles != before.roles || after.disabled != before.disabled;
-        after.epoch += i64::from(voids_tokens);
+        after.token_version += i64::from(voids_tokens);
         after.updated_at = self.clock.now();
         store::update(transaction, &after, changes.password_hash).await?;
         if after.roles != before.roles {
@@ -80,7 +80,7 @@ impl Accounts {
             self.audit.record(transaction, happening).await?;
         }
         let change = if voids_tokens {
-            Change::TokensRevoked { user: id, epoch: after.epoch }
+            Change::TokensRevoked { user: id, token_version: after.token_version }
         } else {
             Change::AccountUpdated(id)
         };

@@ -43,7 +43,7 @@ impl Accounts {
             email_verified: false,
             roles,
             disabled: false,
-            epoch: 0,
+            token_version: 0,
             created_at: now,
             updated_at: now,
             last_login_at: None,

@@ -29,6 +29,6 @@ impl Accounts {
         }
         let happening = Happening { action: AuditAction::UserDeleted, user: Some(id), session: None, actor };
         self.audit.record(transaction, happening).await?;
-        Ok(Change::TokensRevoked { user: id, epoch: i64::MAX })
+        Ok(Change::TokensRevoked { user: id, token_version: i64::MAX })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a username is unique by its mapped form; a verified e-mail address is unique; there is
 //! always an administrator who can sign in, once there was one; whatever an access token says of an
-//! account cannot change without the account's epoch growing. Sessions and passwords in use are other
+//! account cannot change without the account's token version growing. Sessions and passwords in use are other
 //! folders' business: this one only keeps the hash.
 
 mod actor;
@@ -57,8 +57,8 @@ pub struct Account {
     pub roles: Vec<String>,
     /// Whether it is barred from signing in.
     pub disabled: bool,
-    /// Access tokens of an earlier epoch are void.
-    pub epoch: i64,
+    /// Access tokens of an earlier version are revoked.
+    pub token_version: i64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its owner or an administrator last changed it.

@@ -62,7 +62,7 @@ fn changeable(account: &Account) -> user::ActiveModel {
         email_key: Set(account.email.as_deref().map(search_key)),
         email_verified: Set(account.email_verified),
         disabled: Set(account.disabled),
-        epoch: Set(account.epoch),
+        token_version: Set(account.token_version),
         updated_at: Set(Millis(account.updated_at)),
         ..Default::default()
     }
@@ -144,7 +144,7 @@ pub(super) async fn note_login(
     let mut update = user::Entity::update_many()
         .col_expr(user::Column::LastLoginAt, Expr::value(Millis(now)))
         .filter(user::Column::Id.eq(account.id.uuid()))
-        .filter(user::Column::Epoch.eq(account.epoch))
+        .filter(user::Column::TokenVersion.eq(account.token_version))
         .filter(user::Column::Disabled.eq(false));
     if let Some(hash) = replacement {
         update = update.col_expr(user::Column::PasswordHash, Expr::value(hash));
@@ -232,7 +232,7 @@ fn account(row: user::Model, roles: &[user_role::Model]) -> Account {
         email_verified: row.email_verified,
         roles: own,
         disabled: row.disabled,
-        epoch: row.epoch,
+        token_version: row.token_version,
         created_at: row.created_at.0,
         updated_at: row.updated_at.0,
         last_login_at: row.last_login_at.map(|time| time.0),

@@ -20,12 +20,12 @@ use crate::id::{SessionId, UserId};
 pub enum Change {
     /// A session is over; its access tokens are void.
     SessionEnded(SessionId),
-    /// What an account's access tokens say is no longer so; those of an earlier epoch are void.
+    /// What an account's access tokens say is no longer so; those of an earlier token version are void.
     TokensRevoked {
         /// The account.
         user: UserId,
-        /// The first epoch that counts.
-        epoch: i64,
+        /// The minimum token version that is still valid.
+        token_version: i64,
     },
     /// Something of an account changed that no token tells.
     AccountUpdated(UserId),

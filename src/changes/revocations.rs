@@ -26,7 +26,10 @@ impl RevocationList {
     pub fn is_revoked(&self, claims: &Claims) -> bool {
         let lists = self.read();
         lists.sessions.contains_key(&claims.sid)
-            || lists.accounts.get(&claims.sub).is_some_and(|(epoch, _)| claims.epoch < *epoch)
+            || lists
+                .accounts
+                .get(&claims.sub)
+                .is_some_and(|(token_version, _)| claims.token_version < *token_version)
     }
 
     /// Takes a change in. It is forgotten after `until`, when the last token that it voids has lapsed.
@@ -37,10 +40,10 @@ impl RevocationList {
                 let entry = lists.sessions.entry(session).or_insert(until);
                 *entry = (*entry).max(until);
             }
-            Change::TokensRevoked { user, epoch } => {
+            Change::TokensRevoked { user, token_version } => {
                 let mut lists = self.write();
-                let entry = lists.accounts.entry(user).or_insert((epoch, until));
-                *entry = (entry.0.max(epoch), entry.1.max(until));
+                let entry = lists.accounts.entry(user).or_insert((token_version, until));
+                *entry = (entry.0.max(token_version), entry.1.max(until));
             }
             Change::AccountUpdated(_) | Change::KeysChanged => {}
         }

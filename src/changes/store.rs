@@ -37,9 +37,11 @@ pub(super) async fn insert(
     at: Timestamp,
 ) -> Result<(), DbErr> {
     let row = |change: &Change| {
-        let (kind, subject, epoch) = match change {
+        let (kind, subject, token_version) = match change {
             Change::SessionEnded(session) => ("session", Some(session.uuid()), None),
-            Change::TokensRevoked { user, epoch } => ("account", Some(user.uuid()), Some(*epoch)),
+            Change::TokensRevoked { user, token_version } => {
+                ("account", Some(user.uuid()), Some(*token_version))
+            }
             Change::AccountUpdated(user) => ("account", Some(user.uuid()), None),
             Change::KeysChanged => ("keys", None, None),
         };
@@ -47,7 +49,7 @@ pub(super) async fn insert(
             id: NotSet,
             kind: Set(kind.to_owned()),
             subject: Set(subject),
-            epoch: Set(epoch),
+            token_version: Set(token_version),
             at: Set(Millis(at)),
             until: Set(Millis(kept_until(change, at))),
             position: NotSet,
@@ -115,10 +117,10 @@ pub(super) async fn delete_until(
 
 impl ChangeRow {
     fn read(row: &Model) -> Self {
-        let change = match (row.kind.as_str(), row.subject, row.epoch) {
+        let change = match (row.kind.as_str(), row.subject, row.token_version) {
             ("session", Some(id), _) => Some(Change::SessionEnded(SessionId::from_uuid(id))),
-            ("account", Some(id), Some(epoch)) => {
-                Some(Change::TokensRevoked { user: UserId::from_uuid(id), epoch })
+            ("account", Some(id), Some(token_version)) => {
+                Some(Change::TokensRevoked { user: UserId::from_uuid(id), token_version })
             }
             ("account", Some(id), None) => Some(Change::AccountUpdated(UserId::from_uuid(id))),
             ("keys", ..) => Some(Change::KeysChanged),

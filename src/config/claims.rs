@@ -11,7 +11,7 @@ use super::{Config, Impossible, require};
 pub const MAX_CLAIMS_BYTES: usize = 4992;
 
 /// An upper bound of the claims that are in every token, besides the issuer and the audience: their names, three
-/// UUIDs, three times, the epoch, and a username of 64 characters of four bytes.
+/// UUIDs, three times, the token version, and a username of 64 characters of four bytes.
 const COMMON_CLAIMS_BYTES: usize = 576;
 
 impl Config {

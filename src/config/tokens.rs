@@ -64,7 +64,7 @@ pub enum SigningAlgorithm {
 }
 
 /// The claims of an access token that a custom claim may not replace.
-const RESERVED_CLAIMS: [&str; 15] = [
+const RESERVED_CLAIMS: [&str; 16] = [
     "iss",
     "sub",
     "aud",
@@ -78,6 +78,8 @@ const RESERVED_CLAIMS: [&str; 15] = [
     "roles",
     "username",
     "client_id",
+    "token_version",
+    // The name of `token_version` in tokens of earlier builds, which are still read.
     "epoch",
     "status",
 ];

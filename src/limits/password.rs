@@ -29,7 +29,7 @@ pub struct Target<'a> {
     /// The account as the throttle knows it. It need not exist.
     pub account: &'a str,
     /// The token version of the account; none where there is no account.
-    pub epoch: Option<i64>,
+    pub token_version: Option<i64>,
 }
 
 /// The stored counts of the subjects of a try at a place that is not known.
@@ -71,7 +71,8 @@ impl Throttle {
             ThrottleKey::AccountAndAddress(name.clone(), address),
             ThrottleKey::AnyAttempt(name, address),
         ];
-        let known = KnownAddress { account: target.account, epoch: target.epoch, address }.row_key();
+        let known =
+            KnownAddress { account: target.account, token_version: target.token_version, address }.row_key();
         if store::exists(self.database.reader(), &known, self.clock.now()).await? {
             return self.count_attempt(own).await;
         }
@@ -183,14 +184,14 @@ impl Throttle {
     pub async fn remember_address(
         &self,
         transaction: &impl ConnectionTrait,
-        (user, epoch): (UserId, i64),
+        (user, token_version): (UserId, i64),
         address: IpAddr,
     ) -> Result<(), DbErr> {
         if !self.config.enabled {
             return Ok(());
         }
         let until = self.clock.now() + self.config.known_for;
-        let place = KnownAddress { account: &account_key(user), epoch: Some(epoch), address };
+        let place = KnownAddress { account: &account_key(user), token_version: Some(token_version), address };
         store::insert_known(transaction, &place.row_key(), until).await
     }
 

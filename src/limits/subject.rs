@@ -50,15 +50,15 @@ pub(super) enum ThrottleKey {
 pub(super) struct KnownAddress<'a> {
     pub(super) account: &'a str,
     /// The token version that the account had then. With another one the place is not known.
-    pub(super) epoch: Option<i64>,
+    pub(super) token_version: Option<i64>,
     pub(super) address: IpAddr,
 }
 
 impl KnownAddress<'_> {
     /// The subject as the database knows it.
     pub(super) fn row_key(&self) -> String {
-        let epoch = self.epoch.unwrap_or(-1);
-        hashed("known", &format!("{} {epoch} {}", ip_prefix(self.address), self.account))
+        let token_version = self.token_version.unwrap_or(-1);
+        hashed("known", &format!("{} {token_version} {}", ip_prefix(self.address), self.account))
     }
 }
 
@@ -204,7 +204,9 @@ mod tests {
 
     #[test]
     fn a_place_is_known_for_one_token_version() {
-        let key = |epoch| KnownAddress { account: "ada", epoch, address: [192, 0, 2, 1].into() }.row_key();
+        let key = |token_version| {
+            KnownAddress { account: "ada", token_version, address: [192, 0, 2, 1].into() }.row_key()
+        };
         assert_ne!(key(Some(0)), key(Some(1)));
         assert_ne!(key(Some(0)), key(None));
     }

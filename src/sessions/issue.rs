@@ -70,7 +70,7 @@ impl Sessions {
             scope: self.accounts.scopes(&account.roles),
             roles: account.roles.clone(),
             username: account.username.clone(),
-            epoch: account.epoch,
+            token_version: account.token_version,
             custom: self.config.tokens.custom_claims.clone(),
         }
     }

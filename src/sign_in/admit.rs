@@ -32,7 +32,9 @@ impl SignIn {
             actor: Actor::Client { client, user: Some(account.id) },
         };
         let event = self.audit.record(&transaction, happening).await?;
-        self.throttle.remember_address(&transaction, (account.id, account.epoch), client.address).await?;
+        self.throttle
+            .remember_address(&transaction, (account.id, account.token_version), client.address)
+            .await?;
         let id = account.id;
         let account = Account { last_login_at: Some(event.at), ..account };
         // Before the commit: where no token can be signed, nothing is left behind.

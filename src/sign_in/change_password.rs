@@ -47,7 +47,7 @@ impl SignIn {
         let opened =
             self.sessions.restart(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
-        let user = (account.id, changed.account.epoch);
+        let user = (account.id, changed.account.token_version);
         self.throttle.remember_address(&transaction, user, client.address).await?;
         let signed_in = self.sessions.issue(changed.account, opened)?;
         self.feed.commit(transaction, &changes).await?;

@@ -38,7 +38,10 @@ impl SignIn {
     ) -> Result<Checked, SignInError> {
         let user = found.as_ref().map(|found| found.account.id);
         let subject = subject(name, user);
-        let target = Target { account: &subject, epoch: found.as_ref().map(|found| found.account.epoch) };
+        let target = Target {
+            account: &subject,
+            token_version: found.as_ref().map(|found| found.account.token_version),
+        };
         let counted = match self.throttle.try_password(target, client.address).await? {
             Decision::Allowed(counted) => counted,
             Decision::Refused { retry_after, is_new } => {

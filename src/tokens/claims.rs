@@ -30,8 +30,10 @@ pub struct Claims {
     pub roles: Vec<String>,
     /// The account's username when the token was issued.
     pub username: String,
-    /// The account's epoch when the token was issued; the token is void once the account has a later one.
-    pub epoch: i64,
+    /// The account's token version when the token was issued. The token is revoked as soon as the account has a later
+    /// version. Tokens of earlier builds name the claim `epoch`, and stay valid until they expire.
+    #[serde(alias = "epoch")]
+    pub token_version: i64,
     /// Claims that the operator adds.
     #[serde(flatten)]
     pub custom: BTreeMap<String, Value>,

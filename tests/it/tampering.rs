@@ -12,6 +12,7 @@ use crate::support::{AUTH, Answer, Client, Forge, PASSWORD, TestApp, base64url, 
 const INVALID: &str = "TOKEN_INVALID";
 const MALFORMED: &str = "TOKEN_MALFORMED";
 const EXPIRED: &str = "TOKEN_EXPIRED";
+const REVOKED: &str = "TOKEN_REVOKED";
 
 /// A server whose key the test has, somebody who is signed in, and their token in parts.
 struct Scene {

@@ -53,7 +53,7 @@ async fn an_access_token_says_what_rfc_9068_asks_for_and_who_it_is() {
         "scope": "audit:read sessions:read sessions:write users:read users:write",
         "roles": ["admin"],
         "username": "root",
-        "epoch": claims["epoch"],
+        "token_version": claims["token_version"],
     });
     assert_eq!(claims, expected);
 }

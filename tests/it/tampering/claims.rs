@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{EXPIRED, INVALID, MALFORMED, Scene, with_another};
+use super::{EXPIRED, INVALID, MALFORMED, REVOKED, Scene, with_another};
+use crate::support::PASSWORD;
 
 #[tokio::test]
 async fn a_token_for_or_from_somebody_else_is_refused() {
@@ -34,12 +35,13 @@ async fn a_claim_of_the_wrong_type_is_refused() {
     let values =
         [json!(1), json!(1.5), json!("1"), json!("x"), json!(true), json!([]), json!([1]), json!({})];
     let is_right = |name: &str, value: &Value| match name {
-        "auth_time" | "epoch" => value.is_i64(),
+        "auth_time" | "token_version" => value.is_i64(),
         "scope" | "username" => value.is_string(),
         "roles" => *value == json!([]),
         _ => false,
     };
-    for name in ["iss", "aud", "sub", "sid", "jti", "iat", "auth_time", "scope", "roles", "username", "epoch"]
+    for name in
+        ["iss", "aud", "sub", "sid", "jti", "iat", "auth_time", "scope", "roles", "username", "token_version"]
     {
         for value in values.iter().filter(|value| !(is_right(name, value) || name == "iat" && value.is_i64()))
         {
@@ -76,6 +78,19 @@ async fn a_token_lives_in_its_own_time_only() {
     }
     let skewed = json!({ "iat": at(20), "nbf": at(20) });
     scene.assert_accepted(&scene.with_claims(&skewed)).await;
+}
+
+#[tokio::test]
+async fn a_token_of_an_earlier_build_names_its_version_epoch_and_stays_valid() {
+    let scene = Scene::set().await;
+    let version = &scene.claims["token_version"];
+    let earlier = scene.with_claims(&json!({ "token_version": null, "epoch": version }));
+    scene.assert_accepted(&earlier).await;
+    let both = scene.with_claims(&json!({ "epoch": version }));
+    scene.assert_refused(&both, INVALID).await;
+    let passwords = json!({ "currentPassword": PASSWORD, "newPassword": "another correct horse battery" });
+    scene.ada.mutate("changePassword", passwords, "errors { code }").await.assert_done();
+    scene.assert_refused(&earlier, REVOKED).await;
 }
 
 /// RFC 7519 §4: a name stands once among the claims.
