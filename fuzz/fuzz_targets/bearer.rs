@@ -17,7 +17,7 @@ use libfuzzer_sys::fuzz_target;
 use portcullis::{
     clock::Clock,
     http::Gate,
-    tokens::{Caller, Expected, KnownKeys, Verifier},
+    tokens::{Caller, VerifierConfig, VerificationKeys, Verifier},
 };
 use serde_json::json;
 
@@ -29,15 +29,15 @@ static SERVER: LazyLock<(Gate, Ed25519KeyPair, Clock)> = LazyLock::new(|| {
     let x = BASE64_URL_SAFE_NO_PAD.encode(key.public_key());
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "k", "x": x });
     let keys = serde_json::from_value(json!({ "keys": [jwk] })).expect("a key set");
-    let keys = KnownKeys::from_jwks(&keys).expect("keys that verify");
-    let expected = Expected {
+    let keys = VerificationKeys::from_jwks(&keys).expect("keys that verify");
+    let verifier_config = VerifierConfig {
         issuer: Some(ISSUER.to_owned()),
         audience: AUDIENCE.to_owned(),
         clock_skew: Duration::from_secs(30),
-        longest_life: Duration::from_secs(100 * 365 * 24 * 60 * 60),
+        max_lifetime: Duration::from_secs(100 * 365 * 24 * 60 * 60),
     };
     let clock = Clock::system();
-    let verifier = Arc::new(Verifier::new(&expected, keys, clock.clone()));
+    let verifier = Arc::new(Verifier::new(&verifier_config, keys, clock.clone()));
     (Gate { verifier, revocations: Arc::default() }, key, clock)
 });
 

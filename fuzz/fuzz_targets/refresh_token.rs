@@ -23,7 +23,7 @@ static CODEC: LazyLock<RefreshCodec> = LazyLock::new(|| {
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
     assert_is_written(text);
-    let token = CODEC.begin(SessionId::from_uuid(Uuid::from_u128(7)), Generation(1));
+    let token = CODEC.new_chain(SessionId::from_uuid(Uuid::from_u128(7)), Generation(1));
     let mut spoilt = CODEC.encode(&token).expose_secret().to_owned();
     if let Some((at, with)) = data.split_first() {
         let at = usize::from(*at) % spoilt.len();

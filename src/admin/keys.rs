@@ -5,7 +5,7 @@ use crate::{
     audit::{Actor, AuditAction, Happening},
     changes::Change,
     config::SigningAlgorithm,
-    tokens::{KeyInfo, KeyringError, SigningKey, Start},
+    tokens::{Activation, KeyInfo, KeyringError, SigningKey},
 };
 
 impl Admin {
@@ -26,9 +26,9 @@ impl Admin {
         if !self.keyring.lacks_active().await? {
             return Ok(());
         }
-        let successor = self.keyring.make(None).await?;
+        let successor = self.keyring.generate(None).await?;
         let transaction = self.keyring.begin().await?;
-        self.keyring.locked(&transaction).await?.let_one_sign(&successor).await?;
+        self.keyring.in_transaction(&transaction).await?.ensure_active(&successor).await?;
         self.feed.commit(transaction, &[Change::KeysChanged]).await?;
         self.keyring.reload().await?;
         let key = self.keyring.signer()?;
@@ -45,7 +45,7 @@ impl Admin {
             return Ok(());
         }
         let transaction = self.keyring.begin().await?;
-        self.keyring.locked(&transaction).await?.retire_unused().await?;
+        self.keyring.in_transaction(&transaction).await?.retire_unused().await?;
         self.feed.commit(transaction, &[Change::KeysChanged]).await?;
         self.keyring.reload().await
     }
@@ -58,9 +58,9 @@ impl Admin {
         if !self.keyring.is_rotation_due().await.map_err(KeyringError::from)? {
             return Ok(());
         }
-        match self.rotate_keys(None, Start::Ahead, Actor::Server).await {
+        match self.rotate_keys(None, Activation::Scheduled, Actor::Server).await {
             // Another replica was quicker.
-            Err(AdminError::Keyring(KeyringError::NextIsThere { .. })) => Ok(()),
+            Err(AdminError::Keyring(KeyringError::AlreadyPending { .. })) => Ok(()),
             rotated => rotated.map(|_| ()),
         }
     }
@@ -73,18 +73,20 @@ impl Admin {
     pub async fn rotate_keys(
         &self,
         algorithm: Option<SigningAlgorithm>,
-        start: Start,
+        activation: Activation,
         actor: Actor<'_>,
     ) -> Result<KeyInfo, AdminError> {
-        let key = self.keyring.make(algorithm).await?;
+        let key = self.keyring.generate(algorithm).await?;
         let transaction = self.keyring.begin_rotation().await?;
-        let hurried = match (algorithm, start) {
-            (None, Start::Now) => self.keyring.locked(&transaction).await?.hurry().await?,
+        let activated = match (algorithm, activation) {
+            (None, Activation::Immediate) => {
+                self.keyring.in_transaction(&transaction).await?.activate_pending().await?
+            }
             _ => None,
         };
-        let info = match hurried {
+        let info = match activated {
             Some(info) => info,
-            None => self.keyring.locked(&transaction).await?.rotate(&key, start).await?,
+            None => self.keyring.in_transaction(&transaction).await?.rotate(&key, activation).await?,
         };
         self.commit_keys(transaction, AuditAction::KeysRotated, actor).await?;
         Ok(info)
@@ -97,11 +99,11 @@ impl Admin {
     pub async fn import_key(
         &self,
         key: &SigningKey,
-        start: Start,
+        activation: Activation,
         actor: Actor<'_>,
     ) -> Result<KeyInfo, AdminError> {
         let transaction = self.keyring.begin_rotation().await?;
-        let info = self.keyring.locked(&transaction).await?.rotate(key, start).await?;
+        let info = self.keyring.in_transaction(&transaction).await?.rotate(key, activation).await?;
         self.commit_keys(transaction, AuditAction::KeysRotated, actor).await?;
         Ok(info)
     }
@@ -111,9 +113,9 @@ impl Admin {
     /// # Errors
     /// When there is no such key, or it does not sign any more.
     pub async fn retire_key(&self, kid: &str, actor: Actor<'_>) -> Result<(), AdminError> {
-        let successor = self.keyring.make(None).await?;
+        let successor = self.keyring.generate(None).await?;
         let transaction = self.keyring.begin_rotation().await?;
-        self.keyring.locked(&transaction).await?.retire(kid, &successor).await?;
+        self.keyring.in_transaction(&transaction).await?.retire(kid, &successor).await?;
         self.commit_keys(transaction, AuditAction::KeysRotated, actor).await
     }
 
@@ -122,9 +124,9 @@ impl Admin {
     /// # Errors
     /// When there is no such key.
     pub async fn revoke_key(&self, kid: &str, actor: Actor<'_>) -> Result<(), AdminError> {
-        let successor = self.keyring.make(None).await?;
+        let successor = self.keyring.generate(None).await?;
         let transaction = self.keyring.begin().await?;
-        self.keyring.locked(&transaction).await?.revoke(kid, &successor).await?;
+        self.keyring.in_transaction(&transaction).await?.revoke(kid, &successor).await?;
         self.commit_keys(transaction, AuditAction::KeyRevoked, actor).await
     }
 
@@ -135,7 +137,7 @@ impl Admin {
     /// When a key opens with neither.
     pub async fn rewrap_keys(&self) -> Result<usize, AdminError> {
         let transaction = self.keyring.begin().await?;
-        let count = self.keyring.locked(&transaction).await?.rewrap().await?;
+        let count = self.keyring.in_transaction(&transaction).await?.rewrap().await?;
         self.feed.commit(transaction, &[]).await?;
         Ok(count)
     }

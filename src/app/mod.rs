@@ -35,7 +35,9 @@ use crate::{
     secret::{MasterSecrets, Sealers},
     sessions::Sessions,
     sign_in::SignIn,
-    tokens::{Expected, Keyring, KnownKeys, RefreshCodec, Schedule, SigningKey, Verifier},
+    tokens::{
+        Keyring, RefreshCodec, RotationSchedule, SigningKey, VerificationKeys, Verifier, VerifierConfig,
+    },
 };
 
 /// Everything that the program consists of.
@@ -270,13 +272,13 @@ impl Ground {
 }
 
 fn verifier(config: &Config, clock: &Clock) -> Verifier {
-    let expected = Expected {
+    let verifier_config = VerifierConfig {
         issuer: config.given_issuer(),
         audience: config.tokens.audience.clone(),
         clock_skew: config.tokens.clock_skew,
-        longest_life: config.tokens.access_ttl,
+        max_lifetime: config.tokens.access_ttl,
     };
-    Verifier::new(&expected, KnownKeys::default(), clock.clone())
+    Verifier::new(&verifier_config, VerificationKeys::default(), clock.clone())
 }
 
 async fn keyring(
@@ -289,11 +291,11 @@ async fn keyring(
     let tokens = &config.tokens;
     let from_file = tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
     let sealers = Sealers::new(masters, "signing keys v1");
-    let schedule = Schedule {
+    let schedule = RotationSchedule {
         algorithm: tokens.algorithm,
-        signs_for: Some(tokens.key_rotation).filter(|time| !time.is_zero()),
+        rotation_period: Some(tokens.key_rotation).filter(|time| !time.is_zero()),
         publish_ahead: tokens.key_publish_ahead,
-        remembered_for: tokens.refresh_ttl,
+        retention: tokens.refresh_ttl,
     };
     let (database, verifier, clock) = (database.clone(), Arc::clone(verifier), clock.clone());
     Ok(Keyring::open(database, sealers, schedule, from_file, verifier, clock).await?)

@@ -15,7 +15,7 @@ use crate::{
     clock::Timestamp,
     database::Snapshot,
     id::{SessionId, UserId},
-    tokens::LONGEST_TOKEN_LIFE,
+    tokens::MAX_TOKEN_LIFETIME,
 };
 
 /// The lifetime of a change that revokes no token. A replica that cannot read the database for longer than this
@@ -62,7 +62,7 @@ pub(super) async fn insert(
 /// the process that writes it is configured with.
 pub(super) fn kept_until(change: &Change, at: Timestamp) -> Timestamp {
     match change {
-        Change::SessionEnded(_) | Change::TokensRevoked { .. } => at + LONGEST_TOKEN_LIFE,
+        Change::SessionEnded(_) | Change::TokensRevoked { .. } => at + MAX_TOKEN_LIFETIME,
         Change::AccountUpdated(_) | Change::KeysChanged => at + NOTICE_LIFETIME,
     }
 }

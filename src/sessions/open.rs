@@ -32,7 +32,7 @@ impl Sessions {
     ) -> Result<(Opened, Vec<Change>), DbErr> {
         let now = self.clock.now();
         let id = SessionId::generate(&self.clock);
-        let refresh = self.codec.begin(id, Generation(0));
+        let refresh = self.codec.new_chain(id, Generation(0));
         let ends_at = now + self.config.tokens.session_ttl;
         let session = Session {
             id,
@@ -64,7 +64,7 @@ impl Sessions {
     ) -> Result<Option<Opened>, DbErr> {
         let now = self.clock.now();
         let Some(state) = store::state(transaction, id).await? else { return Ok(None) };
-        let refresh = self.codec.begin(id, Generation(state.generation.0.wrapping_add(1)));
+        let refresh = self.codec.new_chain(id, Generation(state.generation.0.wrapping_add(1)));
         let session = store::begin_chain(transaction, &refresh, now).await?;
         Ok(session.map(|session| Opened { session, refresh }))
     }

@@ -1,6 +1,6 @@
 use sea_orm::DbErr;
 
-use super::{KeyError, VerifierError};
+use super::{JwkError, KeyError};
 use crate::{clock::Timestamp, database::reason, secret::Unsealable};
 
 /// Why the keyring does not open, or its keys cannot be changed so.
@@ -30,10 +30,10 @@ pub enum KeyringError {
     },
     /// A key cannot be published.
     #[error(transparent)]
-    Publish(#[from] VerifierError),
+    Publish(#[from] JwkError),
     /// No new key could be made.
     #[error(transparent)]
-    Make(#[from] KeyError),
+    Generate(#[from] KeyError),
     /// There is no key that signs now.
     #[error("no signing key is active")]
     NoActiveKey,
@@ -56,7 +56,7 @@ pub enum KeyringError {
     FileRevoked(String),
     /// A key waits for its turn already.
     #[error("the key {kid} is published already and signs from {active_from} on")]
-    NextIsThere {
+    AlreadyPending {
         /// Which.
         kid: String,
         /// When its turn comes.
@@ -67,7 +67,7 @@ pub enum KeyringError {
     Unknown(String),
     /// The key is there already.
     #[error("the signing key {0} is there already")]
-    Known(String),
+    AlreadyExists(String),
     /// The key does not sign any more.
     #[error("the signing key {0} signs no more")]
     Retired(String),

@@ -14,7 +14,7 @@ use jsonwebtoken::{
 };
 use secrecy::zeroize::Zeroizing;
 
-use super::{Claims, known_keys::kid_of_secret};
+use super::{Claims, verification_keys::kid_of_secret};
 use crate::{
     config::SigningAlgorithm,
     secret::{PrivateFileError, read_private_file},

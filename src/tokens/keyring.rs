@@ -7,7 +7,7 @@ use jsonwebtoken::jwk::JwkSet;
 use sea_orm::DbErr;
 
 use super::{
-    Claims, KeyError, KeyInfo, KeyState, KeyringError, KnownKeys, SigningKey, Verifier,
+    Claims, KeyError, KeyInfo, KeyState, KeyringError, SigningKey, VerificationKeys, Verifier,
     store::{self, KeyRow},
     verifier::MAX_TOKEN_BYTES,
 };
@@ -33,31 +33,31 @@ pub struct Keyring {
     pub(super) database: Database,
     sealers: Sealers,
     pub(super) clock: Clock,
-    pub(super) schedule: Schedule,
+    pub(super) schedule: RotationSchedule,
     verifier: Arc<Verifier>,
     /// A key from a file that signs instead of those in the database. Those expire as retired keys do.
     pub(super) from_file: Option<Arc<SigningKey>>,
-    current: RwLock<Arc<Current>>,
+    current: RwLock<Arc<KeySet>>,
 }
 
 /// When keys change by themselves.
 #[derive(Clone, Copy, Debug)]
-pub struct Schedule {
+pub struct RotationSchedule {
     /// What the next key is.
     pub algorithm: SigningAlgorithm,
     /// How long a key signs before another takes over; `None` for as long as nobody rotates.
-    pub signs_for: Option<Duration>,
+    pub rotation_period: Option<Duration>,
     /// How long a key is published before it signs.
     pub publish_ahead: Duration,
     /// How long a key is remembered behind that, so that whoever comes back with a token of it is told that
     /// the token has expired, and not that it is none.
-    pub remembered_for: Duration,
+    pub retention: Duration,
 }
 
 #[derive(Default)]
-struct Current {
+struct KeySet {
     /// The keys that sign, each from its time on; the last one that has begun does.
-    turns: Vec<(Timestamp, Arc<SigningKey>)>,
+    signing_keys: Vec<(Timestamp, Arc<SigningKey>)>,
     published: JwkSet,
 }
 
@@ -69,7 +69,7 @@ impl Keyring {
     pub async fn open(
         database: Database,
         sealers: Sealers,
-        schedule: Schedule,
+        schedule: RotationSchedule,
         from_file: Option<SigningKey>,
         verifier: Arc<Verifier>,
         clock: Clock,
@@ -113,7 +113,7 @@ impl Keyring {
         let now = self.clock.now();
         let current = self.current();
         let has_begun = |(from, _): &&(Timestamp, _)| *from <= now;
-        let turn = current.turns.iter().rfind(has_begun).or(current.turns.first());
+        let turn = current.signing_keys.iter().rfind(has_begun).or(current.signing_keys.first());
         turn.map(|(_, key)| Arc::clone(key)).ok_or(KeyringError::NoActiveKey)
     }
 
@@ -136,7 +136,7 @@ impl Keyring {
     /// When the database does not answer or a key does not open.
     pub async fn reload(&self) -> Result<(), KeyringError> {
         let now = self.clock.now();
-        let (mut current, mut known) = (Current::default(), KnownKeys::default());
+        let (mut current, mut known) = (KeySet::default(), VerificationKeys::default());
         let mut from_file = self.from_file.as_ref();
         for row in store::all(self.database.reader()).await? {
             let is_of_file = self.kid_of_file() == Some(row.kid.as_str());
@@ -149,21 +149,21 @@ impl Keyring {
                 }
                 // It was imported before it was put into a file.
                 _ if is_of_file => {}
-                KeyState::Withdrawn { .. } => known.lapse(row.kid),
+                KeyState::Withdrawn { .. } => known.mark_expired(row.kid),
                 KeyState::Retired { .. } => current.publish(&self.unseal(&row)?, &mut known)?,
-                KeyState::Next { active_from } | KeyState::Active { active_from, .. } => {
+                KeyState::Pending { active_from } | KeyState::Active { active_from, .. } => {
                     let key = self.unseal(&row)?;
                     current.publish(&key, &mut known)?;
-                    current.turns.push((active_from, Arc::new(key)));
+                    current.signing_keys.push((active_from, Arc::new(key)));
                 }
             }
         }
         if self.from_file.is_some() {
-            current.turns.clear();
+            current.signing_keys.clear();
         }
         if let Some(key) = from_file {
             current.publish(key, &mut known)?;
-            current.turns.push((Timestamp::UNIX_EPOCH, Arc::clone(key)));
+            current.signing_keys.push((Timestamp::UNIX_EPOCH, Arc::clone(key)));
         }
         // The verifier first: nothing is signed with a key that is not known here.
         self.verifier.replace_keys(known);
@@ -185,9 +185,9 @@ impl Keyring {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn count_sealed_elsewhere(&self) -> Result<usize, DbErr> {
+    pub async fn count_under_old_secret(&self) -> Result<usize, DbErr> {
         let rows = store::all(self.database.reader()).await?;
-        Ok(rows.iter().filter(|row| !self.is_sealed_now(row)).count())
+        Ok(rows.iter().filter(|row| !self.is_sealed_with_current(row)).count())
     }
 
     /// Forgets the keys whose tokens nobody can still hold.
@@ -195,7 +195,7 @@ impl Keyring {
     /// # Errors
     /// When the database does not answer.
     pub async fn sweep(&self) -> Result<u64, DbErr> {
-        let then = self.clock.now() - self.schedule.remembered_for;
+        let then = self.clock.now() - self.schedule.retention;
         store::delete_withdrawn(self.database.writer(), then).await
     }
 
@@ -226,18 +226,18 @@ impl Keyring {
     }
 
     /// Whether a key is sealed under the master secret that counts.
-    pub(super) fn is_sealed_now(&self, row: &KeyRow) -> bool {
+    pub(super) fn is_sealed_with_current(&self, row: &KeyRow) -> bool {
         self.sealers.is_current(&row.sealed_private_key, &row.kid)
     }
 
-    fn current(&self) -> Arc<Current> {
+    fn current(&self) -> Arc<KeySet> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Current {
+impl KeySet {
     /// Lets everybody verify with a key; of a shared secret, only us.
-    fn publish(&mut self, key: &SigningKey, known: &mut KnownKeys) -> Result<(), KeyringError> {
+    fn publish(&mut self, key: &SigningKey, known: &mut VerificationKeys) -> Result<(), KeyringError> {
         known.add(&key.jwk)?;
         if key.is_asymmetric() {
             self.published.keys.push(key.jwk.clone());

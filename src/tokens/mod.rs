@@ -3,7 +3,7 @@
 //! Invariants: the algorithm of a token is the algorithm of the key that its `kid` names; nothing
 //! else in a token's header chooses how it is verified; a private key never leaves the keyring, and a shared
 //! secret is never published. A key is published before it signs, and after that until its last token has
-//! expired: `life.rs` has the states, `rotate.rs` and `tend.rs` the ways between them. A further algorithm is an arm in
+//! expired: `key_state.rs` has the states, `rotate.rs` and `maintain.rs` the ways between them. A further algorithm is an arm in
 //! `key.rs`.
 
 mod caller;
@@ -13,32 +13,32 @@ mod error;
 #[cfg(feature = "server")]
 mod key;
 #[cfg(feature = "server")]
-mod keyring;
-mod known_keys;
+mod key_state;
 #[cfg(feature = "server")]
-mod life;
+mod keyring;
+#[cfg(feature = "server")]
+mod maintain;
 #[cfg(feature = "server")]
 mod refresh;
 #[cfg(feature = "server")]
 mod rotate;
 #[cfg(feature = "server")]
 mod store;
-#[cfg(feature = "server")]
-mod tend;
+mod verification_keys;
 mod verifier;
 
 pub use self::{
     caller::{Caller, TokenError},
     claims::{Claims, Scopes},
-    known_keys::{KnownKeys, VerifierError},
-    verifier::{Expected, Verifier},
+    verification_keys::{JwkError, VerificationKeys},
+    verifier::{Verifier, VerifierConfig},
 };
 #[cfg(feature = "server")]
 pub use self::{
     error::KeyringError,
     key::{KeyError, SigningKey},
-    keyring::{Keyring, Schedule},
-    life::{KeyInfo, KeyState, LONGEST_TOKEN_LIFE, Start},
+    key_state::{Activation, KeyInfo, KeyState, MAX_TOKEN_LIFETIME},
+    keyring::{Keyring, RotationSchedule},
     refresh::{Generation, RefreshCodec, RefreshToken},
-    rotate::Locked,
+    rotate::KeyringTransaction,
 };

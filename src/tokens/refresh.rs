@@ -34,7 +34,7 @@ pub struct RefreshToken {
     pub generation: Generation,
     salt: [u8; SALT_BYTES],
     /// Under which of the codec's master secrets it was signed.
-    under: usize,
+    key_index: usize,
 }
 
 impl RefreshToken {
@@ -49,10 +49,10 @@ impl RefreshToken {
 /// HMAC-SHA256 over the three. Forging one takes the key and the salt; the database has neither.
 pub struct RefreshCodec {
     /// One for each master secret; the first writes.
-    keys: Vec<Keys>,
+    keys: Vec<KeyPair>,
 }
 
-struct Keys {
+struct KeyPair {
     signing: hmac::Key,
     chaining: hmac::Key,
 }
@@ -63,7 +63,7 @@ impl RefreshCodec {
     pub fn new(masters: &MasterSecrets) -> Self {
         let keys = |master: &MasterSecret| {
             let key = |usage| hmac::Key::new(HMAC_SHA256, master.derive(usage).as_ref());
-            Keys { signing: key("refresh token signature v1"), chaining: key("refresh token chain v1") }
+            KeyPair { signing: key("refresh token signature v1"), chaining: key("refresh token chain v1") }
         };
         Self { keys: masters.iter().map(keys).collect() }
     }
@@ -73,10 +73,10 @@ impl RefreshCodec {
     /// # Panics
     /// When the system gives no randomness, for then no secret can be made at all.
     #[must_use]
-    pub fn begin(&self, session: SessionId, generation: Generation) -> RefreshToken {
+    pub fn new_chain(&self, session: SessionId, generation: Generation) -> RefreshToken {
         let mut salt = [0; SALT_BYTES];
         rand::fill(&mut salt).expect("the system gives randomness");
-        RefreshToken { session, generation, salt, under: 0 }
+        RefreshToken { session, generation, salt, key_index: 0 }
     }
 
     /// The token that follows, the same each time: whoever lost the answer can be given it again. So it hangs
@@ -84,10 +84,10 @@ impl RefreshCodec {
     #[must_use]
     pub fn successor(&self, token: &RefreshToken) -> RefreshToken {
         let mut salt = [0; SALT_BYTES];
-        let tag = hmac::sign(&self.keys[token.under].chaining, &body(token));
+        let tag = hmac::sign(&self.keys[token.key_index].chaining, &body(token));
         salt.copy_from_slice(&tag.as_ref()[..SALT_BYTES]);
         let generation = Generation(token.generation.0.wrapping_add(1));
-        RefreshToken { session: token.session, generation, salt, under: 0 }
+        RefreshToken { session: token.session, generation, salt, key_index: 0 }
     }
 
     /// The token as the client keeps it.
@@ -108,15 +108,15 @@ impl RefreshCodec {
         let text = (text.len() == ENCODED_CHARS).then_some(text)?;
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (body, tag) = bytes.split_at_checked(BODY_BYTES)?;
-        let is_signed = |keys: &Keys| hmac::verify(&keys.signing, body, tag).is_ok();
-        let under = self.keys.iter().position(is_signed)?;
+        let is_signed = |keys: &KeyPair| hmac::verify(&keys.signing, body, tag).is_ok();
+        let key_index = self.keys.iter().position(is_signed)?;
         let (session, rest) = body.split_first_chunk::<ID_BYTES>()?;
         let (generation, salt) = rest.split_first_chunk::<GENERATION_BYTES>()?;
         Some(RefreshToken {
             session: SessionId::from_uuid(Uuid::from_bytes(*session)),
             generation: Generation(u32::from_be_bytes(*generation)),
             salt: salt.try_into().ok()?,
-            under,
+            key_index,
         })
     }
 }
@@ -143,14 +143,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_token_survives_its_string(id: u128, generation: u32) {
-            let token = codec().begin(SessionId::from_uuid(Uuid::from_u128(id)), Generation(generation));
+            let token = codec().new_chain(SessionId::from_uuid(Uuid::from_u128(id)), Generation(generation));
             let text = codec().encode(&token);
             prop_assert!(codec().decode(&text) == Some(token));
         }
 
         #[test]
         fn an_altered_token_is_no_token(at in 0_usize..95, to in "[A-Za-z0-9_-]") {
-            let token = codec().begin(SessionId::from_uuid(Uuid::from_u128(7)), Generation(1));
+            let token = codec().new_chain(SessionId::from_uuid(Uuid::from_u128(7)), Generation(1));
             let text = codec().encode(&token).expose_secret().to_owned();
             let mut altered = text.clone();
             altered.replace_range(at..=at, &to);
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_token_has_one_successor_and_a_chain_does_not_repeat_its_salts() {
         let codec = codec();
-        let first = codec.begin(SessionId::from_uuid(Uuid::from_u128(7)), Generation(0));
+        let first = codec.new_chain(SessionId::from_uuid(Uuid::from_u128(7)), Generation(0));
         let second = codec.successor(&first);
         assert!(second == codec.successor(&first));
         assert_eq!(second.generation, Generation(1));
@@ -179,7 +179,7 @@ mod tests {
             RefreshCodec::new(&MasterSecrets { current: master(current), other: Some(master(other)) })
         };
         let (before, after) = (codec("a", "b"), codec("b", "a"));
-        let first = before.encode(&before.begin(SessionId::from_uuid(Uuid::from_u128(7)), Generation(0)));
+        let first = before.encode(&before.new_chain(SessionId::from_uuid(Uuid::from_u128(7)), Generation(0)));
         let read = |codec: &RefreshCodec, text| codec.decode(text).expect("it is ours");
         let at_old = before.successor(&read(&before, &first));
         let at_new = after.successor(&read(&after, &first));

@@ -3,16 +3,16 @@ use std::time::Duration;
 use sea_orm::{DatabaseTransaction, DbErr};
 
 use super::{
-    KeyInfo, KeyState, Keyring, KeyringError, LONGEST_TOKEN_LIFE, SigningKey, Start,
+    Activation, KeyInfo, KeyState, Keyring, KeyringError, MAX_TOKEN_LIFETIME, SigningKey,
     store::{self, KeyRow},
 };
 use crate::{clock::Timestamp, config::SigningAlgorithm};
 
 /// How long a key is known before it signs where nobody can wait: a replica reads the change feed every second.
-const SETTLING: Duration = Duration::from_secs(5);
+const PROPAGATION_DELAY: Duration = Duration::from_secs(5);
 
 /// The keys of the database, which nobody else changes from here to the end of the transaction.
-pub struct Locked<'a> {
+pub struct KeyringTransaction<'a> {
     pub(super) keyring: &'a Keyring,
     pub(super) transaction: &'a DatabaseTransaction,
     pub(super) now: Timestamp,
@@ -20,7 +20,7 @@ pub struct Locked<'a> {
 }
 
 impl Keyring {
-    /// Begins a transaction in which nobody else changes keys; see [`Keyring::locked`].
+    /// Begins a transaction in which nobody else changes keys; see [`Keyring::in_transaction`].
     ///
     /// # Errors
     /// When the database does not answer.
@@ -43,9 +43,12 @@ impl Keyring {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn locked<'a>(&'a self, transaction: &'a DatabaseTransaction) -> Result<Locked<'a>, DbErr> {
+    pub async fn in_transaction<'a>(
+        &'a self,
+        transaction: &'a DatabaseTransaction,
+    ) -> Result<KeyringTransaction<'a>, DbErr> {
         let rows = store::all(transaction).await?;
-        Ok(Locked { keyring: self, transaction, now: self.clock.now(), rows })
+        Ok(KeyringTransaction { keyring: self, transaction, now: self.clock.now(), rows })
     }
 
     /// Whether it is time to publish the next key. A shared secret stays until somebody brings another, for
@@ -54,14 +57,14 @@ impl Keyring {
     /// # Errors
     /// When the database does not answer.
     pub async fn is_rotation_due(&self) -> Result<bool, DbErr> {
-        let Some(signs_for) = self.schedule.signs_for.filter(|_| self.from_file.is_none()) else {
+        let Some(rotation_period) = self.schedule.rotation_period.filter(|_| self.from_file.is_none()) else {
             return Ok(false);
         };
         let now = self.clock.now();
         let keys = self.list().await?;
         let is_due = |key: &KeyInfo| match key.state {
             KeyState::Active { active_from, active_until: None } => {
-                key.is_asymmetric() && active_from + signs_for <= now + self.schedule.publish_ahead
+                key.is_asymmetric() && active_from + rotation_period <= now + self.schedule.publish_ahead
             }
             _ => false,
         };
@@ -72,32 +75,32 @@ impl Keyring {
     ///
     /// # Errors
     /// When the system gives no randomness.
-    pub async fn make(&self, algorithm: Option<SigningAlgorithm>) -> Result<SigningKey, KeyringError> {
+    pub async fn generate(&self, algorithm: Option<SigningAlgorithm>) -> Result<SigningKey, KeyringError> {
         let algorithm = algorithm.unwrap_or(self.schedule.algorithm);
         let made = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await;
         Ok(made.unwrap_or(Err(super::KeyError::Generate))?)
     }
 }
 
-impl Locked<'_> {
+impl KeyringTransaction<'_> {
     /// Lets a new key take over from the active one.
     ///
     /// # Errors
-    /// [`KeyringError::NextIsThere`] where another waits and there is no hurry, or its turn is about to come;
-    /// [`KeyringError::Known`].
-    pub async fn rotate(mut self, key: &SigningKey, start: Start) -> Result<KeyInfo, KeyringError> {
+    /// [`KeyringError::AlreadyPending`] where another waits and there is no activate_pending, or its turn is about to come;
+    /// [`KeyringError::AlreadyExists`].
+    pub async fn rotate(mut self, key: &SigningKey, activation: Activation) -> Result<KeyInfo, KeyringError> {
         if self.rows.iter().any(|row| row.kid == key.kid) {
-            return Err(KeyringError::Known(key.kid.clone()));
+            return Err(KeyringError::AlreadyExists(key.kid.clone()));
         }
-        let active_from = match (self.next(), start) {
-            (Some(next), Start::Ahead) => return Err(is_there(next)),
-            (None, Start::Ahead) => self.now + self.keyring.schedule.publish_ahead,
-            (_, Start::Now) => self.now + SETTLING,
+        let active_from = match (self.pending(), activation) {
+            (Some(next), Activation::Scheduled) => return Err(already_pending(next)),
+            (None, Activation::Scheduled) => self.now + self.keyring.schedule.publish_ahead,
+            (_, Activation::Immediate) => self.now + PROPAGATION_DELAY,
         };
-        self.drop_next().await?;
+        self.discard_pending().await?;
         let row = self.keyring.row(key, active_from)?;
         store::insert(self.transaction, &row).await?;
-        self.end_turn(active_from).await?;
+        self.schedule_retirement(active_from).await?;
         Ok(row.info(self.now))
     }
 
@@ -105,11 +108,11 @@ impl Locked<'_> {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn hurry(mut self) -> Result<Option<KeyInfo>, KeyringError> {
-        let Some(mut next) = self.next().cloned() else { return Ok(None) };
-        next.active_from = next.active_from.min(self.now + SETTLING);
+    pub async fn activate_pending(mut self) -> Result<Option<KeyInfo>, KeyringError> {
+        let Some(mut next) = self.pending().cloned() else { return Ok(None) };
+        next.active_from = next.active_from.min(self.now + PROPAGATION_DELAY);
         store::update(self.transaction, &next).await?;
-        self.end_turn(next.active_from).await?;
+        self.schedule_retirement(next.active_from).await?;
         Ok(Some(next.info(self.now)))
     }
 
@@ -120,12 +123,12 @@ impl Locked<'_> {
     /// [`KeyringError::Unknown`], or [`KeyringError::Retired`] when it does not sign any more.
     pub async fn retire(mut self, kid: &str, successor: &SigningKey) -> Result<(), KeyringError> {
         match self.find(kid)?.state(self.now) {
-            KeyState::Next { .. } => {
-                self.drop_next().await?;
-                self.go_on().await
+            KeyState::Pending { .. } => {
+                self.discard_pending().await?;
+                self.cancel_retirement().await
             }
-            KeyState::Active { .. } if self.next().is_some() => self.hurry().await.map(|_| ()),
-            KeyState::Active { .. } => self.rotate(successor, Start::Now).await.map(|_| ()),
+            KeyState::Active { .. } if self.pending().is_some() => self.activate_pending().await.map(|_| ()),
+            KeyState::Active { .. } => self.rotate(successor, Activation::Immediate).await.map(|_| ()),
             KeyState::Retired { .. } | KeyState::Withdrawn { .. } | KeyState::Revoked { .. } => {
                 Err(KeyringError::Retired(kid.to_owned()))
             }
@@ -144,13 +147,13 @@ impl Locked<'_> {
             return Ok(());
         }
         row.revoked_at = Some(self.now);
-        row.published_until = Some(self.now + LONGEST_TOKEN_LIFE);
+        row.published_until = Some(self.now + MAX_TOKEN_LIFETIME);
         store::update(self.transaction, &row).await?;
         self.rows.retain(|other| other.kid != kid);
-        if matches!(state, KeyState::Next { .. }) {
-            self.go_on().await?;
+        if matches!(state, KeyState::Pending { .. }) {
+            self.cancel_retirement().await?;
         }
-        self.let_one_sign(successor).await
+        self.ensure_active(successor).await
     }
 
     /// Seals every key under the master secret that counts; says how many were sealed under the other.
@@ -160,7 +163,7 @@ impl Locked<'_> {
     pub async fn rewrap(self) -> Result<usize, KeyringError> {
         let mut count = 0;
         for row in &self.rows {
-            if self.keyring.is_sealed_now(row) {
+            if self.keyring.is_sealed_with_current(row) {
                 continue;
             }
             let key = self.keyring.unseal(row)?;
@@ -177,28 +180,28 @@ impl Locked<'_> {
     }
 
     /// The key that waits for its turn.
-    pub(super) fn next(&self) -> Option<&KeyRow> {
-        self.rows.iter().find(|row| matches!(row.state(self.now), KeyState::Next { .. }))
+    pub(super) fn pending(&self) -> Option<&KeyRow> {
+        self.rows.iter().find(|row| matches!(row.state(self.now), KeyState::Pending { .. }))
     }
 
     /// Takes the key that waits away, while nobody can have signed with it.
-    async fn drop_next(&mut self) -> Result<(), KeyringError> {
-        let Some(next) = self.next().cloned() else { return Ok(()) };
-        if next.active_from <= self.now + SETTLING {
-            return Err(is_there(&next));
+    async fn discard_pending(&mut self) -> Result<(), KeyringError> {
+        let Some(next) = self.pending().cloned() else { return Ok(()) };
+        if next.active_from <= self.now + PROPAGATION_DELAY {
+            return Err(already_pending(&next));
         }
         self.rows.retain(|row| row.kid != next.kid);
         Ok(store::delete(self.transaction, &next.kid).await?)
     }
 
     /// Lets the active key sign until another does, and be published until its last token has expired.
-    async fn end_turn(&mut self, at: Timestamp) -> Result<(), DbErr> {
-        let published_until = at + LONGEST_TOKEN_LIFE;
+    async fn schedule_retirement(&mut self, at: Timestamp) -> Result<(), DbErr> {
+        let published_until = at + MAX_TOKEN_LIFETIME;
         self.change_active(Some(at), Some(published_until)).await
     }
 
     /// Lets the active key sign on, for nobody follows.
-    async fn go_on(&mut self) -> Result<(), KeyringError> {
+    async fn cancel_retirement(&mut self) -> Result<(), KeyringError> {
         Ok(self.change_active(None, None).await?)
     }
 
@@ -217,6 +220,6 @@ impl Locked<'_> {
     }
 }
 
-fn is_there(next: &KeyRow) -> KeyringError {
-    KeyringError::NextIsThere { kid: next.kid.clone(), active_from: next.active_from }
+fn already_pending(next: &KeyRow) -> KeyringError {
+    KeyringError::AlreadyPending { kid: next.kid.clone(), active_from: next.active_from }
 }

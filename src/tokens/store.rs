@@ -37,7 +37,7 @@ impl KeyRow {
                 KeyState::Retired { active_until, published_until }
             }
             _ if active_from <= now => KeyState::Active { active_from, active_until },
-            _ => KeyState::Next { active_from },
+            _ => KeyState::Pending { active_from },
         }
     }
 

@@ -7,21 +7,21 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::{Header, Validation, decode, decode_header};
 use moka::sync::Cache;
 
-use super::{Claims, KnownKeys, TokenError, known_keys::KnownKey};
+use super::{Claims, TokenError, VerificationKeys, verification_keys::VerificationKey};
 use crate::clock::Clock;
 
 /// The longest token that is looked at, in bytes. The server issues none that is longer.
 pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// How many verified tokens are remembered. Verifying an Ed25519 signature costs 70 µs, a look-up one.
-const REMEMBERED_TOKENS: u64 = 50_000;
+const CACHE_CAPACITY: u64 = 50_000;
 
 /// How long one is remembered that is not used: who refreshes has another, and leaves it for good.
-const FORGOTTEN_WHEN_IDLE_FOR: Duration = Duration::from_mins(2);
+const CACHE_TIME_TO_IDLE: Duration = Duration::from_mins(2);
 
 /// What a token must say to be meant for us.
 #[derive(Clone, Debug)]
-pub struct Expected {
+pub struct VerifierConfig {
     /// The `iss` claim. `None` takes any issuer whose key is known: enough where the keys are the server's own.
     pub issuer: Option<String>,
     /// The `aud` claim.
@@ -30,7 +30,7 @@ pub struct Expected {
     pub clock_skew: Duration,
     /// The longest that a token may live, whatever it says itself: who forgets revocations after this time
     /// must not believe an older token.
-    pub longest_life: Duration,
+    pub max_lifetime: Duration,
 }
 
 /// Tells whether an access token is to be believed. It reads no database; whether the token has been
@@ -38,42 +38,42 @@ pub struct Expected {
 pub struct Verifier {
     issuer_and_audience: Validation,
     clock_skew_seconds: i64,
-    longest_life_seconds: i64,
+    max_lifetime_seconds: i64,
     clock: Clock,
-    keys: RwLock<Arc<KnownKeys>>,
+    keys: RwLock<Arc<VerificationKeys>>,
     verified: Cache<[u8; 32], Arc<Claims>>,
 }
 
 impl Verifier {
     /// A verifier that knows these keys.
     #[must_use]
-    pub fn new(expected: &Expected, keys: KnownKeys, clock: Clock) -> Self {
+    pub fn new(config: &VerifierConfig, keys: VerificationKeys, clock: Clock) -> Self {
         let mut validation = Validation::default();
-        if let Some(issuer) = &expected.issuer {
+        if let Some(issuer) = &config.issuer {
             validation.set_issuer(&[issuer]);
         }
-        validation.set_audience(&[&expected.audience]);
+        validation.set_audience(&[&config.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // Times are compared below, by our clock.
         validation.validate_exp = false;
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         Self {
             issuer_and_audience: validation,
-            clock_skew_seconds: seconds(expected.clock_skew),
-            longest_life_seconds: seconds(expected.longest_life),
+            clock_skew_seconds: seconds(config.clock_skew),
+            max_lifetime_seconds: seconds(config.max_lifetime),
             clock,
             keys: RwLock::new(Arc::new(keys)),
             verified: Cache::builder()
-                .max_capacity(REMEMBERED_TOKENS)
-                .time_to_live(expected.longest_life)
-                .time_to_idle(FORGOTTEN_WHEN_IDLE_FOR)
+                .max_capacity(CACHE_CAPACITY)
+                .time_to_live(config.max_lifetime)
+                .time_to_idle(CACHE_TIME_TO_IDLE)
                 .build(),
         }
     }
 
     /// Puts other keys in place. What the former ones have signed is verified anew.
-    pub fn replace_keys(&self, keys: KnownKeys) {
-        if self.keys().agrees_with(&keys) {
+    pub fn replace_keys(&self, keys: VerificationKeys) {
+        if self.keys().same_as(&keys) {
             return;
         }
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
@@ -108,16 +108,16 @@ impl Verifier {
     /// The claims of an access token of ours that need not count any more. For ending its session, and nothing
     /// else.
     #[must_use]
-    pub fn read_void(&self, token: &str) -> Option<Claims> {
+    pub fn verify_ignoring_expiry(&self, token: &str) -> Option<Claims> {
         let is_short = token.len() <= MAX_TOKEN_BYTES;
         is_short.then(|| self.verify_signature(token, &self.keys()).ok()).flatten()
     }
 
-    fn keys(&self) -> Arc<KnownKeys> {
+    fn keys(&self) -> Arc<VerificationKeys> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn verify_signature(&self, token: &str, keys: &KnownKeys) -> Result<Claims, TokenError> {
+    fn verify_signature(&self, token: &str, keys: &VerificationKeys) -> Result<Claims, TokenError> {
         if !is_compact_jws(token) {
             return Err(TokenError::Malformed);
         }
@@ -126,9 +126,9 @@ impl Verifier {
             return Err(TokenError::Invalid);
         }
         let (algorithm, key) = match header.kid.as_ref().and_then(|kid| keys.get(kid)) {
-            Some(KnownKey::Verifies(algorithm, key)) => (algorithm, key),
-            Some(KnownKey::Lapsed) => return Err(TokenError::Expired),
-            Some(KnownKey::Revoked) => return Err(TokenError::Revoked),
+            Some(VerificationKey::Active(algorithm, key)) => (algorithm, key),
+            Some(VerificationKey::Expired) => return Err(TokenError::Expired),
+            Some(VerificationKey::Revoked) => return Err(TokenError::Revoked),
             None => return Err(TokenError::Invalid),
         };
         let validation = Validation { algorithms: vec![*algorithm], ..self.issuer_and_audience.clone() };
@@ -137,7 +137,7 @@ impl Verifier {
 
     fn check_times(&self, claims: &Claims) -> Result<(), TokenError> {
         let now = self.clock.now().timestamp();
-        if claims.exp <= now || claims.iat.saturating_add(self.longest_life_seconds) < now {
+        if claims.exp <= now || claims.iat.saturating_add(self.max_lifetime_seconds) < now {
             return Err(TokenError::Expired);
         }
         let latest = now + self.clock_skew_seconds;

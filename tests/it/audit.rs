@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use portcullis::{audit::Actor, config::LimitsConfig, tokens::Start};
+use portcullis::{audit::Actor, config::LimitsConfig, tokens::Activation};
 use serde_json::{Value, json};
 
 use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, Process, TestApp};
@@ -147,7 +147,7 @@ async fn events_are_forgotten_when_their_time_is_over() {
 async fn without_a_retention_events_are_kept_for_ever() {
     let app = TestApp::with(|config| config.audit.retention = Duration::ZERO).await;
     app.admin().await;
-    app.app.admin.rotate_keys(None, Start::Ahead, Actor::Server).await.expect("the key is made");
+    app.app.admin.rotate_keys(None, Activation::Scheduled, Actor::Server).await.expect("the key is made");
     app.wait(Duration::from_hours(24 * 365 * 50));
     assert_eq!(app.app.audit.sweep(500).await.expect("the database answers"), 0);
 }

@@ -1,6 +1,6 @@
 //! What may be kept by browsers and proxies: what everybody is answered alike, and nothing else.
 
-use portcullis::{audit::Actor, tokens::Start};
+use portcullis::{audit::Actor, tokens::Activation};
 use serde_json::json;
 
 use crate::support::{Answer, TestApp};
@@ -47,7 +47,7 @@ async fn the_two_media_types_are_kept_apart() {
 async fn another_key_is_another_key_set() {
     let app = TestApp::start().await;
     let before = get(&app, KEYS, &[]).await;
-    app.app.admin.rotate_keys(None, Start::Now, Actor::Server).await.expect("another key");
+    app.app.admin.rotate_keys(None, Activation::Immediate, Actor::Server).await.expect("another key");
     app.app.keyring.reload().await.expect("the keys");
     let after = get(&app, KEYS, &[("if-none-match", before.header("etag"))]).await;
     assert_eq!(after.status, 200);

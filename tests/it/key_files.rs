@@ -141,7 +141,7 @@ async fn a_key_that_was_imported_before_it_came_from_a_file_is_trusted_by_every_
     from_file(&mut config);
     let path = config.tokens.signing_key_file.expect("a file");
     let key = portcullis::tokens::SigningKey::from_pem_file(&path).expect("a key");
-    old.app.admin.import_key(&key, portcullis::tokens::Start::Now, CLI).await.expect("it is new");
+    old.app.admin.import_key(&key, portcullis::tokens::Activation::Immediate, CLI).await.expect("it is new");
     old.wait(Duration::from_secs(5));
     let new = old.replica_with(from_file).await;
     for [here, there] in [[&old, &new], [&new, &old]] {

@@ -18,7 +18,7 @@ use portcullis::{
     changes::RevocationList,
     config::SigningAlgorithm,
     http::Gate,
-    tokens::{Expected, KnownKeys, SigningKey, Start, Verifier},
+    tokens::{Activation, SigningKey, VerificationKeys, Verifier, VerifierConfig},
 };
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ fn private_file(app: &TestApp, name: &str, text: &str) -> PathBuf {
 }
 
 async fn import(app: &TestApp, key: &SigningKey) {
-    app.app.admin.import_key(key, Start::Now, CLI).await.expect("the key is taken");
+    app.app.admin.import_key(key, Activation::Immediate, CLI).await.expect("the key is taken");
     app.wait(Duration::from_secs(5));
 }
 
@@ -94,7 +94,11 @@ async fn tokens_of_the_old_algorithm_and_the_new_are_good_side_by_side() {
     let mut ada = app.signed_in("ada").await;
     for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::Rs256, SigningAlgorithm::EdDsa] {
         let before = ada.clone();
-        app.app.admin.rotate_keys(Some(algorithm), Start::Now, CLI).await.expect("the key is made");
+        app.app
+            .admin
+            .rotate_keys(Some(algorithm), Activation::Immediate, CLI)
+            .await
+            .expect("the key is made");
         app.wait(Duration::from_secs(5));
         ada.refresh().await.assert_done();
         ada.me().await.assert_done();
@@ -121,15 +125,15 @@ async fn a_shared_secret_signs_and_is_never_published() {
 #[tokio::test]
 async fn a_resource_server_that_knows_the_secret_alone_verifies_by_this_crate() {
     let (app, ada) = with_shared_secret().await;
-    let expected = Expected {
+    let verifier_config = VerifierConfig {
         issuer: Some("https://id.example.com".to_owned()),
         audience: "portcullis".to_owned(),
         clock_skew: Duration::from_secs(30),
-        longest_life: Duration::from_hours(1),
+        max_lifetime: Duration::from_hours(1),
     };
     let verifier = |secret: &str| {
-        let keys = KnownKeys::default().with_shared_secret(secret.as_bytes());
-        Arc::new(Verifier::new(&expected, keys, app.clock()))
+        let keys = VerificationKeys::default().with_shared_secret(secret.as_bytes());
+        Arc::new(Verifier::new(&verifier_config, keys, app.clock()))
     };
     let gate = |secret| Gate { verifier: verifier(secret), revocations: Arc::new(RevocationList::default()) };
     let headers = [(axum::http::header::AUTHORIZATION, ada.authorization().parse().expect("text"))];
@@ -152,7 +156,11 @@ async fn a_shared_secret_is_not_rotated_by_schedule() {
 async fn no_key_verifies_what_another_algorithm_has_signed() {
     let app = TestApp::start().await;
     for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::Rs256] {
-        app.app.admin.rotate_keys(Some(algorithm), Start::Now, CLI).await.expect("the key is made");
+        app.app
+            .admin
+            .rotate_keys(Some(algorithm), Activation::Immediate, CLI)
+            .await
+            .expect("the key is made");
         app.wait(Duration::from_secs(5));
     }
     let ada = app.signed_in("ada").await;
@@ -218,7 +226,8 @@ async fn a_key_of_each_kind_is_brought_from_elsewhere() {
         assert_eq!(decode(token(&ada)).0["kid"], *key.kid);
         assert_eq!(decode(token(&ada)).0["alg"], algorithm);
         ada.me().await.assert_done();
-        let again = app.app.admin.import_key(&key, Start::Now, CLI).await.expect_err("it is there");
+        let again =
+            app.app.admin.import_key(&key, Activation::Immediate, CLI).await.expect_err("it is there");
         assert_eq!(again.to_string(), format!("the signing key {} is there already", key.kid));
         app.replica().await.anonymous().bearing(token(&ada)).me().await.assert_done();
     }
@@ -253,7 +262,7 @@ async fn where_a_file_has_the_key_those_of_the_database_are_left_alone() {
     ada.me().await.assert_done();
     assert_eq!(decode(token(&ada)).0["alg"], "RS256");
     let admin = &app.app.admin;
-    let rotated = admin.rotate_keys(None, Start::Now, CLI).await.map(|_| ());
+    let rotated = admin.rotate_keys(None, Activation::Immediate, CLI).await.map(|_| ());
     for refused in [rotated, admin.retire_key("any", CLI).await] {
         let why = refused.expect_err("a file has the key").to_string();
         assert!(why.starts_with("tokens.signing_key_file names the key that signs"), "{why}");

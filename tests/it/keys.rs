@@ -11,7 +11,7 @@ use std::{
 use portcullis::{
     audit::Actor,
     config::{Config, SigningAlgorithm},
-    tokens::{KeyState, Start},
+    tokens::{Activation, KeyState},
 };
 use serde_json::Value;
 
@@ -71,7 +71,7 @@ async fn none_of_ten_thousand_requests_to_two_servers_is_refused_while_the_keys_
     let asking: tokio::task::JoinSet<_> = asking.collect();
 
     until(async || asked.load(Ordering::Relaxed) > REQUESTS / 4).await;
-    app.app.admin.rotate_keys(None, Start::Ahead, CLI).await.expect("the key is made");
+    app.app.admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect("the key is made");
     for server in [&app, &other] {
         until(async || published(server).await.len() == 2).await;
     }
@@ -127,7 +127,7 @@ async fn keys_rotate_by_schedule_and_are_published_before_and_after_their_turn()
 #[tokio::test]
 async fn keys_that_nobody_can_hold_a_token_of_are_forgotten() {
     let app = TestApp::with(quickly).await;
-    app.app.admin.rotate_keys(None, Start::Now, CLI).await.expect("the key is made");
+    app.app.admin.rotate_keys(None, Activation::Immediate, CLI).await.expect("the key is made");
     let count = async || app.app.keyring.list().await.expect("the database answers").len();
     app.wait(Duration::from_hours(25));
     app.app.keyring.sweep().await.expect("the database answers");
@@ -190,7 +190,8 @@ async fn a_revoked_key_takes_all_its_tokens_with_it_on_every_server() {
 async fn where_the_active_key_is_revoked_the_one_that_waits_signs() {
     let app = TestApp::start().await;
     let mut ada = app.signed_in("ada").await;
-    let next = app.app.admin.rotate_keys(None, Start::Ahead, CLI).await.expect("the key is made").kid;
+    let next =
+        app.app.admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect("the key is made").kid;
     app.app.admin.revoke_key(&signed_with(&ada), CLI).await.expect("the key is there");
     ada.refresh().await.assert_done();
     assert_eq!(signed_with(&ada), next);
@@ -204,19 +205,20 @@ async fn a_key_that_waits_is_hurried_dropped_or_revoked() {
     let admin = &app.app.admin;
     let first = signed_with(&ada);
 
-    let dropped = admin.rotate_keys(None, Start::Ahead, CLI).await.expect("the key is made").kid;
-    let twice = admin.rotate_keys(None, Start::Ahead, CLI).await.expect_err("one waits already").to_string();
+    let dropped = admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect("the key is made").kid;
+    let twice =
+        admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect_err("one waits already").to_string();
     assert!(twice.contains(&dropped) && twice.contains("is published already"), "{twice}");
     admin.retire_key(&dropped, CLI).await.expect("the key is there");
     assert_eq!(published(&app).await, [first.as_str()]);
-    let revoked = admin.rotate_keys(None, Start::Ahead, CLI).await.expect("the key is made").kid;
+    let revoked = admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect("the key is made").kid;
     admin.revoke_key(&revoked, CLI).await.expect("the key is there");
     app.wait(2 * DAY);
     ada.refresh().await.assert_done();
     assert_eq!(signed_with(&ada), first, "the active key signs on");
 
-    let hurried = admin.rotate_keys(None, Start::Ahead, CLI).await.expect("the key is made").kid;
-    let now = admin.rotate_keys(None, Start::Now, CLI).await.expect("the key is there").kid;
+    let hurried = admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect("the key is made").kid;
+    let now = admin.rotate_keys(None, Activation::Immediate, CLI).await.expect("the key is there").kid;
     assert_eq!(now, hurried);
     app.wait(Duration::from_secs(5));
     ada.refresh().await.assert_done();
@@ -228,12 +230,12 @@ async fn a_key_in_hurry_of_another_algorithm_replaces_the_one_that_waits() {
     let app = TestApp::start().await;
     let mut ada = app.signed_in("ada").await;
     let admin = &app.app.admin;
-    let waiting = admin.rotate_keys(None, Start::Ahead, CLI).await.expect("the key is made").kid;
+    let waiting = admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect("the key is made").kid;
     let es256 = Some(SigningAlgorithm::Es256);
-    let key = admin.rotate_keys(es256, Start::Now, CLI).await.expect("the key is made");
+    let key = admin.rotate_keys(es256, Activation::Immediate, CLI).await.expect("the key is made");
     assert_eq!(key.algorithm, "ES256");
     assert!(!published(&app).await.contains(&waiting));
-    let again = admin.rotate_keys(es256, Start::Now, CLI).await.expect_err("it is about to sign");
+    let again = admin.rotate_keys(es256, Activation::Immediate, CLI).await.expect_err("it is about to sign");
     assert!(again.to_string().contains(&key.kid), "{again}");
     app.wait(Duration::from_secs(5));
     ada.refresh().await.assert_done();
@@ -263,7 +265,7 @@ async fn a_retired_key_hands_over_and_its_tokens_stay_good() {
 async fn what_is_done_to_keys_is_written_down() {
     let app = TestApp::start().await;
     let mut root = app.admin().await;
-    app.app.admin.rotate_keys(None, Start::Ahead, CLI).await.expect("the key is made");
+    app.app.admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect("the key is made");
     app.app.admin.revoke_key(&signed_with(&root), CLI).await.expect("the key is there");
     root.refresh().await.assert_done();
     let query = "{ auditEvents(first: 2) { nodes { action actor { id } ipAddress } } }";

@@ -132,7 +132,7 @@ async fn contents(app: &App, report: &mut Report) -> Result<(), DbErr> {
         report.fail("signing keys", error.to_string());
     }
     servers(app, report).await?;
-    match app.keyring.count_sealed_elsewhere().await? {
+    match app.keyring.count_under_old_secret().await? {
         0 => {}
         count => {
             let text =
@@ -161,7 +161,7 @@ fn keys(keys: &[KeyInfo], report: &mut Report) {
             KeyState::Active { active_from, .. } => {
                 report.ok("signing keys", format!("{kid} ({algorithm}) signs since {}", time(active_from)));
             }
-            KeyState::Next { active_from } => {
+            KeyState::Pending { active_from } => {
                 report.ok("signing keys", format!("{kid} ({algorithm}) signs from {} on", time(active_from)));
             }
             KeyState::Retired { .. } | KeyState::Withdrawn { .. } | KeyState::Revoked { .. } => {}
@@ -173,7 +173,7 @@ fn keys(keys: &[KeyInfo], report: &mut Report) {
 fn keys_beside_file(kid_of_file: &str, keys: &[KeyInfo], report: &mut Report) {
     for KeyInfo { kid, state, .. } in keys.iter().filter(|key| key.kid != kid_of_file) {
         let until = match state {
-            KeyState::Next { .. } | KeyState::Active { .. } => {
+            KeyState::Pending { .. } | KeyState::Active { .. } => {
                 "for a day after the last server has ceased to sign with it".to_owned()
             }
             KeyState::Retired { published_until, .. } => format!("until {}", time(*published_until)),

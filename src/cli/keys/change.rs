@@ -8,7 +8,7 @@ use crate::{
     audit::Actor,
     cli::{ask::Confirmation, error::CliError, output::time},
     config::SigningAlgorithm,
-    tokens::{KeyError, KeyInfo, KeyState, KeyringError, SigningKey, Start},
+    tokens::{Activation, KeyError, KeyInfo, KeyState, KeyringError, SigningKey},
 };
 
 /// Which key.
@@ -28,8 +28,8 @@ struct ActivationArg {
 }
 
 impl ActivationArg {
-    fn start(&self) -> Start {
-        if self.now { Start::Now } else { Start::Ahead }
+    fn activation(&self) -> Activation {
+        if self.now { Activation::Immediate } else { Activation::Scheduled }
     }
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Revoke {
 impl Rotate {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let pending_key = pending_key(app).await?;
-        let rotated = app.admin.rotate_keys(self.alg, self.activation.start(), Actor::Server).await;
+        let rotated = app.admin.rotate_keys(self.alg, self.activation.activation(), Actor::Server).await;
         print_result(&rotated.map_err(to_cli_error)?, pending_key, out)
     }
 }
@@ -74,7 +74,7 @@ impl Import {
         let read = if self.secret { SigningKey::from_secret_file } else { SigningKey::from_pem_file };
         let key = read(&self.file).map_err(|error: KeyError| CliError::refused(error.to_string()))?;
         let pending_key = pending_key(app).await?;
-        let imported = app.admin.import_key(&key, self.activation.start(), Actor::Server).await;
+        let imported = app.admin.import_key(&key, self.activation.activation(), Actor::Server).await;
         print_result(&imported.map_err(to_cli_error)?, pending_key, out)
     }
 }
@@ -101,14 +101,14 @@ pub(super) async fn rewrap(app: &App, out: &mut dyn Write) -> Result<(), CliErro
 /// The key that waits for its turn; a key that comes in a hurry takes it away.
 async fn pending_key(app: &App) -> Result<Option<String>, CliError> {
     let mut keys = app.keyring.list().await?.into_iter();
-    Ok(keys.find(|key| matches!(key.state, KeyState::Next { .. })).map(|key| key.kid))
+    Ok(keys.find(|key| matches!(key.state, KeyState::Pending { .. })).map(|key| key.kid))
 }
 
 fn print_result(key: &KeyInfo, pending_key: Option<String>, out: &mut dyn Write) -> Result<(), CliError> {
     if let Some(dropped) = pending_key.filter(|pending_key| *pending_key != key.kid) {
         writeln!(out, "dropped {dropped}, which was to sign next")?;
     }
-    let (KeyState::Next { active_from } | KeyState::Active { active_from, .. }) = key.state else {
+    let (KeyState::Pending { active_from } | KeyState::Active { active_from, .. }) = key.state else {
         return Ok(writeln!(out, "{} is there", key.kid)?);
     };
     let is_known = if key.is_asymmetric() { "is published" } else { "is accepted, and not published," };
@@ -119,7 +119,7 @@ fn print_result(key: &KeyInfo, pending_key: Option<String>, out: &mut dyn Write)
 fn to_cli_error(error: AdminError) -> CliError {
     match error {
         AdminError::Database(error) | AdminError::Keyring(KeyringError::Database(error)) => error.into(),
-        AdminError::Keyring(error @ KeyringError::NextIsThere { .. }) => CliError::refused(format!(
+        AdminError::Keyring(error @ KeyringError::AlreadyPending { .. }) => CliError::refused(format!(
             "{error}\n`portcullis keys rotate --now` lets it take over at once, `portcullis keys retire` drops it."
         )),
         AdminError::Keyring(error @ KeyringError::Unknown(_)) => {

@@ -36,7 +36,7 @@ pub(super) async fn run(app: &App, format: &Format, out: &mut dyn Write) -> Resu
 
 fn row(key: KeyInfo) -> Row {
     let (state, since, until) = match key.state {
-        KeyState::Next { active_from } => ("next", key.created_at, Some(active_from)),
+        KeyState::Pending { active_from } => ("next", key.created_at, Some(active_from)),
         KeyState::Active { active_from, active_until } => ("active", active_from, active_until),
         KeyState::Retired { active_until, published_until } => {
             ("retired", active_until, Some(published_until))

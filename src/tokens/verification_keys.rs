@@ -9,22 +9,22 @@ use jsonwebtoken::{
 
 /// The keys whose tokens are known, by their `kid`.
 #[derive(Clone, Default)]
-pub struct KnownKeys(HashMap<String, KnownKey>);
+pub struct VerificationKeys(HashMap<String, VerificationKey>);
 
 /// What is known of a key.
 #[derive(Clone)]
-pub(super) enum KnownKey {
+pub(super) enum VerificationKey {
     /// It verifies tokens of this algorithm, and of no other.
-    Verifies(Algorithm, DecodingKey),
+    Active(Algorithm, DecodingKey),
     /// Its last token has expired.
-    Lapsed,
+    Expired,
     /// It was withdrawn with all its tokens.
     Revoked,
 }
 
 /// A published key that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum VerifierError {
+pub enum JwkError {
     /// The key has no `kid`.
     #[error("a published key has no kid")]
     NoKid,
@@ -39,16 +39,16 @@ pub enum VerifierError {
     Key(#[from] jsonwebtoken::errors::Error),
 }
 
-impl KnownKeys {
+impl VerificationKeys {
     /// Reads a published key set (RFC 7517 §5).
     ///
     /// # Errors
     /// When a key has no `kid`, no `alg`, is not valid, or is a shared secret.
-    pub fn from_jwks(set: &JwkSet) -> Result<Self, VerifierError> {
+    pub fn from_jwks(set: &JwkSet) -> Result<Self, JwkError> {
         let mut keys = Self::default();
         for jwk in &set.keys {
             if matches!(jwk.algorithm, AlgorithmParameters::OctetKey(_)) {
-                return Err(VerifierError::Symmetric(jwk.common.key_id.clone().unwrap_or_default()));
+                return Err(JwkError::Symmetric(jwk.common.key_id.clone().unwrap_or_default()));
             }
             keys.add(jwk)?;
         }
@@ -58,37 +58,37 @@ impl KnownKeys {
     /// Adds the secret of HS256 that a resource server shares with Portcullis.
     #[must_use]
     pub fn with_shared_secret(mut self, secret: &[u8]) -> Self {
-        let key = KnownKey::Verifies(Algorithm::HS256, DecodingKey::from_secret(secret));
+        let key = VerificationKey::Active(Algorithm::HS256, DecodingKey::from_secret(secret));
         self.0.insert(kid_of_secret(secret), key);
         self
     }
 
     /// Adds a key that verifies.
-    pub(super) fn add(&mut self, jwk: &Jwk) -> Result<(), VerifierError> {
-        let kid = jwk.common.key_id.clone().ok_or(VerifierError::NoKid)?;
+    pub(super) fn add(&mut self, jwk: &Jwk) -> Result<(), JwkError> {
+        let kid = jwk.common.key_id.clone().ok_or(JwkError::NoKid)?;
         let algorithm = jwk.common.key_algorithm.and_then(|algorithm| algorithm.to_string().parse().ok());
-        let algorithm = algorithm.ok_or_else(|| VerifierError::NoAlgorithm(kid.clone()))?;
-        self.0.insert(kid, KnownKey::Verifies(algorithm, DecodingKey::from_jwk(jwk)?));
+        let algorithm = algorithm.ok_or_else(|| JwkError::NoAlgorithm(kid.clone()))?;
+        self.0.insert(kid, VerificationKey::Active(algorithm, DecodingKey::from_jwk(jwk)?));
         Ok(())
     }
 
     /// Notes that the last token of a key has expired, so that its bearer is told to refresh it.
-    pub fn lapse(&mut self, kid: String) {
-        self.0.insert(kid, KnownKey::Lapsed);
+    pub fn mark_expired(&mut self, kid: String) {
+        self.0.insert(kid, VerificationKey::Expired);
     }
 
     /// Notes that a key was withdrawn with all its tokens.
     pub fn revoke(&mut self, kid: String) {
-        self.0.insert(kid, KnownKey::Revoked);
+        self.0.insert(kid, VerificationKey::Revoked);
     }
 
-    pub(super) fn get(&self, kid: &str) -> Option<&KnownKey> {
+    pub(super) fn get(&self, kid: &str) -> Option<&VerificationKey> {
         self.0.get(kid)
     }
 
     /// Whether both know the same of the same keys: a `kid` is one key's alone.
-    pub(super) fn agrees_with(&self, other: &Self) -> bool {
-        let same = |(kid, known): (&String, &KnownKey)| {
+    pub(super) fn same_as(&self, other: &Self) -> bool {
+        let same = |(kid, known): (&String, &VerificationKey)| {
             other.get(kid).is_some_and(|other| discriminant(other) == discriminant(known))
         };
         self.0.len() == other.0.len() && self.0.iter().all(same)

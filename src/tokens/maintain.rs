@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::DbErr;
 
 use super::{
-    KeyState, Keyring, KeyringError, LONGEST_TOKEN_LIFE, Locked, SigningKey,
+    KeyState, Keyring, KeyringError, KeyringTransaction, MAX_TOKEN_LIFETIME, SigningKey,
     store::{self, KeyRow},
 };
 use crate::{clock::Timestamp, database::Database};
@@ -51,17 +51,17 @@ impl Keyring {
     }
 }
 
-impl Locked<'_> {
+impl KeyringTransaction<'_> {
     /// Lets a key sign if none does: the first of those that wait, otherwise `successor`. All keys may wait because
     /// the clock was ahead when they were made.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn let_one_sign(&self, successor: &SigningKey) -> Result<(), KeyringError> {
+    pub async fn ensure_active(&self, successor: &SigningKey) -> Result<(), KeyringError> {
         if self.keyring.from_file.is_some() || self.rows.iter().any(|row| row.is_active(self.now)) {
             return Ok(());
         }
-        match self.next().cloned() {
+        match self.pending().cloned() {
             Some(mut next) => {
                 next.active_from = self.now;
                 store::update(self.transaction, &next).await?;
@@ -85,7 +85,7 @@ impl Locked<'_> {
             match Use::of(row, self.now) {
                 Some(Use::Unknown) => store::record_use(self.transaction, &row.kid, self.now).await?,
                 Some(Use::Ended(at)) => {
-                    let (active_until, published_until) = (Some(at), Some(at + LONGEST_TOKEN_LIFE));
+                    let (active_until, published_until) = (Some(at), Some(at + MAX_TOKEN_LIFETIME));
                     store::update(self.transaction, &KeyRow { active_until, published_until, ..row.clone() })
                         .await?;
                     tracing::info!(kid = row.kid, "retired a key of the database that no server uses");

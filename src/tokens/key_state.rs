@@ -11,7 +11,7 @@ const CLOCK_MARGIN: Duration = Duration::from_mins(5);
 ///
 /// A revocation, and a key that has signed, is kept for this long. A process must not derive that time from its own
 /// `tokens.access_ttl`, because the process that signed the token may be configured with a longer one.
-pub const LONGEST_TOKEN_LIFE: Duration = MAX_ACCESS_TTL.saturating_add(CLOCK_MARGIN);
+pub const MAX_TOKEN_LIFETIME: Duration = MAX_ACCESS_TTL.saturating_add(CLOCK_MARGIN);
 
 /// A key as operators see it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -40,7 +40,8 @@ impl KeyInfo {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum KeyState {
     /// Published, and signs later.
-    Next {
+    #[serde(rename = "next")]
+    Pending {
         /// When it begins to sign.
         active_from: Timestamp,
     },
@@ -72,9 +73,9 @@ pub enum KeyState {
 
 /// When a key begins to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum Activation {
     /// When everybody who keeps the published keys for a while has seen it.
-    Ahead,
+    Scheduled,
     /// As soon as every replica knows it.
-    Now,
+    Immediate,
 }
