@@ -4,7 +4,7 @@ use super::{Admin, AdminError, authorize::Operation};
 use crate::{
     accounts::{Account, DisplayName, EmailAddress, NewAccount, Username},
     audit::Actor,
-    passwords::Owner,
+    passwords::PasswordContext,
 };
 
 /// An account that an administrator makes.
@@ -30,13 +30,13 @@ impl Admin {
     pub async fn create_user(&self, new: NewUser, actor: Actor<'_>) -> Result<Account, AdminError> {
         let operation = Operation { target: None, roles: &new.roles.clone(), own: None };
         self.authorize_early(operation, actor).await?;
-        let owner = Owner {
+        let owner = PasswordContext {
             username: new.username.as_written(),
             email: new.email.as_ref().map(EmailAddress::as_written),
             display_name: new.display_name.as_ref().map(DisplayName::as_written),
         };
         let hasher = self.hasher_for(actor);
-        let password = self.policy.accept(new.password.expose_secret(), &owner, &hasher).await?;
+        let password = self.policy.validate(new.password.expose_secret(), &owner, &hasher).await?;
         let account = NewAccount {
             password_hash: hasher.hash(&password).await?,
             username: new.username,

@@ -3,7 +3,7 @@ use sea_orm::DbErr;
 use crate::{
     accounts::AccountError,
     database::reason,
-    passwords::{HashError, PolicyViolation, Refused},
+    passwords::{HashError, PasswordRejected, PolicyViolation},
     tokens::KeyringError,
 };
 
@@ -36,11 +36,11 @@ pub enum AdminError {
     Database(#[from] DbErr),
 }
 
-impl From<Refused> for AdminError {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Policy(violation) => Self::Password(violation),
-            Refused::Hasher(error) => Self::Hash(error),
+impl From<PasswordRejected> for AdminError {
+    fn from(rejected: PasswordRejected) -> Self {
+        match rejected {
+            PasswordRejected::Policy(violation) => Self::Password(violation),
+            PasswordRejected::Hasher(error) => Self::Hash(error),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     accounts::{Account, AccountChanges, AccountError, DisplayName, EmailAddress},
     audit::Actor,
     id::UserId,
-    passwords::Owner,
+    passwords::PasswordContext,
 };
 
 /// What an administrator changes about an account; `None` leaves a thing as it is.
@@ -76,13 +76,13 @@ impl Admin {
         actor: Actor<'_>,
     ) -> Result<String, AdminError> {
         let account = self.accounts.find(id).await?.ok_or(AccountError::NotFound)?;
-        let owner = Owner {
+        let owner = PasswordContext {
             username: &account.username,
             email: account.email.as_deref(),
             display_name: account.display_name.as_deref(),
         };
         let hasher = self.hasher_for(actor);
-        let password = self.policy.accept(password.expose_secret(), &owner, &hasher).await?;
+        let password = self.policy.validate(password.expose_secret(), &owner, &hasher).await?;
         Ok(hasher.hash(&password).await?)
     }
 }

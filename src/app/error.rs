@@ -6,7 +6,7 @@ use crate::{
     config::Impossible,
     database::{ConnectError, reason},
     graphql::TrustedError,
-    passwords::{InvalidCost, InvalidPolicy, StartError},
+    passwords::{HasherStartError, InvalidArgon2Cost, InvalidPolicy},
     secret::SecretError,
     tokens::{KeyError, KeyringError},
 };
@@ -67,11 +67,11 @@ pub enum AppError {
     Keyring(#[from] KeyringError),
     /// The cost of a hash cannot be.
     #[error("passwords: {0}")]
-    Cost(#[from] InvalidCost),
+    Cost(#[from] InvalidArgon2Cost),
     /// The password policy cannot be.
     #[error("passwords: {0}")]
     Policy(#[from] InvalidPolicy),
     /// The hashing threads do not start.
     #[error("the password hasher: {0}")]
-    Hasher(#[from] StartError),
+    Hasher(#[from] HasherStartError),
 }

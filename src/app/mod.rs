@@ -29,7 +29,7 @@ use crate::{
     graphql::{Documents, Turns},
     http::{Gate, Streams},
     limits::{RefreshLimit, Throttle},
-    passwords::{Cost, Hasher, Policy},
+    passwords::{Argon2Cost, Hasher, Policy},
     replicas::{Replicas, Settings},
     schema::{IdentitySchema, ROOT_FIELDS, builder, finish_subgraph},
     secret::{MasterSecrets, Sealers},
@@ -304,7 +304,7 @@ async fn keyring(
 fn passwords(config: &Config) -> Result<(Policy, Hasher), AppError> {
     let passwords = &config.passwords;
     let policy = Policy::new(passwords.min_length, passwords.max_length, passwords.min_score)?;
-    let cost = Cost::new(passwords.memory_kib, passwords.iterations, passwords.parallelism)?;
+    let cost = Argon2Cost::new(passwords.memory_kib, passwords.iterations, passwords.parallelism)?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let queue = NonZeroUsize::new(passwords.queue).unwrap_or(NonZeroUsize::MIN);
     let hasher =

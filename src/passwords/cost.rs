@@ -18,27 +18,29 @@ pub(super) const OUTPUT_BYTES: usize = 32;
 
 /// What one Argon2id hash costs (RFC 9106). The default is OWASP's: 19456 KiB, 2 passes, 1 lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cost(Params);
+pub struct Argon2Cost(Params);
 
-impl Cost {
+impl Argon2Cost {
     /// Memory in KiB, passes over it, and lanes. Lanes are computed one after the other: the pool
     /// already keeps every core busy.
     ///
     /// # Errors
-    /// [`InvalidCost`] names the parameter that is out of range and its range.
-    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, InvalidCost> {
+    /// [`InvalidArgon2Cost`] names the parameter that is out of range and its range.
+    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, InvalidArgon2Cost> {
         if !(1..=MAX_MEMORY_KIB / MIN_KIB_PER_LANE).contains(&lanes) {
-            return Err(InvalidCost::Lanes);
+            return Err(InvalidArgon2Cost::Lanes);
         }
         let least = MIN_KIB_PER_LANE * lanes;
         if !(least..=MAX_MEMORY_KIB).contains(&memory_kib) {
-            return Err(InvalidCost::Memory { least });
+            return Err(InvalidArgon2Cost::Memory { least });
         }
         let most = MAX_WRITTEN_KIB / u64::from(memory_kib);
         if !(1..=most).contains(&u64::from(passes)) {
-            return Err(InvalidCost::Passes { memory_kib, most });
+            return Err(InvalidArgon2Cost::Passes { memory_kib, most });
         }
-        Params::new(memory_kib, passes, lanes, Some(OUTPUT_BYTES)).map(Self).map_err(InvalidCost::Argon2)
+        Params::new(memory_kib, passes, lanes, Some(OUTPUT_BYTES))
+            .map(Self)
+            .map_err(InvalidArgon2Cost::Argon2)
     }
 
     /// As Argon2 takes it.
@@ -52,7 +54,7 @@ impl Cost {
     }
 }
 
-impl Default for Cost {
+impl Default for Argon2Cost {
     fn default() -> Self {
         Self::new(19_456, 2, 1).expect("the default cost is within the limits")
     }
@@ -60,7 +62,7 @@ impl Default for Cost {
 
 /// A cost that no hash can or should have.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidCost {
+pub enum InvalidArgon2Cost {
     /// Too little or too much memory.
     #[error("memory must be from {least} KiB (8 a lane) to {MAX_MEMORY_KIB} KiB")]
     Memory {
@@ -89,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_cost_outside_the_limits_is_refused_with_what_would_be_right() {
-        let refusal = |m, t, p| Cost::new(m, t, p).expect_err("out of range").to_string();
+        let refusal = |m, t, p| Argon2Cost::new(m, t, p).expect_err("out of range").to_string();
         assert_eq!(refusal(15, 1, 2), "memory must be from 16 KiB (8 a lane) to 1048576 KiB");
         assert_eq!(refusal(u32::MAX, 1, 1), "memory must be from 8 KiB (8 a lane) to 1048576 KiB");
         assert_eq!(refusal(1 << 20, 5, 1), "passes must be from 1 to 4 with 1048576 KiB of memory");
@@ -100,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_least_and_the_most_are_allowed() {
-        assert!(Cost::new(8, 1, 1).is_ok());
-        assert!(Cost::new(1 << 20, 4, 1).is_ok());
+        assert!(Argon2Cost::new(8, 1, 1).is_ok());
+        assert!(Argon2Cost::new(1 << 20, 4, 1).is_ok());
     }
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SecureRandom;
 
-use super::arena::Arena;
-use super::cost::Cost;
-use super::password::{Password, Presented};
-use super::pool::{NoResult, Pool};
+use super::cost::Argon2Cost;
+use super::memory::HashMemory;
+use super::password::{NewPassword, PasswordAttempt};
+use super::pool::{JobError, Pool};
 use super::queue::Requester;
 use super::stored::{MalformedHash, StoredHash, new_salt};
 
@@ -27,21 +27,21 @@ pub struct Hasher {
     pool: Arc<Pool>,
     /// Whose turn it takes.
     requester: Requester,
-    recipe: Arc<Recipe>,
+    parameters: Arc<HashParameters>,
     retry_after: Duration,
 }
 
 /// What a job needs to know; shared with the threads.
-struct Recipe {
-    cost: Cost,
+struct HashParameters {
+    cost: Argon2Cost,
     random: Arc<dyn SecureRandom + Send + Sync>,
     /// What an unknown user's password is compared with.
     dummy: StoredHash,
 }
 
-/// What a presented password turned out to be.
+/// What a attempt password turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum VerificationResult {
     /// It is the password of this hash.
     Match {
         /// The PHC string to store in place of the present one, whose cost or algorithm is not the
@@ -59,18 +59,18 @@ impl Hasher {
     /// # Errors
     /// When the system gives no threads or no randomness.
     pub fn start(
-        cost: Cost,
+        cost: Argon2Cost,
         workers: NonZeroUsize,
         queue: NonZeroUsize,
         random: Arc<dyn SecureRandom + Send + Sync>,
-    ) -> Result<Self, StartError> {
-        let dummy = StoredHash::dummy(&cost, &*random).map_err(StartError::Random)?;
+    ) -> Result<Self, HasherStartError> {
+        let dummy = StoredHash::dummy(&cost, &*random).map_err(HasherStartError::Random)?;
         let pool = Pool::start(workers, queue, cost.params().block_count());
         Ok(Self {
-            pool: Arc::new(pool.map_err(StartError::Threads)?),
+            pool: Arc::new(pool.map_err(HasherStartError::Threads)?),
             requester: Requester::server(),
             retry_after: time_to_empty(queue, workers, &cost),
-            recipe: Arc::new(Recipe { cost, random, dummy }),
+            parameters: Arc::new(HashParameters { cost, random, dummy }),
         })
     }
 
@@ -85,67 +85,71 @@ impl Hasher {
     ///
     /// # Errors
     /// [`HashError::QueueFull`], as soon as it has no place in the queue.
-    pub async fn hash(&self, password: &Password) -> Result<String, HashError> {
-        let (password, recipe) = (password.clone(), Arc::clone(&self.recipe));
-        self.run(move |arena| recipe.make(password.text(), arena)).await?
+    pub async fn hash(&self, password: &NewPassword) -> Result<String, HashError> {
+        let (password, parameters) = (password.clone(), Arc::clone(&self.parameters));
+        self.run(move |memory| parameters.make(password.text(), memory)).await?
     }
 
-    /// Compares a presented password with the stored hash of its account; with nothing, at the same
+    /// Compares a attempt password with the stored hash of its account; with nothing, at the same
     /// cost, when there is no such account.
     ///
     /// # Errors
     /// [`HashError::QueueFull`], as soon as it has no place in the queue. [`HashError::Malformed`] when `stored` is damaged, after
-    /// the time that a comparison takes: log it, and answer as for a [`Verdict::Mismatch`].
-    pub async fn verify(&self, presented: &Presented, stored: Option<&str>) -> Result<Verdict, HashError> {
+    /// the time that a comparison takes: log it, and answer as for a [`VerificationResult::Mismatch`].
+    pub async fn verify(
+        &self,
+        attempt: &PasswordAttempt,
+        stored: Option<&str>,
+    ) -> Result<VerificationResult, HashError> {
         let (known, malformed) = match stored.map(StoredHash::parse) {
             Some(Ok(hash)) => (Some(hash), None),
             Some(Err(why)) => (None, Some(why)),
             None => (None, None),
         };
-        let (presented, recipe) = (presented.clone(), Arc::clone(&self.recipe));
-        let verdict = self.run(move |arena| recipe.compare(&presented, known.as_ref(), arena)).await??;
-        malformed.map_or(Ok(verdict), |why| Err(HashError::Malformed(why)))
+        let (attempt, parameters) = (attempt.clone(), Arc::clone(&self.parameters));
+        let result = self.run(move |memory| parameters.compare(&attempt, known.as_ref(), memory)).await??;
+        malformed.map_or(Ok(result), |why| Err(HashError::Malformed(why)))
     }
 
     /// Runs something else that is too long for an async thread, in the same queue.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Arena) -> T + Send + 'static,
+        work: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
     ) -> Result<T, HashError> {
         self.pool.run(&self.requester, work).await.map_err(|why| match why {
-            NoResult::QueueFull => HashError::QueueFull { retry_after: self.retry_after },
-            NoResult::Panicked => HashError::Panicked,
+            JobError::QueueFull => HashError::QueueFull { retry_after: self.retry_after },
+            JobError::Panicked => HashError::Panicked,
         })
     }
 }
 
-impl Recipe {
+impl HashParameters {
     fn compare(
         &self,
-        presented: &Presented,
+        attempt: &PasswordAttempt,
         known: Option<&StoredHash>,
-        arena: &mut Arena,
-    ) -> Result<Verdict, HashError> {
+        memory: &mut HashMemory,
+    ) -> Result<VerificationResult, HashError> {
         // No early answer: whatever is missing, something is hashed.
         let hash = known.unwrap_or(&self.dummy);
-        let same = hash.matches(presented.text().unwrap_or_default(), arena)?;
-        let (Some(text), Some(hash), true) = (presented.text(), known, same) else {
-            return Ok(Verdict::Mismatch);
+        let same = hash.matches(attempt.text().unwrap_or_default(), memory)?;
+        let (Some(text), Some(hash), true) = (attempt.text(), known, same) else {
+            return Ok(VerificationResult::Mismatch);
         };
         let outdated = !hash.is_current(&self.cost);
-        let replacement = outdated.then(|| self.make(text, arena)).transpose()?;
-        Ok(Verdict::Match { replacement })
+        let replacement = outdated.then(|| self.make(text, memory)).transpose()?;
+        Ok(VerificationResult::Match { replacement })
     }
 
-    fn make(&self, text: &str, arena: &mut Arena) -> Result<String, HashError> {
+    fn make(&self, text: &str, memory: &mut HashMemory) -> Result<String, HashError> {
         let salt = new_salt(&*self.random)?;
-        Ok(StoredHash::make(text, &self.cost, salt, arena)?.to_phc())
+        Ok(StoredHash::make(text, &self.cost, salt, memory)?.to_phc())
     }
 }
 
 /// How long the workers need for a full queue, in whole seconds, since that is what callers are
 /// told.
-fn time_to_empty(queue: NonZeroUsize, workers: NonZeroUsize, cost: &Cost) -> Duration {
+fn time_to_empty(queue: NonZeroUsize, workers: NonZeroUsize, cost: &Argon2Cost) -> Duration {
     let rounds = u64::try_from(queue.get().div_ceil(workers.get())).unwrap_or(u64::MAX);
     let written_kib = rounds.saturating_mul(cost.written_kib());
     Duration::from_secs(written_kib.div_ceil(WRITTEN_KIB_PER_SECOND))
@@ -176,7 +180,7 @@ pub enum HashError {
 
 /// Why there is no [`Hasher`].
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum HasherStartError {
     /// The system gave no thread.
     #[error("the password hasher's threads could not be started")]
     Threads(#[source] io::Error),

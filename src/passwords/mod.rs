@@ -1,9 +1,9 @@
 //! Passwords: which are good enough, how they are hashed, and how one is checked.
 //!
-//! A person's text comes in by one of two doors. [`Presented`] is what somebody types to sign in:
+//! A person's text comes in by one of two doors. [`PasswordAttempt`] is what somebody types to sign in:
 //! it is only normalised and bounded, so that a password from before the present policy still opens
-//! its account. [`Password`] is a new one that has met the [`Policy`]; nothing else can be stored.
-//! [`Hasher`] turns a `Password` into a PHC string and compares a `Presented` with one, on threads
+//! its account. [`NewPassword`] is a new one that has met the [`Policy`]; nothing else can be stored.
+//! [`Hasher`] turns a `NewPassword` into a PHC string and compares a `PasswordAttempt` with one, on threads
 //! of its own.
 //!
 //! # Invariants
@@ -27,22 +27,22 @@
 //! - Another algorithm to verify (bcrypt, scrypt, PBKDF2): an arm in `StoredHash::parse` and what
 //!   it needs in `StoredHash::matches`; `is_current` must be false for it, so that it gets
 //!   replaced.
-//! - Another rule for new passwords: [`Policy::accept`]; put it in `admit` if it is cheap, in
+//! - Another rule for new passwords: [`Policy::validate`]; put it in `admit` if it is cheap, in
 //!   `weigh` if it is not.
 
-mod arena;
+mod context;
 mod cost;
 mod hasher;
-mod owner;
+mod memory;
 mod password;
 mod policy;
 mod pool;
 mod queue;
 mod stored;
 
-pub use cost::{Cost, InvalidCost};
-pub use hasher::{HashError, Hasher, StartError, Verdict};
-pub use owner::Owner;
-pub use password::{MAX_CHARACTERS, Password, Presented};
-pub use policy::{InvalidPolicy, Policy, PolicyViolation, Refused};
+pub use context::PasswordContext;
+pub use cost::{Argon2Cost, InvalidArgon2Cost};
+pub use hasher::{HashError, Hasher, HasherStartError, VerificationResult};
+pub use password::{MAX_CHARACTERS, NewPassword, PasswordAttempt};
+pub use policy::{InvalidPolicy, PasswordRejected, Policy, PolicyViolation};
 pub use stored::MalformedHash;

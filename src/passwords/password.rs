@@ -15,9 +15,9 @@ const MAX_RAW_BYTES: usize = 16 * MAX_CHARACTERS;
 /// A new password that has met the policy. The only thing that
 /// [`Hasher::hash`](super::Hasher::hash) takes, and only [`Policy`](super::Policy) makes one.
 #[derive(Clone, Debug)]
-pub struct Password(SecretString);
+pub struct NewPassword(SecretString);
 
-impl Password {
+impl NewPassword {
     /// Takes text that has met the policy.
     pub(super) fn accepted(text: SecretString) -> Self {
         Self(text)
@@ -31,9 +31,9 @@ impl Password {
 
 /// What somebody typed to sign in. No policy applies, and making one never fails.
 #[derive(Clone, Debug)]
-pub struct Presented(Option<SecretString>);
+pub struct PasswordAttempt(Option<SecretString>);
 
-impl Presented {
+impl PasswordAttempt {
     /// Takes `raw` as it came in. Input over [`MAX_CHARACTERS`] is not kept: it matches no hash,
     /// yet verifying it costs as much as any other.
     #[must_use]
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn same(a: &str, b: &str) -> bool {
-        Presented::new(a).text() == Presented::new(b).text()
+        PasswordAttempt::new(a).text() == PasswordAttempt::new(b).text()
     }
 
     #[test]
@@ -85,27 +85,27 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_characters_after_normalising() {
-        assert!(Presented::new(&"🦀".repeat(256)).text().is_some());
-        assert!(Presented::new(&"🦀".repeat(257)).text().is_none());
-        assert!(Presented::new(&"e\u{301}".repeat(256)).text().is_some());
-        assert!(Presented::new(&"\u{fb03}".repeat(86)).text().is_none());
+        assert!(PasswordAttempt::new(&"🦀".repeat(256)).text().is_some());
+        assert!(PasswordAttempt::new(&"🦀".repeat(257)).text().is_none());
+        assert!(PasswordAttempt::new(&"e\u{301}".repeat(256)).text().is_some());
+        assert!(PasswordAttempt::new(&"\u{fb03}".repeat(86)).text().is_none());
     }
 
     #[test]
     fn a_short_or_unprintable_password_can_still_be_presented() {
-        assert_eq!(Presented::new("").text(), Some(""));
-        assert_eq!(Presented::new("a\0b").text(), Some("a\0b"));
+        assert_eq!(PasswordAttempt::new("").text(), Some(""));
+        assert_eq!(PasswordAttempt::new("a\0b").text(), Some("a\0b"));
     }
 
     #[test]
     fn enormous_input_is_not_even_normalised() {
-        assert!(Presented::new(&"\u{fdfa}".repeat(3_000_000)).text().is_none());
+        assert!(PasswordAttempt::new(&"\u{fdfa}".repeat(3_000_000)).text().is_none());
     }
 
     #[test]
     fn a_password_is_never_printed() {
-        let presented = format!("{:?}", Presented::new("open sesame"));
-        let accepted = format!("{:?}", Password::accepted("open sesame".into()));
-        assert!(!presented.contains("sesame") && !accepted.contains("sesame"));
+        let attempt = format!("{:?}", PasswordAttempt::new("open sesame"));
+        let accepted = format!("{:?}", NewPassword::accepted("open sesame".into()));
+        assert!(!attempt.contains("sesame") && !accepted.contains("sesame"));
     }
 }

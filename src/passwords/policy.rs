@@ -3,9 +3,9 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use zxcvbn::{Score, zxcvbn};
 
+use super::context::PasswordContext;
 use super::hasher::{HashError, Hasher};
-use super::owner::Owner;
-use super::password::{MAX_CHARACTERS, Password, normalise};
+use super::password::{MAX_CHARACTERS, NewPassword, normalise};
 
 /// How much of a password is scored, characters: what comes later can only make it stronger, and
 /// the time grows with the square of the length.
@@ -47,26 +47,39 @@ impl Policy {
         Ok(Self { min_length, max_length, min_score })
     }
 
-    /// Takes `raw` as the new password of `owner`, scoring it on the hasher's threads: that takes
+    /// Takes `raw` as the new password of `context`, scoring it on the hasher's threads: that takes
     /// up to 20 ms.
     ///
     /// # Errors
-    /// [`Refused::Policy`] when it is not good enough; [`Refused::Hasher`] when it was not judged.
-    pub async fn accept(&self, raw: &str, owner: &Owner<'_>, hasher: &Hasher) -> Result<Password, Refused> {
-        let text = self.admit(raw, owner)?;
-        let (hints, min_score) = (owner.hints(), self.min_score);
-        let weighed = hasher.run(move |_| weigh(text, &hints, min_score));
-        Ok(weighed.await??)
+    /// [`PasswordRejected::Policy`] when it is not good enough; [`PasswordRejected::Hasher`] when it was not judged.
+    pub async fn validate(
+        &self,
+        raw: &str,
+        context: &PasswordContext<'_>,
+        hasher: &Hasher,
+    ) -> Result<NewPassword, PasswordRejected> {
+        let text = self.check_cheap_rules(raw, context)?;
+        let (user_inputs, min_score) = (context.user_inputs(), self.min_score);
+        let scored = hasher.run(move |_| score(text, &user_inputs, min_score));
+        Ok(scored.await??)
     }
 
     /// The same on this very thread.
     #[cfg(test)]
-    fn judge(&self, raw: &str, owner: &Owner<'_>) -> Result<Password, PolicyViolation> {
-        weigh(self.admit(raw, owner)?, &owner.hints(), self.min_score)
+    fn validate_here(
+        &self,
+        raw: &str,
+        context: &PasswordContext<'_>,
+    ) -> Result<NewPassword, PolicyViolation> {
+        score(self.check_cheap_rules(raw, context)?, &context.user_inputs(), self.min_score)
     }
 
     /// Every rule that costs next to nothing.
-    fn admit(&self, raw: &str, owner: &Owner<'_>) -> Result<SecretString, PolicyViolation> {
+    fn check_cheap_rules(
+        &self,
+        raw: &str,
+        context: &PasswordContext<'_>,
+    ) -> Result<SecretString, PolicyViolation> {
         let max = self.max_length;
         let text = normalise(raw).ok_or(PolicyViolation::TooLong { max })?;
         let characters = text.expose_secret().chars().count();
@@ -87,7 +100,7 @@ impl Policy {
                  Use characters that can be typed.",
             ));
         }
-        if owner.is_named_in(text.expose_secret()) {
+        if context.is_username_in(text.expose_secret()) {
             return Err(PolicyViolation::weak("The password must not contain the username."));
         }
         Ok(text)
@@ -102,11 +115,11 @@ impl Default for Policy {
 }
 
 /// The rule that takes milliseconds: how many guesses the password would last.
-fn weigh(text: SecretString, hints: &[String], min_score: u8) -> Result<Password, PolicyViolation> {
-    let hints: Vec<&str> = hints.iter().map(String::as_str).collect();
-    let entropy = zxcvbn(scored_part(text.expose_secret()), &hints);
-    if entropy.score() >= score(min_score) {
-        return Ok(Password::accepted(text));
+fn score(text: SecretString, user_inputs: &[String], min_score: u8) -> Result<NewPassword, PolicyViolation> {
+    let user_inputs: Vec<&str> = user_inputs.iter().map(String::as_str).collect();
+    let entropy = zxcvbn(scored_part(text.expose_secret()), &user_inputs);
+    if entropy.score() >= score_of(min_score) {
+        return Ok(NewPassword::accepted(text));
     }
     // zxcvbn has no advice from score 3 on.
     let advice = entropy.feedback().map_or_else(
@@ -116,7 +129,7 @@ fn weigh(text: SecretString, hints: &[String], min_score: u8) -> Result<Password
     Err(PolicyViolation::weak(format!("This password is too easy to guess. {advice}")))
 }
 
-fn score(number: u8) -> Score {
+fn score_of(number: u8) -> Score {
     match number {
         0 => Score::Zero,
         1 => Score::One,
@@ -171,7 +184,7 @@ impl PolicyViolation {
 
 /// Why a new password was not accepted.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum PasswordRejected {
     /// Its own fault.
     #[error(transparent)]
     Policy(#[from] PolicyViolation),

@@ -9,24 +9,24 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::arena::Arena;
+use super::memory::HashMemory;
 use super::queue::{Queue, Requester};
 
 /// How long a worker that has nothing to do keeps its memory.
-const IDLE: Duration = Duration::from_secs(30);
+const RELEASE_MEMORY_AFTER: Duration = Duration::from_secs(30);
 
 /// Runs when it is its turn, or is told that it has lost its place.
-type Job = Box<dyn FnOnce(Turn<'_>) + Send>;
+type Job = Box<dyn FnOnce(Dispatch<'_>) + Send>;
 
 /// The outcome of the wait of a job.
-enum Turn<'a> {
+enum Dispatch<'a> {
     /// It runs, with this memory.
-    Run(&'a mut Arena),
+    Run(&'a mut HashMemory),
     /// It is refused, because the queue was full.
-    Refused,
+    Rejected,
 }
 
-/// Threads that each own an [`Arena`]. They end by themselves, once they have emptied the queue,
+/// Threads that each own an [`HashMemory`]. They end by themselves, once they have emptied the queue,
 /// when the pool is dropped; nobody waits for that, since the one who drops it may be an async
 /// thread.
 pub(super) struct Pool {
@@ -37,7 +37,7 @@ pub(super) struct Pool {
 struct Shared {
     waiting: Mutex<Waiting>,
     /// Is told of each job, and of the end.
-    news: Condvar,
+    wakeup: Condvar,
 }
 
 /// The jobs that wait, and whether there will be more.
@@ -48,7 +48,7 @@ struct Waiting {
 
 /// Why a job has no result.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NoResult {
+pub(super) enum JobError {
     /// The queue was full, and the job had no right to a place, or lost it to another requester's.
     QueueFull,
     /// The job panicked.
@@ -63,13 +63,13 @@ impl Pool {
     /// When the system gives no thread.
     pub(super) fn start(workers: NonZeroUsize, queue: NonZeroUsize, blocks: usize) -> io::Result<Self> {
         let waiting = Waiting { queue: Queue::new(queue.get()), is_closed: false };
-        let shared = Arc::new(Shared { waiting: Mutex::new(waiting), news: Condvar::new() });
+        let shared = Arc::new(Shared { waiting: Mutex::new(waiting), wakeup: Condvar::new() });
         let pool = Self { shared: Arc::clone(&shared) };
         for number in 0..workers.get() {
             let shared = Arc::clone(&shared);
             thread::Builder::new()
                 .name(format!("passwords-{number}"))
-                .spawn(move || shared.serve(Arena::new(blocks)))?;
+                .spawn(move || shared.work(HashMemory::new(blocks)))?;
         }
         Ok(pool)
     }
@@ -78,40 +78,40 @@ impl Pool {
     /// cause it; what has begun is finished.
     ///
     /// # Errors
-    /// [`NoResult`]; as soon as the job has no place in the queue.
+    /// [`JobError`]; as soon as the job has no place in the queue.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         requester: &Requester,
-        work: impl FnOnce(&mut Arena) -> T + Send + 'static,
-    ) -> Result<T, NoResult> {
-        let (answer, result) = oneshot::channel();
-        let job: Job = Box::new(move |turn| {
-            if answer.is_closed() {
+        work: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
+    ) -> Result<T, JobError> {
+        let (sender, result) = oneshot::channel();
+        let job: Job = Box::new(move |dispatch| {
+            if sender.is_closed() {
                 return;
             }
-            let result = match turn {
-                // Argon2 writes all of the memory that it reads, so an arena in any state will do.
-                Turn::Run(arena) => {
-                    catch_unwind(AssertUnwindSafe(|| work(arena))).map_err(|_| NoResult::Panicked)
+            let result = match dispatch {
+                // Argon2 writes all of the memory that it reads, so an memory in any state will do.
+                Dispatch::Run(memory) => {
+                    catch_unwind(AssertUnwindSafe(|| work(memory))).map_err(|_| JobError::Panicked)
                 }
-                Turn::Refused => Err(NoResult::QueueFull),
+                Dispatch::Rejected => Err(JobError::QueueFull),
             };
             // Nobody listens any more: nothing is lost.
-            answer.send(result).ok();
+            sender.send(result).ok();
         });
-        let refused = self.shared.lock().queue.push(requester, job);
-        self.shared.news.notify_one();
-        if let Some(job) = refused {
-            job(Turn::Refused);
+        let rejected = self.shared.lock().queue.push(requester, job);
+        self.shared.wakeup.notify_one();
+        if let Some(job) = rejected {
+            job(Dispatch::Rejected);
         }
-        result.await.unwrap_or(Err(NoResult::Panicked))
+        result.await.unwrap_or(Err(JobError::Panicked))
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.lock().is_closed = true;
-        self.shared.news.notify_all();
+        self.shared.wakeup.notify_all();
     }
 }
 
@@ -120,21 +120,21 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self, mut arena: Arena) {
-        while let Some(job) = self.next(&mut arena) {
-            job(Turn::Run(&mut arena));
-            arena.shrink();
+    fn work(&self, mut memory: HashMemory) {
+        while let Some(job) = self.next(&mut memory) {
+            job(Dispatch::Run(&mut memory));
+            memory.shrink();
         }
     }
 
     /// The next job; none when the pool is gone and the queue is empty.
-    fn next(&self, arena: &mut Arena) -> Option<Job> {
+    fn next(&self, memory: &mut HashMemory) -> Option<Job> {
         let job = self.lock().queue.pop();
         if job.is_some() {
             return job;
         }
         // The next hash overwrites the traces of the last, so only a pause makes wiping worth its time.
-        arena.wipe();
+        memory.wipe();
         loop {
             let mut waiting = self.lock();
             if let Some(job) = waiting.queue.pop() {
@@ -143,11 +143,14 @@ impl Shared {
             if waiting.is_closed {
                 return None;
             }
-            let woken = self.news.wait_timeout(waiting, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let woken = self
+                .wakeup
+                .wait_timeout(waiting, RELEASE_MEMORY_AFTER)
+                .unwrap_or_else(PoisonError::into_inner);
             let is_idle = woken.1.timed_out();
             drop(woken);
             if is_idle {
-                arena.discard();
+                memory.discard();
             }
         }
     }
@@ -170,8 +173,8 @@ mod tests {
     impl Pool {
         async fn go<T: Send + 'static>(
             &self,
-            work: impl FnOnce(&mut Arena) -> T + Send + 'static,
-        ) -> Result<T, NoResult> {
+            work: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
+        ) -> Result<T, JobError> {
             self.run(&Requester::server(), work).await
         }
     }
@@ -182,10 +185,10 @@ mod tests {
     }
 
     /// A job that says when it has begun and lasts until it is told to end.
-    fn gate() -> (impl FnOnce(&mut Arena) + Send, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    fn gate() -> (impl FnOnce(&mut HashMemory) + Send, mpsc::Receiver<()>, mpsc::Sender<()>) {
         let (begun, has_begun) = mpsc::channel();
         let (end, may_end) = mpsc::channel::<()>();
-        let work = move |_: &mut Arena| {
+        let work = move |_: &mut HashMemory| {
             begun.send(()).ok();
             may_end.recv().ok();
         };
@@ -202,7 +205,7 @@ mod tests {
         let mut waiting = pin!(pool.go(|_| "done"));
         begin(waiting.as_mut());
 
-        assert_eq!(pool.go(|_| ()).await, Err(NoResult::QueueFull));
+        assert_eq!(pool.go(|_| ()).await, Err(JobError::QueueFull));
 
         drop(end);
         assert_eq!(busy.await, Ok(()));
@@ -226,8 +229,8 @@ mod tests {
 
         let mut newcomer = pin!(pool.run(&other, |_| "newcomer"));
         begin(newcomer.as_mut());
-        assert_eq!(second.await, Err(NoResult::QueueFull));
-        assert_eq!(pool.run(&crowd, |_| "third").await, Err(NoResult::QueueFull));
+        assert_eq!(second.await, Err(JobError::QueueFull));
+        assert_eq!(pool.run(&crowd, |_| "third").await, Err(JobError::QueueFull));
 
         drop(end);
         assert_eq!((busy.await, first.await, newcomer.await), (Ok(()), Ok("first"), Ok("newcomer")));
@@ -256,7 +259,7 @@ mod tests {
     async fn a_job_that_panics_takes_nothing_with_it() {
         let pool = pool(1, 1);
         let broken = pool.go(|_| panic!("a bug")).await;
-        assert_eq!(broken, Err::<(), _>(NoResult::Panicked));
+        assert_eq!(broken, Err::<(), _>(JobError::Panicked));
         assert_eq!(pool.go(|_| "well").await, Ok("well"));
     }
 

@@ -14,11 +14,11 @@ const PREFIXES_V4: [u8; 3] = [24, 32, 32];
 
 /// On whose behalf a job waits: the networks of the caller, from wide to narrow, and the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Requester(Arc<[Part]>);
+pub(super) struct Requester(Arc<[Segment]>);
 
 /// One step of the way from the root of the queue to the jobs of a requester.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Part {
+enum Segment {
     /// The server itself, which has no address.
     Server,
     Network(IpAddr),
@@ -28,15 +28,15 @@ enum Part {
 impl Requester {
     /// The server itself, or an operator at its command line.
     pub(super) fn server() -> Self {
-        Self([const { Part::Server }; 4].into())
+        Self([const { Segment::Server }; 4].into())
     }
 
     /// A client at this address that means this account.
     pub(super) fn client(address: IpAddr, account: &str) -> Self {
         let address = address.to_canonical();
         let lengths = if address.is_ipv4() { PREFIXES_V4 } else { PREFIXES_V6 };
-        let [wide, middle, narrow] = lengths.map(|length| Part::Network(prefix(address, length)));
-        Self([wide, middle, narrow, Part::Account(account.to_owned())].into())
+        let [wide, middle, narrow] = lengths.map(|length| Segment::Network(prefix(address, length)));
+        Self([wide, middle, narrow, Segment::Account(account.to_owned())].into())
     }
 }
 
@@ -81,9 +81,9 @@ impl<T> Queue<T> {
 
 /// A part of the queue. It holds either children or jobs.
 struct Node<T> {
-    children: HashMap<Part, Self>,
+    children: HashMap<Segment, Self>,
     /// The children in the order of their turns.
-    turns: VecDeque<Part>,
+    rotation: VecDeque<Segment>,
     jobs: VecDeque<T>,
     /// The number of jobs in it and below it.
     len: usize,
@@ -91,30 +91,30 @@ struct Node<T> {
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self { children: HashMap::new(), turns: VecDeque::new(), jobs: VecDeque::new(), len: 0 }
+        Self { children: HashMap::new(), rotation: VecDeque::new(), jobs: VecDeque::new(), len: 0 }
     }
 }
 
 impl<T> Node<T> {
-    fn push(&mut self, path: &[Part], job: T) {
+    fn push(&mut self, path: &[Segment], job: T) {
         self.len += 1;
-        let Some((part, path)) = path.split_first() else { return self.jobs.push_back(job) };
-        if !self.children.contains_key(part) {
-            self.turns.push_back(part.clone());
+        let Some((segment, path)) = path.split_first() else { return self.jobs.push_back(job) };
+        if !self.children.contains_key(segment) {
+            self.rotation.push_back(segment.clone());
         }
-        self.children.entry(part.clone()).or_default().push(path, job);
+        self.children.entry(segment.clone()).or_default().push(path, job);
     }
 
     fn pop(&mut self) -> Option<T> {
-        let job = match self.turns.pop_front() {
+        let job = match self.rotation.pop_front() {
             None => self.jobs.pop_front(),
-            Some(part) => {
-                let child = self.children.get_mut(&part)?;
+            Some(segment) => {
+                let child = self.children.get_mut(&segment)?;
                 let job = child.pop();
                 if child.len > 0 {
-                    self.turns.push_back(part);
+                    self.rotation.push_back(segment);
                 } else {
-                    self.children.remove(&part);
+                    self.children.remove(&segment);
                 }
                 job
             }
@@ -125,21 +125,22 @@ impl<T> Node<T> {
 
     /// Removes the newest job of the largest child. Among equals, the child on the path of the job that was added loses
     /// it, so that a requester takes places only from those that hold more.
-    fn evict(&mut self, added: &[Part]) -> Option<T> {
+    fn evict(&mut self, added: &[Segment]) -> Option<T> {
         let Some(most) = self.children.values().map(|child| child.len).max() else {
             let job = self.jobs.pop_back()?;
             self.len -= 1;
             return Some(job);
         };
-        let is_largest = |part: &&Part| self.children.get(*part).is_some_and(|child| child.len == most);
+        let is_largest =
+            |segment: &&Segment| self.children.get(*segment).is_some_and(|child| child.len == most);
         let own = added.first().filter(is_largest);
-        let part = own.or_else(|| self.turns.iter().find(is_largest))?.clone();
+        let segment = own.or_else(|| self.rotation.iter().find(is_largest))?.clone();
         let path = if own.is_some() { &added[1..] } else { &[] };
-        let child = self.children.get_mut(&part)?;
+        let child = self.children.get_mut(&segment)?;
         let job = child.evict(path)?;
         if child.len == 0 {
-            self.children.remove(&part);
-            self.turns.retain(|turn| *turn != part);
+            self.children.remove(&segment);
+            self.rotation.retain(|turn| *turn != segment);
         }
         self.len -= 1;
         Some(job)
@@ -168,7 +169,7 @@ mod tests {
 
     fn drain(mut queue: Queue<String>) -> Vec<String> {
         let jobs: Vec<String> = std::iter::from_fn(|| queue.pop()).collect();
-        assert!(queue.root.len == 0 && queue.root.children.is_empty() && queue.root.turns.is_empty());
+        assert!(queue.root.len == 0 && queue.root.children.is_empty() && queue.root.rotation.is_empty());
         jobs
     }
 

@@ -7,8 +7,8 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SecureRandom;
 use secrecy::zeroize::Zeroizing;
 
-use super::arena::Arena;
-use super::cost::{Cost, InvalidCost, OUTPUT_BYTES};
+use super::cost::{Argon2Cost, InvalidArgon2Cost, OUTPUT_BYTES};
+use super::memory::HashMemory;
 
 /// The length of the salts that we make, bytes (RFC 9106 §3.1 recommends 16).
 const SALT_BYTES: usize = 16;
@@ -42,7 +42,7 @@ impl StoredHash {
         // Before 1.3 the reference implementation wrote no version, so none means 1.0.
         let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from);
         let params = Params::try_from(hash).map_err(MalformedHash::Params)?;
-        Cost::new(params.m_cost(), params.t_cost(), params.p_cost()).map_err(MalformedHash::Cost)?;
+        Argon2Cost::new(params.m_cost(), params.t_cost(), params.p_cost()).map_err(MalformedHash::Cost)?;
         let (Some(salt), Some(output)) = (hash.salt, hash.hash) else {
             return Err(MalformedHash::Incomplete);
         };
@@ -51,20 +51,25 @@ impl StoredHash {
 
     /// A hash of no password at all, to compare with when there is none: nothing is known that
     /// gives this output. Costs as much to verify as a real one, and nothing to make.
-    pub(super) fn dummy(cost: &Cost, random: &dyn SecureRandom) -> Result<Self, Unspecified> {
+    pub(super) fn dummy(cost: &Argon2Cost, random: &dyn SecureRandom) -> Result<Self, Unspecified> {
         let mut output = [0; OUTPUT_BYTES];
         random.fill(&mut output)?;
         Ok(Self::with_output(cost, new_salt(random)?, &output))
     }
 
     /// Hashes `password` with a new salt.
-    pub(super) fn make(password: &str, cost: &Cost, salt: Salt, arena: &mut Arena) -> argon2::Result<Self> {
+    pub(super) fn make(
+        password: &str,
+        cost: &Argon2Cost,
+        salt: Salt,
+        memory: &mut HashMemory,
+    ) -> argon2::Result<Self> {
         let blank = Self::with_output(cost, salt, &[0; OUTPUT_BYTES]);
-        let output = blank.compute(password, arena)?;
+        let output = blank.compute(password, memory)?;
         Ok(Self::with_output(cost, salt, &output))
     }
 
-    fn with_output(cost: &Cost, salt: Salt, output: &[u8]) -> Self {
+    fn with_output(cost: &Argon2Cost, salt: Salt, output: &[u8]) -> Self {
         Self {
             algorithm: Algorithm::Argon2id,
             version: Version::V0x13,
@@ -75,13 +80,13 @@ impl StoredHash {
     }
 
     /// Whether `password` is the one that was hashed. Takes the same time whichever byte differs.
-    pub(super) fn matches(&self, password: &str, arena: &mut Arena) -> argon2::Result<bool> {
-        let computed = self.compute(password, arena)?;
+    pub(super) fn matches(&self, password: &str, memory: &mut HashMemory) -> argon2::Result<bool> {
+        let computed = self.compute(password, memory)?;
         Ok(verify_slices_are_equal(&computed, self.output.as_bytes()).is_ok())
     }
 
-    fn compute(&self, password: &str, arena: &mut Arena) -> argon2::Result<Zeroizing<Vec<u8>>> {
-        let blocks = arena.blocks(self.params.block_count())?;
+    fn compute(&self, password: &str, memory: &mut HashMemory) -> argon2::Result<Zeroizing<Vec<u8>>> {
+        let blocks = memory.blocks(self.params.block_count())?;
         let mut output = Zeroizing::new(vec![0; self.output.len()]);
         Argon2::new(self.algorithm, self.version, self.params.clone()).hash_password_into_with_memory(
             password.as_bytes(),
@@ -93,7 +98,7 @@ impl StoredHash {
     }
 
     /// Whether it is as we would make it today.
-    pub(super) fn is_current(&self, cost: &Cost) -> bool {
+    pub(super) fn is_current(&self, cost: &Argon2Cost) -> bool {
         self.algorithm == Algorithm::Argon2id
             && self.version == Version::V0x13
             && self.params == *cost.params()
@@ -135,7 +140,7 @@ pub enum MalformedHash {
     Params(#[source] argon2::password_hash::Error),
     /// Its parameters are outside what we agree to compute.
     #[error("its cost is out of bounds")]
-    Cost(#[source] InvalidCost),
+    Cost(#[source] InvalidArgon2Cost),
     /// No salt or no output.
     #[error("its salt or its output is missing")]
     Incomplete,
@@ -150,9 +155,9 @@ mod tests {
 
     fn verify(phc: &str, password: &str) -> bool {
         let hash = StoredHash::parse(phc).expect("the vector is well formed");
-        assert!(!hash.is_current(&Cost::default()));
-        let mut arena = Arena::new(8);
-        hash.matches(password, &mut arena).expect("it is computed")
+        assert!(!hash.is_current(&Argon2Cost::default()));
+        let mut memory = HashMemory::new(8);
+        hash.matches(password, &mut memory).expect("it is computed")
     }
 
     /// From the test suite of the reference implementation (phc-winner-argon2, src/test.c). The

@@ -6,7 +6,7 @@ use crate::{
     audit::Actor,
     graphql::ClientInfo,
     limits::account_key,
-    passwords::{Owner, Presented},
+    passwords::{PasswordAttempt, PasswordContext},
     sessions::SignedIn,
     tokens::Claims,
 };
@@ -21,19 +21,19 @@ impl SignIn {
     pub async fn change_password(
         &self,
         caller: &Claims,
-        current: &Presented,
+        current: &PasswordAttempt,
         new: &SecretString,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         let checked = self.check_again(caller.sub, current, client).await?;
         let account = checked.account;
-        let owner = Owner {
+        let owner = PasswordContext {
             username: &account.username,
             email: account.email.as_deref(),
             display_name: account.display_name.as_deref(),
         };
         let hasher = self.hasher.on_behalf_of(client.address, &account_key(account.id));
-        let new = self.policy.accept(new.expose_secret(), &owner, &hasher).await?;
+        let new = self.policy.validate(new.expose_secret(), &owner, &hasher).await?;
         let password_hash = Some(hasher.hash(&new).await?);
 
         let actor = Actor::Bearer { client, claims: caller, token: None };

@@ -5,7 +5,7 @@ use crate::{
     graphql::ClientInfo,
     id::UserId,
     limits::{Decision, Target, account_key},
-    passwords::{HashError, Presented, Verdict},
+    passwords::{HashError, PasswordAttempt, VerificationResult},
 };
 
 /// An account whose password was right.
@@ -33,7 +33,7 @@ impl SignIn {
         &self,
         name: &str,
         found: Option<Credentials>,
-        password: &Presented,
+        password: &PasswordAttempt,
         client: &ClientInfo,
     ) -> Result<Checked, SignInError> {
         let user = found.as_ref().map(|found| found.account.id);
@@ -57,7 +57,7 @@ impl SignIn {
             // It has cost as much as a wrong password, and to the caller it is one.
             Err(HashError::Malformed(error)) => {
                 tracing::error!(%error, user = user.map(tracing::field::display), "a stored password hash is damaged");
-                Verdict::Mismatch
+                VerificationResult::Mismatch
             }
             // Nothing was compared, so nothing was tried.
             Err(error @ HashError::QueueFull { .. }) => {
@@ -66,7 +66,7 @@ impl SignIn {
             }
             verdict => verdict?,
         };
-        let (Verdict::Match { replacement }, Some(found)) = (verdict, found) else {
+        let (VerificationResult::Match { replacement }, Some(found)) = (verdict, found) else {
             self.write_down(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::InvalidCredentials);
         };
@@ -82,7 +82,7 @@ impl SignIn {
     pub(super) async fn check_again(
         &self,
         user: UserId,
-        password: &Presented,
+        password: &PasswordAttempt,
         client: &ClientInfo,
     ) -> Result<Checked, SignInError> {
         let found = self.accounts.credentials_of(user).await?;

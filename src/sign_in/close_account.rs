@@ -1,5 +1,5 @@
 use super::{SignIn, SignInError};
-use crate::{audit::Actor, graphql::ClientInfo, passwords::Presented, tokens::Claims};
+use crate::{audit::Actor, graphql::ClientInfo, passwords::PasswordAttempt, tokens::Claims};
 
 impl SignIn {
     /// Deletes the account of whoever asks, with all its sessions.
@@ -10,7 +10,7 @@ impl SignIn {
     pub async fn close_account(
         &self,
         caller: &Claims,
-        password: &Presented,
+        password: &PasswordAttempt,
         client: &ClientInfo,
     ) -> Result<(), SignInError> {
         self.check_again(caller.sub, password, client).await?;

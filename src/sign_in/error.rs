@@ -4,7 +4,7 @@ use sea_orm::DbErr;
 
 use crate::{
     accounts::AccountError,
-    passwords::{HashError, PolicyViolation, Refused},
+    passwords::{HashError, PasswordRejected, PolicyViolation},
     tokens::KeyringError,
 };
 
@@ -46,11 +46,11 @@ pub enum SignInError {
     Database(#[from] DbErr),
 }
 
-impl From<Refused> for SignInError {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Policy(violation) => Self::Password(violation),
-            Refused::Hasher(error) => Self::Hash(error),
+impl From<PasswordRejected> for SignInError {
+    fn from(rejected: PasswordRejected) -> Self {
+        match rejected {
+            PasswordRejected::Policy(violation) => Self::Password(violation),
+            PasswordRejected::Hasher(error) => Self::Hash(error),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         graphql::{DeletePayload, user_error},
     },
     graphql::{ApiError, ClientInfo, RefreshCookie, UserError, UserErrorCode, caller, guarded, node_id},
-    passwords::{HashError, PolicyViolation, Presented},
+    passwords::{HashError, PasswordAttempt, PolicyViolation},
     sessions::{
         Sessions,
         graphql::{AuthPayload, TokenDelivery, take_cookie_away, token_failure},
@@ -103,8 +103,10 @@ impl SignInMutation {
         #[graphql(desc = "The credentials to sign in with.")] input: LoginInput,
     ) -> Result<AuthPayload, ApiError> {
         input.delivery.expect_possible(ctx)?;
-        let login =
-            Login { username: input.username, password: Presented::new(input.password.expose_secret()) };
+        let login = Login {
+            username: input.username,
+            password: PasswordAttempt::new(input.password.expose_secret()),
+        };
         match ctx.data_unchecked::<SignIn>().login(login, ctx.data_unchecked::<ClientInfo>()).await {
             Ok(signed_in) => Ok(AuthPayload::done(ctx, signed_in, input.delivery)),
             Err(error) => Ok(AuthPayload::failed(vec![explain(error, "password")?])),
@@ -126,7 +128,7 @@ impl SignInMutation {
         let in_cookie = cookie.and_then(|token| ctx.data_unchecked::<Sessions>().session_of(&token));
         let delivery =
             if in_cookie == Some(claims.sid) { TokenDelivery::Cookie } else { TokenDelivery::Body };
-        let current = Presented::new(input.current_password.expose_secret());
+        let current = PasswordAttempt::new(input.current_password.expose_secret());
         let sign_in = ctx.data_unchecked::<SignIn>();
         let client = ctx.data_unchecked::<ClientInfo>();
         Ok(Some(match sign_in.change_password(claims, &current, &input.new_password, client).await {
@@ -150,7 +152,7 @@ impl SignInMutation {
     ) -> Result<Option<DeletePayload>, ApiError> {
         let viewer = caller(ctx);
         let Some(claims) = viewer.claims() else { return Ok(None) };
-        let password = Presented::new(input.password.expose_secret());
+        let password = PasswordAttempt::new(input.password.expose_secret());
         let sign_in = ctx.data_unchecked::<SignIn>();
         let closed = sign_in.close_account(claims, &password, ctx.data_unchecked::<ClientInfo>()).await;
         Ok(Some(match closed {

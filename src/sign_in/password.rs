@@ -1,12 +1,12 @@
 use super::{SignIn, SignInError};
-use crate::{graphql::ClientInfo, passwords::Presented, sessions::SignedIn};
+use crate::{graphql::ClientInfo, passwords::PasswordAttempt, sessions::SignedIn};
 
 /// What somebody types to sign in.
 pub struct Login {
     /// A username, or an e-mail address that is verified.
     pub username: String,
     /// The password.
-    pub password: Presented,
+    pub password: PasswordAttempt,
 }
 
 impl SignIn {

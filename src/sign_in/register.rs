@@ -6,7 +6,7 @@ use crate::{
     audit::Actor,
     graphql::ClientInfo,
     limits::Decision,
-    passwords::Owner,
+    passwords::PasswordContext,
     sessions::SignedIn,
 };
 
@@ -35,13 +35,13 @@ impl SignIn {
         if let Decision::Refused { retry_after, .. } = self.throttle.try_registration(client.address).await? {
             return Err(SignInError::RateLimited { retry_after });
         }
-        let owner = Owner {
+        let owner = PasswordContext {
             username: form.username.as_written(),
             email: form.email.as_ref().map(EmailAddress::as_written),
             display_name: form.display_name.as_ref().map(DisplayName::as_written),
         };
         let hasher = self.hasher.on_behalf_of(client.address, form.username.key());
-        let password = self.policy.accept(form.password.expose_secret(), &owner, &hasher).await?;
+        let password = self.policy.validate(form.password.expose_secret(), &owner, &hasher).await?;
         let new = NewAccount {
             password_hash: hasher.hash(&password).await?,
             username: form.username,

@@ -6,11 +6,11 @@ use super::*;
 
 const TINY: (u32, u32, u32) = (8, 1, 1);
 
-fn cost((memory_kib, passes, lanes): (u32, u32, u32)) -> Cost {
-    Cost::new(memory_kib, passes, lanes).expect("a valid cost")
+fn cost((memory_kib, passes, lanes): (u32, u32, u32)) -> Argon2Cost {
+    Argon2Cost::new(memory_kib, passes, lanes).expect("a valid cost")
 }
 
-fn hasher(cost: Cost, queue: usize) -> Hasher {
+fn hasher(cost: Argon2Cost, queue: usize) -> Hasher {
     let workers = NonZeroUsize::new(2).expect("two");
     let queue = NonZeroUsize::new(queue).expect("one or more");
     Hasher::start(cost, workers, queue, Arc::new(SystemRandom::new())).expect("it starts")
@@ -20,22 +20,22 @@ fn tiny() -> Hasher {
     hasher(cost(TINY), 16)
 }
 
-fn accepted(text: &str) -> Password {
-    Password::accepted(text.into())
+fn accepted(text: &str) -> NewPassword {
+    NewPassword::accepted(text.into())
 }
 
-const MATCH: Verdict = Verdict::Match { replacement: None };
+const MATCH: VerificationResult = VerificationResult::Match { replacement: None };
 
 #[tokio::test]
 async fn a_password_matches_its_own_hash_and_no_other() -> Result<(), HashError> {
     let hasher = tiny();
     let phc = hasher.hash(&accepted("open sesame")).await?;
-    let verify = async |raw: &str| hasher.verify(&Presented::new(raw), Some(&phc)).await;
+    let verify = async |raw: &str| hasher.verify(&PasswordAttempt::new(raw), Some(&phc)).await;
     assert!(phc.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{phc}");
     assert_eq!(verify("open sesame").await?, MATCH);
     assert_eq!(verify("ｏｐｅｎ sesame").await?, MATCH);
-    assert_eq!(verify("open sesame ").await?, Verdict::Mismatch);
-    assert_eq!(verify("").await?, Verdict::Mismatch);
+    assert_eq!(verify("open sesame ").await?, VerificationResult::Mismatch);
+    assert_eq!(verify("").await?, VerificationResult::Mismatch);
     Ok(())
 }
 
@@ -51,8 +51,8 @@ async fn every_hash_has_its_own_salt() -> Result<(), HashError> {
 async fn an_unknown_user_gets_a_mismatch() -> Result<(), HashError> {
     let hasher = tiny();
     for raw in ["", "open sesame", &"x".repeat(10_000_000)] {
-        let verdict = hasher.verify(&Presented::new(raw), None).await?;
-        assert_eq!(verdict, Verdict::Mismatch);
+        let result = hasher.verify(&PasswordAttempt::new(raw), None).await?;
+        assert_eq!(result, VerificationResult::Mismatch);
     }
     Ok(())
 }
@@ -61,9 +61,9 @@ async fn an_unknown_user_gets_a_mismatch() -> Result<(), HashError> {
 async fn an_over_long_password_matches_nothing_not_even_the_hash_of_nothing() -> Result<(), HashError> {
     let hasher = tiny();
     let phc = hasher.hash(&accepted("")).await?;
-    let long = Presented::new(&"x".repeat(257));
-    assert_eq!(hasher.verify(&long, Some(&phc)).await?, Verdict::Mismatch);
-    assert_eq!(hasher.verify(&Presented::new(""), Some(&phc)).await?, MATCH);
+    let long = PasswordAttempt::new(&"x".repeat(257));
+    assert_eq!(hasher.verify(&long, Some(&phc)).await?, VerificationResult::Mismatch);
+    assert_eq!(hasher.verify(&PasswordAttempt::new(""), Some(&phc)).await?, MATCH);
     Ok(())
 }
 
@@ -73,14 +73,16 @@ async fn a_hash_of_another_cost_matches_and_is_replaced() -> Result<(), HashErro
     for other in [TINY, (64, 1, 1), (16, 1, 1), (16, 2, 2)] {
         let old = hasher(cost(other), 16);
         let phc = old.hash(&accepted("open sesame")).await?;
-        let right = Presented::new("open sesame");
-        let Verdict::Match { replacement: Some(replacement) } = new.verify(&right, Some(&phc)).await? else {
+        let right = PasswordAttempt::new("open sesame");
+        let VerificationResult::Match { replacement: Some(replacement) } =
+            new.verify(&right, Some(&phc)).await?
+        else {
             panic!("{phc} must match and be replaced");
         };
         assert!(replacement.starts_with("$argon2id$v=19$m=16,t=2,p=1$"));
         assert_eq!(new.verify(&right, Some(&replacement)).await?, MATCH);
-        let wrong = Presented::new("open barley");
-        assert_eq!(new.verify(&wrong, Some(&phc)).await?, Verdict::Mismatch);
+        let wrong = PasswordAttempt::new("open barley");
+        assert_eq!(new.verify(&wrong, Some(&phc)).await?, VerificationResult::Mismatch);
     }
     Ok(())
 }
@@ -88,15 +90,15 @@ async fn a_hash_of_another_cost_matches_and_is_replaced() -> Result<(), HashErro
 #[tokio::test]
 async fn a_damaged_hash_is_an_error_that_does_not_repeat_it() {
     let hasher = tiny();
-    let presented = Presented::new("open sesame");
+    let attempt = PasswordAttempt::new("open sesame");
     for damaged in ["", "hunter2", "$argon2id$v=19$m=8,t=1,p=1$c2FsdA"] {
-        let error = hasher.verify(&presented, Some(damaged)).await;
+        let error = hasher.verify(&attempt, Some(damaged)).await;
         let error = error.expect_err("it cannot be verified");
         assert!(matches!(error, HashError::Malformed(_)), "{error:?}");
         assert!(!format!("{error:?}").contains("hunter2"));
     }
-    let unknown = hasher.verify(&presented, None).await;
-    assert_eq!(unknown.ok(), Some(Verdict::Mismatch), "it works on");
+    let unknown = hasher.verify(&attempt, None).await;
+    assert_eq!(unknown.ok(), Some(VerificationResult::Mismatch), "it works on");
 }
 
 #[tokio::test]
@@ -107,9 +109,9 @@ async fn many_at_once_each_get_their_own_answer() -> Result<(), HashError> {
         let hasher = hasher.clone();
         jobs.spawn(async move {
             let phc = hasher.hash(&accepted(&format!("secret {number}"))).await?;
-            let guess = Presented::new(&format!("secret {}", number / 2 * 2));
-            let verdict = hasher.verify(&guess, Some(&phc)).await?;
-            Ok::<_, HashError>((number % 2 == 0) == (verdict == MATCH))
+            let guess = PasswordAttempt::new(&format!("secret {}", number / 2 * 2));
+            let result = hasher.verify(&guess, Some(&phc)).await?;
+            Ok::<_, HashError>((number % 2 == 0) == (result == MATCH))
         });
     }
     while let Some(right) = jobs.join_next().await {
@@ -148,6 +150,6 @@ fn the_wait_grows_with_the_queue_and_the_cost() {
     let n = |n| NonZeroUsize::new(n).expect("not zero");
     let wait = |queue, workers, cost| time_to_empty(n(queue), n(workers), &cost).as_secs();
     assert_eq!(wait(1, 2, cost(TINY)), 1);
-    assert_eq!(wait(256, 2, Cost::default()), 5);
-    assert_eq!(wait(usize::MAX, 1, Cost::default()), 1 << 44);
+    assert_eq!(wait(256, 2, Argon2Cost::default()), 5);
+    assert_eq!(wait(usize::MAX, 1, Argon2Cost::default()), 1 << 44);
 }

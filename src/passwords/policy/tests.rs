@@ -5,47 +5,47 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
 
-use super::super::cost::Cost;
+use super::super::cost::Argon2Cost;
 use super::*;
 
-const ADA: Owner<'_> = Owner {
+const ADA: PasswordContext<'_> = PasswordContext {
     username: "ada.lovelace",
     email: Some("countess@analytical.example"),
     display_name: Some("Augusta Ada King"),
 };
 
-fn judge(raw: &str) -> Result<Password, PolicyViolation> {
-    Policy::default().judge(raw, &ADA)
+fn validate(raw: &str) -> Result<NewPassword, PolicyViolation> {
+    Policy::default().validate_here(raw, &ADA)
 }
 
 fn why(raw: &str) -> String {
-    judge(raw).expect_err("it must be refused").to_string()
+    validate(raw).expect_err("it must be refused").to_string()
 }
 
 #[test]
 fn eight_to_256_characters_are_accepted_and_neither_seven_nor_257() {
     assert_eq!(why("kx7-vqz"), "The password must have at least 8 characters.");
     assert_eq!(why(""), "The password must have at least 8 characters.");
-    assert!(judge("kx7-vqzm").is_ok());
+    assert!(validate("kx7-vqzm").is_ok());
     let long = "kx7-vqzm".repeat(32);
-    assert!(judge(&long).is_ok());
+    assert!(validate(&long).is_ok());
     assert_eq!(why(&(long + "w")), "The password must have at most 256 characters.");
 }
 
 #[test]
 fn characters_are_counted_not_bytes() {
     assert_eq!(why("🦀🐙🦑🐚🐡🐬🐳"), "The password must have at least 8 characters.");
-    assert!(judge("🦀🥐🚲🌋📎🎻🧂🛶").is_ok());
-    assert!(judge("пурпурная тележка").is_ok());
+    assert!(validate("🦀🥐🚲🌋📎🎻🧂🛶").is_ok());
+    assert!(validate("пурпурная тележка").is_ok());
     let four_bytes_each = "🦀🥐🚲🌋📎🎻🧂🛶".repeat(32);
-    assert!(judge(&four_bytes_each).is_ok());
+    assert!(validate(&four_bytes_each).is_ok());
     assert_eq!(why(&(four_bytes_each + "🦀")), "The password must have at most 256 characters.");
 }
 
 #[test]
 fn characters_are_counted_after_normalising() {
     assert_eq!(why("e\u{301}a\u{300}o\u{302}u\u{308}"), "The password must have at least 8 characters.");
-    assert!(judge("\u{fb03}x\u{fb03}q9").is_ok(), "two ligatures of three");
+    assert!(validate("\u{fb03}x\u{fb03}q9").is_ok(), "two ligatures of three");
 }
 
 #[test]
@@ -64,13 +64,13 @@ fn what_attackers_try_first_is_refused_with_advice() {
         let why = why(weak);
         assert!(why.starts_with("This password is too easy to guess. "), "{weak}: {why}");
     }
-    assert!(judge("correct horse battery staple").is_ok());
+    assert!(validate("correct horse battery staple").is_ok());
 }
 
 #[test]
 fn what_is_known_of_the_owner_counts_as_weak() {
     for weak in ["countess", "augusta1", "Analytical", "countess@analytical.example"] {
-        assert!(matches!(judge(weak), Err(PolicyViolation::TooWeak { .. })), "{weak}");
+        assert!(matches!(validate(weak), Err(PolicyViolation::TooWeak { .. })), "{weak}");
     }
 }
 
@@ -80,18 +80,18 @@ fn the_username_may_not_be_inside_in_any_case_or_width() {
     {
         assert_eq!(why(raw), "The password must not contain the username.");
     }
-    assert!(judge("xq9-ada.lovelac-7vk").is_ok());
+    assert!(validate("xq9-ada.lovelac-7vk").is_ok());
 }
 
 #[test]
 fn a_username_of_one_or_two_characters_may_be_inside() {
-    let named = |username| Owner { username, ..ADA };
-    let judge = |username| Policy::default().judge("xq9-zed-7vk-mum", &named(username));
-    assert!(judge("").is_ok());
-    assert!(judge("z").is_ok());
-    assert!(judge("ed").is_ok());
-    assert!(judge("zed").is_err());
-    assert!(judge(&"z".repeat(10_000)).is_ok());
+    let named = |username| PasswordContext { username, ..ADA };
+    let validate = |username| Policy::default().validate_here("xq9-zed-7vk-mum", &named(username));
+    assert!(validate("").is_ok());
+    assert!(validate("z").is_ok());
+    assert!(validate("ed").is_ok());
+    assert!(validate("zed").is_err());
+    assert!(validate(&"z".repeat(10_000)).is_ok());
 }
 
 #[test]
@@ -104,9 +104,9 @@ fn control_characters_are_refused() {
 #[test]
 fn a_score_of_zero_lets_anything_of_the_right_length_pass() {
     let lenient = Policy::new(1, 10, 0).expect("it makes sense");
-    assert!(lenient.judge("password", &ADA).is_ok());
+    assert!(lenient.validate_here("password", &ADA).is_ok());
     let strict = Policy::new(1, 256, 4).expect("it makes sense");
-    let refused = strict.judge("kx7-vqzm", &ADA).expect_err("only three");
+    let refused = strict.validate_here("kx7-vqzm", &ADA).expect_err("only three");
     assert!(refused.to_string().ends_with("Uncommon words are better."));
 }
 
@@ -132,16 +132,16 @@ fn a_policy_that_makes_no_sense_is_refused() {
 #[tokio::test]
 async fn the_pool_judges_alike() {
     let one = NonZeroUsize::MIN;
-    let cost = Cost::new(8, 1, 1).expect("a valid cost");
+    let cost = Argon2Cost::new(8, 1, 1).expect("a valid cost");
     let hasher = Hasher::start(cost, one, one, Arc::new(SystemRandom::new())).expect("it starts");
     let policy = Policy::default();
-    let accepted = policy.accept("correct horse battery staple", &ADA, &hasher).await;
+    let accepted = policy.validate("correct horse battery staple", &ADA, &hasher).await;
     assert!(accepted.is_ok());
     for refused in ["short", "password", "ada.lovelace", &"x".repeat(257)] {
-        let violation = match policy.accept(refused, &ADA, &hasher).await {
-            Err(Refused::Policy(violation)) => violation,
+        let violation = match policy.validate(refused, &ADA, &hasher).await {
+            Err(PasswordRejected::Policy(violation)) => violation,
             other => panic!("{refused}: {other:?}"),
         };
-        assert_eq!(Some(violation), judge(refused).err());
+        assert_eq!(Some(violation), validate(refused).err());
     }
 }

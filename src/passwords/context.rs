@@ -9,11 +9,11 @@ use super::password::MAX_CHARACTERS;
 const MIN_USERNAME_CHARACTERS: usize = 3;
 
 /// How many words of a display name zxcvbn hears of.
-const MAX_HINTS: usize = 16;
+const MAX_USER_INPUTS: usize = 16;
 
 /// Whose password it is to be: what an attacker who knows them would try first.
 #[derive(Clone, Copy, Debug)]
-pub struct Owner<'a> {
+pub struct PasswordContext<'a> {
     /// The name to sign in with.
     pub username: &'a str,
     /// The address, verified or not.
@@ -22,9 +22,9 @@ pub struct Owner<'a> {
     pub display_name: Option<&'a str>,
 }
 
-impl Owner<'_> {
+impl PasswordContext<'_> {
     /// Whether the username is inside `password`, in whatever case.
-    pub(super) fn is_named_in(&self, password: &str) -> bool {
+    pub(super) fn is_username_in(&self, password: &str) -> bool {
         let caseless = |text: &str| {
             let lowercase = || text.nfkc().flat_map(char::to_lowercase);
             // As long as it must be: a string that grows leaves unwiped copies behind.
@@ -41,7 +41,7 @@ impl Owner<'_> {
     }
 
     /// Words for zxcvbn's dictionary: each as a whole, and the parts that people use alone.
-    pub(super) fn hints(&self) -> Vec<String> {
+    pub(super) fn user_inputs(&self) -> Vec<String> {
         let email = self.email.unwrap_or_default();
         let display_name = self.display_name.unwrap_or_default();
         [self.username, email, display_name]
@@ -49,9 +49,9 @@ impl Owner<'_> {
             .chain(email.split(['@', '.', '+']))
             .chain(display_name.split_whitespace())
             // What is longer than any password is in none, and would only cost time.
-            .filter(|hint| (1..=MAX_CHARACTERS).contains(&hint.len()))
-            .take(MAX_HINTS)
-            .map(|hint| hint.nfkc().collect())
+            .filter(|input| (1..=MAX_CHARACTERS).contains(&input.len()))
+            .take(MAX_USER_INPUTS)
+            .map(|input| input.nfkc().collect())
             .collect()
     }
 }
