@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 static CODEC: LazyLock<RefreshCodec> = LazyLock::new(|| {
     let secret = |text: &str| MasterSecret::new(&text.repeat(32).into()).expect("it is long enough");
-    RefreshCodec::new(&MasterSecrets { current: secret("a"), other: None })
+    RefreshCodec::new(&MasterSecrets { current: secret("a"), secondary: None })
 });
 
 fuzz_target!(|data: &[u8]| {

@@ -90,7 +90,7 @@ pub fn find(config: &Config) -> Result<Option<MasterSecrets>, SecretError> {
             None => return Ok(None),
         },
     };
-    Ok(Some(MasterSecrets { current, other: other(config)? }))
+    Ok(Some(MasterSecrets { current, secondary: secondary(config)? }))
 }
 
 /// Why the master secret in the data folder cannot be that of a database without keys; `None` if it can.
@@ -134,7 +134,7 @@ fn make(config: &Config) -> Result<MasterSecrets, AppError> {
         None => made?,
     };
     tracing::info!(path = %kept.display(), "made the master secret; keep a copy of it");
-    Ok(MasterSecrets { current, other: other(config)? })
+    Ok(MasterSecrets { current, secondary: secondary(config)? })
 }
 
 fn in_folder(config: &Config) -> Result<Option<MasterSecret>, SecretError> {
@@ -175,7 +175,7 @@ fn new_path(config: &Config) -> PathBuf {
     config.data_dir.join("secret.new")
 }
 
-fn other(config: &Config) -> Result<Option<MasterSecret>, SecretError> {
+fn secondary(config: &Config) -> Result<Option<MasterSecret>, SecretError> {
     match (&config.other_secret, &config.other_secret_file) {
         (Some(secret), _) => MasterSecret::new(secret).map(Some),
         (None, Some(path)) => MasterSecret::read(path).map(Some),

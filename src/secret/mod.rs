@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroizing};
 use self::file::create_private;
 pub use self::{
     file::{PrivateFileError, make_private_folder, read_private_file, sync_folder},
-    sealer::{Sealer, Sealers, Unsealable},
+    sealer::{Sealer, Sealers, UnsealError},
 };
 
 /// The fewest bytes that a master secret may have.
@@ -56,13 +56,13 @@ pub struct MasterSecrets {
     /// What everything new is made under.
     pub current: MasterSecret,
     /// What is believed as well.
-    pub other: Option<MasterSecret>,
+    pub secondary: Option<MasterSecret>,
 }
 
 impl MasterSecrets {
     /// Both, the one that counts first.
     pub fn iter(&self) -> impl Iterator<Item = &MasterSecret> {
-        std::iter::once(&self.current).chain(&self.other)
+        std::iter::once(&self.current).chain(&self.secondary)
     }
 }
 

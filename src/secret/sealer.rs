@@ -9,15 +9,15 @@ use super::{MasterSecret, MasterSecrets};
 /// A sealer of each master secret, for one use of them.
 pub struct Sealers {
     current: Sealer,
-    other: Option<Sealer>,
+    secondary: Option<Sealer>,
 }
 
 impl Sealers {
     /// Those of one use of the master secrets.
     #[must_use]
     pub fn new(masters: &MasterSecrets, usage: &str) -> Self {
-        let other = masters.other.as_ref().map(|master| Sealer::new(master, usage));
-        Self { current: Sealer::new(&masters.current, usage), other }
+        let secondary = masters.secondary.as_ref().map(|master| Sealer::new(master, usage));
+        Self { current: Sealer::new(&masters.current, usage), secondary }
     }
 
     /// Seals under the secret that counts.
@@ -32,9 +32,9 @@ impl Sealers {
     ///
     /// # Errors
     /// When it was sealed with another key or context, or was altered.
-    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
-        let other = |_| self.other.as_ref().ok_or(Unsealable)?.open(sealed, context);
-        self.current.open(sealed, context).or_else(other)
+    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        let open_with_secondary = |_| self.secondary.as_ref().ok_or(UnsealError)?.open(sealed, context);
+        self.current.open(sealed, context).or_else(open_with_secondary)
     }
 
     /// Whether something is sealed under the secret that counts.
@@ -50,7 +50,7 @@ pub struct Sealer(RandomizedNonceKey);
 /// A sealed secret that does not open: another master secret made it, or somebody changed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the sealed secret does not open with this master secret")]
-pub struct Unsealable;
+pub struct UnsealError;
 
 impl Sealer {
     /// A sealer for one use of the master secret.
@@ -80,12 +80,12 @@ impl Sealer {
     ///
     /// # Errors
     /// When it was sealed with another key or context, or was altered.
-    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
-        let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(Unsealable)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Unsealable)?;
+    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(UnsealError)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| UnsealError)?;
         let mut text = Zeroizing::new(text.to_vec());
         let length =
-            self.0.open_in_place(nonce, Aad::from(context), &mut text).map_err(|_| Unsealable)?.len();
+            self.0.open_in_place(nonce, Aad::from(context), &mut text).map_err(|_| UnsealError)?.len();
         text.truncate(length);
         Ok(text)
     }

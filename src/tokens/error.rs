@@ -1,7 +1,7 @@
 use sea_orm::DbErr;
 
 use super::{JwkError, KeyError};
-use crate::{clock::Timestamp, database::reason, secret::Unsealable};
+use crate::{clock::Timestamp, database::reason, secret::UnsealError};
 
 /// Why the keyring does not open, or its keys cannot be changed so.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum KeyringError {
         /// Which.
         kid: String,
         /// What is wrong.
-        source: Unsealable,
+        source: UnsealError,
     },
     /// A key cannot be published.
     #[error(transparent)]

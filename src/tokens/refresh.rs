@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn codec() -> RefreshCodec {
-        RefreshCodec::new(&MasterSecrets { current: master("a"), other: None })
+        RefreshCodec::new(&MasterSecrets { current: master("a"), secondary: None })
     }
 
     proptest! {
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn while_the_master_secret_changes_all_replicas_agree_on_every_successor() {
         let codec = |current, other| {
-            RefreshCodec::new(&MasterSecrets { current: master(current), other: Some(master(other)) })
+            RefreshCodec::new(&MasterSecrets { current: master(current), secondary: Some(master(other)) })
         };
         let (before, after) = (codec("a", "b"), codec("b", "a"));
         let first = before.encode(&before.new_chain(SessionId::from_uuid(Uuid::from_u128(7)), Generation(0)));
@@ -187,7 +187,9 @@ mod tests {
         let second = after.encode(&at_new);
         assert_eq!(read(&before, &second).salt_hash(), at_old.salt_hash());
         assert!(
-            RefreshCodec::new(&MasterSecrets { current: master("b"), other: None }).decode(&first).is_none()
+            RefreshCodec::new(&MasterSecrets { current: master("b"), secondary: None })
+                .decode(&first)
+                .is_none()
         );
     }
 }
