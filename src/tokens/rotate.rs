@@ -86,8 +86,8 @@ impl KeyringTransaction<'_> {
     /// Lets a new key take over from the active one.
     ///
     /// # Errors
-    /// [`KeyringError::AlreadyPending`] where another waits and there is no activate_pending, or its turn is about to come;
-    /// [`KeyringError::AlreadyExists`].
+    /// [`KeyringError::AlreadyPending`] if another key is pending and the activation is scheduled, or if the pending key
+    /// becomes active within seconds; [`KeyringError::AlreadyExists`].
     pub async fn rotate(mut self, key: &SigningKey, activation: Activation) -> Result<KeyInfo, KeyringError> {
         if self.rows.iter().any(|row| row.kid == key.kid) {
             return Err(KeyringError::AlreadyExists(key.kid.clone()));
