@@ -1,5 +1,5 @@
-// Builds into a temporary folder and fails when the committed output differs from it, or when the
-// tour asks for what the schema does not have. `npm run check -- <schema file>` names another schema.
+// Builds into a temporary folder. Fails if the committed output differs, or if the tour does not fit the
+// schema. `npm run check -- <schema file>` names another schema.
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { build } from "vite";
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const committed = path("../src/http/playground");
 const schemaFile = process.argv[2] ?? path("../schema.graphql");
-const faults = [];
+const errors = [];
 
 const fresh = mkdtempSync(join(tmpdir(), "playground-"));
 try {
@@ -19,18 +19,18 @@ try {
   const files = (folder) => (existsSync(folder) ? readdirSync(folder, { recursive: true }) : []);
   for (const file of new Set([...files(fresh), ...files(committed)])) {
     const [now, then] = [join(fresh, file), join(committed, file)];
-    if (!existsSync(now)) faults.push(`${file} is no longer built`);
-    else if (!existsSync(then)) faults.push(`${file} is not committed`);
-    else if (!readFileSync(now).equals(readFileSync(then))) faults.push(`${file} is out of date`);
+    if (!existsSync(now)) errors.push(`${file} is no longer built`);
+    else if (!existsSync(then)) errors.push(`${file} is not committed`);
+    else if (!readFileSync(now).equals(readFileSync(then))) errors.push(`${file} is out of date`);
   }
-  if (faults.length) faults.push("run `npm run build` and commit src/http/playground");
+  if (errors.length) errors.push("run `npm run build` and commit src/http/playground");
 } finally {
   rmSync(fresh, { recursive: true });
 }
 
 const schema = buildSchema(readFileSync(schemaFile, "utf8"), { assumeValidSDL: true });
 const tour = parse(readFileSync(path("src/tour.graphql"), "utf8"));
-for (const { message } of validate(schema, tour)) faults.push(`src/tour.graphql: ${message}`);
+for (const { message } of validate(schema, tour)) errors.push(`src/tour.graphql: ${message}`);
 
-for (const fault of faults) console.error(fault);
-process.exitCode = faults.length ? 1 : 0;
+for (const error of errors) console.error(error);
+process.exitCode = errors.length ? 1 : 0;

@@ -1,5 +1,5 @@
-// Takes the README's picture of the page: `npm run screenshot` writes ../docs/graphiql.png, and
-// `npm run screenshot -- <file> dark` another.
+// Takes the screenshot for the README. `npm run screenshot` writes ../docs/graphiql.png;
+// `npm run screenshot -- <file> dark` writes another file in dark mode.
 
 import { startServer } from "../clients/harness/server.mjs";
 import { account, fill, openPages, password, run } from "./test/page.mjs";

@@ -4,14 +4,14 @@ import { defineConfig } from "vite";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
-// GraphiQL's style sheet embeds its web fonts as data: URLs, ten times its own size and outside of
-// `font-src 'self'`. Ours names system fonts instead (src/playground.css).
+// GraphiQL's style sheet embeds its web fonts as data: URLs. They are ten times its own size, and
+// `font-src 'self'` forbids them. src/playground.css uses system fonts instead.
 const dropWebFonts = {
   postcssPlugin: "drop-web-fonts",
   AtRule: { "font-face": (rule) => rule.remove() },
 };
 
-// A few packages declare MIT and ship no licence file, so the text is added for them.
+// A few packages declare MIT but ship no licence file. This plugin adds the text.
 const mitText = readFileSync(new URL("MIT.txt", import.meta.url), "utf8");
 const completeLicenses = {
   name: "complete-licenses",
@@ -36,11 +36,11 @@ export default defineConfig({
     alias: [
       // Radix adds a <style> element while a dialog or menu is open, which `style-src 'self'` forbids.
       { find: "react-style-singleton", replacement: path("src/style-singleton.ts") },
-      // The browser client from its sources, so that it need not be built first.
+      // The browser client is compiled from its sources, so it need not be built first.
       { find: /^@portcullis\/client$/, replacement: path("../clients/typescript/src/index.ts") },
       { find: /^@portcullis\/client\/(.+)$/, replacement: path("../clients/typescript/src/$1.ts") },
     ],
-    // What the browser client imports is this page's, too.
+    // The browser client and the page share one copy of graphql-ws.
     dedupe: ["graphql-ws"],
   },
   css: { postcss: { plugins: [dropWebFonts] } },
@@ -49,13 +49,13 @@ export default defineConfig({
     outDir: "../src/http/playground",
     emptyOutDir: true,
     target: "es2022",
-    // The licences of what is bundled ask to travel with it.
+    // The licences of the bundled packages must be distributed with the bundle.
     license: { fileName: "LICENSES.txt" },
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2000,
-    // One script and one style sheet, named the same in every build: the server embeds them by name.
+    // One script and one style sheet with fixed names, because the server embeds them by name.
     rolldownOptions: {
-      // "use client" means nothing here, and two hundred modules say it.
+      // "use client" has no effect here, and two hundred modules contain it.
       onwarn(warning, warn) {
         if (warning.code !== "MODULE_LEVEL_DIRECTIVE") warn(warning);
       },

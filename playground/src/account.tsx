@@ -6,10 +6,10 @@ import { remaining, useExpiry } from "./expiry";
 import { currentState, session, signOut, subscribe } from "./session";
 import { SignIn } from "./sign-in";
 
-/** How long a notice stays. */
+/** The time after which a notice disappears. */
 const NOTICE_MS = 10_000;
 
-/** At the page's top: who it is signed in as, or how to sign in. */
+/** The bar at the top of the page: the signed-in user, or the button to sign in. */
 export function Account() {
   const state = useSyncExternalStore(subscribe, currentState);
   const user = state.status === "signedIn" ? state.user : undefined;
@@ -49,14 +49,14 @@ interface MenuProps {
   notify(notice: string): void;
 }
 
-/** Who is signed in and for how long, and what they can do about it. */
+/** The menu of the signed-in user: account, lifetime of the token, and actions. */
 function Menu({ user: { id, username, roles }, signOut, notify }: MenuProps) {
   const left = useExpiry();
   const copy = async () => {
     const token = await session().accessToken();
     if (!token) return;
     await navigator.clipboard.writeText(token);
-    notify("Copied. Whoever has it is you until it expires.");
+    notify("Copied. Anyone with this token can act as you until it expires.");
   };
   const copied = () => copy().catch((error: Error) => notify(error.message));
 
@@ -84,7 +84,7 @@ function Menu({ user: { id, username, roles }, signOut, notify }: MenuProps) {
           <dt>Roles</dt>
           <dd>{roles.join(", ") || "none"}</dd>
           <dt>Access token</dt>
-          <dd>{left === null ? "none" : `for ${remaining(left)} more, then renewed by itself`}</dd>
+          <dd>{left === null ? "none" : `expires in ${remaining(left)}, then refreshed automatically`}</dd>
         </dl>
         {window.isSecureContext && (
           <DropdownMenu.Item onSelect={copied}>Copy access token</DropdownMenu.Item>
@@ -106,7 +106,7 @@ function Name() {
   );
 }
 
-/** A word on what has just happened. That a session has ended is one, whoever ended it. */
+/** A short notice. It also appears when the session ends, for any reason. */
 function useNotice(status: string) {
   const [notice, setNotice] = useState("");
   const before = useRef(status);
@@ -122,7 +122,7 @@ function useNotice(status: string) {
   return [notice, setNotice] as const;
 }
 
-/** A server may show a caller only what they may call, so the schema changes with the caller. */
+/** Reloads the schema when the caller changes, because introspection may depend on the caller. */
 function useSchemaOf(caller: string | undefined) {
   const introspect = useSchemaStore((store) => store.introspect);
   const shown = useRef(caller);
@@ -134,7 +134,7 @@ function useSchemaOf(caller: string | undefined) {
   return introspect;
 }
 
-/** Keeps the keyboard's focus in the bar when the button that had it is gone. */
+/** Keeps the keyboard focus in the bar when the focused button is removed. */
 function useFocusAfter(status: string) {
   const bar = useRef<HTMLDivElement>(null);
   const before = useRef(status);
@@ -142,7 +142,7 @@ function useFocusAfter(status: string) {
     const changed = before.current !== "unknown" && before.current !== status;
     before.current = status;
     if (!changed) return;
-    // The dialog or the menu gives the focus back once it has closed.
+    // The dialog or the menu returns the focus after it has closed.
     const later = setTimeout(() => {
       if (document.activeElement === document.body) bar.current?.querySelector("button")?.focus();
     }, 50);

@@ -2,10 +2,10 @@ import { useEffect, useState } from "react";
 
 import { session } from "./session";
 
-/** After how long a refresh that failed is tried again. */
+/** The time after which a failed refresh is repeated. */
 const AGAIN_MS = 10_000;
 
-/** The milliseconds that the access token still lives. While somebody looks at the page it is replaced in time. */
+/** The remaining lifetime of the access token in ms. While the page is visible, the token is replaced in time. */
 export function useExpiry(): number | null {
   const [left, setLeft] = useState<number | null>(null);
   useEffect(() => {
@@ -14,7 +14,7 @@ export function useExpiry(): number | null {
       const client = session();
       const now = Date.now();
       setLeft(client.expiresAt && Math.max(0, client.expiresAt.getTime() - now));
-      // A page that nobody sees must not keep a session alive.
+      // A hidden page must not keep a session alive.
       if (document.hidden || client.peek() !== undefined || now < notBefore) return;
       notBefore = Infinity;
       const next = client.accessToken().then(() => 0, () => Date.now() + AGAIN_MS);
@@ -31,7 +31,7 @@ export function useExpiry(): number | null {
   return left;
 }
 
-/** "59 min", and "42 s" at last. */
+/** A duration as text: "59 min", or "42 s" in the last minute. */
 export function remaining(ms: number): string {
   const seconds = Math.ceil(ms / 1000);
   if (seconds < 60) return `${seconds} s`;

@@ -1,4 +1,4 @@
-import { isRefused } from "@portcullis/client";
+import { isTokenRejected } from "@portcullis/client";
 import type { Fetcher, FetcherParams } from "@graphiql/toolkit";
 import {
   type ExecutionResult,
@@ -11,30 +11,30 @@ import {
 
 import { endpoint } from "./endpoint";
 import { adopt, session } from "./session";
-import { follow } from "./socket";
+import { subscribeTo } from "./socket";
 
 /**
- * Sends an operation, with the access token of the page's session unless the headers editor has an
- * Authorization of its own. A token that has expired or is void is replaced, and the operation sent once more.
+ * Sends an operation with the access token of the page's session, unless the headers editor has an Authorization
+ * header. If the token has expired or was revoked, it is replaced and the operation is repeated once.
  */
 export const fetcher = (async (params: FetcherParams, options?: { headers?: HeadersInit }) => {
   const operation = operationOf(params);
   const headers = new Headers(options?.headers);
   if (operation?.operation === OperationTypeNode.SUBSCRIPTION) {
-    return follow(params, headers.get("Authorization"));
+    return subscribeTo(params, headers.get("Authorization"));
   }
   if (headers.has("Authorization")) return send(params, headers);
 
   const client = session();
   const isMutation = operation?.operation === OperationTypeNode.MUTATION;
   let token = await client.accessToken();
-  let answer = await send(params, headers, token);
-  if (token && isRefused(answer, isMutation)) {
+  let result = await send(params, headers, token);
+  if (token && isTokenRejected(result, isMutation)) {
     token = await client.renew(token);
-    if (token) answer = await send(params, headers, token);
+    if (token) result = await send(params, headers, token);
   }
-  if (isMutation) await keepUp(operation, answer, token);
-  return answer;
+  if (isMutation) await updateSession(operation, result, token);
+  return result;
 }) satisfies Fetcher;
 
 async function send(params: FetcherParams, given: Headers, token?: string | null): Promise<ExecutionResult> {
@@ -52,12 +52,12 @@ async function send(params: FetcherParams, given: Headers, token?: string | null
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error(`${response.status} ${response.statusText}: the answer is not JSON\n${text}`);
+    throw new Error(`${response.status} ${response.statusText}: the response is not JSON\n${text}`);
   }
 }
 
-/** Begins and ends the page's session as the answer to a mutation says. */
-async function keepUp(operation: OperationDefinitionNode, { data }: ExecutionResult, token: string | null) {
+/** Starts or ends the page's session according to the result of a mutation. */
+async function updateSession(operation: OperationDefinitionNode, { data }: ExecutionResult, token: string | null) {
   for (const payload of Object.values(data ?? {})) {
     const { accessToken, refreshToken } = (payload ?? {}) as Record<string, unknown>;
     if (typeof accessToken === "string") await adopt(accessToken, refreshToken);
@@ -65,7 +65,7 @@ async function keepUp(operation: OperationDefinitionNode, { data }: ExecutionRes
   const ending = operation.selectionSet.selections.some(
     (field) => field.kind === Kind.FIELD && ["logout", "deleteAccount"].includes(field.name.value),
   );
-  // It may have ended the page's session: the server knows.
+  // The mutation may have ended the page's session. A refresh shows whether it did.
   if (ending && token) await session().renew(token);
 }
 
@@ -73,7 +73,7 @@ function operationOf({ query, operationName }: FetcherParams) {
   try {
     return getOperationAST(parse(query, { noLocation: true }), operationName);
   } catch {
-    // What does not parse is the server's to explain.
+    // The server reports the syntax error.
     return undefined;
   }
 }

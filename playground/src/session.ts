@@ -2,12 +2,12 @@ import { createPortcullis, type Outcome, type Portcullis, PortcullisError, type 
 
 import { endpoint } from "./endpoint";
 
-// A reload keeps who signs in with a cookie, which no script can read. Where there are no cookies, and for sessions
-// that an operation in the editor has opened, the refresh token is in memory, and goes with the page.
+// With the cookie, which no script can read, the user stays signed in after a reload. Without cookies, and for sessions
+// opened by an operation in the editor, the refresh token is in memory and is lost with the page.
 const cookie = createPortcullis({ url: endpoint });
 const memory = createPortcullis({ url: endpoint, delivery: "body" });
 
-/** The session that the page's requests belong to. */
+/** The session of the page's requests. */
 export const session = () => (isSignedIn(memory) ? memory : cookie);
 
 const isSignedIn = ({ state }: Portcullis) => state.status === "signedIn";
@@ -23,7 +23,7 @@ export type Way = "login" | "register";
 
 let cookiesWork: boolean | undefined;
 
-/** Signs in, by cookie where the server and the browser have it so. */
+/** Signs in, with a cookie if both the server and the browser support it. */
 export async function signIn(way: Way, input: { username: string; password: string }): Promise<Outcome> {
   if (cookiesWork !== false) {
     try {
@@ -32,7 +32,7 @@ export async function signIn(way: Way, input: { username: string; password: stri
       cookiesWork ??= await keepsCookie();
       return cookiesWork ? outcome : memory.login(input);
     } catch (error) {
-      // The server gives no cookies (`http.cookies`).
+      // The server does not support cookies (`http.cookies`).
       if (!(error instanceof PortcullisError && error.code === "BAD_USER_INPUT")) throw error;
       cookiesWork = false;
     }
@@ -40,7 +40,7 @@ export async function signIn(way: Way, input: { username: string; password: stri
   return memory[way](input);
 }
 
-/** Whether the browser keeps the cookie of a sign-in: some do not where there is no TLS. If not, the session ends. */
+/** Whether the browser kept the cookie of a sign-in; some do not without TLS. If it did not, ends the session. */
 async function keepsCookie(): Promise<boolean> {
   const token = await cookie.accessToken();
   if (!token || (await cookie.renew(token))) return true;
@@ -62,12 +62,12 @@ async function leave(client: Portcullis) {
   if (isSignedIn(client)) await client.logout();
 }
 
-/** Takes over the session of an answer to an operation in the editor. */
+/** Adopts the session that an operation in the editor has returned. */
 export async function adopt(accessToken: string, refreshToken: unknown) {
   const claims = claimsOf(accessToken);
   if (!claims) return;
   const { sub, sid, username, roles, iat, exp } = claims;
-  // Who did not ask for the refresh token has one in the cookie only where the cookie's session goes on.
+  // An operation without `refreshToken` has it in the cookie only if it continued the cookie's session.
   const isOfCookie = refreshToken === null || sid === claimsOf(cookie.peek() ?? "")?.sid;
   if (isOfCookie) await leave(memory);
   await (isOfCookie ? cookie : memory).adopt({
@@ -87,7 +87,7 @@ interface Claims {
   exp: number;
 }
 
-/** What an access token of ours says, unverified: it is only shown, and the server judges the token. */
+/** The unverified claims of an access token. They are only displayed; the server verifies the token. */
 function claimsOf(accessToken: string): Claims | undefined {
   try {
     const [header, payload] = accessToken.split(".").slice(0, 2).map(decode);

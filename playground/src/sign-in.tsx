@@ -9,7 +9,7 @@ const words = {
   register: { title: "Create account", busy: "Creating…", other: "Sign in instead" },
 };
 
-/** A button, and the dialog that it opens: to sign in, or to make an account. */
+/** A button and its dialog, to sign in or to create an account. */
 export function SignIn() {
   const [open, setOpen] = useState(false);
   return (
@@ -60,7 +60,7 @@ function Form() {
   return (
     <form className="portcullis-sign-in" ref={form} onSubmit={submit} noValidate>
       <Dialog.Title>{title}</Dialog.Title>
-      <Dialog.Description>The page then sends your access token by itself.</Dialog.Description>
+      <Dialog.Description>The page then sends your access token automatically.</Dialog.Description>
       <Field label="Username" name="username" autoComplete="username" error={shown[0]} autoFocus />
       <Field
         label="Password"
@@ -94,7 +94,7 @@ function Form() {
   );
 }
 
-/** An input with its label, and what was wrong with it. */
+/** An input with its label and its error message. */
 function Field({ label, error, ...input }: ComponentProps<"input"> & { label: string; error?: string | undefined }) {
   const id = useId();
   return (

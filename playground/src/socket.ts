@@ -7,14 +7,14 @@ import { type Client, createClient, type Sink, type SubscribePayload } from "gra
 import { endpoint } from "./endpoint";
 import { session } from "./session";
 
-/** One for each way to keep a session. A socket is open only while something is followed. */
+/** A socket client for each session. A socket is open only while there are subscriptions. */
 const sockets = new Map<Portcullis, Client>();
 
-/** The events of a subscription, as the page's session or by the Authorization that is given. */
-export function follow(params: FetcherParams, authorization: string | null): Observable<ExecutionResult> {
-  const client = authorization === null ? socketOf(session()) : strangersSocket(authorization);
+/** Subscribes with the page's session, or with the given Authorization header. */
+export function subscribeTo(params: FetcherParams, authorization: string | null): Observable<ExecutionResult> {
+  const client = authorization === null ? socketOf(session()) : socketWith(authorization);
   const subscribe = (sink: Sink) => {
-    const error = (error: unknown) => sink.error(isClose(error) ? new Error(wordsFor(error)) : error);
+    const error = (error: unknown) => sink.error(isClose(error) ? new Error(messageFor(error)) : error);
     return { unsubscribe: client.subscribe(params as SubscribePayload, { ...sink, error }) };
   };
   return { subscribe } as Observable<ExecutionResult>;
@@ -26,7 +26,7 @@ function socketOf(portcullis: Portcullis): Client {
   return socket;
 }
 
-const strangersSocket = (authorization: string) =>
+const socketWith = (authorization: string) =>
   createClient({
     url: `${location.origin.replace("http", "ws")}${endpoint}`,
     connectionParams: { authorization },
@@ -36,5 +36,5 @@ const strangersSocket = (authorization: string) =>
 const isClose = (error: unknown): error is { code: number; reason: string } =>
   typeof error === "object" && error !== null && "code" in error && "reason" in error;
 
-const wordsFor = ({ code, reason }: { code: number; reason: string }) =>
+const messageFor = ({ code, reason }: { code: number; reason: string }) =>
   `The server closed the subscription: ${reason || "it cannot be reached"} (${code}).`;

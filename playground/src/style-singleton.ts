@@ -1,8 +1,8 @@
 import { useInsertionEffect } from "react";
 
 /**
- * Stands in for react-style-singleton, through which Radix locks scrolling behind a dialog. The
- * original inserts a <style> element; an adopted style sheet does the same without 'unsafe-inline'.
+ * Replaces react-style-singleton, with which Radix locks scrolling behind a dialog. The original
+ * inserts a <style> element; an adopted style sheet does the same without 'unsafe-inline'.
  */
 export const styleSingleton = () => Style;
 

@@ -1,4 +1,4 @@
-// The page as a test uses it, in Chromium.
+// Functions that use the page in Chromium.
 
 import { chromium } from "playwright-core";
 
@@ -8,14 +8,14 @@ import { until } from "../../clients/harness/server.mjs";
 export const password = "rope winch granite";
 
 /**
- * Opens a browser, of which every page notes what must not be: complaints of the browser, breaches of the content
+ * Opens a browser. `errors` collects the console messages and errors of all its pages, violations of the content
  * security policy, and requests to another server.
  */
 export async function openPages(url) {
   const { context, close } = await openBrowser(chromium);
-  const faults = [];
+  const errors = [];
   context.on("request", (request) => {
-    if (!request.url().startsWith(url) && !request.url().startsWith("data:")) faults.push(request.url());
+    if (!request.url().startsWith(url) && !request.url().startsWith("data:")) errors.push(request.url());
   });
   await context.addInitScript(() =>
     document.addEventListener("securitypolicyviolation", (event) =>
@@ -23,21 +23,21 @@ export async function openPages(url) {
     ),
   );
 
-  /** Opens the page once more, as another tab. */
+  /** Opens the page in another tab. */
   async function open() {
     const page = await context.newPage();
     await page.setViewportSize({ width: 1280, height: 720 });
-    page.on("console", (message) => faults.push(message.text()));
-    page.on("pageerror", (error) => faults.push(error.message));
+    page.on("console", (message) => errors.push(message.text()));
+    page.on("pageerror", (error) => errors.push(error.message));
     await page.goto(url);
     await page.locator(".graphiql-query-editor .CodeMirror-code").waitFor();
     return page;
   }
 
-  return { context, close, faults, open };
+  return { context, close, errors, open };
 }
 
-/** Runs a document in the editor and gives the answer once it holds `expected`. */
+/** Runs a document in the editor, waits until the result contains `expected`, and returns the result. */
 export async function run(page, document, expected) {
   await start(page, document);
   return shows(page, expected);
@@ -49,7 +49,7 @@ export async function start(page, document) {
   await page.keyboard.press("Control+Enter");
 }
 
-/** Writes into an editor, and leaves the cursor there. */
+/** Writes text into an editor and leaves the cursor there. */
 export async function write(page, editor, text) {
   await page.evaluate(
     ([editor, text]) => {
@@ -60,22 +60,22 @@ export async function write(page, editor, text) {
     },
     [editor, text],
   );
-  // The page takes over what is typed after a moment without typing, and gives no sign of it.
+  // The page reads the editor after a short pause without typing, and does not signal it.
   await page.waitForTimeout(800);
 }
 
-/** The answer that the page shows. */
-export const answer = (page) =>
+/** The result that the page shows. */
+export const result = (page) =>
   page.evaluate(() => document.querySelector(".result-window .CodeMirror")?.CodeMirror.getValue() ?? "");
 
-/** Waits until the answer holds a text; gives the answer. */
+/** Waits until the result contains a text, and returns the result. */
 export const shows = (page, expected) =>
   until(async () => {
-    const text = await answer(page);
+    const text = await result(page);
     return text.includes(expected) && text;
   });
 
-/** Fills in the dialog that makes an account, and sends it. */
+/** Fills in and submits the dialog that creates an account. */
 export async function register(page, username) {
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("button", { name: "Create an account instead" }).click();
@@ -83,14 +83,14 @@ export async function register(page, username) {
   await account(page, username).waitFor();
 }
 
-/** Fills in the dialog that is open, and sends it. */
+/** Fills in and submits the open dialog. */
 export async function fill(page, username, password) {
   await page.getByLabel("Username").fill(username);
   await page.getByLabel("Password").fill(password);
   await page.keyboard.press("Enter");
 }
 
-/** The button that says who is signed in. */
+/** The button with the name of the signed-in user. */
 export const account = (page, username) => page.getByRole("button", { name: `Signed in as ${username}` });
 
 export async function signOut(page, username) {

@@ -5,7 +5,7 @@ import { readableByScript } from "../../clients/harness/browser.mjs";
 import { startServer, until } from "../../clients/harness/server.mjs";
 import {
   account,
-  answer,
+  result,
   fill,
   openPages,
   password,
@@ -35,10 +35,10 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await pages.close();
-  assert.deepEqual(pages.faults, []);
+  assert.deepEqual(pages.errors, []);
 });
 
-test("who makes an account is signed in, and their token goes with what they run", async () => {
+test("a new account is signed in, and the page sends its token", async () => {
   assert.equal(await page.title(), "Portcullis");
   await run(page, ME, "TOKEN_MISSING");
   await register(page, "ada");
@@ -46,13 +46,13 @@ test("who makes an account is signed in, and their token goes with what they run
   assert.doesNotMatch(await readableByScript(page), /eyJ|prt_|granite/, "no script can read a token");
 });
 
-test("what is wrong stands beside its field", async () => {
+test("an error is shown at its field", async () => {
   await server.register("grace", password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await fill(page, "grace", "not my password");
   await page.getByRole("alert").filter({ hasText: "not right" }).waitFor();
   await page.getByRole("button", { name: "Create an account instead" }).click();
-  assert.equal(await page.getByRole("alert").count(), 0, "the other form starts afresh");
+  assert.equal(await page.getByRole("alert").count(), 0, "the other form starts without errors");
   for (const [username, given, label] of [
     ["grace", password, "Username"],
     ["hopper", "password", "Password"],
@@ -71,7 +71,7 @@ test("what is wrong stands beside its field", async () => {
   await account(page, "grace").waitFor();
 });
 
-test("a reload keeps somebody signed in, and a sign-out is for good", async () => {
+test("the user stays signed in after a reload, and signed out after a sign-out", async () => {
   await register(page, "joan");
   await page.reload();
   await account(page, "joan").waitFor();
@@ -93,33 +93,33 @@ test("all tabs are signed in and out together", async () => {
 });
 
 /**
- * Runs a document until an answer holds a text; gives all answers. What the command line does, the running server
- * hears of within a second.
+ * Runs a document until the result contains a text, and returns all results. The running server applies a change from
+ * the command line within a second.
  */
 async function runUntil(page, document, expected) {
-  const answers = [];
+  const results = [];
   await until(async () => {
-    answers.push(await run(page, document, '"data"'));
-    return answers.at(-1).includes(expected);
+    results.push(await run(page, document, '"data"'));
+    return results.at(-1).includes(expected);
   });
-  return answers;
+  return results;
 }
 
-test("a token that was voided is replaced, and the operation sent once more", async () => {
+test("a revoked token is replaced, and the operation is repeated", async () => {
   await register(page, "dorothy");
   await server.run("users", "set-roles", "dorothy", "--role", "admin");
-  const answers = await runUntil(page, "{ users { totalCount } session { current } }", "totalCount");
-  assert.doesNotMatch(answers.join(), /TOKEN_REVOKED/);
+  const results = await runUntil(page, "{ users { totalCount } session { current } }", "totalCount");
+  assert.doesNotMatch(results.join(), /TOKEN_REVOKED/);
 });
 
-test("who is signed out elsewhere is told so", async () => {
+test("the page shows that the session was revoked elsewhere", async () => {
   await register(page, "radia");
   await server.run("sessions", "revoke", "--user", "radia");
   await runUntil(page, ME, "TOKEN_");
   await page.getByText("You are signed out.").waitFor();
 });
 
-test("what an operation in the editor does to the session, the page does, too", async () => {
+test("the page adopts and ends the session of operations in the editor", async () => {
   const payload = "accessToken refreshToken errors { code }";
   const input = `{ username: "annie", password: "${password}" }`;
   await run(page, `mutation { register(input: ${input}) { ${payload} } }`, "prt_");
@@ -134,7 +134,7 @@ test("what an operation in the editor does to the session, the page does, too", 
   assert.doesNotMatch(await readableByScript(page), /eyJ|prt_|granite/, "no script can read a token");
 });
 
-test("an Authorization in the headers editor goes first, and the page's session stays", async () => {
+test("an Authorization header in the editor takes precedence, and the page's session stays", async () => {
   const { accessToken } = await server.register("katherine", password);
   await register(page, "edith");
   await page.getByRole("button", { name: "Headers" }).click();
@@ -143,26 +143,26 @@ test("an Authorization in the headers editor goes first, and the page's session 
   await account(page, "edith").waitFor();
 });
 
-/** Signs in elsewhere until the answer tells of it. */
-async function hearsOf(page, username) {
+/** Signs in elsewhere until the result shows the event. */
+async function showsSignIn(page, username) {
   await until(async () => {
     await server.ask(LOGIN, { input: { username, password } });
-    return (await answer(page)).includes("LOGIN_SUCCEEDED");
+    return (await result(page)).includes("LOGIN_SUCCEEDED");
   });
 }
 
-test("a subscription shows what happens, as it happens, until it is stopped", async () => {
+test("a subscription shows events until it is stopped", async () => {
   await register(page, "barbara");
   await start(page, EVENTS);
-  await hearsOf(page, "barbara");
+  await showsSignIn(page, "barbara");
   await page.getByRole("button", { name: "Stop query" }).click();
   await run(page, ME, '"username": "barbara"');
 });
 
-test("a subscription goes on with the next token, and ends with the session", async () => {
+test("a subscription continues with the next token, and ends with the session", async () => {
   await register(page, "frances");
   await start(page, EVENTS);
-  await hearsOf(page, "frances");
+  await showsSignIn(page, "frances");
   await server.run("users", "set-roles", "frances", "--role", "admin");
   await page.getByText("admin", { exact: true }).waitFor();
   await server.run("sessions", "revoke", "--user", "frances");
@@ -170,20 +170,20 @@ test("a subscription goes on with the next token, and ends with the session", as
   await page.getByText("You are signed out.").waitFor();
 });
 
-test("an Authorization in the headers editor is that of a subscription, too", async () => {
+test("a subscription also uses the Authorization header in the editor", async () => {
   const { accessToken } = await server.register("margaret", password);
   const bear = (token) => write(page, HEADERS, JSON.stringify({ Authorization: `Bearer ${token}` }));
   await page.getByRole("button", { name: "Headers" }).click();
   await bear(accessToken);
   await start(page, EVENTS);
-  await hearsOf(page, "margaret");
+  await showsSignIn(page, "margaret");
   await page.getByRole("button", { name: "Stop query" }).click();
   await bear("nonsense");
   await start(page, EVENTS);
   await shows(page, "The server closed the subscription: TOKEN_MALFORMED (4403).");
 });
 
-test("the explorer says which fields are guarded, and by what", async () => {
+test("the explorer shows what each guarded field requires", async () => {
   await page.getByRole("button", { name: /Documentation Explorer/ }).click();
   const explorer = page.locator(".graphiql-doc-explorer");
   await explorer.getByRole("link", { name: "Query" }).first().click();
@@ -195,16 +195,16 @@ test("the explorer says which fields are guarded, and by what", async () => {
   assert.doesNotMatch(fields.find((text) => text.startsWith("server")), /Requires/);
 });
 
-test("the menu copies the access token, and no other", async () => {
+test("the menu copies the access token and not the refresh token", async () => {
   await pages.context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await register(page, "hedy");
   await account(page, "hedy").focus();
   await page.keyboard.press("Enter");
   await page.getByRole("menuitem", { name: "Copy access token" }).press("Enter");
-  await page.getByText("Whoever has it is you").waitFor();
+  await page.getByText("Anyone with this token").waitFor();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
   assert.match(copied, /^eyJ[\w.-]+$/);
   const { me } = await server.ask(ME, {}, copied);
   assert.equal(me.username, "hedy");
-  assert.ok(!(await page.content()).includes(copied), "it is nowhere on the page");
+  assert.ok(!(await page.content()).includes(copied), "the page does not contain the token");
 });

@@ -1,11 +1,11 @@
-// What the page does where the server is set up otherwise, or away.
+// Tests the page with other server settings, and with an unavailable server.
 
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
 import { readableByScript } from "../../clients/harness/browser.mjs";
 import { startServer, until } from "../../clients/harness/server.mjs";
-import { account, answer, openPages, password, register, run, signOut, start } from "./page.mjs";
+import { account, result, openPages, password, register, run, signOut, start } from "./page.mjs";
 
 const ME = "{ me { username } }";
 let server;
@@ -22,7 +22,7 @@ async function open(settings, path = "/") {
   return pages.open();
 }
 
-test("a token that expires is replaced before anybody notices", async () => {
+test("an expiring token is replaced in time", async () => {
   const page = await open({ PORTCULLIS_TOKENS__ACCESS_TTL: "2s" });
   const refreshes = [];
   page.on("request", (request) => {
@@ -32,10 +32,10 @@ test("a token that expires is replaced before anybody notices", async () => {
   const before = refreshes.length;
   await until(() => refreshes.length >= before + 2);
   assert.doesNotMatch(await run(page, ME, '"username": "ada"'), /TOKEN_EXPIRED/);
-  assert.deepEqual(pages.faults, []);
+  assert.deepEqual(pages.errors, []);
 });
 
-test("a page that nobody looks at asks for nothing, and goes on when somebody does", async () => {
+test("a hidden page sends no refresh, and continues when it is visible again", async () => {
   const page = await open({ PORTCULLIS_TOKENS__ACCESS_TTL: "2s" });
   await register(page, "ada");
   await page.evaluate(() => Object.defineProperty(document, "hidden", { value: true, configurable: true }));
@@ -46,10 +46,10 @@ test("a page that nobody looks at asks for nothing, and goes on when somebody do
   });
   await page.getByText(/^[12] s$/).waitFor();
   await run(page, ME, '"username": "ada"');
-  assert.deepEqual(pages.faults, []);
+  assert.deepEqual(pages.errors, []);
 });
 
-test("without cookies the session is the page's own, and goes with it", async () => {
+test("without cookies the session belongs to the page and ends with it", async () => {
   const page = await open({ PORTCULLIS_HTTP__COOKIES: "off", PORTCULLIS_TOKENS__ACCESS_TTL: "2s" });
   await register(page, "ada");
   assert.deepEqual(await pages.context.cookies(), []);
@@ -58,10 +58,10 @@ test("without cookies the session is the page's own, and goes with it", async ()
   await run(page, ME, '"username": "ada"');
   await signOut(page, "ada");
   await run(page, ME, "TOKEN_MISSING");
-  assert.deepEqual(pages.faults, []);
+  assert.deepEqual(pages.errors, []);
 });
 
-test("where the browser drops the cookie, the page does without", async () => {
+test("if the browser drops the cookie, the page keeps the token in memory", async () => {
   const page = await open({ PORTCULLIS_TOKENS__ACCESS_TTL: "2s" });
   await page.route("**/graphql", async (route) => {
     const response = await route.fetch();
@@ -73,11 +73,11 @@ test("where the browser drops the cookie, the page does without", async () => {
   await page.waitForTimeout(2500);
   await run(page, ME, '"username": "ada"');
   const sessions = await server.run("sessions", "list", "ada");
-  assert.equal(sessions.match(/session_/g).length, 1, "the first session, which the page cannot keep, is over");
-  assert.deepEqual(pages.faults, []);
+  assert.equal(sessions.match(/session_/g).length, 1, "the first session, which the page cannot keep, has ended");
+  assert.deepEqual(pages.errors, []);
 });
 
-test("below a path, the page finds its endpoint beside it", async () => {
+test("below a path, the page uses the endpoint below the same path", async () => {
   const page = await open({ PORTCULLIS_HTTP__PUBLIC_URL: "http://127.0.0.1:4000/auth/id" }, "/auth/id");
   await register(page, "ada");
   await page.reload();
@@ -89,12 +89,12 @@ test("below a path, the page finds its endpoint beside it", async () => {
   await until(async () => {
     const headers = { "content-type": "application/json" };
     await fetch(`${server.url}/auth/id/graphql`, { method: "POST", headers, body });
-    return (await answer(page)).includes("LOGIN_SUCCEEDED");
+    return (await result(page)).includes("LOGIN_SUCCEEDED");
   });
-  assert.deepEqual(pages.faults, []);
+  assert.deepEqual(pages.errors, []);
 });
 
-test("a page that finds no server says so, and tries again when asked", async () => {
+test("the page shows that the server cannot be reached, and can try again", async () => {
   const page = await open();
   await page.route("**/graphql", (route) => route.abort());
   await page.reload();
@@ -104,11 +104,11 @@ test("a page that finds no server says so, and tries again when asked", async ()
   await page.getByRole("button", { name: "Sign in" }).waitFor();
   await page.getByRole("button", { name: /Documentation Explorer/ }).click();
   await page.getByRole("link", { name: "Mutation" }).first().waitFor();
-  const complaints = pages.faults.filter((fault) => !fault.includes("ERR_FAILED"));
-  assert.deepEqual(complaints, []);
+  const others = pages.errors.filter((error) => !error.includes("ERR_FAILED"));
+  assert.deepEqual(others, []);
 });
 
-test("a server that is away signs nobody out", async () => {
+test("an unavailable server does not sign out", async () => {
   const page = await open();
   await register(page, "ada");
   await server.stop();
@@ -116,6 +116,6 @@ test("a server that is away signs nobody out", async () => {
   await account(page, "ada").waitFor();
   await server.start();
   await run(page, ME, '"username": "ada"');
-  const complaints = pages.faults.filter((fault) => !fault.includes("ERR_CONNECTION_REFUSED"));
-  assert.deepEqual(complaints, []);
+  const others = pages.errors.filter((error) => !error.includes("ERR_CONNECTION_REFUSED"));
+  assert.deepEqual(others, []);
 });

@@ -1,11 +1,11 @@
 import { ApolloLink } from "@apollo/client/link";
 import { from, mergeMap, type Observable, of } from "rxjs";
 
-import { isRefused } from "./answer.js";
+import { isTokenRejected } from "./result.js";
 import { bearer } from "./endpoint.js";
 import type { Portcullis } from "./portcullis.js";
 
-/** A link that sends the access token with every operation, and a refused operation once more. */
+/** A link that sends the access token with every operation. It repeats an operation once if its token was rejected. */
 export function authLink(portcullis: Portcullis): ApolloLink {
   return new ApolloLink((operation, forward) => {
     const send = (token: string | null): Observable<ApolloLink.Result> => {
@@ -20,7 +20,7 @@ export function authLink(portcullis: Portcullis): ApolloLink {
       mergeMap((token) =>
         send(token).pipe(
           mergeMap((result) =>
-            token !== null && isRefused(result, isMutation) ? sendAgain(token, result) : of(result),
+            token !== null && isTokenRejected(result, isMutation) ? sendAgain(token, result) : of(result),
           ),
         ),
       ),

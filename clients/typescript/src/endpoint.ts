@@ -1,22 +1,26 @@
-import { type Answer, PortcullisError } from "./answer.js";
+import { type GraphQLResult, PortcullisError } from "./result.js";
 import type { NamedDocument } from "./document.js";
 
-/** What is sent with an operation. */
-export interface Sending {
+/** The access token and the abort signal of a request. */
+export interface SendOptions {
   token?: string | null;
   signal?: AbortSignal | undefined;
 }
 
-/** Sends an operation to the server: the text of its document, or the name. */
-export type Post = <Data>(document: string | NamedDocument, variables: object, sending?: Sending) => Promise<Answer<Data>>;
+/** Sends an operation to the server, by the text or the id of its document. */
+export type Post = <Data>(
+  document: string | NamedDocument,
+  variables: object,
+  options?: SendOptions,
+) => Promise<GraphQLResult<Data>>;
 
-/** The server at a URL. Whatever is not its answer becomes a `PortcullisError`. */
+/** The server at a URL. Throws a `PortcullisError` if the response is not from the server. */
 export function endpoint(
   url: string,
   credentials: RequestCredentials,
   fetch?: typeof globalThis.fetch,
 ): Post {
-  return async <Data>(document: string | NamedDocument, variables: object, { token, signal }: Sending = {}) => {
+  return async <Data>(document: string | NamedDocument, variables: object, { token, signal }: SendOptions = {}) => {
     const headers = {
       accept: "application/graphql-response+json, application/json;q=0.9",
       "content-type": "application/json",
@@ -31,35 +35,35 @@ export function endpoint(
       response = await (fetch ?? globalThis.fetch)(url, init);
       text = await response.text();
     } catch (cause) {
-      // Who aborts gives the reason; a signal whose time is up has waited for the server.
+      // A caller's abort is rethrown with its reason. A timeout means that the server did not respond.
       if (signal?.aborted && signal.reason?.name !== "TimeoutError") throw signal.reason;
       throw new PortcullisError("The server cannot be reached.", "NETWORK_ERROR", { cause });
     }
-    return parse(response, text) as Answer<Data>;
+    return parse(response, text) as GraphQLResult<Data>;
   };
 }
 
-/** How an operation says what to execute. By name it is as Apollo's persisted queries have it. */
+/** The part of the request that names the document: its text, or Apollo's `persistedQuery` extension. */
 export function documentOf(document: string | NamedDocument) {
   if (typeof document === "string") return { query: document };
   return { extensions: { persistedQuery: { version: 1, sha256Hash: document.id } } };
 }
 
-/** The header that bears an access token, where there is one. */
+/** The Authorization header, if there is an access token. */
 export function bearer(token: string | null | undefined): { authorization?: string } {
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
 function parse(response: Response, text: string): object {
   try {
-    const answer: unknown = JSON.parse(text);
-    if (typeof answer === "object" && answer !== null && ("data" in answer || "errors" in answer))
-      return answer;
+    const result: unknown = JSON.parse(text);
+    if (typeof result === "object" && result !== null && ("data" in result || "errors" in result))
+      return result;
   } catch {
-    // Below.
+    // Not JSON: handled below.
   }
-  // A proxy whose server is down says so in its own words.
+  // A proxy whose server is down sends a body of its own.
   const code = [502, 503, 504].includes(response.status) ? "SERVICE_UNAVAILABLE" : "INVALID_RESPONSE";
   const retryAfter = Number(response.headers.get("retry-after")) || undefined;
-  throw new PortcullisError(`The answer is not GraphQL (status ${response.status}).`, code, { retryAfter });
+  throw new PortcullisError(`The response is not GraphQL (status ${response.status}).`, code, { retryAfter });
 }

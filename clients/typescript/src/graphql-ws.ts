@@ -6,19 +6,19 @@ import {
   type SubscribePayload,
 } from "graphql-ws";
 
-import { isRefusal } from "./answer.js";
+import { isTokenRejection } from "./result.js";
 import { bearer } from "./endpoint.js";
 import type { Portcullis } from "./portcullis.js";
 
-/** The server closes a socket with it when the token of the socket has expired or is void. */
+/** The close code of a socket whose token has expired or was revoked. */
 const TOKEN_ENDED = 4401;
-/** Twice within this time is no expiry: something is wrong, so the next attempt waits. */
+/** The minimum time between two immediate reconnections. A second close within it is not an expiry, so we wait. */
 const TOO_SOON_MS = 1000;
 
 /**
- * A client of `graphql-ws` whose sockets bear the access token. When it expires or is void, the subscriptions go
- * on with the next one; when there is none, as somebody who is not signed in. One that takes the variable `$after`
- * and asks for the event's `id` misses nothing from its first event on: sent again, it goes on after the last one.
+ * A `graphql-ws` client whose sockets send the access token. When the token expires or is revoked, the subscriptions
+ * continue with the next token, or without a token if the user is signed out. A subscription with the variable `$after`
+ * that selects the event's `id` misses no event after its first one: it resumes after the last event.
  */
 export function createSocket(
   portcullis: Portcullis,
@@ -27,19 +27,19 @@ export function createSocket(
   let sent: string | null = null;
   let refused: string | null = null;
   let endedAt = 0;
-  let isAtOnce = false;
+  let isImmediate = false;
   let isReplacing = false;
   const { retryWait = backoff } = options;
   const client = createClient({
     url: () => socketUrl(portcullis.url),
     retryAttempts: Infinity,
-    // To graphql-ws a server that refuses the connection is the end of all subscriptions.
+    // By default, graphql-ws ends all subscriptions if the server refuses the connection.
     shouldRetry: () => true,
     ...options,
     async retryWait(retries) {
-      const waits = !isAtOnce;
-      // Whatever comes of this attempt, the one after it waits.
-      isAtOnce = false;
+      const waits = !isImmediate;
+      // Only this attempt is immediate. The next one waits.
+      isImmediate = false;
       if (waits) await retryWait(retries);
     },
     async connectionParams() {
@@ -49,7 +49,7 @@ export function createSocket(
         return { ...bearer(sent) };
       } catch (error) {
         options.on?.error?.(error);
-        // Thrown, it would be the end of all subscriptions; a terminated socket is one to open again.
+        // A thrown error would end all subscriptions. After `terminate`, graphql-ws reconnects.
         client.terminate();
         return {};
       }
@@ -60,12 +60,12 @@ export function createSocket(
         if (isReplacing) return;
         options.on?.closed?.(event);
         const { code, reason } = event as { code?: number; reason?: string };
-        if (!isRefusal(reason)) return;
+        if (!isTokenRejection(reason)) return;
         refused = sent;
         if (code !== TOKEN_ENDED) return;
-        isAtOnce = Date.now() - endedAt >= TOO_SOON_MS;
+        isImmediate = Date.now() - endedAt >= TOO_SOON_MS;
         endedAt = Date.now();
-        // To graphql-ws this code is the end of all subscriptions, too.
+        // By default, graphql-ws also ends all subscriptions after this code.
         isReplacing = true;
         client.terminate();
         isReplacing = false;
@@ -75,25 +75,25 @@ export function createSocket(
   return {
     ...client,
     subscribe(payload, sink) {
-      const { kept, note } = resumable(payload);
+      const { resumed, record } = resumable(payload);
       const next: typeof sink.next = (result) => {
-        note(result);
+        record(result);
         sink.next(result);
       };
-      // A sink may be of a class.
-      return client.subscribe(kept, {
+      // The sink may be a class instance, so its methods need their `this`.
+      return client.subscribe(resumed, {
         next,
         error: (error) => sink.error(error),
         complete: () => sink.complete(),
       });
     },
     iterate(payload) {
-      const { kept, note } = resumable(payload);
-      const results = client.iterate<any, any>(kept);
+      const { resumed, record } = resumable(payload);
+      const results = client.iterate<any, any>(resumed);
       const next = results.next.bind(results);
       results.next = async () => {
         const result = await next();
-        if (!result.done) note(result.value);
+        if (!result.done) record(result.value);
         return result;
       };
       return results;
@@ -101,17 +101,17 @@ export function createSocket(
   };
 }
 
-/** The payload, which is read whenever it is sent, and how to note a result in it. */
+/** The payload, which is read at each (re)subscription, and a function that stores the last event id in it. */
 function resumable(payload: SubscribePayload) {
   const variables: Record<string, unknown> = { ...payload.variables };
-  const note = ({ data }: FormattedExecutionResult<unknown, unknown>) => {
+  const record = ({ data }: FormattedExecutionResult<unknown, unknown>) => {
     const [event] = Object.values(data ?? {}) as ({ id?: unknown } | null)[];
     if (typeof event?.id === "string") variables.after = event.id;
   };
-  // A document that is sent by its name has no text to tell.
+  // A document that is sent by its id has no text, so the key in `variables` decides.
   return "after" in variables || /\$after\b/.test(payload.query)
-    ? { kept: { ...payload, variables }, note }
-    : { kept: payload, note: () => {} };
+    ? { resumed: { ...payload, variables }, record }
+    : { resumed: payload, record: () => {} };
 }
 
 function socketUrl(url: string): string {
@@ -120,7 +120,7 @@ function socketUrl(url: string): string {
   return absolute.href;
 }
 
-/** Twice as long each time up to half a minute, and no two clients at once. */
+/** Exponential backoff up to 30 s, with jitter, so that clients do not reconnect at the same time. */
 function backoff(retries: number): Promise<void> {
   const ms = Math.min(2 ** retries, 30) * 1000 * (1 + Math.random());
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,5 +1,5 @@
-export { isRefused, PortcullisError } from "./answer.js";
-export type { Answer, ErrorCode, GraphQLFailure } from "./answer.js";
+export { isTokenRejected, PortcullisError } from "./result.js";
+export type { GraphQLResult, ErrorCode, GraphQLFormattedError } from "./result.js";
 export type { NamedDocument, TypedDocument } from "./document.js";
 export { createPortcullis } from "./portcullis.js";
 export type { Portcullis, PortcullisOptions, RequestArguments, RequestOptions } from "./portcullis.js";

@@ -1,17 +1,17 @@
-/** Those who want to hear of something. One that fails keeps the others from nothing. */
+/** A list of listeners. An error in one listener does not affect the others. */
 export class Listeners<T> {
-  readonly #all = new Set<(news: T) => void>();
+  readonly #all = new Set<(value: T) => void>();
 
-  /** Returns how to stop listening. */
-  add(listener: (news: T) => void): () => void {
+  /** Adds a listener and returns a function that removes it. */
+  add(listener: (value: T) => void): () => void {
     this.#all.add(listener);
     return () => void this.#all.delete(listener);
   }
 
-  tell(news: T) {
+  notify(value: T) {
     for (const listener of this.#all) {
       try {
-        listener(news);
+        listener(value);
       } catch (error) {
         report(error);
       }
@@ -23,7 +23,7 @@ export class Listeners<T> {
   }
 }
 
-/** Lets the page hear of an error as it does of an event listener's. Node has no `reportError`. */
+/** Reports an error to the page, like an error in an event listener. Node has no `reportError`. */
 function report(error: unknown) {
   if (globalThis.reportError) return globalThis.reportError(error);
   queueMicrotask(() => {

@@ -1,4 +1,4 @@
-import { type Answer, dataOf, failureOf, isRefused, PortcullisError } from "./answer.js";
+import { type GraphQLResult, dataOf, errorOf, isTokenRejected, PortcullisError } from "./result.js";
 import {
   CHANGE_PASSWORD,
   isMutation,
@@ -24,9 +24,9 @@ import { memory, type TokenStorage } from "./storage.js";
 import { pause, Tabs } from "./tabs.js";
 
 export type PortcullisOptions = {
-  /** The server's GraphQL endpoint, such as "/graphql". */
+  /** The URL of the server's GraphQL endpoint, such as "/graphql". */
   url: string;
-  /** In place of the global `fetch`. */
+  /** Replaces the global `fetch`. */
   fetch?: typeof globalThis.fetch;
 } & (
   | {
@@ -34,9 +34,9 @@ export type PortcullisOptions = {
       delivery?: "cookie";
     }
   | {
-      /** The refresh token is in the answer, and this object keeps it. */
+      /** The refresh token is in the response, and this object keeps it. */
       delivery: "body";
-      /** Where; in memory unless told otherwise. */
+      /** The storage of the refresh token. Default: memory. */
       storage?: TokenStorage;
     }
 );
@@ -45,40 +45,40 @@ export interface RequestOptions {
   signal?: AbortSignal;
 }
 
-/** What goes with a document: its variables, which may be left out where none is required. */
+/** The arguments after a document: its variables, which are optional if none is required, and options. */
 export type RequestArguments<Variables> = {} extends Variables
   ? [variables?: Variables, options?: RequestOptions]
   : [variables: Variables, options?: RequestOptions];
 
-/** How long the server may take over an operation of the session: meanwhile all tabs wait. */
+/** The timeout of an operation that changes the session. All tabs wait for it. */
 const SESSION_TIMEOUT_MS = 30_000;
 
 /**
- * The timeout of a refresh, and the time after which its only repetition is given up. The server repeats a rotation
- * for 10 s (`tokens.refresh_grace`) and takes a later repetition for theft. It may have rotated the token as soon as
- * the refresh was sent, so both times count from there, and leave a second for the way to the server.
+ * The timeout of a refresh, and the deadline of its only repetition. The server repeats a rotation for 10 s
+ * (`tokens.refresh_grace`) and treats a later repetition as theft. It may rotate the token as soon as the refresh is
+ * sent. Both times therefore start then, and leave a second for the way to the server.
  */
 const REFRESH_TIMEOUT_MS = 5_000;
 const REFRESH_DEADLINE_MS = 9_000;
 
-/** The time between a refresh and its repetition, at least: a phone that changes networks needs it to reconnect. */
+/** The minimum time between a refresh and its repetition. A phone that changes networks needs it to reconnect. */
 const REFRESH_PAUSE_MS = 1_000;
 
-/** Signs people in to a Portcullis server, and keeps them signed in. */
+/** Creates a client that signs users in to a Portcullis server and keeps them signed in. */
 export function createPortcullis(options: PortcullisOptions): Portcullis {
   return new Portcullis(options);
 }
 
-/** The session of a page. Whatever throws throws a `PortcullisError`. */
+/** The session of a page. All methods throw `PortcullisError`. */
 export class Portcullis {
-  /** The server's GraphQL endpoint. */
+  /** The URL of the server's GraphQL endpoint. */
   readonly url: string;
   readonly #delivery: "cookie" | "body";
   readonly #refreshTokens: TokenStorage;
   readonly #post: Post;
   readonly #tabs: Tabs;
   readonly #listeners = new Listeners<State>();
-  /** Undefined before the server has been asked, null when nobody is signed in. */
+  /** Undefined before the first response of the server; null if the user is signed out. */
   #session: Session | null | undefined;
   #state: State = stateOf(undefined);
   #refreshing: Promise<void> | undefined;
@@ -91,26 +91,26 @@ export class Portcullis {
     this.#post = endpoint(options.url, credentials, options.fetch);
     const shared = this.#delivery === "cookie" ? "cookie" : this.#refreshTokens.shared;
     const name = shared === undefined ? null : `portcullis ${shared} ${options.url}`;
-    this.#tabs = new Tabs(name, (session) => this.#become(session));
+    this.#tabs = new Tabs(name, (session) => this.#setSession(session));
   }
 
-  /** Who is signed in, as far as this page knows. The same object until something changes. */
+  /** The sign-in state that this page knows. It is the same object until it changes. */
   get state(): State {
     return this.#state;
   }
 
-  /** Calls the listener at every change, also of those from another tab. Returns how to stop that. */
+  /** Calls the listener after every change, also from another tab. Returns a function that removes the listener. */
   onChange(listener: (state: State) => void): () => void {
     return this.#listeners.add(listener);
   }
 
-  /** Finds out who is signed in: for the start of a page. Throws where the server is away; try again, then. */
+  /** Restores the session at the start of a page. Throws if the server is unavailable; then try again. */
   async restore(): Promise<State> {
     await this.accessToken();
     return this.#state;
   }
 
-  /** Makes an account and signs its owner in. */
+  /** Creates an account and signs the user in. */
   register(input: {
     username: string;
     password: string;
@@ -128,21 +128,21 @@ export class Portcullis {
   /** Changes the password, which ends every other session of the account. */
   async changePassword(input: { currentPassword: string; newPassword: string }): Promise<Outcome> {
     let outcome: Outcome | undefined;
-    const answer = await this.#authorized(true, (token) =>
-      this.#tabs.alone(async () => {
-        const askedAt = Date.now();
-        const answer = await this.#ask<{ payload: Payload | null }>(CHANGE_PASSWORD, { input }, token);
-        if (answer.data?.payload) outcome = await this.#take(answer.data.payload, askedAt);
-        return answer;
+    const result = await this.#authorized(true, (token) =>
+      this.#tabs.exclusive(async () => {
+        const sentAt = Date.now();
+        const result = await this.#send<{ payload: Payload | null }>(CHANGE_PASSWORD, { input }, token);
+        if (result.data?.payload) outcome = await this.#accept(result.data.payload, sentAt);
+        return result;
       }),
     );
-    if (!outcome) throw failureOf(answer);
+    if (!outcome) throw errorOf(result);
     return outcome;
   }
 
   /**
-   * Takes over a session that an operation of your own has opened or continued: what the server's `AuthPayload`
-   * brought. With body delivery `refreshToken` is what it goes on with; with cookie delivery it is in the cookie.
+   * Adopts a session that an operation of your own has opened or refreshed, from the server's `AuthPayload`. With body
+   * delivery, pass its `refreshToken`; with cookie delivery, the cookie already has it.
    */
   adopt(payload: {
     accessToken: string;
@@ -150,28 +150,28 @@ export class Portcullis {
     expiresIn: number;
     user: User;
   }): Promise<void> {
-    const askedAt = Date.now();
-    return this.#tabs.alone(async () => {
-      await this.#take({ ...payload, refreshToken: payload.refreshToken ?? null, errors: [] }, askedAt);
+    const sentAt = Date.now();
+    return this.#tabs.exclusive(async () => {
+      await this.#accept({ ...payload, refreshToken: payload.refreshToken ?? null, errors: [] }, sentAt);
     });
   }
 
   /**
-   * Signs out, in all tabs. Throws where the server is away: the session then goes on, for only the server
+   * Signs out in all tabs. Throws if the server is unavailable; the session then continues, because only the server
    * can end it.
    */
   logout(): Promise<void> {
-    return this.#tabs.alone(async () => {
+    return this.#tabs.exclusive(async () => {
       const refreshToken = await this.#refreshTokens.read();
       const input = refreshToken === null ? null : { refreshToken };
-      dataOf(await this.#ask(LOGOUT, { input }, this.#session?.accessToken));
+      dataOf(await this.#send(LOGOUT, { input }, this.#session?.accessToken));
       await this.#end();
     });
   }
 
   /**
-   * An access token that is good for a while; null when nobody is signed in. Refreshes where needed, once for
-   * all who ask, in all tabs. Throws where the server is away and the token that there was has expired.
+   * Returns a valid access token, or null if the user is signed out. Refreshes if necessary, once for all callers in
+   * all tabs. Throws if the server is unavailable and the current token has expired.
    */
   async accessToken(): Promise<string | null> {
     if (this.peek() === undefined) {
@@ -182,25 +182,25 @@ export class Portcullis {
     return this.#session?.accessToken ?? null;
   }
 
-  /** What `accessToken` gives, where it would not ask the server; undefined where it would. */
+  /** Returns the same as `accessToken`, but never calls the server: returns undefined if a refresh is necessary. */
   peek(): string | null | undefined {
     const session = this.#session;
     if (session && session.refreshAt <= Date.now()) return undefined;
     return session && session.accessToken;
   }
 
-  /** When the access token that there is expires, by this device's clock; null when there is none. */
+  /** The expiry of the current access token by this device's clock; null if there is none. */
   get expiresAt(): Date | null {
     return this.#session ? new Date(this.#session.expiresAt) : null;
   }
 
-  /** The access token after one that a server has refused; null when that shows that nobody is signed in. */
+  /** Returns the access token that replaces one that a server has rejected; null if the user is signed out. */
   async renew(refused: string): Promise<string | null> {
     if (this.#session?.accessToken === refused) await this.#refresh();
     return this.#session?.accessToken ?? null;
   }
 
-  /** Sends an operation and gives its data. Errors of the answer are thrown, with what data there was. */
+  /** Executes an operation and returns its data. Throws the errors of the result, together with its data. */
   async request<Data, Variables extends object = object>(
     document: TypedDocument<Data, Variables> | NamedDocument,
     ...rest: RequestArguments<Variables>
@@ -208,41 +208,41 @@ export class Portcullis {
     return dataOf(await this.execute(document, ...rest));
   }
 
-  /** Sends an operation and gives the answer as it is, with data and errors. */
+  /** Executes an operation and returns its result unchanged, with data and errors. */
   execute<Data, Variables extends object = object>(
     document: TypedDocument<Data, Variables> | NamedDocument,
     ...[variables, options]: RequestArguments<Variables>
-  ): Promise<Answer<Data>> {
+  ): Promise<GraphQLResult<Data>> {
     const sent = typeof document === "object" && "id" in document ? document : document.toString();
     return this.#authorized(isMutation(sent), (token) =>
       this.#post<Data>(sent, variables ?? {}, { token, signal: options?.signal }),
     );
   }
 
-  /** Stops listening to other tabs, and telling them. The session goes on. */
+  /** Disconnects from the other tabs and removes all listeners. The session does not end. */
   close() {
     this.#listeners.clear();
     this.#tabs.close();
   }
 
-  /** Sends with the access token, and once more with the next when the server refuses it. */
+  /** Sends with the access token. If the server rejects it, sends once more with the next token. */
   async #authorized<Data>(
     isMutation: boolean,
-    send: (token: string | null) => Promise<Answer<Data>>,
-  ): Promise<Answer<Data>> {
+    send: (token: string | null) => Promise<GraphQLResult<Data>>,
+  ): Promise<GraphQLResult<Data>> {
     const token = await this.accessToken();
-    const answer = await send(token);
-    if (token === null || !isRefused(answer, isMutation)) return answer;
+    const result = await send(token);
+    if (token === null || !isTokenRejected(result, isMutation)) return result;
     const next = await this.renew(token);
-    return next === null ? answer : send(next);
+    return next === null ? result : send(next);
   }
 
   #signIn(document: string, input: object): Promise<Outcome> {
-    return this.#tabs.alone(async () => {
-      const askedAt = Date.now();
+    return this.#tabs.exclusive(async () => {
+      const sentAt = Date.now();
       const delivery = this.#delivery.toUpperCase();
-      const answer = await this.#ask<{ payload: Payload }>(document, { input: { ...input, delivery } });
-      return this.#take(dataOf(answer).payload, askedAt);
+      const result = await this.#send<{ payload: Payload }>(document, { input: { ...input, delivery } });
+      return this.#accept(dataOf(result).payload, sentAt);
     });
   }
 
@@ -255,7 +255,7 @@ export class Portcullis {
 
   async #refreshAlone() {
     const before = this.#session;
-    await this.#tabs.alone(async () => {
+    await this.#tabs.exclusive(async () => {
       const began = Date.now();
       try {
         await this.#refreshOnce(before, REFRESH_TIMEOUT_MS);
@@ -270,64 +270,64 @@ export class Portcullis {
   }
 
   async #refreshOnce(before: Session | null | undefined, timeout: number) {
-    // Another tab was faster.
+    // Another tab has already refreshed.
     if (this.#session !== before) return;
     const refreshToken = await this.#refreshTokens.read();
     if (this.#delivery === "body" && refreshToken === null) return this.#end();
-    const askedAt = Date.now();
+    const sentAt = Date.now();
     const input = refreshToken === null ? null : { refreshToken };
-    const { payload } = dataOf(await this.#ask<{ payload: Payload }>(REFRESH, { input }, null, timeout));
-    const { errors } = await this.#take(payload, askedAt);
+    const { payload } = dataOf(await this.#send<{ payload: Payload }>(REFRESH, { input }, null, timeout));
+    const { errors } = await this.#accept(payload, sentAt);
     const [error] = errors;
     if (error?.code === "INVALID_REFRESH_TOKEN") return this.#end();
     if (error)
       throw new PortcullisError(error.message, error.code, { retryAfter: error.retryAfter ?? undefined });
   }
 
-  #ask<Data>(
+  #send<Data>(
     document: string,
     variables: object,
     token?: string | null,
     timeout = SESSION_TIMEOUT_MS,
-  ): Promise<Answer<Data>> {
+  ): Promise<GraphQLResult<Data>> {
     return this.#post<Data>(document, variables, {
       token: token ?? null,
       signal: AbortSignal.timeout(timeout),
     });
   }
 
-  /** Takes the session over that a payload brings. */
-  async #take(payload: Payload, askedAt: number): Promise<Outcome> {
-    const session = sessionOf(payload, askedAt);
+  /** Stores the session of a payload and sends it to the other tabs. */
+  async #accept(payload: Payload, sentAt: number): Promise<Outcome> {
+    const session = sessionOf(payload, sentAt);
     const [first, ...others] = payload.errors;
     if (first) return { user: null, errors: [first, ...others] };
-    if (!session) throw failureOf({});
+    if (!session) throw errorOf({});
     if (this.#delivery === "body") await this.#refreshTokens.write(payload.refreshToken);
     this.#tabs.announce(session);
-    this.#become(session);
+    this.#setSession(session);
     return { user: session.user, errors: [] };
   }
 
   async #end() {
     if (this.#delivery === "body") await this.#refreshTokens.write(null);
     this.#tabs.announce(null);
-    this.#become(null);
+    this.#setSession(null);
   }
 
-  #become(session: Session | null) {
+  #setSession(session: Session | null) {
     this.#session = session;
     const state = stateOf(session);
     if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
     this.#state = state;
-    this.#listeners.tell(state);
+    this.#listeners.notify(state);
   }
 }
 
 /**
- * Whether a refresh is worth a repetition: its response may be lost, or other tabs have repeated it so often that the
- * server asks for a moment's patience, after which one of them has brought the next session.
+ * Whether to repeat a refresh. Either its response may be lost, or other tabs have repeated it so often that the server
+ * rate-limits it; shortly after that, one of the tabs has the next session.
  */
 function mayBeRepeated(error: unknown): boolean {
   if (!(error instanceof PortcullisError) || (error.retryAfter ?? 0) > 1) return false;
-  return error.code === "RATE_LIMITED" || (error.isServerAway && error.errors.length === 0);
+  return error.code === "RATE_LIMITED" || (error.isServerUnavailable && error.errors.length === 0);
 }

@@ -1,4 +1,4 @@
-/** Somebody who is signed in. */
+/** The signed-in user. */
 export interface User {
   id: string;
   username: string;
@@ -7,17 +7,17 @@ export interface User {
   roles: string[];
 }
 
-/** Who is signed in; unknown until the server has been asked. */
+/** The sign-in state of the page; `unknown` until the first response of the server. */
 export type State = { status: "unknown" } | { status: "signedOut" } | { status: "signedIn"; user: User };
 
-/** What the person who fills in the form can act on. */
+/** An error that the user can correct, for example in a form. */
 export interface UserError {
   code: UserErrorCode | (string & {});
-  /** For a person. */
+  /** A text for the user. */
   message: string;
-  /** The path into the input, such as `["input", "password"]`. */
+  /** The path of the invalid input, such as `["input", "password"]`. */
   field: string[] | null;
-  /** With RATE_LIMITED: how many seconds to wait. */
+  /** With RATE_LIMITED: the number of seconds to wait. */
   retryAfter: number | null;
 }
 
@@ -34,10 +34,10 @@ export type UserErrorCode =
   | "PASSWORD_TOO_WEAK"
   | "REGISTRATION_CLOSED";
 
-/** Either somebody is signed in, or there is something to tell them. */
+/** The result of a sign-in: the user, or the errors to show. */
 export type Outcome = { user: User; errors: [] } | { user: null; errors: [UserError, ...UserError[]] };
 
-/** The server's answer to every way to sign in. */
+/** The server's payload of every operation that signs in. */
 export interface Payload {
   accessToken: string | null;
   refreshToken: string | null;
@@ -46,28 +46,28 @@ export interface Payload {
   errors: UserError[];
 }
 
-/** What a page knows of the session. Times are of this device's clock, in milliseconds. */
+/** The session as the page knows it. Times are in milliseconds of this device's clock. */
 export interface Session {
   accessToken: string;
-  /** From when on it is better to have another access token. */
+  /** The time from which the access token should be replaced. */
   refreshAt: number;
   expiresAt: number;
   user: User;
 }
 
-/** How long before its expiry an access token is replaced: it still has to travel. */
+/** The time before its expiry at which an access token is replaced, because requests need time to arrive. */
 const MARGIN_MS = 30_000;
 
 /**
- * The session of a payload. Its times come from how long the token still lives, counted from before the
- * question was sent, so that it does not matter what the two clocks show.
+ * The session of a payload. Its times are computed from `expiresIn` and the time before the request was sent, so the
+ * clocks of device and server may differ.
  */
-export function sessionOf(payload: Payload, askedAt: number): Session | null {
+export function sessionOf(payload: Payload, sentAt: number): Session | null {
   const { accessToken, expiresIn, user } = payload;
   if (accessToken === null || expiresIn === null || user === null) return null;
-  const lives = expiresIn * 1000;
-  const expiresAt = askedAt + lives;
-  return { accessToken, refreshAt: expiresAt - Math.min(MARGIN_MS, lives / 4), expiresAt, user };
+  const lifetime = expiresIn * 1000;
+  const expiresAt = sentAt + lifetime;
+  return { accessToken, refreshAt: expiresAt - Math.min(MARGIN_MS, lifetime / 4), expiresAt, user };
 }
 
 export function stateOf(session: Session | null | undefined): State {

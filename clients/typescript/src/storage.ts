@@ -1,12 +1,12 @@
-/** Where the refresh token is kept with body delivery. */
+/** The storage of the refresh token with body delivery. */
 export interface TokenStorage {
   read(): string | null | Promise<string | null>;
   write(refreshToken: string | null): void | Promise<void>;
-  /** A name that all tabs have in common that read the same token; left out where each has its own. */
+  /** A name shared by all tabs that read the same token. Omit it if each tab has its own token. */
   shared?: string;
 }
 
-/** Keeps the refresh token while the page is open, and out of reach of every other script. */
+/** Keeps the refresh token in memory while the page is open. No other script can read it. */
 export function memory(): TokenStorage {
   let kept: string | null = null;
   return {
@@ -18,13 +18,13 @@ export function memory(): TokenStorage {
 }
 
 /**
- * Keeps the refresh token in `localStorage`. Every script that ever runs on the origin can read it there, and use
- * it elsewhere for as long as the session lives. `sessionStorage` is refused: browsers copy it into a tab that is
- * duplicated, and once one of the two has refreshed, the server takes the token of the other for stolen.
+ * Keeps the refresh token in `localStorage`. Every script on the origin can read it there, and can use it elsewhere
+ * until the session ends. `sessionStorage` is rejected, because browsers copy it into a duplicated tab. After one of
+ * the two tabs has refreshed, the server would treat the token of the other as stolen.
  */
 export function webStorage(storage: Storage, key = "portcullis.refresh"): TokenStorage {
   if (storage === globalThis.sessionStorage)
-    throw new TypeError("sessionStorage is copied into duplicated tabs, which would sign each other out.");
+    throw new TypeError("sessionStorage cannot be used: duplicated tabs copy it, and would sign each other out.");
   return {
     read: () => storage.getItem(key),
     write(refreshToken) {

@@ -1,50 +1,50 @@
 import type { Session } from "./session.js";
 
-/** What one tab tells the others. */
-type Word = { session: Session | null } | "done";
+/** A message from one tab to the others: the new session, or that its task is done. */
+type TabMessage = { session: Session | null } | "done";
 
 /**
- * How long to wait for the word of the tab that held the lock before. It has been sent by then; only where
- * the tab was closed meanwhile it never comes.
+ * The maximum time to wait for the message `done` of the tab that held the lock before. That tab has already sent it;
+ * it is missing only if the tab was closed meanwhile.
  */
-const WORD_WITHIN_MS = 500;
+const DONE_TIMEOUT_MS = 500;
 
 /**
- * The tabs that share a session. One at a time changes it, and tells the others what came of it. Where the
- * browser lacks Web Locks (pages without TLS) each tab has its own turns, and where it lacks BroadcastChannel
- * each asks the server by itself; the server forgives two tabs that refresh at once.
+ * The tabs that share a session. Only one tab at a time changes the session, and then sends it to the others. Without
+ * Web Locks (on pages without TLS), each tab has its own queue. Without BroadcastChannel, each tab refreshes
+ * separately; the server accepts two tabs that refresh at the same time.
  */
 export class Tabs {
   readonly #name: string;
   readonly #locks: LockManager | undefined;
   #channel: BroadcastChannel | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  #queue: Promise<unknown> = Promise.resolve();
   #waiting: (() => void)[] = [];
 
-  /** Without a name this tab is the only one. */
+  /** Without a name, this tab shares its session with no other. */
   constructor(name: string | null, onSession: (session: Session | null) => void) {
     this.#name = name ?? "";
-    // A server that renders pages has no tabs: there it would mix up the sessions of many people.
+    // On a server that renders pages there are no tabs. Sharing would mix the sessions of different users.
     if (name === null || !globalThis.location) return;
     this.#locks = globalThis.navigator?.locks;
     this.#channel = globalThis.BroadcastChannel && new BroadcastChannel(name);
-    this.#channel?.addEventListener("message", ({ data }: MessageEvent<Word>) => {
+    this.#channel?.addEventListener("message", ({ data }: MessageEvent<TabMessage>) => {
       if (data === "done") this.#wake();
       else onSession(data.session);
     });
   }
 
-  /** Runs a task while no other runs, in this tab or another. */
-  async alone<T>(task: () => Promise<T>): Promise<T> {
+  /** Runs a task while no other task runs, in this tab or another. */
+  async exclusive<T>(task: () => Promise<T>): Promise<T> {
     const last = async () => {
       try {
         return await task();
       } finally {
-        this.#say("done");
+        this.#post("done");
       }
     };
-    if (!this.#locks) return this.#inTurn(last);
-    const word = new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (!this.#locks) return this.#enqueue(last);
+    const message = new Promise<void>((resolve) => this.#waiting.push(resolve));
     const options = { ifAvailable: true };
     const held = await this.#locks.request(
       this.#name,
@@ -53,32 +53,32 @@ export class Tabs {
     );
     if (held) return held.value;
     return this.#locks.request(this.#name, async () => {
-      if (this.#channel) await Promise.race([word, pause(WORD_WITHIN_MS)]);
+      if (this.#channel) await Promise.race([message, pause(DONE_TIMEOUT_MS)]);
       return last();
     });
   }
 
-  /** Tells the other tabs of the session as it is now. Only from within `alone`. */
+  /** Sends the current session to the other tabs. Call it only within `exclusive`. */
   announce(session: Session | null) {
-    this.#say({ session });
+    this.#post({ session });
   }
 
-  /** Neither hears of the other tabs any more nor tells them. */
+  /** Stops sending messages to other tabs and receiving them. */
   close() {
     this.#channel?.close();
     this.#channel = undefined;
   }
 
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(task);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+  #enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#queue.then(task);
+    this.#queue = run.catch(() => undefined);
+    return run;
   }
 
-  #say(word: Word) {
-    this.#channel?.postMessage(word);
-    // A channel does not speak to itself.
-    if (word === "done") this.#wake();
+  #post(message: TabMessage) {
+    this.#channel?.postMessage(message);
+    // A BroadcastChannel does not deliver messages to its own sender.
+    if (message === "done") this.#wake();
   }
 
   #wake() {

@@ -1,11 +1,11 @@
 import type { Operation } from "@urql/core";
 import type { AuthConfig, AuthUtilities } from "@urql/exchange-auth";
 
-import { isRefused } from "./answer.js";
+import { isTokenRejected } from "./result.js";
 import { bearer } from "./endpoint.js";
 import type { Portcullis } from "./portcullis.js";
 
-/** The configuration of urql's `authExchange`. */
+/** The configuration for urql's `authExchange`. */
 export function authConfig(portcullis: Portcullis): (utilities: AuthUtilities) => Promise<AuthConfig> {
   return async ({ appendHeaders }) => {
     let renewed: string | null = null;
@@ -19,7 +19,7 @@ export function authConfig(portcullis: Portcullis): (utilities: AuthUtilities) =
       },
       didAuthError({ graphQLErrors }, operation) {
         const token = tokenOf(operation);
-        if (!token || !isRefused({ errors: graphQLErrors }, false) || hasManyFields(operation)) return false;
+        if (!token || !isTokenRejected({ errors: graphQLErrors }, false) || hasManyFields(operation)) return false;
         refused = token;
         return true;
       },
@@ -32,13 +32,13 @@ export function authConfig(portcullis: Portcullis): (utilities: AuthUtilities) =
   };
 }
 
-/** The access token that an operation was sent with. */
+/** The access token with which an operation was sent. */
 function tokenOf({ context: { fetchOptions } }: Operation): string | undefined {
   const init = typeof fetchOptions === "function" ? fetchOptions() : fetchOptions;
   return new Headers(init?.headers).get("authorization")?.replace(/^Bearer /, "");
 }
 
-/** Whether it is a mutation of which a part may have been carried out though another was refused. */
+/** Whether the operation is a mutation of several fields: some may have been executed although one was rejected. */
 function hasManyFields({ kind, query: { definitions } }: Operation): boolean {
   return (
     kind === "mutation" &&

@@ -1,4 +1,4 @@
-// Each adapter with the library that it is for: ten operations at once on a token that the server has voided.
+// Tests each adapter with its library: ten concurrent operations with a token that the server has revoked.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -52,18 +52,18 @@ async function signedIn() {
   return { portcullis, username };
 }
 
-/** Other roles void the access token; the session goes on. */
-async function voidToken({ portcullis, username }) {
+/** Revokes the access token by a change of roles. The session continues. */
+async function revokeToken({ portcullis, username }) {
   const token = await portcullis.accessToken();
   await server.run("users", "set-roles", username, "--role", "admin");
-  await until(async () => (await server.ask(ME, {}, token).catch(() => "void")) === "void");
+  await until(async () => (await server.ask(ME, {}, token).catch(() => "revoked")) === "revoked");
 }
 
-/** Uses a library's client before and after, and once more when the session is over. */
+/** Uses a library's client before and after the revocation, and again after the end of the session. */
 async function check(person, ask) {
   assert.equal(await ask(), person.username);
   assert.equal(refreshes, 0);
-  await voidToken(person);
+  await revokeToken(person);
   const names = await Promise.all(Array.from({ length: 10 }, ask));
   assert.deepEqual(names, Array(10).fill(person.username));
   assert.equal(refreshes, 1);
@@ -135,7 +135,7 @@ for (const [how, document] of Object.entries({
     const input = { username, password: "correct horse battery" };
     await server.ask(login, { input });
     await until(() => actions.length);
-    await voidToken(person);
+    await revokeToken(person);
     await server.ask(login, { input });
     await until(() => actions.length >= 3);
     assert.deepEqual(actions, ["LOGIN_SUCCEEDED", "ROLES_CHANGED", "LOGIN_SUCCEEDED"], "none is lost or twice");
@@ -144,9 +144,9 @@ for (const [how, document] of Object.entries({
   });
 }
 
-/** Starts a service and uses it. */
-async function withService(answer, use) {
-  const service = createServer(answer);
+/** Starts a service, runs `use` with it, and stops it. */
+async function withService(handler, use) {
+  const service = createServer(handler);
   await new Promise((resolve) => service.listen(0, "127.0.0.1", resolve));
   try {
     await use(`http://127.0.0.1:${service.address().port}`);
@@ -156,20 +156,20 @@ async function withService(answer, use) {
   }
 }
 
-test("fetch for a service that takes the token", async () => {
+test("fetch with a service that accepts the token", async () => {
   const person = await signedIn();
-  const answer = async (req, res) => {
+  const handler = async (req, res) => {
     const token = req.headers.authorization?.slice("Bearer ".length);
     const { me } = await server.ask(ME, {}, token).catch(() => ({}));
     const body = Buffer.concat(await req.toArray()).toString();
     res.writeHead(me ? 200 : 401).end(JSON.stringify({ username: me?.username, body, token }));
   };
-  await withService(answer, async (url) => {
+  await withService(handler, async (url) => {
     const fetch = authFetch(person.portcullis, { origins: [url] });
     await check(person, async () => {
-      const answer = await (await fetch(`${url}/notes`, { method: "POST", body: "a note" })).json();
-      assert.equal(answer.body, "a note", "the body comes a second time, too");
-      return answer.username;
+      const result = await (await fetch(`${url}/notes`, { method: "POST", body: "a note" })).json();
+      assert.equal(result.body, "a note", "the repetition sends the body again");
+      return result.username;
     });
 
     const { portcullis } = await signedIn();
@@ -178,14 +178,14 @@ test("fetch for a service that takes the token", async () => {
   });
 });
 
-test("fetch for a service that takes no token, which costs one refresh", async () => {
+test("fetch with a service that rejects every token refreshes only once", async () => {
   const { portcullis } = await signedIn();
   const tokens = [];
-  const answer = (req, res) => {
+  const handler = (req, res) => {
     tokens.push(req.headers.authorization);
     res.writeHead(401).end();
   };
-  await withService(answer, async (url) => {
+  await withService(handler, async (url) => {
     const fetch = authFetch(portcullis, { origins: [url] });
     for (let call = 0; call < 10; call++) assert.equal((await fetch(url)).status, 401);
     assert.equal(tokens.length, 11);

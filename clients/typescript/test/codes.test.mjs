@@ -1,4 +1,4 @@
-// What the types say the server answers is what docs/errors.md, which the server writes, says.
+// Compares the error codes in the types with docs/errors.md, which the server generates.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -18,12 +18,12 @@ function typed(path, name) {
   return [...union.split(";\n")[0].matchAll(/^ +\| "([A-Z_]+)"/gm)].map(([, code]) => code);
 }
 
-test("the codes of errors are the server's, and two of where there is no answer", () => {
+test("ErrorCode has the codes of the server, and two for a missing response", () => {
   const codes = [...documented("Codes"), "NETWORK_ERROR", "INVALID_RESPONSE"];
-  assert.deepEqual(typed("../src/answer.ts", "ErrorCode"), codes);
+  assert.deepEqual(typed("../src/result.ts", "ErrorCode"), codes);
 });
 
-test("the codes of what a person can act on are the server's, but for those of administrators", () => {
+test("UserErrorCode has the codes of the server, without those for administrators", () => {
   const codes = documented("Errors of the user");
   const others = ["NOT_FOUND", "UNKNOWN_ROLE", "CURRENT_PASSWORD_REQUIRED", "LAST_ADMIN"];
   assert.deepEqual(typed("../src/session.ts", "UserErrorCode"), codes.filter((code) => !others.includes(code)));

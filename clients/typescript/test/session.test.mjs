@@ -8,7 +8,7 @@ const password = "correct horse battery";
 const ME = "{ me { username } }";
 let server;
 let people = 0;
-/** The documents that went to the server since the test began. */
+/** The documents that were sent to the server in this test. */
 let sent;
 
 before(async () => {
@@ -37,13 +37,13 @@ async function signedIn(options) {
   return Object.assign(portcullis, { username });
 }
 
-/** Lets the hour of the access token pass for the client; the server's clock stays. */
+/** Advances the client's clock beyond the lifetime of the access token. The server's clock does not change. */
 function anHourLater(t) {
   const now = Date.now;
   t.mock.method(Date, "now", () => now() + 3_600_000);
 }
 
-test("who registers is signed in, and listeners hear of it", async () => {
+test("a registration signs in and notifies the listeners", async () => {
   const portcullis = client();
   const heard = [];
   const stop = portcullis.onChange((state) => heard.push(state.status));
@@ -61,7 +61,7 @@ test("who registers is signed in, and listeners hear of it", async () => {
   assert.deepEqual(heard, ["signedIn", "signedOut"]);
 });
 
-test("a listener that fails keeps nobody from a change", async (t) => {
+test("an error in a listener does not affect the others", async (t) => {
   const reported = [];
   globalThis.reportError = (error) => reported.push(error.message);
   t.after(() => delete globalThis.reportError);
@@ -78,7 +78,7 @@ test("a listener that fails keeps nobody from a change", async (t) => {
   assert.deepEqual(reported, ["a fault of the page", "a fault of the page"]);
 });
 
-test("what a person can act on is data", async () => {
+test("an error that the user can correct is data", async () => {
   const portcullis = await signedIn();
   const again = await portcullis.register({ username: portcullis.username, password });
   assert.equal(again.user, null);
@@ -91,7 +91,7 @@ test("what a person can act on is data", async () => {
   assert.equal(portcullis.state.status, "signedIn", "a failed sign-in changes nothing");
 });
 
-test("a session that another operation opened is taken over, and goes on", async (t) => {
+test("adopt continues a session that another operation has opened", async (t) => {
   const { username } = await signedIn();
   const portcullis = client();
   assert.equal(portcullis.expiresAt, null);
@@ -111,8 +111,8 @@ test("a session that another operation opened is taken over, and goes on", async
   assert.equal(refreshes(), 1);
 });
 
-test("a throttled sign-in says how long to wait", async () => {
-  const answer = {
+test("a throttled sign-in returns retryAfter", async () => {
+  const result = {
     data: {
       payload: {
         accessToken: null,
@@ -123,12 +123,12 @@ test("a throttled sign-in says how long to wait", async () => {
       },
     },
   };
-  const portcullis = client({ fetch: async () => Response.json(answer) });
+  const portcullis = client({ fetch: async () => Response.json(result) });
   const { errors } = await portcullis.login({ username: "ada", password });
   assert.equal(errors[0].retryAfter, 4);
 });
 
-test("a new password ends the other sessions, and this one goes on", async () => {
+test("changePassword ends the other sessions and keeps this one", async () => {
   const portcullis = await signedIn();
   const elsewhere = client();
   await elsewhere.login({ username: portcullis.username, password });
@@ -147,38 +147,38 @@ test("a new password ends the other sessions, and this one goes on", async () =>
   assert.equal(elsewhere.state.status, "signedOut");
 });
 
-test("who is not signed in cannot change a password", async () => {
+test("changePassword throws if the user is signed out", async () => {
   const change = client().changePassword({ currentPassword: password, newPassword: "rope winch granite" });
   await assert.rejects(change, { code: "UNAUTHENTICATED", reason: "TOKEN_MISSING" });
 });
 
-test("ten requests at once on an old token refresh once", async (t) => {
+test("ten concurrent requests with an expired token refresh once", async (t) => {
   const portcullis = await signedIn();
   const old = await portcullis.accessToken();
   anHourLater(t);
-  const answers = await Promise.all(Array.from({ length: 10 }, () => portcullis.request(ME)));
-  assert.equal(answers.filter(({ me }) => me.username === portcullis.username).length, 10);
+  const results = await Promise.all(Array.from({ length: 10 }, () => portcullis.request(ME)));
+  assert.equal(results.filter(({ me }) => me.username === portcullis.username).length, 10);
   assert.equal(refreshes(), 1);
   assert.notEqual(await portcullis.accessToken(), old);
 });
 
-test("ten requests at once on a token that the server has voided refresh once", async () => {
+test("ten concurrent requests with a revoked token refresh once", async () => {
   const portcullis = await signedIn();
   const old = await portcullis.accessToken();
   await server.run("users", "set-roles", portcullis.username, "--role", "user", "--role", "admin");
-  await until(async () => (await server.ask(ME, {}, old).catch(() => "void")) === "void");
-  const answers = await Promise.all(Array.from({ length: 10 }, () => portcullis.request(ME)));
-  assert.equal(answers.filter(({ me }) => me.username === portcullis.username).length, 10);
+  await until(async () => (await server.ask(ME, {}, old).catch(() => "revoked")) === "revoked");
+  const results = await Promise.all(Array.from({ length: 10 }, () => portcullis.request(ME)));
+  assert.equal(results.filter(({ me }) => me.username === portcullis.username).length, 10);
   assert.equal(refreshes(), 1);
   assert.deepEqual(portcullis.state.user.roles, ["admin", "user"], "the page hears of the new roles");
 });
 
-test("a mutation of which a part was carried out is not sent again", async () => {
+test("a mutation that was partly executed is not repeated", async () => {
   const portcullis = await signedIn();
   const { username } = portcullis;
   const old = await portcullis.accessToken();
   await server.run("users", "set-roles", username, "--role", "admin");
-  await until(async () => (await server.ask(ME, {}, old).catch(() => "void")) === "void");
+  await until(async () => (await server.ask(ME, {}, old).catch(() => "revoked")) === "revoked");
   const document = `mutation ($input: LoginInput!) {
     login(input: $input) { errors { code } }
     revokeOtherSessions { revokedCount }
@@ -198,7 +198,7 @@ test("a revoked session signs out", async () => {
   assert.equal(refreshes(), 1);
 });
 
-test("a server that is away signs nobody out", async (t) => {
+test("an unavailable server does not sign out", async (t) => {
   let away = false;
   const fetch = (...request) => (away ? away() : globalThis.fetch(...request));
   const portcullis = await signedIn({ fetch });
@@ -207,17 +207,17 @@ test("a server that is away signs nobody out", async (t) => {
   };
   anHourLater(t);
   away = () => Promise.reject(new TypeError("fetch failed"));
-  await assert.rejects(portcullis.request(ME), { code: "NETWORK_ERROR", isServerAway: true });
+  await assert.rejects(portcullis.request(ME), { code: "NETWORK_ERROR", isServerUnavailable: true });
   away = async () => Response.json(unavailable, { status: 503 });
   await assert.rejects(portcullis.request(ME), {
     code: "SERVICE_UNAVAILABLE",
     retryAfter: 3,
-    isServerAway: true,
+    isServerUnavailable: true,
   });
   away = async () => new Response("<h1>Bad Gateway</h1>", { status: 502, headers: { "retry-after": "7" } });
   await assert.rejects(portcullis.request(ME), { code: "SERVICE_UNAVAILABLE", retryAfter: 7 });
   away = async () => new Response("<h1>Welcome to the hotel's Wi-Fi</h1>");
-  await assert.rejects(portcullis.request(ME), { code: "INVALID_RESPONSE", isServerAway: true });
+  await assert.rejects(portcullis.request(ME), { code: "INVALID_RESPONSE", isServerUnavailable: true });
   await assert.rejects(portcullis.logout(), { code: "INVALID_RESPONSE" });
   assert.equal(portcullis.state.status, "signedIn");
   away = undefined;
@@ -235,7 +235,7 @@ function losingOneRefresh(lose) {
   };
 }
 
-test("a response to a refresh that gets lost is asked for once more, and nobody is signed out", async (t) => {
+test("a refresh whose response is lost is repeated and does not sign out", async (t) => {
   const portcullis = await signedIn({
     fetch: losingOneRefresh(() => Promise.reject(new TypeError("fetch failed"))),
   });
@@ -247,7 +247,7 @@ test("a response to a refresh that gets lost is asked for once more, and nobody 
   assert.deepEqual(await portcullis.request(ME), { me: { username } }, "the chain goes on");
 });
 
-test("a refresh without a response is repeated and given up within the server's grace", async (t) => {
+test("a refresh without a response is repeated, and cancelled within the grace period", async (t) => {
   let giveUp;
   const portcullis = await signedIn({
     fetch: losingOneRefresh(async ({ signal }) => {
@@ -294,7 +294,7 @@ test("a refresh that other tabs have repeated too often is sent again a second l
   assert.equal(refreshes(), 2);
 });
 
-test("a token that is still good is used while no other can be had", async (t) => {
+test("a valid token is used while a refresh is impossible", async (t) => {
   let away = false;
   const fetch = (...request) =>
     away ? Promise.reject(new TypeError("fetch failed")) : globalThis.fetch(...request);
@@ -306,11 +306,11 @@ test("a token that is still good is used while no other can be had", async (t) =
   assert.equal(await portcullis.accessToken(), token);
 });
 
-test("what a request may not do is thrown, with the data that there is", async () => {
+test("request throws the errors together with the data", async () => {
   const portcullis = await signedIn();
   await assert.rejects(portcullis.request("{ server { version } users { totalCount } }"), (error) => {
     assert.equal(error.code, "FORBIDDEN");
-    assert.equal(error.isServerAway, false);
+    assert.equal(error.isServerUnavailable, false);
     assert.equal(error.data.users, null);
     assert.match(error.data.server.version, /^\d/);
     return true;
@@ -318,14 +318,14 @@ test("what a request may not do is thrown, with the data that there is", async (
   assert.equal(portcullis.state.status, "signedIn");
 });
 
-test("an aborted request ends as its signal says", async () => {
+test("an aborted request rejects with the reason of its signal", async () => {
   const portcullis = await signedIn();
   await assert.rejects(portcullis.request(ME, {}, { signal: AbortSignal.abort() }), { name: "AbortError" });
   const reason = new Error("The page was left.");
   await assert.rejects(portcullis.request(ME, {}, { signal: AbortSignal.abort(reason) }), reason);
 });
 
-test("a server that does not answer in time is away", async () => {
+test("a timeout counts as an unavailable server", async () => {
   const fetch = (_, { signal }) =>
     new Promise((_, reject) => {
       if (signal.aborted) reject(signal.reason);
@@ -334,11 +334,11 @@ test("a server that does not answer in time is away", async () => {
   const portcullis = client({ fetch });
   await assert.rejects(portcullis.request(ME, {}, { signal: AbortSignal.timeout(1) }), {
     code: "NETWORK_ERROR",
-    isServerAway: true,
+    isServerUnavailable: true,
   });
 });
 
-test("a new page is signed in from the storage that the app handed in, and no longer after a sign-out", async () => {
+test("a new page restores the session from the given storage, until the sign-out", async () => {
   let kept = null;
   const storage = { read: () => kept, write: (token) => void (kept = token) };
   const portcullis = await signedIn({ storage });
@@ -351,7 +351,7 @@ test("a new page is signed in from the storage that the app handed in, and no lo
   await assert.rejects(portcullis.request(ME), { reason: "TOKEN_REVOKED" });
 });
 
-test("without a storage a new page is signed out, and asks nobody", async () => {
+test("without a storage a new page is signed out, and sends no request", async () => {
   assert.deepEqual(await client().restore(), { status: "signedOut" });
   assert.deepEqual(sent, []);
 });

@@ -12,13 +12,13 @@ const LOGIN = "mutation ($input: LoginInput!) { login(input: $input) { accessTok
 let server;
 let portcullis;
 let socket;
-/** How the sockets began and ended. */
+/** The events of the sockets: connected, or their close code and reason. */
 let story;
-/** How many sockets there were before each wait for the next. */
+/** The number of sockets before each wait for the next one. */
 let waits;
-/** Whether the next token cannot be had, though sockets open. */
+/** Whether refreshes fail, although sockets can be opened. */
 let isAway;
-/** The newest event, before anything is followed: a socket is "connected" before its subscription is. */
+/** The newest event before the subscription starts. A socket is "connected" before its subscription is active. */
 let newest;
 
 afterEach(async () => {
@@ -51,7 +51,7 @@ async function start(settings) {
   });
 }
 
-/** Follows the account's events, from its sign-up on. */
+/** Subscribes to the account's events after its registration. */
 function follow(variables = { after: newest }) {
   const heard = { actions: [], errors: [], completed: false };
   socket.subscribe(
@@ -73,7 +73,7 @@ function follow(variables = { after: newest }) {
 /** Signs in elsewhere. */
 const login = () => server.ask(LOGIN, { input: { username: "ada", password } });
 
-test("the socket bears the token", async () => {
+test("the socket sends the token", async () => {
   await start();
   const heard = follow();
   await login();
@@ -82,7 +82,7 @@ test("the socket bears the token", async () => {
   assert.deepEqual(heard.errors, []);
 });
 
-test("no event is lost where the token of the socket expires", async () => {
+test("no event is lost when the token of the socket expires", async () => {
   await start({ PORTCULLIS_TOKENS__ACCESS_TTL: "2s" });
   const heard = follow();
   let logins = 0;
@@ -98,7 +98,7 @@ test("no event is lost where the token of the socket expires", async () => {
   assert.deepEqual(heard.errors, []);
 });
 
-test("nor where a server is away, also by an iterator", async () => {
+test("no event is lost while the server is unavailable, also with an iterator", async () => {
   await start();
   const events = socket.iterate({ query: EVENTS, variables: { after: newest } });
   const first = events.next();
@@ -113,7 +113,7 @@ test("nor where a server is away, also by an iterator", async () => {
   }
 });
 
-test("other roles bring another token, and the subscription goes on", async () => {
+test("a change of roles replaces the token, and the subscription continues", async () => {
   await start();
   const heard = follow();
   await until(() => story.length);
@@ -125,7 +125,7 @@ test("other roles bring another token, and the subscription goes on", async () =
   assert.deepEqual(heard.errors, []);
 });
 
-test("the end of the session is the end of the subscription", async () => {
+test("the end of the session ends the subscription", async () => {
   await start();
   const heard = follow({});
   await until(() => story.length);
@@ -135,7 +135,7 @@ test("the end of the session is the end of the subscription", async () => {
   assert.deepEqual(heard, { actions: [], errors: ["TOKEN_MISSING"], completed: true });
 });
 
-test("who is not signed in gets what is open, and is told what is not", async () => {
+test("a signed-out user gets public fields, and errors for guarded ones", async () => {
   await start();
   await portcullis.logout();
   const heard = follow();
@@ -145,7 +145,7 @@ test("who is not signed in gets what is open, and is told what is not", async ()
   assert.deepEqual(value.data, { server: { registrationOpen: true } });
 });
 
-test("a server that was away for long is found again", async () => {
+test("the socket reconnects after the server was unavailable for long", async () => {
   await start();
   const heard = follow();
   await until(() => story.length);
@@ -158,7 +158,7 @@ test("a server that was away for long is found again", async () => {
   assert.deepEqual(heard.errors, []);
 });
 
-test("only the first attempt after a token has ended waits for nothing", async () => {
+test("only the first attempt after the end of a token is immediate", async () => {
   await start({ PORTCULLIS_TOKENS__ACCESS_TTL: "2s" });
   const heard = follow();
   await until(() => story.length);

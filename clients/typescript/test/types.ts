@@ -1,9 +1,9 @@
-// Compiled, never run: what the types must and must not take.
+// Compiled, never run: checks which calls the types accept and reject.
 
 import { gql } from "@apollo/client";
 import { createPortcullis, type TypedDocument } from "@portcullis/client";
 
-/** What GraphQL Code Generator makes with `documentMode: "string"`. */
+/** The class that GraphQL Code Generator generates with `documentMode: "string"`. */
 declare class TypedDocumentString<Result, Variables> extends String {
   __apiType?: (variables: Variables) => Result;
   private value: string;
@@ -45,25 +45,25 @@ export async function typed() {
 
   // @ts-expect-error: the variable is a string
   await portcullis.request(document, { id: 1 });
-  // @ts-expect-error: and it is required
+  // @ts-expect-error: the variable is required
   await portcullis.request(document);
   // @ts-expect-error
   await portcullis.execute(generated, {});
-  // @ts-expect-error: there is no such variable
+  // @ts-expect-error: the variable does not exist
   await portcullis.request(without, { id: "user_1" });
-  // @ts-expect-error: a parsed document is no text
+  // @ts-expect-error: a parsed document is not text
   await portcullis.request(gql`{ me { username } }`);
   // @ts-expect-error
   await portcullis.execute(gql`{ me { username } }`);
-  // @ts-expect-error: nor is anything else that has a toString
+  // @ts-expect-error: another object with a toString is not text either
   await portcullis.request({ query: "{ me { username } }" });
-  // @ts-expect-error: whether it is a mutation must be known
+  // @ts-expect-error: isMutation is required
   await portcullis.request({ id: "me" });
 
   const { user, errors } = await portcullis.login({ username: "ada", password: "…" });
   const name: string = user ? user.username : errors[0].message;
 
-  // @ts-expect-error: cookie delivery keeps nothing that could be stored
+  // @ts-expect-error: cookie delivery has no storage
   createPortcullis({ url: "/graphql", delivery: "cookie", storage: { read: () => null, write: () => {} } });
   return [id, sameId, nodes, untyped, name];
 }

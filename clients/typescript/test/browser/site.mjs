@@ -1,4 +1,4 @@
-// One origin for a page and the API, as a proxy in front of both would make it.
+// Serves a page and the API from one origin, as a proxy would do.
 
 import { readFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
@@ -16,7 +16,7 @@ const page = `<!doctype html>
   portcullis.onChange(({ status }) => heard.push(status));
 </script>`;
 
-/** Serves the page and the package, and hands /graphql to the server behind it. */
+/** Serves the page and the package, and passes /graphql on to the server. */
 export async function startSite(server) {
   const site = { documents: [] };
   const listener = createServer(async (req, res) => {
@@ -42,9 +42,9 @@ async function forward(server, site, req, res) {
   const body = Buffer.concat(chunks);
   site.documents.push(JSON.parse(body).query);
   const { method, headers } = req;
-  const upstream = request(`${server.url}/graphql`, { method, headers }, (answer) => {
-    res.writeHead(answer.statusCode, answer.headers);
-    answer.pipe(res);
+  const upstream = request(`${server.url}/graphql`, { method, headers }, (response) => {
+    res.writeHead(response.statusCode, response.headers);
+    response.pipe(res);
   });
   upstream.on("error", () => res.writeHead(502).end());
   upstream.end(body);

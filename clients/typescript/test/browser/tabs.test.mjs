@@ -25,7 +25,7 @@ afterEach(async () => {
   site.close();
 });
 
-/** A tab on the page, which knows nothing yet. */
+/** A tab with the page, in the state `unknown`. */
 async function openTab() {
   const tab = await browser.context.newPage();
   await tab.clock.install();
@@ -38,20 +38,20 @@ async function load(tab) {
   await tab.waitForFunction(() => "portcullis" in window);
 }
 
-/** Two tabs of somebody who is signed in, and has not refreshed since. */
+/** Two tabs of a signed-in user, without a refresh so far. */
 async function twoTabs() {
   const username = `person${++people}`;
   const [one, two] = [await openTab(), await openTab()];
   const signIn = (input) => portcullis.register(input).then(({ errors }) => errors);
   assert.deepEqual(await one.evaluate(signIn, { username, password }), []);
   await hears(two, "signedIn");
-  assert.equal(site.refreshes(), 0, "the other tab is told, it need not ask");
+  assert.equal(site.refreshes(), 0, "the other tab got the session from the first one");
   return { one, two, username };
 }
 
 const hears = (tab, status) => tab.waitForFunction((status) => portcullis.state.status === status, status);
 
-/** Sends so many requests at once; gives who the server says is asking, or why not. */
+/** Sends concurrent requests. Returns for each the username, or the reason of the error. */
 const ask = (tab, times = 1) =>
   tab.evaluate((times) => {
     const asking = Array.from({ length: times }, () => portcullis.request("{ me { username } }"));
@@ -67,13 +67,13 @@ const ask = (tab, times = 1) =>
 
 const anHourLater = (...tabs) => Promise.all(tabs.map((tab) => tab.clock.fastForward("01:00:00")));
 
-test("ten requests in each of two tabs on an old token refresh once in all", async () => {
+test("ten requests in each of two tabs with an expired token refresh once in all", async () => {
   const { one, two, username } = await twoTabs();
   const old = await one.evaluate(() => portcullis.accessToken());
   await anHourLater(one, two);
-  const answers = (await Promise.all([ask(one, 10), ask(two, 10)])).flat();
-  assert.deepEqual(new Set(answers), new Set([username]));
-  assert.equal(answers.length, 20);
+  const results = (await Promise.all([ask(one, 10), ask(two, 10)])).flat();
+  assert.deepEqual(new Set(results), new Set([username]));
+  assert.equal(results.length, 20);
   assert.equal(site.refreshes(), 1);
   const [ones, twos] = await Promise.all(
     [one, two].map((tab) => tab.evaluate(() => portcullis.accessToken())),
@@ -110,7 +110,7 @@ test("a page is signed in again after a reload", async () => {
   assert.deepEqual(await ask(one), [username]);
 });
 
-test("who signs in as somebody else in one tab is somebody else in the other", async () => {
+test("a sign-in as another user in one tab changes the user in the other", async () => {
   const { one, two } = await twoTabs();
   const username = `person${++people}`;
   await server.register(username, password);
@@ -122,17 +122,17 @@ test("who signs in as somebody else in one tab is somebody else in the other", a
 test("a new password in one tab keeps both signed in", async () => {
   const { one, two, username } = await twoTabs();
   const input = { currentPassword: password, newPassword: "rope winch granite" };
-  const [{ errors }, answers] = await Promise.all([
+  const [{ errors }, results] = await Promise.all([
     one.evaluate((input) => portcullis.changePassword(input), input),
     ask(two, 10),
   ]);
   assert.deepEqual(errors, []);
-  assert.deepEqual(new Set(answers), new Set([username]));
+  assert.deepEqual(new Set(results), new Set([username]));
   await anHourLater(one, two);
   assert.deepEqual(await ask(two), [username], "the cookie followed");
 });
 
-test("a server that is away signs no tab out, and the next request finds it again", async () => {
+test("an unavailable server signs no tab out, and the next request succeeds", async () => {
   const { one, two, username } = await twoTabs();
   await anHourLater(one, two);
   await server.stop();
@@ -158,7 +158,7 @@ test("no script can read a token", async () => {
   assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Strict"]);
 });
 
-test("a page that listens to no other tab any more goes on with its session", async () => {
+test("a page that has called close keeps its session", async () => {
   const { one, username } = await twoTabs();
   await one.evaluate(() => portcullis.close());
   const renewed = await one.evaluate(async () => portcullis.renew(await portcullis.accessToken()));
@@ -169,7 +169,7 @@ test("a page that listens to no other tab any more goes on with its session", as
   assert.equal(user.username, username);
 });
 
-test("a storage for refresh tokens is one that all tabs share", async () => {
+test("all tabs share the storage of the refresh token", async () => {
   const tab = await openTab();
   const refusal = await tab.evaluate(async () => {
     const { webStorage } = await import("/client/index.js");
@@ -194,7 +194,7 @@ test("without Web Locks and BroadcastChannel each tab still refreshes once", asy
   const two = await openTab();
   assert.equal((await two.evaluate(() => portcullis.restore())).user.username, username);
   await anHourLater(one, two);
-  const answers = (await Promise.all([ask(one, 10), ask(two, 10)])).flat();
-  assert.deepEqual(new Set(answers), new Set([username]));
+  const results = (await Promise.all([ask(one, 10), ask(two, 10)])).flat();
+  assert.deepEqual(new Set(results), new Set([username]));
   assert.equal(site.refreshes(), 3, "one to restore, and one in each tab");
 });
