@@ -76,7 +76,6 @@ fn token(headers: &HeaderMap) -> Result<&str, TokenError> {
 }
 
 /// Whether a value holds no token: an empty string, or the scheme alone. Clients without a token write either.
-#[cfg(feature = "server")]
 pub(super) fn is_blank(authorization: &str) -> bool {
     let value = authorization.trim_matches(WHITESPACE);
     value.is_empty() || value.eq_ignore_ascii_case("bearer")
@@ -104,6 +103,20 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         Ok(Gate::from_ref(state).caller(&parts.headers))
+    }
+}
+
+/// Extracts the check that guards repeat while the request is executed. Without a token it always fails, and changes
+/// nothing: the [`Caller`] is anonymous already.
+impl<S: Send + Sync> FromRequestParts<S> for TokenCheck
+where
+    Gate: FromRef<S>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let Gate { verifier, revocations } = Gate::from_ref(state);
+        Ok(Self::new(token(&parts.headers).unwrap_or_default(), verifier, revocations))
     }
 }
 

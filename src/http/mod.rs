@@ -13,6 +13,7 @@ mod buffer;
 mod caching;
 #[cfg(feature = "server")]
 mod client;
+mod connection_init;
 #[cfg(feature = "server")]
 mod connections;
 #[cfg(feature = "server")]

@@ -27,6 +27,8 @@ mod store;
 mod verification_keys;
 mod verifier;
 
+pub use jsonwebtoken::jwk::JwkSet;
+
 pub use self::{
     caller::{Caller, TokenError},
     claims::{Claims, Scopes},

@@ -1,5 +1,7 @@
 //! The crate as a stranger uses it: resolvers of their own, in the same schema, behind the same guards.
 
+mod resource_server;
+
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,

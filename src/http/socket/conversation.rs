@@ -18,6 +18,7 @@ use crate::{
         RequestId,
         asker::Asker,
         bearer::{authorization, is_blank},
+        connection_init::payload_authorization,
         endpoint::{Endpoint, Started},
         request::Refusal,
         respond,
@@ -198,7 +199,7 @@ impl<E: Executor> Conversation<E> {
         upgrade_pass: Result<Pass, TokenError>,
     ) -> Result<Pass, TokenError> {
         let gate = &self.endpoint.gate;
-        match (token(payload)?, upgrade_pass) {
+        match (payload_authorization(payload)?, upgrade_pass) {
             (Some(value), _) if !is_blank(value) => Pass::of(value, gate),
             (_, Ok(pass)) => pass.check().map(|()| pass),
             (Some(blank), Err(TokenError::Missing)) => Pass::of(blank, gate),
@@ -289,20 +290,6 @@ impl<E: Executor> Conversation<E> {
             Err(_) => end(Close::TryAgainLater("The client is slower than http.streams.send_timeout.")),
         }
     }
-}
-
-/// The token in the payload of `connection_init`. Its name is that of the header, whose case does not matter.
-fn token(payload: &Map<String, Value>) -> Result<Option<&str>, TokenError> {
-    let mut found = None;
-    for (_, value) in payload.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
-        match (value, found) {
-            (Value::Null, _) => {}
-            (Value::String(value), None) => found = Some(value.as_str()),
-            (Value::String(value), Some(other)) if value == other => {}
-            _ => return Err(TokenError::Malformed),
-        }
-    }
-    Ok(found)
 }
 
 /// How fast messages come.
