@@ -57,7 +57,7 @@ function watch(page) {
 async function registering(page) {
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await shot(page, "sign-in");
-  await page.getByRole("button", { name: "Make an account instead" }).click();
+  await page.getByRole("button", { name: "Create an account instead" }).click();
   await fill(page, "password");
   await page.getByRole("button", { name: "Sign up" }).click();
   await page.getByRole("alert").filter({ hasText: /guess/ }).waitFor();

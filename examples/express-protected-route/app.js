@@ -1,7 +1,7 @@
 import express from "express";
 import { errors, jwtVerify } from "jose";
 
-/** The application. `keys` finds the key that a token names, `expected` is what its claims must say. */
+/** Creates the application. `keys` finds the key of a token; `expected` has the required issuer and audience. */
 export function createApp(keys, expected) {
   const app = express();
 
@@ -17,11 +17,11 @@ export function createApp(keys, expected) {
   return app;
 }
 
-/** Lets a request pass that bears a token, with the token's claims in `req.user`. */
+/** Accepts only requests with a valid access token, and puts its claims into `req.user`. */
 function authenticate(keys, expected) {
   return async (req, res, next) => {
     const [, token] = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? "") ?? [];
-    if (!token) return refuse(res, "Unauthorized");
+    if (!token) return reject(res, "Unauthorized");
     try {
       const { payload } = await jwtVerify(token, keys, {
         ...expected,
@@ -30,17 +30,17 @@ function authenticate(keys, expected) {
       });
       req.user = payload;
     } catch (error) {
-      // Nobody's token is wrong because the keys cannot be had.
-      return isTokenAtFault(error) ? refuse(res, "Invalid token") : next(error);
+      // If the keys are unavailable, the token may still be valid: that is a 503, not a 401.
+      return isTokenInvalid(error) ? reject(res, "Invalid token") : next(error);
     }
     next();
   };
 }
 
-function refuse(res, message) {
+function reject(res, message) {
   res.set("WWW-Authenticate", "Bearer").status(401).json({ message });
 }
 
-function isTokenAtFault(error) {
+function isTokenInvalid(error) {
   return error instanceof errors.JOSEError && !["ERR_JOSE_GENERIC", "ERR_JWKS_TIMEOUT"].includes(error.code);
 }

@@ -1,4 +1,4 @@
-// Against the real server, which PORTCULLIS_BIN names.
+// Tests the route with the server that PORTCULLIS_BIN names.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -24,7 +24,7 @@ after(async () => {
   await portcullis.remove();
 });
 
-/** Runs the application; gives what asks its route with a header. */
+/** Starts the application. Returns a function that requests the route with an Authorization header. */
 async function run({ server = portcullis, audience = "portcullis", issuer = server.url, ...options } = {}) {
   const keys = createRemoteJWKSet(new URL(`${server.url}/.well-known/jwks.json`), options);
   const listener = createApp(keys, { issuer, audience }).listen(0, "127.0.0.1");
@@ -37,56 +37,56 @@ async function run({ server = portcullis, audience = "portcullis", issuer = serv
   };
 }
 
-test("a good token opens the route", async () => {
-  const ask = await run();
-  assert.deepEqual(await ask(`Bearer ${good}`), WELCOME);
+test("a valid token is accepted", async () => {
+  const get = await run();
+  assert.deepEqual(await get(`Bearer ${good}`), WELCOME);
   assert.deepEqual(
-    await ask(`bearer ${good}`),
+    await get(`bearer ${good}`),
     WELCOME,
     "the scheme's case does not matter (RFC 9110 §11.1)",
   );
 });
 
-test("without a token it stays shut", async () => {
-  const ask = await run();
-  assert.deepEqual(await ask(), UNAUTHORIZED);
-  assert.deepEqual(await ask("Bearer "), UNAUTHORIZED);
-  assert.deepEqual(await ask("Basic YWRhOmFkYQ=="), UNAUTHORIZED);
+test("a request without a token is rejected", async () => {
+  const get = await run();
+  assert.deepEqual(await get(), UNAUTHORIZED);
+  assert.deepEqual(await get("Bearer "), UNAUTHORIZED);
+  assert.deepEqual(await get("Basic YWRhOmFkYQ=="), UNAUTHORIZED);
 });
 
-test("to a token that is none it stays shut", async () => {
-  const ask = await run();
-  assert.deepEqual(await ask("Bearer garbage"), INVALID);
+test("a malformed or forged token is rejected", async () => {
+  const get = await run();
+  assert.deepEqual(await get("Bearer garbage"), INVALID);
   const [header, claims] = good.split(".");
-  assert.deepEqual(await ask(`Bearer ${header}.${claims}.${"A".repeat(86)}`), INVALID);
+  assert.deepEqual(await get(`Bearer ${header}.${claims}.${"A".repeat(86)}`), INVALID);
   const none = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString("base64url");
-  assert.deepEqual(await ask(`Bearer ${none}.${claims}.`), INVALID);
+  assert.deepEqual(await get(`Bearer ${none}.${claims}.`), INVALID);
   const { refreshToken } = await portcullis.register("grace");
-  assert.deepEqual(await ask(`Bearer ${refreshToken}`), INVALID);
+  assert.deepEqual(await get(`Bearer ${refreshToken}`), INVALID);
 });
 
-test("to a token for somebody else it stays shut", async () => {
+test("a token for another audience or from another issuer is rejected", async () => {
   assert.deepEqual(await (await run({ audience: "payroll" }))(`Bearer ${good}`), INVALID);
   assert.deepEqual(await (await run({ issuer: "https://id.example.com" }))(`Bearer ${good}`), INVALID);
 });
 
-test("to an expired token it stays shut", async () => {
+test("an expired token is rejected", async () => {
   const server = await startServer({ settings: { PORTCULLIS_TOKENS__ACCESS_TTL: "1s" } });
   running.push(server.remove);
-  const ask = await run({ server });
+  const get = await run({ server });
   const { accessToken } = await server.register("ada");
-  assert.deepEqual(await ask(`Bearer ${accessToken}`), WELCOME);
-  const shut = await until(async () => {
-    const answer = await ask(`Bearer ${accessToken}`);
-    return answer.status === 401 && answer;
+  assert.deepEqual(await get(`Bearer ${accessToken}`), WELCOME);
+  const rejected = await until(async () => {
+    const response = await get(`Bearer ${accessToken}`);
+    return response.status === 401 && response;
   });
-  assert.deepEqual(shut, INVALID);
+  assert.deepEqual(rejected, INVALID);
 });
 
-test("a key that nobody had seen before is fetched", async () => {
-  // jose fetches at most every 30 s by itself.
-  const ask = await run({ cooldownDuration: 0 });
-  assert.deepEqual(await ask(`Bearer ${good}`), WELCOME);
+test("a new key is fetched", async () => {
+  // By default, jose fetches at most every 30 s.
+  const get = await run({ cooldownDuration: 0 });
+  assert.deepEqual(await get(`Bearer ${good}`), WELCOME);
   const { keys } = await (await fetch(`${portcullis.url}/.well-known/jwks.json`)).json();
   const known = keys.map(({ kid }) => kid);
   let name = 0;
@@ -95,17 +95,17 @@ test("a key that nobody had seen before is fetched", async () => {
     const { accessToken } = await portcullis.register(`person${++name}`);
     return !known.includes(decodeProtectedHeader(accessToken).kid) && accessToken;
   });
-  assert.deepEqual(await ask(`Bearer ${token}`), WELCOME);
-  assert.deepEqual(await ask(`Bearer ${good}`), WELCOME, "the old key counts until its tokens have expired");
+  assert.deepEqual(await get(`Bearer ${token}`), WELCOME);
+  assert.deepEqual(await get(`Bearer ${good}`), WELCOME, "the old key is valid until its tokens have expired");
 });
 
-test("while the keys cannot be had, no token is called invalid", async () => {
+test("while the keys are unavailable, the response is 503", async () => {
   const server = await startServer();
   running.push(server.remove);
-  const ask = await run({ server });
+  const get = await run({ server });
   const { accessToken } = await server.register("ada");
   await server.stop();
-  assert.deepEqual(await ask(`Bearer ${accessToken}`), {
+  assert.deepEqual(await get(`Bearer ${accessToken}`), {
     status: 503,
     body: '{"message":"Try again later"}',
   });

@@ -1,10 +1,11 @@
-// What Hasura makes of a token's claims, as https://hasura.io/docs/2.0/auth/authentication/jwt/ has it.
+// Derives Hasura's session variables from the claims of a token, as documented at
+// https://hasura.io/docs/2.0/auth/authentication/jwt/.
 
 import assert from "node:assert/strict";
 
 const NAMESPACE = "https://hasura.io/jwt/claims";
 
-/** The session variables of a token; throws where Hasura would refuse it. */
+/** The session variables of a token. Throws if Hasura would reject the token. */
 export function sessionVariables(claims, { claims_map: map, claims_namespace: namespace = NAMESPACE }) {
   const found = map ? mapped(claims, map) : claims[namespace];
   assert(found && typeof found === "object", `the claims have no ${namespace}`);
@@ -31,7 +32,7 @@ function mapped(claims, map) {
   );
 }
 
-/** What stands at a JSON path of names and indices, such as `$.roles[0]`. */
+/** The value at a JSON path of names and indices, such as `$.roles[0]`. */
 function at(claims, { path, default: otherwise }) {
   const steps = path
     .replace(/^\$\.?/, "")

@@ -1,4 +1,4 @@
-// Against the real server, which PORTCULLIS_BIN names.
+// Tests the claims with the server that PORTCULLIS_BIN names.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -20,7 +20,7 @@ before(async () => {
 });
 after(() => portcullis.remove());
 
-/** The claims of a token, verified in the way that a setting tells Hasura. */
+/** The claims of a token, verified as Hasura does with this setting. */
 async function claimsOf(token, setting) {
   const { pathname } = new URL(setting.jwk_url);
   const keys = createRemoteJWKSet(new URL(pathname, portcullis.url));
@@ -30,7 +30,7 @@ async function claimsOf(token, setting) {
 
 const read = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
 
-test("custom claims give everybody the same session variables", async () => {
+test("custom claims give all users the same session variables", async () => {
   const setting = read("jwt-secret.static.json");
   const { accessToken } = await portcullis.register("ada");
   assert.deepEqual(sessionVariables(await claimsOf(accessToken, setting), setting), {
@@ -40,7 +40,7 @@ test("custom claims give everybody the same session variables", async () => {
   });
 });
 
-test("a claims map gives everybody their own", async () => {
+test("a claims map gives each user their own session variables", async () => {
   const setting = read("jwt-secret.mapped.json");
   const { accessToken, user } = await portcullis.register("grace");
   assert.deepEqual(sessionVariables(await claimsOf(accessToken, setting), setting), {
@@ -50,7 +50,7 @@ test("a claims map gives everybody their own", async () => {
   });
 });
 
-test("what Hasura would refuse is refused here", () => {
+test("claims that Hasura would reject are rejected", () => {
   const refused = (claims) =>
     assert.throws(() => sessionVariables({ "https://hasura.io/jwt/claims": claims }, {}));
   assert.throws(() => sessionVariables({ sub: "user_1" }, {}));

@@ -1,4 +1,4 @@
-// Uses the page in Chromium, with the server that PORTCULLIS_BIN names behind it.
+// Tests the page in Chromium, with the server that PORTCULLIS_BIN names.
 
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";

@@ -4,9 +4,9 @@ import { defineConfig } from "vite";
 export default defineConfig({
   plugins: [react({ babel: { plugins: ["relay"] } })],
   server: {
-    // The page and the API are one origin, so the cookie is the page's own.
+    // With this proxy the page and the API have the same origin, as the cookie requires.
     proxy: { "/graphql": { target: process.env.PORTCULLIS_URL ?? "http://127.0.0.1:4000", ws: true } },
   },
-  // React and the GraphQL client are most of it, and the page is nothing without them.
+  // Most of the bundle is React and the GraphQL client, and the page always needs both.
   build: { chunkSizeWarningLimit: 1000 },
 });

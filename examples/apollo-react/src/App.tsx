@@ -7,7 +7,7 @@ import { portcullis, useSession } from "./session";
 import { Sessions } from "./Sessions";
 import { SignIn } from "./SignIn";
 
-/** The page: for whoever is signed in, or for nobody. */
+/** The page: the sign-in form, or the content for the signed-in user. */
 export function App() {
   const session = useSession();
   switch (session.status) {
@@ -20,7 +20,7 @@ export function App() {
   }
 }
 
-/** Finds out who is signed in; shows nothing unless that takes a second try. */
+/** Restores the session. Shows nothing, unless the server is unavailable. */
 function Restore() {
   const [hasFailed, setHasFailed] = useState(false);
   const restore = () => void portcullis.restore().catch(() => setHasFailed(true));
@@ -28,7 +28,7 @@ function Restore() {
   if (!hasFailed) return null;
   return (
     <div className="notice">
-      <p role="alert">The server is away.</p>
+      <p role="alert">The server is unavailable.</p>
       <button onClick={restore}>Try again</button>
     </div>
   );
@@ -45,7 +45,7 @@ function Account({ user }: { user: User }) {
         </span>
         <button onClick={() => portcullis.logout().catch(() => setHasFailed(true))}>Sign out</button>
       </header>
-      {hasFailed && <p role="alert">The server is away, and you are still signed in.</p>}
+      {hasFailed && <p role="alert">The server is unavailable. You are still signed in.</p>}
       <Sessions />
     </ApolloProvider>
   );

@@ -9,7 +9,7 @@ interface AccountEvent {
   userAgent: string | null;
 }
 
-// With `$after` and `id` none is missed: see the README of @portcullis/client.
+// With `$after` and `id` no event is missed: see the README of @portcullis/client.
 const EVENTS: TypedDocumentNode<{ accountEvents: AccountEvent }, { after?: string }> = gql`
   subscription Events($after: ID) {
     accountEvents(after: $after) {
@@ -21,7 +21,7 @@ const EVENTS: TypedDocumentNode<{ accountEvents: AccountEvent }, { after?: strin
   }
 `;
 
-/** What the page says of an event; of the others, their names. */
+/** The texts for some actions. The page shows other actions by their names. */
 const words: Record<string, string> = {
   LOGIN_SUCCEEDED: "Signed in",
   LOGOUT: "Signed out",
@@ -30,7 +30,7 @@ const words: Record<string, string> = {
   ROLES_CHANGED: "The roles were changed",
 };
 
-/** What happens to the account while the page is open, the newest first. */
+/** The events of the account while the page is open, newest first. */
 export function Events({ onEvent }: { onEvent(): void }) {
   const [events, setEvents] = useState<AccountEvent[]>([]);
   useSubscription(EVENTS, {
@@ -43,8 +43,8 @@ export function Events({ onEvent }: { onEvent(): void }) {
 
   return (
     <section>
-      <h2 id="happened">What happened</h2>
-      <div role="log" aria-labelledby="happened">
+      <h2 id="account-events">Account events</h2>
+      <div role="log" aria-labelledby="account-events">
         {events.map(({ id, action, at, userAgent }) => (
           <p key={id}>
             {words[action] ?? action}{" "}

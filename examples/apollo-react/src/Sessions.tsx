@@ -64,7 +64,7 @@ const REVOKE: TypedDocumentNode<RevokeData, { id: string }> = gql`
   }
 `;
 
-/** The open sessions of the account, five at a time. */
+/** The open sessions of the account, in pages of five. */
 export function Sessions() {
   const { data, error, loading, fetchMore, refetch } = useQuery(SESSIONS);
   const me = data?.me;

@@ -3,7 +3,7 @@ import { type FormEvent, useState } from "react";
 
 import { portcullis } from "./session";
 
-/** The form to sign in with, or to make an account. */
+/** The form to sign in or to create an account. */
 export function SignIn() {
   const [isNew, setIsNew] = useState(false);
   const [errors, setErrors] = useState<Pick<UserError, "message">[]>([]);
@@ -18,7 +18,7 @@ export function SignIn() {
       const outcome = await (isNew ? portcullis.register(input) : portcullis.login(input));
       setErrors(outcome.errors);
     } catch {
-      setErrors([{ message: "The server is away. Try again in a moment." }]);
+      setErrors([{ message: "The server is unavailable. Try again later." }]);
     } finally {
       setIsBusy(false);
     }
@@ -50,7 +50,7 @@ export function SignIn() {
         {isNew ? "Sign up" : "Sign in"}
       </button>
       <button type="button" onClick={swap}>
-        {isNew ? "I have an account" : "Make an account instead"}
+        {isNew ? "I have an account" : "Create an account instead"}
       </button>
     </form>
   );

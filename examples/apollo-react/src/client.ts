@@ -10,7 +10,7 @@ import { portcullis } from "./session";
 const http = ApolloLink.from([authLink(portcullis), new HttpLink({ uri: portcullis.url })]);
 const socket = new GraphQLWsLink(createSocket(portcullis));
 
-/** A client whose cache is for one person: another gets another. */
+/** A client with a cache for one user. Create another client for another user. */
 export function createClient() {
   return new ApolloClient({
     cache: new InMemoryCache({

@@ -5,5 +5,5 @@ export const portcullis = createPortcullis({ url: "/graphql" });
 
 const subscribe = (listener: () => void) => portcullis.onChange(listener);
 
-/** Who is signed in, in this tab and in every other. */
+/** The sign-in state, which all tabs share. */
 export const useSession = () => useSyncExternalStore(subscribe, () => portcullis.state);

@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from "react";
 
-/** Says what went wrong in what it holds. */
+/** An error boundary that shows the error message of its children. */
 export class ErrorNotice extends Component<{ children: ReactNode }, { message?: string }> {
   override state: { message?: string } = {};
 

@@ -6,7 +6,7 @@ import type { EventsSubscription } from "./__generated__/EventsSubscription.grap
 
 type AccountEvent = EventsSubscription["response"]["accountEvents"];
 
-/** What the page says of an event; of the others, their names. */
+/** The texts for some actions. The page shows other actions by their names. */
 const words: Record<string, string> = {
   LOGIN_SUCCEEDED: "Signed in",
   LOGOUT: "Signed out",
@@ -15,14 +15,14 @@ const words: Record<string, string> = {
   ROLES_CHANGED: "The roles were changed",
 };
 
-/** What happens to the account while the page is open, the newest first. */
+/** The events of the account while the page is open, newest first. */
 export function Events({ onEvent }: { onEvent(): void }) {
   const [events, setEvents] = useState<AccountEvent[]>([]);
   const latest = useRef(onEvent);
   latest.current = onEvent;
   const config = useMemo<GraphQLSubscriptionConfig<EventsSubscription>>(
     () => ({
-      // With `$after` and `id` none is missed: see the README of @portcullis/client.
+      // With `$after` and `id` no event is missed: see the README of @portcullis/client.
       subscription: graphql`
         subscription EventsSubscription($after: ID) {
           accountEvents(after: $after) {
@@ -46,8 +46,8 @@ export function Events({ onEvent }: { onEvent(): void }) {
 
   return (
     <section>
-      <h2 id="happened">What happened</h2>
-      <div role="log" aria-labelledby="happened">
+      <h2 id="account-events">Account events</h2>
+      <div role="log" aria-labelledby="account-events">
         {events.map(({ id, action, at, userAgent }) => (
           <p key={id}>
             {words[action] ?? action}{" "}

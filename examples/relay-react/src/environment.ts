@@ -7,7 +7,7 @@ import { portcullis } from "./session";
 const fetch = fetchFunction(portcullis);
 const subscribe = subscribeFunction(createSocket(portcullis));
 
-/** An environment whose store is for one person: another gets another. */
+/** An environment with a store for one user. Create another environment for another user. */
 export function createEnvironment() {
   return new Environment({ network: Network.create(fetch, subscribe) });
 }
