@@ -21,7 +21,7 @@
 //! | 3 | [`tokens`], [`passwords`], [`limits`], [`replicas`] | what a token says; what a password is; the throttle; the servers that run |
 //! | 2 | [`database`] | connections, and what differs between SQLite and PostgreSQL |
 //! | 1 | [`config`], [`id`] | what can be set; what things are called |
-//! | 0 | [`clock`], [`secret`], `words` | what time it is; keys from the master secret; words that clients branch on |
+//! | 0 | [`client`], [`clock`], [`secret`], `words` | the client of a request; what time it is; keys from the master secret; words that clients branch on |
 //!
 //! Without the feature `server` there remain the claims, the verifier, the revocation list, the bearer
 //! extractor and the guards: what a service needs that only reads tokens.
@@ -55,6 +55,8 @@ pub mod app;
 pub mod audit;
 #[cfg(feature = "server")]
 pub mod cli;
+#[cfg(feature = "server")]
+pub mod client;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]

@@ -12,12 +12,13 @@ use axum::{
 
 use crate::{
     app::App,
+    client::TrustedProxies,
     clock::Clock,
     config::Config,
     http::{
-        Dependencies, Endpoint, Health, Hosts, IsBehindTls, Origins, Probes, Proxies, alive, any_origin,
-        check_host, discovery, graphql, harden, jwks, listed_origins, method_not_allowed, not_found,
-        playground, playground_asset, ready, to_playground, trace,
+        Dependencies, Endpoint, Health, Hosts, IsBehindTls, Origins, Probes, alive, any_origin, check_host,
+        discovery, graphql, harden, jwks, listed_origins, method_not_allowed, not_found, playground,
+        playground_asset, ready, to_playground, trace,
     },
     schema::ROOT_FIELDS,
     tokens::Keyring,
@@ -57,7 +58,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
     let endpoint = Arc::new(Endpoint {
         executor,
         gate: app.gate.clone(),
-        proxies: Proxies(app.config.http.trusted_proxies.clone()),
+        proxies: TrustedProxies(app.config.http.trusted_proxies.clone()),
         origins: Origins::new(&app.config.http),
         http: app.config.http.clone(),
         graphql: app.config.graphql.clone(),

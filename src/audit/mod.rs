@@ -23,9 +23,10 @@ use self::live::Live;
 pub use self::{live::FollowError, store::Filter};
 use crate::{
     changes::ChangeFeed,
+    client::ClientInfo,
     clock::{Clock, Timestamp},
     database::Database,
-    graphql::{ClientInfo, PageRequest, TokenCheck, initial_claims},
+    graphql::{PageRequest, TokenCheck, initial_claims},
     id::{EventId, SessionId, UserId},
     tokens::Claims,
 };

@@ -1,5 +1,3 @@
-use std::net::IpAddr;
-
 use async_graphql::Context;
 use secrecy::SecretString;
 
@@ -10,15 +8,6 @@ use crate::{
     id::SessionId,
     tokens::{Caller, TokenError},
 };
-
-/// From where a request comes.
-#[derive(Clone, Debug)]
-pub struct ClientInfo {
-    /// The client's address; that of the proxy's client where the proxy is trusted.
-    pub address: IpAddr,
-    /// The User-Agent header, cut to a length that is fit to store.
-    pub user_agent: Option<String>,
-}
 
 /// The refresh token that a browser sent as a cookie.
 #[derive(Clone, Debug, Default)]

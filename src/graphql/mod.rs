@@ -47,7 +47,7 @@ pub use portcullis_macros::guarded;
 
 pub use self::{
     code::{ErrorCode, ErrorExtension},
-    context::{ClientInfo, LastEventId, NoHeaders, RefreshCookie, VoidSession, caller},
+    context::{LastEventId, NoHeaders, RefreshCookie, VoidSession, caller},
     error::{ApiError, normalize_error},
     guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
     token_check::TokenCheck,

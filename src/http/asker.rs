@@ -6,9 +6,8 @@ use secrecy::ExposeSecret;
 
 use super::{bearer::authorization, cookie, endpoint::Endpoint, request::Refusal, streams::Pass};
 use crate::{
-    graphql::{
-        ApiError, ClientInfo, ErrorCode, LastEventId, NoHeaders, RefreshCookie, TokenCheck, VoidSession,
-    },
+    client::ClientInfo,
+    graphql::{ApiError, ErrorCode, LastEventId, NoHeaders, RefreshCookie, TokenCheck, VoidSession},
     tokens::Caller,
 };
 

@@ -16,7 +16,7 @@ use futures_util::stream::BoxStream;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Gate, Origins, Proxies, RequestId,
+    Gate, Origins, RequestId,
     asker::Asker,
     connections::Carrier,
     event_stream::{self, EventStream},
@@ -28,6 +28,7 @@ use super::{
     streams::Streams,
 };
 use crate::{
+    client::TrustedProxies,
     config::{GraphqlConfig, HttpConfig, Introspection},
     graphql::{ApiError, Documents, ErrorCode, Prepared, RootFields, Tally, prepare},
     tokens::Caller,
@@ -40,7 +41,7 @@ pub(crate) struct Endpoint<E> {
     /// Who asks.
     pub(crate) gate: Gate,
     /// Whose word on the client's address is taken.
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: TrustedProxies,
     /// The origins whose pages may use cookies and open sockets.
     pub(crate) origins: Origins,
     /// Limits of the request.

@@ -11,8 +11,6 @@ mod bearer;
 mod buffer;
 #[cfg(feature = "server")]
 mod caching;
-#[cfg(feature = "server")]
-mod client;
 mod connection_init;
 #[cfg(feature = "server")]
 mod connections;
@@ -56,7 +54,6 @@ mod trace;
 pub use self::bearer::Gate;
 #[cfg(feature = "server")]
 pub(crate) use self::{
-    client::Proxies,
     connections::answer_connections,
     cookie::refresh_cookie,
     discovery::{discovery, jwks},

@@ -16,9 +16,10 @@ use super::{RefreshError, Session, Sessions};
 use crate::{
     accounts::AccountError,
     audit::{Actor, AuditAction},
+    client::ClientInfo,
     graphql::{
-        ApiError, ClientInfo, ErrorCode, RefreshCookie, UserError, UserErrorCode, VoidSession, caller,
-        expect_id, guarded, initial_claims,
+        ApiError, ErrorCode, RefreshCookie, UserError, UserErrorCode, VoidSession, caller, expect_id,
+        guarded, initial_claims,
     },
     tokens::{Caller, KeyringError, TokenError},
 };

@@ -4,8 +4,8 @@ use super::{Session, Sessions, store};
 use crate::{
     audit::{Actor, AuditAction},
     changes::Change,
+    client::ClientInfo,
     clock::Timestamp,
-    graphql::ClientInfo,
     id::{SessionId, UserId},
     tokens::{Generation, RefreshToken},
 };

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     audit::{Actor, AuditAction, Happening},
+    client::ClientInfo,
     clock::Timestamp,
-    graphql::ClientInfo,
     tokens::RefreshToken,
 };
 

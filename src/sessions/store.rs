@@ -11,8 +11,9 @@ use sea_orm::{
 
 use super::{Repeated, Session};
 use crate::{
+    client::ClientInfo,
     clock::Timestamp,
-    graphql::{ClientInfo, PageRequest},
+    graphql::PageRequest,
     id::{SessionId, UserId},
     tokens::{Generation, RefreshToken},
 };

@@ -4,7 +4,7 @@ use super::{SignIn, SignInError};
 use crate::{
     accounts::Account,
     audit::{Actor, AuditAction, Happening},
-    graphql::ClientInfo,
+    client::ClientInfo,
     limits::Decision,
     sessions::SignedIn,
 };

@@ -4,7 +4,7 @@ use super::{SignIn, SignInError};
 use crate::{
     accounts::AccountChanges,
     audit::Actor,
-    graphql::ClientInfo,
+    client::ClientInfo,
     limits::account_key,
     passwords::{PasswordAttempt, PasswordContext},
     sessions::SignedIn,

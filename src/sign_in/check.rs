@@ -2,7 +2,7 @@ use super::{SignIn, SignInError};
 use crate::{
     accounts::{Account, Credentials, EmailAddress, Username},
     audit::{Actor, AuditAction, Happening},
-    graphql::ClientInfo,
+    client::ClientInfo,
     id::UserId,
     limits::{Decision, Target, account_key},
     passwords::{HashError, PasswordAttempt, VerificationResult},

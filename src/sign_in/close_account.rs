@@ -1,5 +1,5 @@
 use super::{SignIn, SignInError};
-use crate::{audit::Actor, graphql::ClientInfo, passwords::PasswordAttempt, tokens::Claims};
+use crate::{audit::Actor, client::ClientInfo, passwords::PasswordAttempt, tokens::Claims};
 
 impl SignIn {
     /// Deletes the account of whoever asks, with all its sessions.

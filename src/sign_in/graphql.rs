@@ -9,7 +9,8 @@ use crate::{
         AccountError, DisplayName, EmailAddress, Username,
         graphql::{DeletePayload, user_error},
     },
-    graphql::{ApiError, ClientInfo, RefreshCookie, UserError, UserErrorCode, caller, guarded, node_id},
+    client::ClientInfo,
+    graphql::{ApiError, RefreshCookie, UserError, UserErrorCode, caller, guarded, node_id},
     passwords::{HashError, PasswordAttempt, PolicyViolation},
     sessions::{
         Sessions,

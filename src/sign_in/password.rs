@@ -1,5 +1,5 @@
 use super::{SignIn, SignInError};
-use crate::{graphql::ClientInfo, passwords::PasswordAttempt, sessions::SignedIn};
+use crate::{client::ClientInfo, passwords::PasswordAttempt, sessions::SignedIn};
 
 /// What somebody types to sign in.
 pub struct Login {

@@ -4,7 +4,7 @@ use super::{SignIn, SignInError};
 use crate::{
     accounts::{DisplayName, EmailAddress, NewAccount, Username},
     audit::Actor,
-    graphql::ClientInfo,
+    client::ClientInfo,
     limits::Decision,
     passwords::PasswordContext,
     sessions::SignedIn,

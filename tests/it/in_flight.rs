@@ -6,7 +6,7 @@ use async_graphql::{Context, EmptySubscription, Executor, MergedObject, Object, 
 use futures_util::{StreamExt, future::join_all};
 use portcullis::{
     audit::Actor,
-    graphql::ClientInfo,
+    client::ClientInfo,
     router::router,
     schema::{IdentityMutation, IdentityQuery, builder},
 };

@@ -5,11 +5,9 @@ use std::{
 };
 
 use crate::{
+    client::TrustedProxies,
     config::HttpConfig,
-    http::{
-        Proxies,
-        seats::{Full, Seat, Seats},
-    },
+    http::seats::{Full, Seat, Seats},
 };
 
 /// How often it is logged that there are no seats left.
@@ -19,7 +17,7 @@ const WARN_EVERY: Duration = Duration::from_mins(1);
 pub(super) struct Places {
     seats: Arc<Seats>,
     /// Speak for many clients, and have no limit of their own.
-    proxies: Proxies,
+    proxies: TrustedProxies,
     warned_at: Mutex<Option<Instant>>,
 }
 
@@ -28,7 +26,7 @@ impl Places {
         let HttpConfig { max_connections, max_connections_per_address, header_timeout, .. } = *config;
         Self {
             seats: Seats::new(max_connections, max_connections_per_address, header_timeout),
-            proxies: Proxies(config.trusted_proxies.clone()),
+            proxies: TrustedProxies(config.trusted_proxies.clone()),
             warned_at: Mutex::default(),
         }
     }

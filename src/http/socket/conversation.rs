@@ -13,7 +13,8 @@ use super::{
     protocol::{Close, Said, Say},
 };
 use crate::{
-    graphql::{ApiError, ClientInfo},
+    client::ClientInfo,
+    graphql::ApiError,
     http::{
         RequestId,
         asker::Asker,

@@ -1,19 +1,28 @@
+//! The client of a request: its address, behind trusted proxies too, and its User-Agent.
+
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, header::USER_AGENT};
 use ipnet::IpNet;
 
-use crate::graphql::ClientInfo;
+/// The address and the User-Agent of the client that sent a request.
+#[derive(Clone, Debug)]
+pub struct ClientInfo {
+    /// The client's IP address: the one reported by a trusted proxy, otherwise that of the TCP connection.
+    pub address: IpAddr,
+    /// The User-Agent header, truncated to 256 bytes. `None` without a readable header.
+    pub user_agent: Option<String>,
+}
 
-/// The longest User-Agent header that is kept, in bytes.
+/// Maximum length of a stored User-Agent header, in bytes.
 const MAX_USER_AGENT_BYTES: usize = 256;
 
-/// The proxies whose word on the client's address is taken.
+/// TrustedProxies whose X-Forwarded-For header is trusted.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Proxies(pub(crate) Vec<IpNet>);
+pub(crate) struct TrustedProxies(pub(crate) Vec<IpNet>);
 
-impl Proxies {
-    /// From where a request comes.
+impl TrustedProxies {
+    /// The client of a request that arrived from `peer`.
     #[must_use]
     pub(crate) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> ClientInfo {
         let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
@@ -22,8 +31,8 @@ impl Proxies {
         ClientInfo { address: self.address(peer.ip().to_canonical(), headers), user_agent }
     }
 
-    /// The nearest address in X-Forwarded-For that no trusted proxy has, read from the nearest: what
-    /// stands before it, the client itself could have written.
+    /// The client's address: X-Forwarded-For is read from its end, and the first address that is no trusted proxy is
+    /// the client's. The entries before it are ignored, because the client can write them itself.
     fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
         let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
@@ -32,7 +41,7 @@ impl Proxies {
             if !self.trusts(address) {
                 break;
             }
-            match read_hop(hop.trim()) {
+            match parse_hop(hop.trim()) {
                 Some(hop) => address = hop,
                 None => break,
             }
@@ -40,14 +49,14 @@ impl Proxies {
         address
     }
 
-    /// Whether an address is one of them.
-    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether the address belongs to a trusted proxy.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }
 
-/// An address as proxies write it: bare, with a port, or in brackets.
-fn read_hop(hop: &str) -> Option<IpAddr> {
+/// Parses an address of X-Forwarded-For: bare, with a port, or in brackets.
+fn parse_hop(hop: &str) -> Option<IpAddr> {
     let bare = hop.trim_start_matches('[').trim_end_matches(']');
     let address = bare.parse().or_else(|_| hop.parse().map(|socket: SocketAddr| socket.ip()));
     address.ok().map(|address: IpAddr| address.to_canonical())
@@ -60,7 +69,7 @@ mod tests {
     #[test]
     fn only_a_trusted_proxy_is_believed_and_only_for_its_own_word() {
         let address = |proxies: &[&str], peer: &str, forwarded: &str| {
-            let proxies = Proxies(proxies.iter().map(|net| net.parse().expect("a network")).collect());
+            let proxies = TrustedProxies(proxies.iter().map(|net| net.parse().expect("a network")).collect());
             let mut headers = HeaderMap::new();
             headers.insert("x-forwarded-for", forwarded.parse().expect("a header"));
             proxies
