@@ -9,12 +9,12 @@ use axum::{
 };
 use http_body_util::BodyExt;
 
-use super::{
-    endpoint::Endpoint,
-    request::Refusal,
-    shares::{Owner, Share, networks},
+use super::{endpoint::Endpoint, request::Refusal};
+use crate::{
+    config::HttpConfig,
+    graphql::ApiError,
+    limits::{QuotaKey, QuotaPermit, network_limits},
 };
-use crate::{config::HttpConfig, graphql::ApiError};
 
 /// How many addresses it takes at least to leave no memory for the bodies of others.
 const FEWEST_ADDRESSES: usize = 8;
@@ -22,9 +22,9 @@ const FEWEST_ADDRESSES: usize = 8;
 /// What has come of a body. Its memory is free for others when this is dropped.
 pub(super) struct Buffer {
     bytes: Vec<u8>,
-    of_all: Share,
+    of_all: QuotaPermit,
     /// The share of each network of the address, and how much it may have.
-    of_networks: Vec<(Share, usize)>,
+    of_networks: Vec<(QuotaPermit, usize)>,
 }
 
 impl<E> Endpoint<E> {
@@ -36,11 +36,11 @@ impl<E> Endpoint<E> {
         // Whoever sends one body at a time may send the largest.
         let per_address = (total / FEWEST_ADDRESSES).max(self.http.max_body_bytes);
         let is_of_one = !self.proxies.trusts(address);
-        let networks = if is_of_one { networks(address, per_address, total) } else { Vec::new() };
-        let nothing = |(owner, max)| (self.buffered.nothing(owner), max);
+        let networks = if is_of_one { network_limits(address, per_address, total) } else { Vec::new() };
+        let nothing = |(owner, max)| (self.buffered.empty(owner), max);
         Buffer {
             bytes: Vec::new(),
-            of_all: self.buffered.nothing(Owner::Everybody),
+            of_all: self.buffered.empty(QuotaKey::Global),
             of_networks: networks.into_iter().map(nothing).collect(),
         }
     }
@@ -70,12 +70,12 @@ impl Buffer {
 
     fn take(&mut self, more: usize, limits: &HttpConfig) -> Result<(), Refusal> {
         let most = limits.max_buffered_bytes;
-        if !self.of_networks.iter_mut().all(|(share, max)| share.grow(more, *max)) {
+        if !self.of_networks.iter_mut().all(|(permit, max)| permit.try_grow(more, *max)) {
             let message =
                 "Bodies from this address take its share of http.max_buffered_bytes; try again soon.";
             return Err(full(StatusCode::TOO_MANY_REQUESTS, message));
         }
-        if !self.of_all.grow(more, most) {
+        if !self.of_all.try_grow(more, most) {
             tracing::warn!("a request was refused, for bodies that are read take http.max_buffered_bytes");
             let message = "Bodies that are read take http.max_buffered_bytes; try again soon.";
             return Err(full(StatusCode::SERVICE_UNAVAILABLE, message));

@@ -37,8 +37,7 @@ use self::{
     socket::Watched,
     watch::{InFlight, TooMuchUnread, Unread, Verdict, Watch},
 };
-use super::seats::Seat;
-use crate::config::HttpConfig;
+use crate::{config::HttpConfig, limits::Slot};
 
 /// The most requests at once in one HTTP/2 connection: what RFC 9113 §6.5.2 asks for at least.
 const MAX_STREAMS: u32 = 100;
@@ -65,13 +64,13 @@ pub(crate) async fn answer_connections(
     let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
     let _cut_when_dropped = cut.clone().drop_guard();
     while let Some((socket, peer)) = stop.run_until_cancelled(accept(&listener)).await {
-        let Some(seat) = places.take(peer.ip()) else { continue };
+        let Some(slot) = places.take(peer.ip()) else { continue };
         // An answer is written as a whole; to wait for more of it would only delay it.
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        let watch = Watch::new(config, seat.standing());
-        let connection = Connection { socket, peer, seat, watch };
+        let watch = Watch::new(config, slot.priority());
+        let connection = Connection { socket, peer, slot, watch };
         let answer = connection.answer(router.clone(), builder.clone(), stop.clone());
         tasks.spawn(cut.clone().run_until_cancelled_owned(answer));
     }
@@ -179,15 +178,15 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 struct Connection {
     socket: TcpStream,
     peer: SocketAddr,
-    seat: Seat,
+    slot: Slot,
     watch: Watch,
 }
 
 impl Connection {
     /// Answers the requests of the connection until it ends, `stop` is cancelled, or its time is over.
     async fn answer(self, router: Router, builder: Builder<TokioExecutor>, stop: CancellationToken) {
-        let Self { socket, peer, seat, watch } = self;
-        let evicted = seat.evicted();
+        let Self { socket, peer, slot, watch } = self;
+        let evicted = slot.evicted();
         let service = service_fn(|mut request: Request<Incoming>| {
             let in_flight = watch.begin(request.version());
             let spelling = is_upgrade(&request).then(|| request.extensions().clone());
@@ -204,7 +203,7 @@ impl Connection {
                 watched(answer, in_flight)
             }
         });
-        let socket = TokioIo::new(Watched::new(socket, watch.clone(), seat));
+        let socket = TokioIo::new(Watched::new(socket, watch.clone(), slot));
         let mut connection = pin!(builder.serve_connection_with_upgrades(socket, service));
         let mut is_closing = false;
         let mut look_at = Instant::now();

@@ -22,15 +22,14 @@ use super::{
     event_stream::{self, EventStream},
     media::{Media, accepts_events},
     request::{self, Asked, Refusal, is_safe},
-    respond,
-    shares::Shares,
-    socket,
+    respond, socket,
     streams::Streams,
 };
 use crate::{
     client::TrustedProxies,
     config::{GraphqlConfig, HttpConfig, Introspection},
     graphql::{ApiError, Documents, ErrorCode, Prepared, RootFields, Tally, prepare},
+    limits::Quotas,
     tokens::Caller,
 };
 
@@ -53,9 +52,9 @@ pub(crate) struct Endpoint<E> {
     /// The fields at the root that are not like others.
     pub(crate) fields: RootFields,
     /// The bodies that are read, by their bytes.
-    pub(crate) buffered: Arc<Shares>,
+    pub(crate) buffered: Arc<Quotas>,
     /// The requests that are executed.
-    pub(crate) at_work: Arc<Shares>,
+    pub(crate) at_work: Arc<Quotas>,
     /// Where operations run, so that one that has begun goes on when its client hangs up.
     pub(crate) tasks: TaskTracker,
     /// The sockets and event streams that are open.

@@ -8,13 +8,11 @@ use axum::http::StatusCode;
 use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use tracing::Instrument;
 
-use super::{
-    asker::Asker,
-    endpoint::Endpoint,
-    request::Refusal,
-    shares::{Owner, Share, networks},
+use super::{asker::Asker, endpoint::Endpoint, request::Refusal};
+use crate::{
+    graphql::ApiError,
+    limits::{QuotaKey, QuotaPermit, network_limits},
 };
-use crate::graphql::ApiError;
 
 impl<E: Executor> Endpoint<E> {
     /// The answers to a subscription, one for each event.
@@ -79,32 +77,33 @@ impl<E: Executor> Endpoint<E> {
 
     /// The shares of a request at work: one of all, one of each of its networks and one of its account, so that nobody
     /// keeps others out by asking much. A trusted proxy that names no client speaks for many.
-    fn admit(&self, asker: &Asker) -> Result<Vec<Share>, Refusal> {
+    fn admit(&self, asker: &Asker) -> Result<Vec<QuotaPermit>, Refusal> {
         let (http, address) = (&self.http, asker.client.address);
-        let of_all = (Owner::Everybody, http.max_concurrent_requests, "http.max_concurrent_requests");
+        let of_all = (QuotaKey::Global, http.max_concurrent_requests, "http.max_concurrent_requests");
         let of_networks = || {
             let name = "http.max_concurrent_requests_per_address";
             let max = http.max_concurrent_requests_per_address;
-            let networks = networks(address, max, http.max_concurrent_requests);
+            let networks = network_limits(address, max, http.max_concurrent_requests);
             networks.into_iter().map(move |(owner, max)| (owner, max, name))
         };
         let of_account = |account| {
             let name = "http.max_concurrent_requests_per_account";
-            (Owner::Account(account), http.max_concurrent_requests_per_account, name)
+            (QuotaKey::Account(account), http.max_concurrent_requests_per_account, name)
         };
         let of_networks = (!self.proxies.trusts(address)).then(of_networks).into_iter().flatten();
         let of_account = asker.caller.user().map(of_account);
         let wanted = of_account.into_iter().chain(of_networks).chain([of_all]);
         // That of all comes last, so that who has the most already takes none of it, not even for a moment.
-        let take = |(owner, most, limit)| self.at_work.take(owner, most).ok_or_else(|| busy(owner, limit));
+        let take =
+            |(owner, most, limit)| self.at_work.try_acquire(owner, most).ok_or_else(|| busy(owner, limit));
         wanted.map(take).collect()
     }
 }
 
 /// Says that there are so many already. Where they are the client's own, the status is one from which no load balancer
 /// concludes that the server is ill.
-fn busy(owner: Owner, limit: &str) -> Refusal {
-    let status = if owner == Owner::Everybody {
+fn busy(owner: QuotaKey, limit: &str) -> Refusal {
+    let status = if owner == QuotaKey::Global {
         tracing::warn!(limit, "a request was refused, for there are too many at work");
         StatusCode::SERVICE_UNAVAILABLE
     } else {

@@ -41,10 +41,6 @@ mod request;
 #[cfg(feature = "server")]
 mod respond;
 #[cfg(feature = "server")]
-mod seats;
-#[cfg(feature = "server")]
-mod shares;
-#[cfg(feature = "server")]
 mod socket;
 #[cfg(feature = "server")]
 mod streams;

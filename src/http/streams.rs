@@ -11,17 +11,11 @@ use axum::http::{Extensions, StatusCode};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Gate,
-    bearer::is_blank,
-    connections::Carrier,
-    request::Refusal,
-    seats::{Full, Seat, Seats},
-    shares::{Owner, Share, Shares},
-};
+use super::{Gate, bearer::is_blank, connections::Carrier, request::Refusal};
 use crate::{
     config::StreamsConfig,
     graphql::{ApiError, TokenCheck},
+    limits::{QuotaKey, QuotaPermit, Quotas, Slot, Slots, SlotsFull},
     tokens::{Caller, TokenError},
 };
 
@@ -34,24 +28,24 @@ pub(crate) struct Streams {
     pub(super) limits: StreamsConfig,
     /// Is cancelled when all must end.
     pub(super) closing: CancellationToken,
-    seats: Arc<Seats>,
-    sessions: Arc<Shares>,
+    slots: Arc<Slots>,
+    sessions: Arc<Quotas>,
 }
 
 /// The permit of one open stream.
 pub(super) struct StreamPermit {
-    seat: Seat,
+    slot: Slot,
     carrier: Option<Carrier>,
     /// The share of the caller's session.
-    session: Option<Share>,
+    session: Option<QuotaPermit>,
 }
 
 impl Streams {
     /// None yet.
     #[must_use]
     pub(crate) fn new(limits: StreamsConfig) -> Arc<Self> {
-        let seats = Seats::new(limits.max_open, limits.max_open_per_address, limits.init_timeout);
-        Arc::new(Self { limits, closing: CancellationToken::new(), seats, sessions: Arc::default() })
+        let slots = Slots::new(limits.max_open, limits.max_open_per_address, limits.init_timeout);
+        Arc::new(Self { limits, closing: CancellationToken::new(), slots, sessions: Arc::default() })
     }
 
     /// Ends all that are open, and those that come.
@@ -65,13 +59,13 @@ impl Streams {
     /// `SERVICE_UNAVAILABLE` when there are too many, `OPERATION_LIMIT_EXCEEDED` when too many are from there.
     pub(super) fn admit(&self, address: IpAddr, extensions: &Extensions) -> Result<StreamPermit, Refusal> {
         let carrier = extensions.get::<Carrier>().cloned();
-        match self.seats.take(address, false) {
-            Ok(seat) => Ok(StreamPermit { seat, carrier, session: None }),
-            Err(Full::Network) => {
+        match self.slots.try_acquire(address, false) {
+            Ok(slot) => Ok(StreamPermit { slot, carrier, session: None }),
+            Err(SlotsFull::Network) => {
                 let name = "http.streams.max_open_per_address";
                 Err(too_many(name, self.limits.max_open_per_address))
             }
-            Err(Full::All) => {
+            Err(SlotsFull::Total) => {
                 tracing::warn!("a stream was refused, for there are http.streams.max_open already");
                 let mut failure = ApiError::unavailable(Duration::from_secs(1));
                 failure.message = "There are http.streams.max_open streams already; try again soon.".into();
@@ -102,12 +96,12 @@ impl Streams {
     pub(super) fn identify(&self, permit: &mut StreamPermit, caller: &Caller) -> Result<(), Refusal> {
         let Some(session) = caller.session() else { return Ok(()) };
         let max = self.limits.max_open_per_session;
-        let share = self.sessions.take(Owner::Session(session), max);
+        let share = self.sessions.try_acquire(QuotaKey::Session(session), max);
         permit.session = Some(share.ok_or_else(|| too_many("http.streams.max_open_per_session", max))?);
-        let standing = permit.seat.standing();
-        standing.is_signed_in.store(true, Ordering::Relaxed);
+        let priority = permit.slot.priority();
+        priority.is_signed_in.store(true, Ordering::Relaxed);
         // It need not yield to just any newcomer: that an anonymous stream does is its smaller share.
-        standing.is_busy.store(true, Ordering::Relaxed);
+        priority.is_busy.store(true, Ordering::Relaxed);
         if let Some(carrier) = &permit.carrier {
             carrier.signed_in();
         }
@@ -118,7 +112,7 @@ impl Streams {
 impl StreamPermit {
     /// Is cancelled when the stream must make room for another.
     pub(super) fn evicted(&self) -> CancellationToken {
-        self.seat.evicted()
+        self.slot.evicted()
     }
 }
 

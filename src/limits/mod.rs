@@ -6,7 +6,9 @@
 //! subject is a variant of `ThrottleKey` and its [`Ladder`].
 
 mod password;
+mod quota;
 mod refresh;
+mod slots;
 mod store;
 mod subject;
 
@@ -15,6 +17,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use sea_orm::{ConnectionTrait, DbErr};
 
 pub use self::{password::Target, refresh::RefreshLimit, subject::account_key};
+pub(crate) use self::{
+    quota::{QuotaKey, QuotaPermit, Quotas, network_limits},
+    slots::{Slot, SlotPriority, Slots, SlotsFull},
+};
 use self::{
     store::Row,
     subject::{ThrottleKey, is_ipv6},

@@ -7,15 +7,15 @@ use std::{
 use crate::{
     client::TrustedProxies,
     config::HttpConfig,
-    http::seats::{Full, Seat, Seats},
+    limits::{Slot, Slots, SlotsFull},
 };
 
-/// How often it is logged that there are no seats left.
+/// How often it is logged that there are no slots left.
 const WARN_EVERY: Duration = Duration::from_mins(1);
 
-/// The seats for connections.
+/// The slots for connections.
 pub(super) struct Places {
-    seats: Arc<Seats>,
+    slots: Arc<Slots>,
     /// Speak for many clients, and have no limit of their own.
     proxies: TrustedProxies,
     warned_at: Mutex<Option<Instant>>,
@@ -25,18 +25,18 @@ impl Places {
     pub(super) fn new(config: &HttpConfig) -> Self {
         let HttpConfig { max_connections, max_connections_per_address, header_timeout, .. } = *config;
         Self {
-            seats: Seats::new(max_connections, max_connections_per_address, header_timeout),
+            slots: Slots::new(max_connections, max_connections_per_address, header_timeout),
             proxies: TrustedProxies(config.trusted_proxies.clone()),
             warned_at: Mutex::default(),
         }
     }
 
-    /// A seat for a connection from this address, if there is one. Without one the connection is closed at once: were
+    /// A slot for a connection from this address, if there is one. Without one the connection is closed at once: were
     /// it to wait, so would all behind it, and its client could not try another replica.
-    pub(super) fn take(&self, address: IpAddr) -> Option<Seat> {
+    pub(super) fn take(&self, address: IpAddr) -> Option<Slot> {
         let is_proxy = self.proxies.trusts(address.to_canonical());
-        match self.seats.take(address, is_proxy) {
-            Ok(seat) => Some(seat),
+        match self.slots.try_acquire(address, is_proxy) {
+            Ok(slot) => Some(slot),
             Err(full) => {
                 self.warn(full, address);
                 None
@@ -45,10 +45,10 @@ impl Places {
     }
 
     /// Logs a refusal, but rarely, so that a flood of connections does not flood the log.
-    fn warn(&self, full: Full, address: IpAddr) {
+    fn warn(&self, full: SlotsFull, address: IpAddr) {
         let limit = match full {
-            Full::All => "http.max_connections",
-            Full::Network => "http.max_connections_per_address",
+            SlotsFull::Total => "http.max_connections",
+            SlotsFull::Network => "http.max_connections_per_address",
         };
         let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
         if warned_at.is_none_or(|at| at.elapsed() >= WARN_EVERY) {

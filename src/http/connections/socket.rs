@@ -12,21 +12,21 @@ use tokio::{
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::watch::Watch;
-use crate::http::seats::Seat;
+use crate::limits::Slot;
 
-/// A socket that tells its watch what happens, and keeps the connection's seat while it is open.
+/// A socket that tells its watch what happens, and keeps the connection's slot while it is open.
 pub(super) struct Watched {
     socket: TcpStream,
     watch: Watch,
     /// Also ends what the connection was upgraded to.
     evicted: Pin<Box<WaitForCancellationFutureOwned>>,
     #[expect(dead_code, reason = "it is free again when the socket closes")]
-    seat: Seat,
+    slot: Slot,
 }
 
 impl Watched {
-    pub(super) fn new(socket: TcpStream, watch: Watch, seat: Seat) -> Self {
-        Self { socket, watch, evicted: Box::pin(seat.evicted().cancelled_owned()), seat }
+    pub(super) fn new(socket: TcpStream, watch: Watch, slot: Slot) -> Self {
+        Self { socket, watch, evicted: Box::pin(slot.evicted().cancelled_owned()), slot }
     }
 }
 
@@ -97,8 +97,8 @@ mod tests {
         let mut client = TcpStream::connect(address).await.expect("a connection");
         let (socket, peer) = listener.accept().await.expect("a connection");
         let config = HttpConfig::default();
-        let seat = Places::new(&config).take(peer.ip()).expect("a seat");
-        let mut server = Watched::new(socket, Watch::new(&config, seat.standing()), seat);
+        let slot = Places::new(&config).take(peer.ip()).expect("a slot");
+        let mut server = Watched::new(socket, Watch::new(&config, slot.priority()), slot);
 
         let (answer, mut written) = (vec![0; 64 * 1024], 0);
         server.socket.writable().await.expect("it is open");

@@ -8,14 +8,14 @@ use std::{
 use axum::http::Version;
 use tokio::time::Instant;
 
-use crate::{config::HttpConfig, http::seats::Standing};
+use crate::{config::HttpConfig, limits::SlotPriority};
 
 /// Knows for what a connection waits, and since when. Its clones watch the same connection.
 #[derive(Clone)]
 pub(super) struct Watch {
     header_timeout: Duration,
     idle_timeout: Duration,
-    standing: Arc<Standing>,
+    priority: Arc<SlotPriority>,
     state: Arc<Mutex<State>>,
 }
 
@@ -82,7 +82,7 @@ pub(super) struct TooMuchUnread;
 
 impl Watch {
     /// Watches a connection that is opened now, and must bring a request soon.
-    pub(super) fn new(config: &HttpConfig, standing: Arc<Standing>) -> Self {
+    pub(super) fn new(config: &HttpConfig, priority: Arc<SlotPriority>) -> Self {
         let state = State {
             in_flight: 0,
             since: Instant::now(),
@@ -96,7 +96,7 @@ impl Watch {
             unread_bytes: 0,
         };
         let (header_timeout, idle_timeout) = (config.header_timeout, config.idle_timeout);
-        Self { header_timeout, idle_timeout, standing, state: Arc::new(Mutex::new(state)) }
+        Self { header_timeout, idle_timeout, priority, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Notes that a request has come, until its answer is there.
@@ -104,7 +104,7 @@ impl Watch {
         let mut state = self.state();
         state.in_flight += 1;
         state.is_http2 = version == Version::HTTP_2;
-        self.standing.is_busy.store(true, Ordering::Relaxed);
+        self.priority.is_busy.store(true, Ordering::Relaxed);
         InFlight(self.clone())
     }
 
@@ -115,7 +115,7 @@ impl Watch {
 
     /// Notes that a signed-in caller uses the connection.
     pub(super) fn signed_in(&self) {
-        self.standing.is_signed_in.store(true, Ordering::Relaxed);
+        self.priority.is_signed_in.store(true, Ordering::Relaxed);
     }
 
     /// Says how the connection does. Between two looks less time passes than any wait may take, so none is
@@ -226,7 +226,7 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.in_flight -= 1;
-        self.0.standing.is_busy.store(state.in_flight > 0 || state.is_upgraded, Ordering::Relaxed);
+        self.0.priority.is_busy.store(state.in_flight > 0 || state.is_upgraded, Ordering::Relaxed);
         state.since = Instant::now();
         state.has_begun = false;
     }
