@@ -16,7 +16,7 @@
 //! | 8 | [`sessions`] | one sign-in on one device |
 //! | 7 | [`accounts`] | who exists |
 //! | 6 | [`audit`], [`http`] | what happened, and who follows it; bearer, GraphQL over HTTP and WebSocket, health, the page |
-//! | 5 | [`graphql`] | guards, ids, lists, errors |
+//! | 5 | [`graphql`], `listener` | guards, ids, lists, errors; TCP connections and their limits |
 //! | 4 | [`changes`] | what replicas tell each other, and the tokens that are void |
 //! | 3 | [`tokens`], [`passwords`], [`limits`], [`replicas`] | what a token says; what a password is; the throttle; the servers that run |
 //! | 2 | [`database`] | connections, and what differs between SQLite and PostgreSQL |
@@ -63,6 +63,8 @@ pub mod config;
 pub mod database;
 #[cfg(feature = "server")]
 pub mod limits;
+#[cfg(feature = "server")]
+mod listener;
 #[cfg(feature = "server")]
 pub mod passwords;
 #[cfg(feature = "server")]

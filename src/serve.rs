@@ -6,7 +6,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, config::Cookies, http::answer_connections, worker};
+use crate::{app::App, config::Cookies, listener::serve_connections, worker};
 
 /// The time that a server which stops waits for the database to record it.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -28,7 +28,7 @@ pub async fn serve(app: &App, router: Router, listener: TcpListener, stop: Cance
         tokio::time::sleep(config.shutdown_grace).await;
     };
     tokio::select! {
-        () = answer_connections(listener, router, config, &stop) => {}
+        () = serve_connections(listener, router, config, &stop) => {}
         () = grace_expired => tracing::warn!("requests were cut off after http.shutdown_grace"),
     }
     app.streams.close();

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every module at the top of `src`, and its rank.
-const RANKS: [(&str, u8); 27] = [
+const RANKS: [(&str, u8); 28] = [
     ("client", 0),
     ("clock", 0),
     ("secret", 0),
@@ -25,6 +25,7 @@ const RANKS: [(&str, u8); 27] = [
     ("tokens", 3),
     ("changes", 4),
     ("graphql", 5),
+    ("listener", 5),
     ("audit", 6),
     ("http", 6),
     ("accounts", 7),

@@ -18,7 +18,6 @@ use tokio_util::task::TaskTracker;
 use super::{
     Gate, Origins, RequestId,
     asker::Asker,
-    connections::Carrier,
     event_stream::{self, EventStream},
     media::{Media, accepts_events},
     request::{self, Asked, Refusal, is_safe},
@@ -30,6 +29,7 @@ use crate::{
     config::{GraphqlConfig, HttpConfig, Introspection},
     graphql::{ApiError, Documents, ErrorCode, Prepared, RootFields, Tally, prepare},
     limits::Quotas,
+    listener::RequestConnection,
     tokens::Caller,
 };
 
@@ -137,7 +137,9 @@ impl<E: Executor> Endpoint<E> {
         let Asked { operations, is_batch } =
             request::read(parts, body, self.buffer(peer, parts), &self.http, self.graphql.max_batch).await?;
         let caller = self.gate.caller(&parts.headers);
-        if let (Caller::Authenticated(_), Some(carrier)) = (&caller, parts.extensions.get::<Carrier>()) {
+        if let (Caller::Authenticated(_), Some(carrier)) =
+            (&caller, parts.extensions.get::<RequestConnection>())
+        {
             carrier.signed_in();
         }
         let mut prepared = self.prepare(operations, is_batch, parts, &caller)?;

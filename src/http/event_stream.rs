@@ -27,7 +27,6 @@ use tracing::Instrument;
 use super::{
     RequestId,
     asker::Asker,
-    connections::Lasting,
     endpoint::Endpoint,
     request::Refusal,
     respond,
@@ -36,6 +35,7 @@ use super::{
 use crate::{
     graphql::ApiError,
     id::EventId,
+    listener::LongLivedResponse,
     tokens::{Caller, TokenError},
 };
 
@@ -88,7 +88,7 @@ impl EventStream {
             Some((Ok::<_, std::convert::Infallible>(chunk), receiver))
         });
         let mut response = response(Body::from_stream(chunks));
-        response.extensions_mut().insert(Lasting);
+        response.extensions_mut().insert(LongLivedResponse);
         response
     }
 

@@ -13,8 +13,6 @@ mod buffer;
 mod caching;
 mod connection_init;
 #[cfg(feature = "server")]
-mod connections;
-#[cfg(feature = "server")]
 mod cookie;
 #[cfg(feature = "server")]
 mod discovery;
@@ -50,7 +48,6 @@ mod trace;
 pub use self::bearer::Gate;
 #[cfg(feature = "server")]
 pub(crate) use self::{
-    connections::answer_connections,
     cookie::refresh_cookie,
     discovery::{discovery, jwks},
     endpoint::{Endpoint, graphql},

@@ -11,11 +11,12 @@ use axum::http::{Extensions, StatusCode};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Gate, bearer::is_blank, connections::Carrier, request::Refusal};
+use super::{Gate, bearer::is_blank, request::Refusal};
 use crate::{
     config::StreamsConfig,
     graphql::{ApiError, TokenCheck},
     limits::{QuotaKey, QuotaPermit, Quotas, Slot, Slots, SlotsFull},
+    listener::RequestConnection,
     tokens::{Caller, TokenError},
 };
 
@@ -35,7 +36,7 @@ pub(crate) struct Streams {
 /// The permit of one open stream.
 pub(super) struct StreamPermit {
     slot: Slot,
-    carrier: Option<Carrier>,
+    carrier: Option<RequestConnection>,
     /// The share of the caller's session.
     session: Option<QuotaPermit>,
 }
@@ -58,7 +59,7 @@ impl Streams {
     /// # Errors
     /// `SERVICE_UNAVAILABLE` when there are too many, `OPERATION_LIMIT_EXCEEDED` when too many are from there.
     pub(super) fn admit(&self, address: IpAddr, extensions: &Extensions) -> Result<StreamPermit, Refusal> {
-        let carrier = extensions.get::<Carrier>().cloned();
+        let carrier = extensions.get::<RequestConnection>().cloned();
         match self.slots.try_acquire(address, false) {
             Ok(slot) => Ok(StreamPermit { slot, carrier, session: None }),
             Err(SlotsFull::Network) => {

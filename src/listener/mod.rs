@@ -1,8 +1,8 @@
 //! The connections beneath the requests: how many there are, and how long one may keep the server waiting.
 
-mod places;
-mod socket;
-mod watch;
+mod limiter;
+mod monitor;
+mod stream;
 
 use std::{
     io::{self, ErrorKind},
@@ -33,9 +33,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
 use self::{
-    places::Places,
-    socket::Watched,
-    watch::{InFlight, TooMuchUnread, Unread, Verdict, Watch},
+    limiter::ConnectionLimiter,
+    monitor::{ConnectionMonitor, ConnectionStatus, InFlight, UnreadLimitExceeded, UnreadResponse},
+    stream::MonitoredStream,
 };
 use crate::{config::HttpConfig, limits::Slot};
 
@@ -49,28 +49,28 @@ const MAX_STREAM_HEADER_BYTES: u32 = 16 * 1024;
 const MAX_HEADER_BYTES: usize = 256 * 1024;
 
 /// How long to wait when no connection can be had, mostly for want of a file descriptor.
-const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(1);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Answers the connections of a listener until `stop` is cancelled, and then what is in flight. Who drops
 /// the future cuts off what is still in flight.
-pub(crate) async fn answer_connections(
+pub(crate) async fn serve_connections(
     listener: TcpListener,
     router: Router,
     config: &HttpConfig,
     stop: &CancellationToken,
 ) {
-    let places = Arc::new(Places::new(config));
-    let builder = builder(config);
+    let limiter = Arc::new(ConnectionLimiter::new(config));
+    let builder = http_builder(config);
     let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
     let _cut_when_dropped = cut.clone().drop_guard();
     while let Some((socket, peer)) = stop.run_until_cancelled(accept(&listener)).await {
-        let Some(slot) = places.take(peer.ip()) else { continue };
+        let Some(slot) = limiter.try_acquire(peer.ip()) else { continue };
         // An answer is written as a whole; to wait for more of it would only delay it.
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        let watch = Watch::new(config, slot.priority());
-        let connection = Connection { socket, peer, slot, watch };
+        let monitor = ConnectionMonitor::new(config, slot.priority());
+        let connection = Connection { socket, peer, slot, monitor };
         let answer = connection.answer(router.clone(), builder.clone(), stop.clone());
         tasks.spawn(cut.clone().run_until_cancelled_owned(answer));
     }
@@ -79,9 +79,9 @@ pub(crate) async fn answer_connections(
     tasks.wait().await;
 }
 
-/// How both versions of HTTP are spoken. Times are kept by [`Watch`]: hyper's own for headers would close
+/// How both versions of HTTP are spoken. Times are kept by [`ConnectionMonitor`]: hyper's own for headers would close
 /// idle connections as well, and does not run before the first byte.
-fn builder(config: &HttpConfig) -> Builder<TokioExecutor> {
+fn http_builder(config: &HttpConfig) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -108,23 +108,23 @@ fn is_upgrade(request: &Request<Incoming>) -> bool {
 
 /// The connection that carries a request.
 #[derive(Clone)]
-pub(super) struct Carrier(Watch);
+pub(crate) struct RequestConnection(ConnectionMonitor);
 
-impl Carrier {
+impl RequestConnection {
     /// Notes that a signed-in caller uses the connection: others are closed before it when there are too many.
-    pub(super) fn signed_in(&self) {
+    pub(crate) fn signed_in(&self) {
         self.0.signed_in();
     }
 }
 
 /// Marks a response whose body lasts as long as there is something to follow. Its connection is not idle.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lasting;
+pub(crate) struct LongLivedResponse;
 
 /// Watches that the client reads its answer. Where that lasts, the request is in flight until its end.
-fn watched(answer: Response, in_flight: InFlight) -> Result<Response, TooMuchUnread> {
-    if answer.extensions().get::<Lasting>().is_some() {
-        let part = move |bytes: Bytes| Part::of(Arc::new(in_flight.part(bytes.len() as u64)), bytes);
+fn track_response(answer: Response, in_flight: InFlight) -> Result<Response, UnreadLimitExceeded> {
+    if answer.extensions().get::<LongLivedResponse>().is_some() {
+        let part = move |bytes: Bytes| TrackedBytes::of(Arc::new(in_flight.part(bytes.len() as u64)), bytes);
         return Ok(answer.map(|body| Body::new(body.map_frame(move |frame| frame.map_data(&part)))));
     }
     // In HTTP/1 the socket tells whether the client reads, and who reads slowly is not cut off.
@@ -132,24 +132,24 @@ fn watched(answer: Response, in_flight: InFlight) -> Result<Response, TooMuchUnr
         return Ok(answer);
     }
     let unread = Arc::new(in_flight.whole(answer.body().size_hint().lower())?);
-    let part = move |bytes| Part::of(Arc::clone(&unread), bytes);
+    let part = move |bytes| TrackedBytes::of(Arc::clone(&unread), bytes);
     Ok(answer.map(|body| Body::new(body.map_frame(move |frame| frame.map_data(&part)))))
 }
 
 /// A part of an answer. It is dropped when it is written, and not when hyper takes it over: what a client of HTTP/2
 /// has not opened its window for is kept there for as long as the client likes.
-struct Part {
+struct TrackedBytes {
     bytes: Bytes,
-    _unread: Arc<Unread>,
+    _unread: Arc<UnreadResponse>,
 }
 
-impl Part {
-    fn of(unread: Arc<Unread>, bytes: Bytes) -> Bytes {
+impl TrackedBytes {
+    fn of(unread: Arc<UnreadResponse>, bytes: Bytes) -> Bytes {
         Bytes::from_owner(Self { bytes, _unread: unread })
     }
 }
 
-impl AsRef<[u8]> for Part {
+impl AsRef<[u8]> for TrackedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -160,16 +160,16 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if is_connection_error(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections");
-                sleep(PAUSE_AFTER_FAULT).await;
+                sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
-fn is_of_one_connection(error: &io::Error) -> bool {
+fn is_connection_error(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     [ConnectionAborted, ConnectionRefused, ConnectionReset].contains(&error.kind())
 }
@@ -179,34 +179,34 @@ struct Connection {
     socket: TcpStream,
     peer: SocketAddr,
     slot: Slot,
-    watch: Watch,
+    monitor: ConnectionMonitor,
 }
 
 impl Connection {
     /// Answers the requests of the connection until it ends, `stop` is cancelled, or its time is over.
     async fn answer(self, router: Router, builder: Builder<TokioExecutor>, stop: CancellationToken) {
-        let Self { socket, peer, slot, watch } = self;
+        let Self { socket, peer, slot, monitor } = self;
         let evicted = slot.evicted();
         let service = service_fn(|mut request: Request<Incoming>| {
-            let in_flight = watch.begin(request.version());
+            let in_flight = monitor.start_request(request.version());
             let spelling = is_upgrade(&request).then(|| request.extensions().clone());
             request.extensions_mut().insert(ConnectInfo(peer));
-            request.extensions_mut().insert(Carrier(watch.clone()));
+            request.extensions_mut().insert(RequestConnection(monitor.clone()));
             let answer = router.clone().call(request.map(Body::new));
-            let watch = watch.clone();
+            let monitor = monitor.clone();
             async move {
                 let Ok(mut answer) = answer.await;
                 if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                    watch.upgraded();
+                    monitor.upgraded();
                     answer.extensions_mut().extend(spelling.unwrap_or_default());
                 }
-                watched(answer, in_flight)
+                track_response(answer, in_flight)
             }
         });
-        let socket = TokioIo::new(Watched::new(socket, watch.clone(), slot));
+        let socket = TokioIo::new(MonitoredStream::new(socket, monitor.clone(), slot));
         let mut connection = pin!(builder.serve_connection_with_upgrades(socket, service));
         let mut is_closing = false;
-        let mut look_at = Instant::now();
+        let mut check_at = Instant::now();
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {
@@ -220,16 +220,16 @@ impl Connection {
                     is_closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                () = sleep_until(look_at) => match watch.look() {
-                    Verdict::Fine { look_again_at } => look_at = look_again_at,
+                () = sleep_until(check_at) => match monitor.check() {
+                    ConnectionStatus::Healthy { next_check } => check_at = next_check,
                     // HTTP/2 says goodbye first, so that no request is lost on its way: behind a proxy it could be that
                     // of somebody else than who leaves answers.
-                    Verdict::Goodbye { look_again_at } if !is_closing => {
+                    ConnectionStatus::CloseGracefully { next_check } if !is_closing => {
                         is_closing = true;
-                        look_at = look_again_at;
+                        check_at = next_check;
                         connection.as_mut().graceful_shutdown();
                     }
-                    Verdict::Goodbye { .. } | Verdict::Overdue => return,
+                    ConnectionStatus::CloseGracefully { .. } | ConnectionStatus::TimedOut => return,
                 }
             }
         }

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use crate::{config::HttpConfig, limits::SlotPriority};
 
-/// Knows for what a connection waits, and since when. Its clones watch the same connection.
+/// Knows for what a connection waits, and since when. Its clones monitor the same connection.
 #[derive(Clone)]
-pub(super) struct Watch {
+pub(super) struct ConnectionMonitor {
     header_timeout: Duration,
     idle_timeout: Duration,
     priority: Arc<SlotPriority>,
@@ -45,32 +45,32 @@ struct State {
 const MAX_UNREAD_BYTES: u64 = 2 * 1024 * 1024;
 
 /// How fast a client must read at least, in bytes a second.
-const SLOWEST: u64 = 4 * 1024;
+const MIN_READ_BYTES_PER_SECOND: u64 = 4 * 1024;
 
 /// What is to be done about a connection.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum ConnectionStatus {
     /// Nothing before this time.
-    Fine {
+    Healthy {
         /// No deadline is before it, whatever happens until then.
-        look_again_at: Instant,
+        next_check: Instant,
     },
     /// It lies idle, or its client leaves answers unread: it is closed with a goodbye, for which there is time until
     /// then.
-    Goodbye {
+    CloseGracefully {
         /// When it must be gone.
-        look_again_at: Instant,
+        next_check: Instant,
     },
     /// Its client has kept the server waiting for too long.
-    Overdue,
+    TimedOut,
 }
 
 /// A request that is being answered.
-pub(super) struct InFlight(Watch);
+pub(super) struct InFlight(ConnectionMonitor);
 
 /// An answer, or a part of one, that was not read.
-pub(super) struct Unread {
-    watch: Watch,
+pub(super) struct UnreadResponse {
+    monitor: ConnectionMonitor,
     answer: (Instant, u64),
     bytes: u64,
 }
@@ -78,9 +78,9 @@ pub(super) struct Unread {
 /// The client leaves its answers unread.
 #[derive(Debug, thiserror::Error)]
 #[error("the client has {MAX_UNREAD_BYTES} bytes of answers to read first")]
-pub(super) struct TooMuchUnread;
+pub(super) struct UnreadLimitExceeded;
 
-impl Watch {
+impl ConnectionMonitor {
     /// Watches a connection that is opened now, and must bring a request soon.
     pub(super) fn new(config: &HttpConfig, priority: Arc<SlotPriority>) -> Self {
         let state = State {
@@ -100,7 +100,7 @@ impl Watch {
     }
 
     /// Notes that a request has come, until its answer is there.
-    pub(super) fn begin(&self, version: Version) -> InFlight {
+    pub(super) fn start_request(&self, version: Version) -> InFlight {
         let mut state = self.state();
         state.in_flight += 1;
         state.is_http2 = version == Version::HTTP_2;
@@ -120,31 +120,31 @@ impl Watch {
 
     /// Says how the connection does. Between two looks less time passes than any wait may take, so none is
     /// overlooked.
-    pub(super) fn look(&self) -> Verdict {
+    pub(super) fn check(&self) -> ConnectionStatus {
         let now = Instant::now();
         let state = self.state();
         let latest = now + self.header_timeout.min(self.idle_timeout);
         let is_late = |since: &Instant| *since + self.idle_timeout <= now;
         if state.unread_since.as_ref().is_some_and(is_late) {
-            return Verdict::Overdue;
+            return ConnectionStatus::TimedOut;
         }
         if state.answers.first().is_some_and(|(since, _)| is_late(since)) {
-            return Verdict::Goodbye { look_again_at: latest };
+            return ConnectionStatus::CloseGracefully { next_check: latest };
         }
         if state.in_flight > 0 {
-            return Verdict::Fine { look_again_at: latest };
+            return ConnectionStatus::Healthy { next_check: latest };
         }
         let patience = if state.has_begun { self.header_timeout } else { self.idle_timeout };
         let deadline = state.since + patience;
         match (deadline <= now, state.has_begun) {
-            (false, _) => Verdict::Fine { look_again_at: deadline.min(latest) },
-            (true, true) => Verdict::Overdue,
-            (true, false) => Verdict::Goodbye { look_again_at: latest },
+            (false, _) => ConnectionStatus::Healthy { next_check: deadline.min(latest) },
+            (true, true) => ConnectionStatus::TimedOut,
+            (true, false) => ConnectionStatus::CloseGracefully { next_check: latest },
         }
     }
 
     /// Notes that something has come.
-    pub(super) fn received(&self) {
+    pub(super) fn on_read(&self) {
         let mut state = self.state();
         if state.in_flight == 0 && !state.has_begun && !state.is_http2 {
             state.since = Instant::now();
@@ -153,7 +153,7 @@ impl Watch {
     }
 
     /// Notes that something was written, or that the client must first read what was.
-    pub(super) fn wrote(&self, is_done: bool) {
+    pub(super) fn on_write(&self, is_done: bool) {
         let mut state = self.state();
         if !is_done {
             state.unread_since.get_or_insert_with(Instant::now);
@@ -170,7 +170,7 @@ impl Watch {
     }
 
     /// Whether more may be read: whose answers pile up here may not ask for more of them.
-    pub(super) fn poll_may_read(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll_read_allowed(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if state.unread_since.is_none() {
             return Poll::Ready(());
@@ -193,30 +193,31 @@ impl InFlight {
     ///
     /// # Errors
     /// When the client has too much to read already.
-    pub(super) fn whole(self, bytes: u64) -> Result<Unread, TooMuchUnread> {
+    pub(super) fn whole(self, bytes: u64) -> Result<UnreadResponse, UnreadLimitExceeded> {
         let state = self.0.state();
         if !state.answers.is_empty() && state.unread_bytes + bytes > MAX_UNREAD_BYTES {
-            return Err(TooMuchUnread);
+            return Err(UnreadLimitExceeded);
         }
         drop(state);
         Ok(self.part(bytes))
     }
 
     /// Notes that a part of an answer is there, until it was read.
-    pub(super) fn part(&self, bytes: u64) -> Unread {
+    pub(super) fn part(&self, bytes: u64) -> UnreadResponse {
         let mut state = self.0.state();
         state.last_answer += 1;
-        let answer = (Instant::now() + Duration::from_secs(bytes / SLOWEST), state.last_answer);
+        let answer =
+            (Instant::now() + Duration::from_secs(bytes / MIN_READ_BYTES_PER_SECOND), state.last_answer);
         state.unread_bytes += bytes;
         state.answers.insert(answer);
         drop(state);
-        Unread { watch: self.0.clone(), answer, bytes }
+        UnreadResponse { monitor: self.0.clone(), answer, bytes }
     }
 }
 
-impl Drop for Unread {
+impl Drop for UnreadResponse {
     fn drop(&mut self) {
-        let mut state = self.watch.state();
+        let mut state = self.monitor.state();
         state.answers.remove(&self.answer);
         state.unread_bytes -= self.bytes;
     }
@@ -239,42 +240,45 @@ mod tests {
     const NOW: Duration = Duration::ZERO;
     const LATER: Duration = Duration::from_hours(1);
 
-    fn watch(header_timeout: Duration, idle_timeout: Duration) -> Watch {
-        Watch::new(&HttpConfig { header_timeout, idle_timeout, ..HttpConfig::default() }, Arc::default())
+    fn monitor(header_timeout: Duration, idle_timeout: Duration) -> ConnectionMonitor {
+        ConnectionMonitor::new(
+            &HttpConfig { header_timeout, idle_timeout, ..HttpConfig::default() },
+            Arc::default(),
+        )
     }
 
-    fn is_fine(watch: &Watch) -> bool {
-        matches!(watch.look(), Verdict::Fine { .. })
+    fn is_fine(monitor: &ConnectionMonitor) -> bool {
+        matches!(monitor.check(), ConnectionStatus::Healthy { .. })
     }
 
     #[test]
     fn a_connection_has_the_time_for_what_it_waits_for() {
-        assert_eq!(watch(NOW, LATER).look(), Verdict::Overdue, "its first request is due");
-        let watch = watch(NOW, LATER);
-        let request = watch.begin(Version::HTTP_11);
-        assert!(is_fine(&watch), "it is the server's turn");
+        assert_eq!(monitor(NOW, LATER).check(), ConnectionStatus::TimedOut, "its first request is due");
+        let monitor = monitor(NOW, LATER);
+        let request = monitor.start_request(Version::HTTP_11);
+        assert!(is_fine(&monitor), "it is the server's turn");
         drop(request);
-        assert!(is_fine(&watch), "it lies idle");
-        watch.received();
-        assert_eq!(watch.look(), Verdict::Overdue, "the next request has begun");
+        assert!(is_fine(&monitor), "it lies idle");
+        monitor.on_read();
+        assert_eq!(monitor.check(), ConnectionStatus::TimedOut, "the next request has begun");
     }
 
     #[test]
     fn a_ping_begins_no_request_and_keeps_no_connection() {
-        let watch = watch(LATER, NOW);
-        drop(watch.begin(Version::HTTP_2));
-        watch.received();
-        watch.wrote(true);
-        assert!(matches!(watch.look(), Verdict::Goodbye { .. }));
+        let monitor = monitor(LATER, NOW);
+        drop(monitor.start_request(Version::HTTP_2));
+        monitor.on_read();
+        monitor.on_write(true);
+        assert!(matches!(monitor.check(), ConnectionStatus::CloseGracefully { .. }));
     }
 
     #[test]
     fn who_does_not_read_is_overdue_whatever_they_have_asked_for() {
-        let watch = watch(LATER, NOW);
-        let _request = watch.begin(Version::HTTP_2);
-        watch.wrote(false);
-        assert_eq!(watch.look(), Verdict::Overdue);
-        watch.wrote(true);
-        assert!(is_fine(&watch));
+        let monitor = monitor(LATER, NOW);
+        let _request = monitor.start_request(Version::HTTP_2);
+        monitor.on_write(false);
+        assert_eq!(monitor.check(), ConnectionStatus::TimedOut);
+        monitor.on_write(true);
+        assert!(is_fine(&monitor));
     }
 }

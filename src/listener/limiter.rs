@@ -14,14 +14,14 @@ use crate::{
 const WARN_EVERY: Duration = Duration::from_mins(1);
 
 /// The slots for connections.
-pub(super) struct Places {
+pub(super) struct ConnectionLimiter {
     slots: Arc<Slots>,
     /// Speak for many clients, and have no limit of their own.
     proxies: TrustedProxies,
     warned_at: Mutex<Option<Instant>>,
 }
 
-impl Places {
+impl ConnectionLimiter {
     pub(super) fn new(config: &HttpConfig) -> Self {
         let HttpConfig { max_connections, max_connections_per_address, header_timeout, .. } = *config;
         Self {
@@ -33,7 +33,7 @@ impl Places {
 
     /// A slot for a connection from this address, if there is one. Without one the connection is closed at once: were
     /// it to wait, so would all behind it, and its client could not try another replica.
-    pub(super) fn take(&self, address: IpAddr) -> Option<Slot> {
+    pub(super) fn try_acquire(&self, address: IpAddr) -> Option<Slot> {
         let is_proxy = self.proxies.trusts(address.to_canonical());
         match self.slots.try_acquire(address, is_proxy) {
             Ok(slot) => Some(slot),

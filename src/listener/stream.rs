@@ -11,26 +11,26 @@ use tokio::{
 
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::watch::Watch;
+use super::monitor::ConnectionMonitor;
 use crate::limits::Slot;
 
-/// A socket that tells its watch what happens, and keeps the connection's slot while it is open.
-pub(super) struct Watched {
+/// A socket that tells its monitor what happens, and keeps the connection's slot while it is open.
+pub(super) struct MonitoredStream {
     socket: TcpStream,
-    watch: Watch,
+    monitor: ConnectionMonitor,
     /// Also ends what the connection was upgraded to.
     evicted: Pin<Box<WaitForCancellationFutureOwned>>,
     #[expect(dead_code, reason = "it is free again when the socket closes")]
     slot: Slot,
 }
 
-impl Watched {
-    pub(super) fn new(socket: TcpStream, watch: Watch, slot: Slot) -> Self {
-        Self { socket, watch, evicted: Box::pin(slot.evicted().cancelled_owned()), slot }
+impl MonitoredStream {
+    pub(super) fn new(socket: TcpStream, monitor: ConnectionMonitor, slot: Slot) -> Self {
+        Self { socket, monitor, evicted: Box::pin(slot.evicted().cancelled_owned()), slot }
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for MonitoredStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -39,20 +39,20 @@ impl AsyncRead for Watched {
         if self.evicted.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        ready!(self.watch.poll_may_read(cx));
+        ready!(self.monitor.poll_read_allowed(cx));
         let before = buf.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.watch.received();
+            self.monitor.on_read();
         }
         read
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for MonitoredStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(cx, buf);
-        self.watch.wrote(written.is_ready());
+        self.monitor.on_write(written.is_ready());
         written
     }
 
@@ -62,7 +62,7 @@ impl AsyncWrite for Watched {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
-        self.watch.wrote(written.is_ready());
+        self.monitor.on_write(written.is_ready());
         written
     }
 
@@ -87,7 +87,7 @@ mod tests {
         net::TcpListener,
     };
 
-    use super::{super::places::Places, *};
+    use super::{super::limiter::ConnectionLimiter, *};
     use crate::config::HttpConfig;
 
     #[tokio::test]
@@ -97,8 +97,8 @@ mod tests {
         let mut client = TcpStream::connect(address).await.expect("a connection");
         let (socket, peer) = listener.accept().await.expect("a connection");
         let config = HttpConfig::default();
-        let slot = Places::new(&config).take(peer.ip()).expect("a slot");
-        let mut server = Watched::new(socket, Watch::new(&config, slot.priority()), slot);
+        let slot = ConnectionLimiter::new(&config).try_acquire(peer.ip()).expect("a slot");
+        let mut server = MonitoredStream::new(socket, ConnectionMonitor::new(&config, slot.priority()), slot);
 
         let (answer, mut written) = (vec![0; 64 * 1024], 0);
         server.socket.writable().await.expect("it is open");
