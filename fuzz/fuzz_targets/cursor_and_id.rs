@@ -8,7 +8,7 @@ use async_graphql::connection::{CursorType, OpaqueCursor};
 use libfuzzer_sys::fuzz_target;
 use portcullis::{
     accounts::PageKey,
-    graphql::PageRequest,
+    database::PageRequest,
     id::{EventId, Id, Kind, SessionId, UserId},
 };
 

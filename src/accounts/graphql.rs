@@ -14,7 +14,8 @@ pub use self::{
 use super::{Account, AccountChanges, AccountError, Accounts, DisplayName, EmailAddress, PageKey};
 use crate::{
     audit::Actor,
-    graphql::{ApiError, PageRequest, UserError, UserErrorCode, caller, guarded},
+    database::PageRequest,
+    graphql::{ApiError, UserError, UserErrorCode, caller, guarded},
     limits::{Decision, Throttle},
     tokens::Caller,
 };

@@ -34,8 +34,7 @@ use crate::{
     changes::ChangeFeed,
     clock::{Clock, Timestamp},
     config::Config,
-    database::Database,
-    graphql::PageRequest,
+    database::{Database, PageRequest},
     id::UserId,
     tokens::Scopes,
 };

@@ -6,9 +6,9 @@ use futures_util::{Stream, StreamExt, stream};
 use super::{Audit, AuditAction, Event, Filter, FollowError};
 use crate::{
     accounts::graphql::{User, load_user},
+    database::PageRequest,
     graphql::{
-        ApiError, DateTime, InTurn, LastEventId, List, PageRequest, TokenCheck, caller, expect_id, guarded,
-        node_id,
+        ApiError, DateTime, InTurn, LastEventId, List, TokenCheck, caller, expect_id, guarded, node_id,
     },
     id::EventId,
     sessions::graphql::UserSession,

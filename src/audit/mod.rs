@@ -25,8 +25,8 @@ use crate::{
     changes::ChangeFeed,
     client::ClientInfo,
     clock::{Clock, Timestamp},
-    database::Database,
-    graphql::{PageRequest, TokenCheck, initial_claims},
+    database::{Database, PageRequest},
+    graphql::{TokenCheck, initial_claims},
     id::{EventId, SessionId, UserId},
     tokens::Claims,
 };

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{AuditAction, Event};
 use crate::{
     clock::Timestamp,
-    graphql::{Direction, PageRequest},
+    database::{Direction, PageRequest},
     id::{EventId, SessionId, UserId},
 };
 

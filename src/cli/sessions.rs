@@ -14,7 +14,7 @@ use crate::{
     app::App,
     audit::Actor,
     clock::Timestamp,
-    graphql::PageRequest,
+    database::PageRequest,
     id::{SessionId, UserId},
     sessions::Session,
 };

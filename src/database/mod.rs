@@ -10,6 +10,7 @@ mod history;
 mod listen;
 mod migrate;
 mod order;
+mod page;
 mod postgres;
 mod server;
 
@@ -18,12 +19,14 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 
+pub(crate) use self::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 pub use self::{
     connect::ConnectError,
     fault::{broken_constraint, is_unavailable, reason},
     listen::Listener,
     migrate::Migrations,
     order::Snapshot,
+    page::{Direction, PageRequest},
     server::Server,
 };
 

@@ -6,11 +6,11 @@ use async_graphql::{
 };
 use async_graphql_value::Value;
 
-use super::{
-    ApiError,
-    connection::{DEFAULT_PAGE, MAX_PAGE},
+use super::ApiError;
+use crate::{
+    config::GraphqlConfig,
+    database::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE},
 };
-use crate::config::GraphqlConfig;
 
 /// The fields of introspection that list what has such fields in turn. Nested, they multiply.
 const INTROSPECTION_LISTS: [&str; 4] = ["fields", "inputFields", "interfaces", "possibleTypes"];
@@ -63,7 +63,7 @@ impl<'a> Census<'a> {
             match &selection.node {
                 Selection::Field(field) => {
                     let items = items(&field.node, variables).unwrap_or_else(|| {
-                        if self.is_page(&field.node.selection_set.node) { DEFAULT_PAGE } else { 1 }
+                        if self.is_page(&field.node.selection_set.node) { DEFAULT_PAGE_SIZE } else { 1 }
                     });
                     items.saturating_mul(inner).saturating_add(1)
                 }
@@ -216,5 +216,5 @@ fn items(field: &Field, variables: &Variables) -> Option<usize> {
         _ => None,
     };
     let page = || number("first").or_else(|| number("last")).and_then(|page| usize::try_from(page).ok());
-    length("ids").or_else(|| length("representations")).or_else(|| page().map(|page| page.min(MAX_PAGE)))
+    length("ids").or_else(|| length("representations")).or_else(|| page().map(|page| page.min(MAX_PAGE_SIZE)))
 }

@@ -7,12 +7,7 @@ use async_graphql::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::ApiError;
-
-/// The most items of a page.
-pub(super) const MAX_PAGE: usize = 100;
-
-/// The items of a page when nobody says how many.
-pub(super) const DEFAULT_PAGE: usize = 25;
+use crate::database::{DEFAULT_PAGE_SIZE, Direction, MAX_PAGE_SIZE, PageRequest};
 
 /// A page of a list of `Node`, which is paged by key (Relay's connection specification). `Extra` are
 /// fields of the list besides.
@@ -92,28 +87,6 @@ impl<Node: OutputType> TypeName for Edge<Node> {
     }
 }
 
-/// From which end of the range a page is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// `first`: from its start.
-    Forward,
-    /// `last`: from its end.
-    Backward,
-}
-
-/// Which page of a list was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageRequest<K> {
-    /// From which end.
-    pub direction: Direction,
-    /// How many items.
-    pub count: usize,
-    /// Only items behind this key.
-    pub after: Bound<K>,
-    /// Only items before this key.
-    pub before: Bound<K>,
-}
-
 /// The rows of a page in the order of the list, and whether the list goes on around them.
 pub struct Page<Row> {
     items: Vec<Row>,
@@ -137,8 +110,9 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> PageRequest<K> {
             (first, None) => (Direction::Forward, "first", first.map(usize::try_from)),
             (None, Some(last)) => (Direction::Backward, "last", Some(usize::try_from(last))),
         };
-        let out_of_range = || ApiError::bad_user_input(format!("{name} must be between 0 and {MAX_PAGE}."));
-        let count = count.unwrap_or(Ok(DEFAULT_PAGE)).ok().filter(|count| *count <= MAX_PAGE);
+        let out_of_range =
+            || ApiError::bad_user_input(format!("{name} must be between 0 and {MAX_PAGE_SIZE}."));
+        let count = count.unwrap_or(Ok(DEFAULT_PAGE_SIZE)).ok().filter(|count| *count <= MAX_PAGE_SIZE);
         let count = count.ok_or_else(out_of_range)?;
         let key = |cursor: Option<String>, name| -> Result<Bound<K>, ApiError> {
             let invalid = |_| ApiError::bad_user_input(format!("{name} is not a cursor of this list."));
@@ -146,20 +120,6 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> PageRequest<K> {
             Ok(key.transpose()?.map_or(Bound::Unbounded, |key| Bound::Excluded(key.0)))
         };
         Ok(Self { direction, count, after: key(after, "after")?, before: key(before, "before")? })
-    }
-
-    /// How many rows to read: one more than the page has, to learn whether there are more.
-    #[must_use]
-    pub fn limit(&self) -> u64 {
-        self.count as u64 + 1
-    }
-
-    /// The keys of the cursors that were given.
-    pub fn keys(&self) -> impl Iterator<Item = &K> {
-        [&self.after, &self.before].into_iter().filter_map(|bound| match bound {
-            Bound::Excluded(key) | Bound::Included(key) => Some(key),
-            Bound::Unbounded => None,
-        })
     }
 
     /// Reads the rows of the page. `read` gives those of any page: up to [`PageRequest::limit`], nearest to the page's
@@ -190,19 +150,19 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> PageRequest<K> {
             && !has_previous
             && asked("hasPreviousPage")
         {
-            has_previous = !read(Self::one(Direction::Backward, after)).await?.is_empty();
+            has_previous = !read(Self::probe(Direction::Backward, after)).await?.is_empty();
         }
         if let Bound::Excluded(before) = self.before
             && !has_next
             && asked("hasNextPage")
         {
-            has_next = !read(Self::one(Direction::Forward, before)).await?.is_empty();
+            has_next = !read(Self::probe(Direction::Forward, before)).await?.is_empty();
         }
         Ok(Page { items: rows, has_previous, has_next })
     }
 
     /// The item of this key, or else the one next to its place in this direction.
-    fn one(direction: Direction, key: K) -> Self {
+    fn probe(direction: Direction, key: K) -> Self {
         let (after, before) = match direction {
             Direction::Forward => (Bound::Included(key), Bound::Unbounded),
             Direction::Backward => (Bound::Unbounded, Bound::Included(key)),
@@ -274,7 +234,7 @@ mod tests {
         fn a_page_has_at_most_a_hundred_items_and_one_end(first: Option<i32>, last in prop::option::of(-5..105)) {
             let page = PageRequest::<Key>::parse(first, None, last, None);
             match (first, last) {
-                (None, None) => prop_assert_eq!(page.map(|page| page.count), Ok(DEFAULT_PAGE)),
+                (None, None) => prop_assert_eq!(page.map(|page| page.count), Ok(DEFAULT_PAGE_SIZE)),
                 (Some(count), None) | (None, Some(count)) if (0..=100).contains(&count) => {
                     prop_assert_eq!(page.map(|page| i32::try_from(page.count)), Ok(Ok(count)));
                 }

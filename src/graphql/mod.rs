@@ -25,11 +25,7 @@ mod escapes;
 #[cfg(feature = "server")]
 mod id;
 #[cfg(feature = "server")]
-mod newest_first;
-#[cfg(feature = "server")]
 mod prepare;
-#[cfg(feature = "server")]
-mod read_all;
 #[cfg(feature = "server")]
 mod sent;
 #[cfg(feature = "server")]
@@ -54,7 +50,7 @@ pub use self::{
 };
 #[cfg(feature = "server")]
 pub use self::{
-    connection::{Direction, List, PageInfo, PageRequest},
+    connection::{List, PageInfo},
     date_time::DateTime,
     document::Document,
     documents::Documents,

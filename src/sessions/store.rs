@@ -13,7 +13,7 @@ use super::{Repeated, Session};
 use crate::{
     client::ClientInfo,
     clock::Timestamp,
-    graphql::PageRequest,
+    database::PageRequest,
     id::{SessionId, UserId},
     tokens::{Generation, RefreshToken},
 };

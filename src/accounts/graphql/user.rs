@@ -7,7 +7,8 @@ use async_graphql::{
 
 use crate::{
     accounts::{Account, Accounts},
-    graphql::{ApiError, DateTime, PageRequest, caller, guarded, node_id},
+    database::PageRequest,
+    graphql::{ApiError, DateTime, caller, guarded, node_id},
     id::{SessionId, UserId},
     sessions::{
         Sessions,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::with_roles;
 use crate::{
     accounts::{Account, Username, names::search_key},
-    graphql::{Direction, PageRequest},
+    database::{Direction, PageRequest},
 };
 
 /// Which accounts.

@@ -11,7 +11,7 @@ use crate::{
         output::{Format, or_dash, time},
     },
     clock::Timestamp,
-    graphql::PageRequest,
+    database::PageRequest,
     id::UserId,
 };
 
