@@ -4,11 +4,11 @@ use async_graphql::{Executor, Request as Operation};
 use axum::http::{StatusCode, request::Parts};
 use secrecy::ExposeSecret;
 
-use super::{bearer::authorization, cookie, endpoint::Endpoint, request::Refusal, streams::Pass};
+use super::{bearer::authorization, endpoint::Endpoint, request::Refusal, streams::Pass};
 use crate::{
     client::ClientInfo,
     graphql::{ApiError, ErrorCode, LastEventId, NoHeaders, RefreshCookie, TokenCheck, VoidSession},
-    tokens::Caller,
+    tokens::{Caller, read_refresh_cookie},
 };
 
 /// Who asks, from where, and with what.
@@ -30,7 +30,7 @@ impl Asker {
         parts: &Parts,
         caller: Caller,
     ) -> Result<Self, Refusal> {
-        let cookie = cookie::read_refresh_cookie(&parts.headers, &endpoint.http);
+        let cookie = RefreshCookie(read_refresh_cookie(&parts.headers, &endpoint.http));
         if cookie.0.is_some() && endpoint.origins.is_foreign(parts) {
             let message = "A page of an origin that is not in http.cors_origins cannot use the cookie.";
             return Err(Refusal(StatusCode::FORBIDDEN, ApiError::new(ErrorCode::Forbidden, message)));

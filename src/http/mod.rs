@@ -13,8 +13,6 @@ mod buffer;
 mod caching;
 mod connection_init;
 #[cfg(feature = "server")]
-mod cookie;
-#[cfg(feature = "server")]
 mod discovery;
 #[cfg(feature = "server")]
 mod endpoint;
@@ -48,7 +46,6 @@ mod trace;
 pub use self::bearer::Gate;
 #[cfg(feature = "server")]
 pub(crate) use self::{
-    cookie::refresh_cookie,
     discovery::{discovery, jwks},
     endpoint::{Endpoint, graphql},
     harden::{IsBehindTls, harden},

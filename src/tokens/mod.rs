@@ -9,6 +9,8 @@
 mod caller;
 mod claims;
 #[cfg(feature = "server")]
+mod cookie;
+#[cfg(feature = "server")]
 mod error;
 #[cfg(feature = "server")]
 mod key;
@@ -29,6 +31,8 @@ mod verifier;
 
 pub use jsonwebtoken::jwk::JwkSet;
 
+#[cfg(feature = "server")]
+pub(crate) use self::cookie::{read_refresh_cookie, refresh_cookie};
 pub use self::{
     caller::{Caller, TokenError},
     claims::{Claims, Scopes},

@@ -7,8 +7,8 @@ use crate::{
     accounts::graphql::User,
     config::{Cookies, HttpConfig},
     graphql::{ApiError, NoHeaders, RefreshCookie, UserError},
-    http::refresh_cookie,
     sessions::{Sessions, SignedIn},
+    tokens::refresh_cookie,
 };
 
 /// How the refresh token is delivered to the client.

@@ -3,10 +3,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{
-    config::{Cookies, HttpConfig},
-    graphql::RefreshCookie,
-};
+use crate::config::{Cookies, HttpConfig};
 
 /// The name of the cookie, and the attribute that its protection needs. The prefix `__Host-` makes browsers insist on
 /// Secure, Path=/ and no Domain; `__Secure-`, where the server has another path, on Secure (RFC 6265bis §4.1.3).
@@ -41,13 +38,13 @@ pub(crate) fn refresh_cookie(token: Option<(&SecretString, Duration)>, config: &
 }
 
 /// The refresh token among the cookies of a request.
-pub(super) fn read_refresh_cookie(headers: &HeaderMap, config: &HttpConfig) -> RefreshCookie {
+pub(crate) fn read_refresh_cookie(headers: &HeaderMap, config: &HttpConfig) -> Option<SecretString> {
     if config.cookies == Cookies::Off {
-        return RefreshCookie(None);
+        return None;
     }
     let (name, _) = kind(config);
     let sent = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs =
         sent.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    RefreshCookie(pairs.find(|(sent, _)| *sent == name).map(|(_, token)| token.into()))
+    pairs.find(|(sent, _)| *sent == name).map(|(_, token)| token.into())
 }
