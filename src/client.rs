@@ -17,7 +17,7 @@ pub struct ClientInfo {
 /// Maximum length of a stored User-Agent header, in bytes.
 const MAX_USER_AGENT_BYTES: usize = 256;
 
-/// TrustedProxies whose X-Forwarded-For header is trusted.
+/// Proxies whose X-Forwarded-For header is trusted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrustedProxies(pub(crate) Vec<IpNet>);
 

@@ -14,8 +14,8 @@
 //! | 10 | [`schema`] | the merged roots |
 //! | 9 | [`sign_in`], [`admin`] | every way in; every privileged operation |
 //! | 8 | [`sessions`] | one sign-in on one device |
-//! | 7 | [`accounts`] | who exists |
-//! | 6 | [`audit`], [`http`] | what happened, and who follows it; bearer, GraphQL over HTTP and WebSocket, health, the page |
+//! | 7 | [`accounts`], [`http`] | the accounts; GraphQL over HTTP and WebSocket, bearer tokens, health, the GraphiQL page |
+//! | 6 | [`audit`], [`operations`] | the audit log; from document text to an executable operation |
 //! | 5 | [`graphql`], `listener` | guards, ids, lists, errors; TCP connections and their limits |
 //! | 4 | [`changes`] | what replicas tell each other, and the tokens that are void |
 //! | 3 | [`tokens`], [`passwords`], [`limits`], [`replicas`] | what a token says; what a password is; the throttle; the servers that run |
@@ -65,6 +65,8 @@ pub mod database;
 pub mod limits;
 #[cfg(feature = "server")]
 mod listener;
+#[cfg(feature = "server")]
+pub mod operations;
 #[cfg(feature = "server")]
 pub mod passwords;
 #[cfg(feature = "server")]

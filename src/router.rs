@@ -51,7 +51,7 @@ impl FromRef<AppState> for Arc<Health> {
 }
 
 /// The service over HTTP. The executor is the server's own schema, or one that has it among its parts. Where documents
-/// are trusted, [`Documents::check`](crate::graphql::Documents::check) says whether all of them fit it.
+/// are trusted, [`DocumentStore::check`](crate::graphql::DocumentStore::check) says whether all of them fit it.
 ///
 /// The routes contain the path of `http.public_url`, so merge this router into another, and do not nest it.
 pub fn router<E: Executor>(app: &App, executor: E) -> Router {

@@ -23,14 +23,16 @@ use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery, PUBLIC_FIELDS, User},
     admin::graphql::AdminMutation,
     audit::graphql::{AuditEvent, AuditQuery, AuditSubscription},
-    graphql::{ApiError, RootFields, guarded},
+    graphql::{ApiError, guarded},
     id::{EventId, SessionId, UserId},
+    operations::RootFieldPolicy,
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
     sign_in::graphql::{PASSWORD_FIELDS, SignInMutation},
 };
 
 /// The fields at the roots that are not like others.
-pub const ROOT_FIELDS: RootFields = RootFields { password: &PASSWORD_FIELDS, public: &PUBLIC_FIELDS };
+pub const ROOT_FIELDS: RootFieldPolicy =
+    RootFieldPolicy { password: &PASSWORD_FIELDS, public: &PUBLIC_FIELDS };
 
 /// The queries of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every module at the top of `src`, and its rank.
-const RANKS: [(&str, u8); 28] = [
+const RANKS: [(&str, u8); 29] = [
     ("client", 0),
     ("clock", 0),
     ("secret", 0),
@@ -27,8 +27,9 @@ const RANKS: [(&str, u8); 28] = [
     ("graphql", 5),
     ("listener", 5),
     ("audit", 6),
-    ("http", 6),
+    ("operations", 6),
     ("accounts", 7),
+    ("http", 7),
     ("sessions", 8),
     ("sign_in", 9),
     ("admin", 9),

@@ -5,7 +5,7 @@ use sea_orm::DbErr;
 use crate::{
     config::Impossible,
     database::{ConnectError, reason},
-    graphql::TrustedError,
+    operations::TrustedError,
     passwords::{HasherStartError, InvalidArgon2Cost, InvalidPolicy},
     secret::SecretError,
     tokens::{KeyError, KeyringError},

@@ -26,9 +26,10 @@ use crate::{
     clock::Clock,
     config::{Config, Introspection},
     database::Database,
-    graphql::{Documents, Turns},
+    graphql::FairQueue,
     http::{Gate, Streams},
     limits::{RefreshLimit, Throttle},
+    operations::DocumentStore,
     passwords::{Argon2Cost, Hasher, Policy},
     replicas::{Replicas, Settings},
     schema::{IdentitySchema, ROOT_FIELDS, builder, finish_subgraph},
@@ -68,7 +69,7 @@ pub struct App {
     /// Every privileged operation.
     pub admin: Admin,
     /// What need not be parsed again.
-    pub documents: Arc<Documents>,
+    pub documents: Arc<DocumentStore>,
     /// The servers that run on the database.
     pub replicas: Arc<Replicas>,
     /// What runs beside the requests, and must end before the program does.
@@ -88,7 +89,7 @@ impl App {
         // Before the database: a caller who may not use it must not change it.
         let secret = FoundSecret::look(&config)?;
         secret.refuse_absent_file(&config)?;
-        let documents = Arc::new(Documents::open(&config.graphql, ROOT_FIELDS)?);
+        let documents = Arc::new(DocumentStore::open(&config.graphql, ROOT_FIELDS)?);
         let database = Database::connect(&config).await?;
         let opened = Box::pin(Self::open_on(database.clone(), secret, documents, config, clock)).await;
         if opened.is_err() {
@@ -100,7 +101,7 @@ impl App {
     async fn open_on(
         database: Database,
         secret: FoundSecret,
-        documents: Arc<Documents>,
+        documents: Arc<DocumentStore>,
         config: Config,
         clock: Clock,
     ) -> Result<Self, AppError> {
@@ -177,7 +178,7 @@ impl App {
     {
         let loader = AccountLoader(self.accounts.clone());
         let builder = builder
-            .data(Turns::new(self.config.http.request_timeout))
+            .data(FairQueue::new(self.config.http.request_timeout))
             .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
             .data(self.throttle.clone())
             .data(self.accounts.clone())
@@ -198,7 +199,7 @@ struct Ground {
     config: Arc<Config>,
     clock: Clock,
     database: Database,
-    documents: Arc<Documents>,
+    documents: Arc<DocumentStore>,
     gate: Gate,
     feed: Arc<ChangeFeed>,
     keyring: Arc<Keyring>,

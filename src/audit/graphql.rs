@@ -8,7 +8,7 @@ use crate::{
     accounts::graphql::{User, load_user},
     database::PageRequest,
     graphql::{
-        ApiError, DateTime, InTurn, LastEventId, List, TokenCheck, caller, expect_id, guarded, node_id,
+        ApiError, DateTime, LastEventId, List, Queued, TokenCheck, caller, expect_id, guarded, node_id,
     },
     id::EventId,
     sessions::graphql::UserSession,
@@ -178,7 +178,7 @@ impl AuditSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "The ID of the last event that you received. Later events are delivered first.")]
         after: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, ApiError>>, ApiError> {
+    ) -> Result<impl Stream<Item = Result<Queued<AuditEvent>, ApiError>>, ApiError> {
         let filter = Filter { user: caller(ctx).user(), ..Filter::default() };
         follow(ctx, filter, after).await
     }
@@ -191,7 +191,7 @@ impl AuditSubscription {
         #[graphql(desc = "Conditions that the events must meet.")] filter: Option<AuditEventFilter>,
         #[graphql(desc = "The ID of the last event that you received. Later events are delivered first.")]
         after: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, ApiError>>, ApiError> {
+    ) -> Result<impl Stream<Item = Result<Queued<AuditEvent>, ApiError>>, ApiError> {
         follow(ctx, filter.unwrap_or_default().parse()?, after).await
     }
 }
@@ -201,7 +201,7 @@ async fn follow(
     ctx: &Context<'_>,
     filter: Filter,
     after: Option<ID>,
-) -> Result<impl Stream<Item = Result<InTurn<AuditEvent>, ApiError>> + use<>, ApiError> {
+) -> Result<impl Stream<Item = Result<Queued<AuditEvent>, ApiError>> + use<>, ApiError> {
     // Whoever connects anew by itself repeats the operation as it was, and tells in the header what has come since.
     let after = ctx.data_opt::<LastEventId>().map(|last| ID(last.0.clone())).or(after);
     let after = after.map(|id| expect_id(&id, "after")).transpose()?;
@@ -216,7 +216,7 @@ async fn follow(
     let event = move |event| {
         // Checked for each event, because the subscription can outlive its token.
         token.as_ref().map_or(Ok(()), TokenCheck::check).map_err(ApiError::unauthenticated)?;
-        Ok(InTurn(AuditEvent { event: event?, viewer: viewer.clone() }))
+        Ok(Queued(AuditEvent { event: event?, viewer: viewer.clone() }))
     };
     Ok(until_failure(events.map(event)))
 }

@@ -11,33 +11,15 @@ mod guard;
 mod token_check;
 
 #[cfg(feature = "server")]
-mod census;
-#[cfg(feature = "server")]
 mod connection;
 #[cfg(feature = "server")]
 mod date_time;
 #[cfg(feature = "server")]
-mod document;
-#[cfg(feature = "server")]
-mod documents;
-#[cfg(feature = "server")]
-mod escapes;
+mod fair_queue;
 #[cfg(feature = "server")]
 mod id;
 #[cfg(feature = "server")]
-mod prepare;
-#[cfg(feature = "server")]
-mod sent;
-#[cfg(feature = "server")]
-mod shape;
-#[cfg(feature = "server")]
-mod trusted;
-#[cfg(feature = "server")]
-mod turns;
-#[cfg(feature = "server")]
 mod user_error;
-#[cfg(feature = "server")]
-mod variables;
 
 pub use portcullis_macros::guarded;
 
@@ -52,14 +34,9 @@ pub use self::{
 pub use self::{
     connection::{List, PageInfo},
     date_time::DateTime,
-    document::Document,
-    documents::Documents,
+    fair_queue::{FairQueue, Queued},
     id::{expect_id, node_id},
-    prepare::{Prepared, RootFields, Tally, prepare},
-    sent::Sent,
-    trusted::TrustedError,
-    turns::{InTurn, Turns},
     user_error::{UserError, UserErrorCode},
 };
 #[cfg(feature = "server")]
-pub(crate) use self::{context::initial_claims, excerpt::shorten_word, sent::Members};
+pub(crate) use self::{context::initial_claims, excerpt::shorten_word};

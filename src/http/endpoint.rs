@@ -27,9 +27,10 @@ use super::{
 use crate::{
     client::TrustedProxies,
     config::{GraphqlConfig, HttpConfig, Introspection},
-    graphql::{ApiError, Documents, ErrorCode, Prepared, RootFields, Tally, prepare},
+    graphql::{ApiError, ErrorCode},
     limits::Quotas,
     listener::RequestConnection,
+    operations::{DocumentStore, OperationInfo, RequestTotals, RootFieldPolicy, prepare},
     tokens::Caller,
 };
 
@@ -47,10 +48,10 @@ pub(crate) struct Endpoint<E> {
     pub(crate) http: HttpConfig,
     /// Limits of the operation.
     pub(crate) graphql: GraphqlConfig,
-    /// Documents that need not be parsed again.
-    pub(crate) documents: Arc<Documents>,
+    /// The cache of parsed and trusted documents.
+    pub(crate) documents: Arc<DocumentStore>,
     /// The fields at the root that are not like others.
-    pub(crate) fields: RootFields,
+    pub(crate) fields: RootFieldPolicy,
     /// The bodies that are read, by their bytes.
     pub(crate) buffered: Arc<Quotas>,
     /// The requests that are executed.
@@ -122,7 +123,7 @@ enum Answers {
 const PERSONAL: [HeaderName; 2] = [AUTHORIZATION, COOKIE];
 
 /// An operation that may be executed, and its kind.
-type Checked = (Operation, Prepared);
+type Checked = (Operation, OperationInfo);
 
 /// An operation that may begin.
 pub(super) enum Started {
@@ -147,7 +148,7 @@ impl<E: Executor> Endpoint<E> {
         for (operation, _) in prepared.iter_mut().flatten() {
             asker.introduce(operation);
         }
-        if let [Ok((operation, Prepared { kind: OperationType::Subscription, size, .. }))] =
+        if let [Ok((operation, OperationInfo { kind: OperationType::Subscription, size, .. }))] =
             prepared.as_mut_slice()
         {
             let operation = std::mem::replace(operation, Operation::new(""));
@@ -155,7 +156,9 @@ impl<E: Executor> Endpoint<E> {
         }
         let is_public = is_safe(&parts.method)
             && !PERSONAL.iter().any(|name| parts.headers.contains_key(name))
-            && prepared.iter().all(|prepared| matches!(prepared, Ok((_, Prepared { is_public: true, .. }))));
+            && prepared
+                .iter()
+                .all(|prepared| matches!(prepared, Ok((_, OperationInfo { is_public: true, .. }))));
         let operations = prepared.into_iter().map(|prepared| prepared.map(|(operation, _)| operation));
         let mut answers = self.execute_all(operations.collect(), &asker).await?;
         match answers.pop() {
@@ -175,16 +178,16 @@ impl<E: Executor> Endpoint<E> {
         caller: &Caller,
     ) -> Result<Vec<Result<Checked, ApiError>>, Refusal> {
         let may_stream = !is_batch && accepts_events(&parts.headers);
-        let mut tally = Tally::default();
+        let mut tally = RequestTotals::default();
         let mut prepared = Vec::with_capacity(operations.len());
         for operation in operations {
             let checked = operation.and_then(|operation| self.check(operation, caller, &mut tally));
             prepared.push(match checked {
-                Ok((_, Prepared { kind: OperationType::Mutation, .. })) if is_safe(&parts.method) => {
+                Ok((_, OperationInfo { kind: OperationType::Mutation, .. })) if is_safe(&parts.method) => {
                     let failure = ApiError::bad_user_input("GET is for queries; send a mutation by POST.");
                     return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, failure));
                 }
-                Ok((_, Prepared { kind: OperationType::Subscription, .. })) if !may_stream => {
+                Ok((_, OperationInfo { kind: OperationType::Subscription, .. })) if !may_stream => {
                     let message = "A subscription is answered over a WebSocket, or alone and with \
                                    `Accept: text/event-stream`.";
                     return Err(Refusal(StatusCode::NOT_ACCEPTABLE, ApiError::bad_user_input(message)));
@@ -205,7 +208,7 @@ impl<E: Executor> Endpoint<E> {
         &self,
         mut operation: Operation,
         caller: &Caller,
-        tally: &mut Tally,
+        tally: &mut RequestTotals,
     ) -> Result<Checked, ApiError> {
         let document = self.documents.find(&operation)?;
         let found = prepare(&mut operation, &document, &self.graphql, self.fields, tally)?;
@@ -228,8 +231,8 @@ impl<E: Executor> Endpoint<E> {
     /// Holds an operation that came alone against what it may be, and begins it where that is for the caller
     /// to do.
     pub(super) fn start(&self, operation: Operation, asker: &Asker) -> Result<Started, ApiError> {
-        let (mut operation, Prepared { kind, size, .. }) =
-            self.check(operation, &asker.caller, &mut Tally::default())?;
+        let (mut operation, OperationInfo { kind, size, .. }) =
+            self.check(operation, &asker.caller, &mut RequestTotals::default())?;
         asker.introduce(&mut operation);
         Ok(match kind {
             OperationType::Subscription => Started::Events(self.events(operation), size),

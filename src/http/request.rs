@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use super::{buffer::Buffer, media::is_json};
 use crate::{
     config::HttpConfig,
-    graphql::{ApiError, Members, Sent},
+    graphql::ApiError,
+    operations::{RequestFields, WireRequest},
 };
 
 /// A header with which a POST that is not JSON shows that no form has sent it, as Apollo clients do.
@@ -66,7 +67,7 @@ pub(super) async fn read(
         Some(b'[') => from_batch(body, max_batch),
         // Serde would take a list of the members' values as well.
         Some(b'{') => {
-            let Sent(operation) =
+            let WireRequest(operation) =
                 serde_json::from_slice(body).map_err(|error| bad(json_fault("The body", &error)))?;
             Asked::one(operation)
         }
@@ -95,7 +96,7 @@ fn from_batch(body: &[u8], most: usize) -> Result<Asked, Refusal> {
     }
     let read = |entry| {
         let sent = serde_json::from_value(Value::Object(entry));
-        let Sent(operation) =
+        let WireRequest(operation) =
             sent.map_err(|_| ApiError::bad_user_input("This entry is not a GraphQL request."))?;
         required(operation).map_err(|Refusal(_, failure)| failure)
     };
@@ -116,7 +117,7 @@ fn from_query_string(uri: &Uri) -> Result<Operation, String> {
     }
     let Query(parameters) = Query::<Parameters>::try_from_uri(uri)
         .map_err(|_| "The query string is not a GraphQL request: a parameter is there twice.".to_owned())?;
-    let members = Members {
+    let members = RequestFields {
         query: parameters.query,
         operation_name: parameters.operation_name,
         variables: from_parameter("variables", &parameters.variables)?,

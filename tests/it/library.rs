@@ -10,7 +10,7 @@ use std::{
 use async_graphql::{Context, MergedObject, MergedSubscription, Object, Result, Schema, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 use portcullis::{
-    graphql::{InTurn, caller, guarded},
+    graphql::{Queued, caller, guarded},
     router::router,
     schema::{IdentityMutation, IdentityQuery, IdentitySubscription},
 };
@@ -87,12 +87,12 @@ impl NoteEvents {
         Ok(stream::iter(of))
     }
 
-    async fn crowded(&self) -> impl Stream<Item = InTurn<Crowded>> {
-        stream::once(async { InTurn(Crowded) })
+    async fn crowded(&self) -> impl Stream<Item = Queued<Crowded>> {
+        stream::once(async { Queued(Crowded) })
     }
 
-    async fn stuck(&self) -> impl Stream<Item = InTurn<Stuck>> {
-        stream::once(async { InTurn(Stuck) })
+    async fn stuck(&self) -> impl Stream<Item = Queued<Stuck>> {
+        stream::once(async { Queued(Stuck) })
     }
 
     async fn panics(&self) -> impl Stream<Item = i32> {

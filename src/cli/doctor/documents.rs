@@ -1,7 +1,7 @@
 use super::report::Report;
 use crate::{
     config::Config,
-    graphql::{Documents, TrustedError},
+    operations::{DocumentStore, TrustedError},
     schema::{ROOT_FIELDS, SubgraphQuery, builder, finish_subgraph},
 };
 
@@ -17,6 +17,6 @@ pub(super) async fn examine(config: &Config, report: &mut Report) {
 }
 
 async fn check(config: &Config) -> Result<(), TrustedError> {
-    let documents = Documents::open(&config.graphql, ROOT_FIELDS)?;
+    let documents = DocumentStore::open(&config.graphql, ROOT_FIELDS)?;
     documents.check(&finish_subgraph(builder::<SubgraphQuery>())).await
 }

@@ -7,7 +7,7 @@ use axum::extract::ws::{CloseFrame, Message};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{graphql::Sent, http::respond::Wire, tokens::TokenError};
+use crate::{http::respond::Wire, operations::WireRequest, tokens::TokenError};
 
 /// What a client says.
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ pub(super) enum Said {
     /// That it is.
     Pong {},
     /// What it wants.
-    Subscribe { id: String, payload: Box<Sent> },
+    Subscribe { id: String, payload: Box<WireRequest> },
     /// That it wants no more of that.
     Complete { id: String },
 }

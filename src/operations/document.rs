@@ -8,8 +8,11 @@ use async_graphql::{
     },
 };
 
-use super::{ApiError, ErrorCode, census::Census, escapes, shape::Shape, variables};
-use crate::config::GraphqlConfig;
+use super::{escapes, lexer::LexicalStats, limits::DocumentLimits, variables};
+use crate::{
+    config::GraphqlConfig,
+    graphql::{ApiError, ErrorCode},
+};
 
 /// A document that was parsed and keeps the limits of one. What an operation of it may be depends on the request as
 /// well: see [`prepare`](super::prepare).
@@ -30,14 +33,14 @@ impl Document {
     /// # Errors
     /// `GRAPHQL_PARSE_FAILED` or `OPERATION_LIMIT_EXCEEDED`.
     pub fn parse(text: &str, limits: &GraphqlConfig) -> Result<Self, ApiError> {
-        let shape = Shape::of(text);
+        let shape = LexicalStats::scan(text);
         let parsed = parse(text, &shape, limits.max_tokens)?;
-        Census::take(&parsed, limits)?;
+        DocumentLimits::check(&parsed, limits)?;
         let has_mutation =
             parsed.operations.iter().any(|(_, operation)| operation.node.ty == OperationType::Mutation);
         let may_hold_secrets = has_mutation && text.contains('"');
         let uses = variables::count_uses(&parsed);
-        Ok(Self { parsed, size: text.len() + shape.tokens * BYTES_A_TOKEN, uses, may_hold_secrets })
+        Ok(Self { parsed, size: text.len() + shape.tokens * BYTES_PER_TOKEN, uses, may_hold_secrets })
     }
 
     /// The operation that a request means (GraphQL specification §6.1).
@@ -59,15 +62,6 @@ impl Document {
     }
 }
 
-/// Each operation, to be changed.
-pub(super) fn each(operations: &mut DocumentOperations) -> impl Iterator<Item = &mut OperationDefinition> {
-    let operations: Vec<_> = match operations {
-        DocumentOperations::Single(operation) => vec![operation],
-        DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
-    };
-    operations.into_iter().map(|operation| &mut operation.node)
-}
-
 impl fmt::Debug for Document {
     /// Says nothing of what stands in it, for that may be a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,11 +71,11 @@ impl fmt::Debug for Document {
 
 /// The memory of a parsed document for each of its tokens, at most: inline fragments of one field take the most,
 /// 268 bytes, of what was measured.
-const BYTES_A_TOKEN: usize = 280;
+const BYTES_PER_TOKEN: usize = 280;
 
 /// The parser recurses with the brackets of the document, and both it and the validation take time and
 /// memory for every token, so these are counted first.
-fn parse(query: &str, shape: &Shape, max_tokens: usize) -> Result<ExecutableDocument, ApiError> {
+fn parse(query: &str, shape: &LexicalStats, max_tokens: usize) -> Result<ExecutableDocument, ApiError> {
     const MAX_BRACKETS: usize = 64;
     // Validation repeats a name in an error for each operation that is wrong in the same way.
     const MAX_NAME_BYTES: usize = 1024;

@@ -9,13 +9,13 @@ pub(super) const PERSISTED_QUERY: &str = "persistedQuery";
 
 /// A request as clients send it. In the place of the document, its name may stand in a member of its own as well:
 /// `documentId` (GraphQL over HTTP, appendix A), or `doc_id`, as Relay's users call it.
-pub struct Sent(pub Request);
+pub struct WireRequest(pub Request);
 
 /// The members of a request, from a JSON object or the parameters of a URL. A member that is null or an empty string
 /// is treated as absent, because clients write an unset option either way.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Members {
+pub(crate) struct RequestFields {
     pub(crate) query: Option<String>,
     pub(crate) operation_name: Option<String>,
     pub(crate) variables: Option<Value>,
@@ -24,7 +24,7 @@ pub(crate) struct Members {
     pub(crate) document_id: Option<String>,
 }
 
-impl Members {
+impl RequestFields {
     /// The request that consists of these members.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Members {
             Extensions(extensions.into_iter().map(|(name, value)| (name.to_string(), value)).collect());
         request.operation_name = self.operation_name.filter(|name| !name.is_empty());
         match self.document_id.filter(|id| !id.is_empty()) {
-            Some(id) if !name_document(&mut request, &id) => Err("the document has two names"),
+            Some(id) if !set_document_id(&mut request, &id) => Err("the document has two names"),
             _ => Ok(request),
         }
     }
@@ -55,9 +55,9 @@ fn object(value: Option<Value>) -> Option<IndexMap<async_graphql::Name, Value>> 
     }
 }
 
-impl<'de> Deserialize<'de> for Sent {
+impl<'de> Deserialize<'de> for WireRequest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let request = Members::deserialize(deserializer)?.into_request();
+        let request = RequestFields::deserialize(deserializer)?.into_request();
         request.map(Self).map_err(D::Error::custom)
     }
 }
@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for Sent {
 /// Gives the document of a request a name, unless it has one already; then gives `false`. One that is there in full
 /// needs none. Appendix A says of a hash that it is one.
 #[must_use]
-fn name_document(request: &mut Request, id: &str) -> bool {
+fn set_document_id(request: &mut Request, id: &str) -> bool {
     if !request.query.is_empty() {
         return true;
     }

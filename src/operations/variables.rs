@@ -4,15 +4,18 @@ use std::collections::HashMap;
 
 use async_graphql::{
     Name, Positioned, Value as ConstValue, Variables,
-    parser::types::{BaseType, Directive, ExecutableDocument, OperationDefinition, Selection, SelectionSet},
+    parser::types::{
+        BaseType, Directive, DocumentOperations, ExecutableDocument, OperationDefinition, Selection,
+        SelectionSet,
+    },
 };
 use async_graphql_value::Value;
 
-use super::{ApiError, census::limit_lists, document::each};
-use crate::config::GraphqlConfig;
+use super::limits::limit_lists;
+use crate::{config::GraphqlConfig, graphql::ApiError};
 
 /// About how much memory a value takes besides its text, in bytes: measured, lists of numbers take the most.
-const BYTES_A_VALUE: usize = 72;
+const BYTES_PER_VALUE: usize = 72;
 
 /// The integers from which each has a floating-point number of its own are below this one.
 const FIRST_AMBIGUOUS: f64 = 9_007_199_254_740_992.0;
@@ -87,7 +90,7 @@ pub(super) fn size(value: &ConstValue) -> usize {
         ConstValue::Object(fields) => fields.iter().map(|(name, value)| name.len() + size(value)).sum(),
         _ => 0,
     };
-    BYTES_A_VALUE + inside
+    BYTES_PER_VALUE + inside
 }
 
 /// How often each variable stands in the arguments of a document.
@@ -135,8 +138,9 @@ fn count_in_value(value: &Value, uses: &mut HashMap<Name, usize>) {
 /// The validation panics at the default of a variable that is a list of an unknown type (async-graphql
 /// 8.0.0-rc.5, `DefaultValuesOfCorrectType`). Since the variables have their values by now, such a default need
 /// not be there; it has only made sure that the variable is not null.
-pub(super) fn withdraw_list_defaults(document: &mut ExecutableDocument, variables: &Variables) {
-    for definition in each(&mut document.operations).flat_map(|operation| &mut operation.variable_definitions)
+pub(super) fn strip_list_defaults(document: &mut ExecutableDocument, variables: &Variables) {
+    for definition in
+        operations_mut(&mut document.operations).flat_map(|operation| &mut operation.variable_definitions)
     {
         let definition = &mut definition.node;
         let is_list = matches!(definition.var_type.node.base, BaseType::List(_));
@@ -145,4 +149,15 @@ pub(super) fn withdraw_list_defaults(document: &mut ExecutableDocument, variable
             definition.var_type.node.nullable &= *value == ConstValue::Null;
         }
     }
+}
+
+/// The operations of a document, mutable.
+pub(super) fn operations_mut(
+    operations: &mut DocumentOperations,
+) -> impl Iterator<Item = &mut OperationDefinition> {
+    let operations: Vec<_> = match operations {
+        DocumentOperations::Single(operation) => vec![operation],
+        DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
+    };
+    operations.into_iter().map(|operation| &mut operation.node)
 }

@@ -1,53 +1,52 @@
 use std::{fmt, sync::Arc};
 
 use async_graphql::{Executor, Extensions, Request, Value};
-use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
 
 use super::{
-    ApiError, ErrorCode,
     document::Document,
-    prepare::{RootFields, validation},
-    sent::PERSISTED_QUERY,
-    trusted::{Trusted, TrustedError},
+    hash::DocumentHash,
+    prepare::{RootFieldPolicy, validation_request},
+    request::PERSISTED_QUERY,
+    trusted::{TrustedDocuments, TrustedError},
 };
-use crate::config::{DocumentPolicy, GraphqlConfig};
+use crate::{
+    config::{DocumentPolicy, GraphqlConfig},
+    graphql::{ApiError, ErrorCode},
+};
 
-/// How much memory remembered documents may take, in bytes.
-const REMEMBERED: u64 = 16 << 20;
+/// How much memory cache documents may take, in bytes.
+const CACHE_CAPACITY_BYTES: u64 = 16 << 20;
 
-/// The largest document that is remembered, in bytes, so that a few do not take the place of all.
-const LARGEST: usize = 1 << 20;
+/// The largest document that is cache, in bytes, so that a few do not take the place of all.
+const MAX_CACHED_DOCUMENT_BYTES: usize = 1 << 20;
 
-/// Documents that need not be parsed and counted again: those that were sent lately, and those that the operator
+/// The cache of parsed documents, which need not be parsed and counted again: those that were sent lately, and those that the operator
 /// trusts. They are found by their text, or by the name that Apollo's protocol for persisted queries gives them. The
 /// executor validates them each time, with the variables of the request.
 ///
 /// Parsing a query of 70 tokens was measured to take 68 µs, the copy that each execution consumes 1 µs, and the hash
 /// by which it is found 0.2 µs.
-pub struct Documents {
+pub struct DocumentStore {
     config: GraphqlConfig,
-    remembered: Cache<Fingerprint, Arc<Document>>,
-    trusted: Trusted,
+    cache: Cache<DocumentHash, Arc<Document>>,
+    trusted: TrustedDocuments,
 }
 
-/// The SHA-256 of a text.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint([u8; 32]);
-
-impl Documents {
+impl DocumentStore {
     /// Reads the trusted documents.
     ///
     /// # Errors
     /// When their file cannot be read, or one of them is none or exceeds a limit.
-    pub fn open(config: &GraphqlConfig, fields: RootFields) -> Result<Self, TrustedError> {
-        let remembered = Cache::builder()
-            .max_capacity(REMEMBERED)
+    pub fn open(config: &GraphqlConfig, fields: RootFieldPolicy) -> Result<Self, TrustedError> {
+        let cache = Cache::builder()
+            .max_capacity(CACHE_CAPACITY_BYTES)
             .weigher(|_, document: &Arc<Document>| u32::try_from(document.size).unwrap_or(u32::MAX))
             .build();
         let path = config.trusted_documents.as_deref();
-        let trusted = path.map(|path| Trusted::read(path, config, fields)).transpose()?.unwrap_or_default();
-        Ok(Self { config: config.clone(), remembered, trusted })
+        let trusted =
+            path.map(|path| TrustedDocuments::read(path, config, fields)).transpose()?.unwrap_or_default();
+        Ok(Self { config: config.clone(), cache, trusted })
     }
 
     /// Validates the trusted documents against the schema that will execute them.
@@ -56,7 +55,7 @@ impl Documents {
     /// The first that does not fit it.
     pub async fn check(&self, executor: &impl Executor) -> Result<(), TrustedError> {
         for (id, document) in self.trusted.iter() {
-            let answer = executor.execute(validation(document)).await;
+            let answer = executor.execute(validation_request(document)).await;
             if let Some(error) = answer.errors.into_iter().next() {
                 return Err(TrustedError::document(id, document, error.message));
             }
@@ -75,20 +74,20 @@ impl Documents {
             ("", None) => Err(ApiError::bad_user_input("The request has no query.")),
             ("", Some(id)) => self.find_by_id(id),
             (text, id) => {
-                let fingerprint = Fingerprint::of(text);
-                let is_name = |id| fingerprint.is(id) || self.trusted.is_name_of(id, &fingerprint);
+                let hash = DocumentHash::of(text);
+                let is_name = |id| hash.is(id) || self.trusted.has_id(id, &hash);
                 if id.is_some_and(|id| !is_name(id)) {
                     return Err(ApiError::bad_user_input("The query is not that of its sha256Hash."));
                 }
-                self.find_by_text(text, fingerprint)
+                self.find_by_text(text, hash)
             }
         }
     }
 
     fn find_by_id(&self, id: &str) -> Result<Arc<Document>, ApiError> {
-        let fingerprint = Fingerprint::parse(id);
-        let of_text = |fingerprint| self.trusted.of_text(fingerprint);
-        if let Some(document) = self.trusted.named(id).or_else(|| fingerprint.as_ref().and_then(of_text)) {
+        let hash = DocumentHash::parse(id);
+        let by_hash = |hash| self.trusted.by_hash(hash);
+        if let Some(document) = self.trusted.by_id(id).or_else(|| hash.as_ref().and_then(by_hash)) {
             return Ok(document);
         }
         if self.config.documents == DocumentPolicy::Trusted {
@@ -98,59 +97,36 @@ impl Documents {
         if self.config.documents == DocumentPolicy::InFull {
             return Err(ApiError::new(ErrorCode::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
         }
-        let fingerprint = fingerprint.ok_or_else(|| {
+        let hash = hash.ok_or_else(|| {
             ApiError::bad_user_input("The name of the document is not its SHA-256, in 64 hexadecimal digits.")
         })?;
         let unknown = || ApiError::new(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound");
-        self.remembered.get(&fingerprint).ok_or_else(unknown)
+        self.cache.get(&hash).ok_or_else(unknown)
     }
 
-    fn find_by_text(&self, text: &str, fingerprint: Fingerprint) -> Result<Arc<Document>, ApiError> {
-        if let Some(document) = self.trusted.of_text(&fingerprint) {
+    fn find_by_text(&self, text: &str, hash: DocumentHash) -> Result<Arc<Document>, ApiError> {
+        if let Some(document) = self.trusted.by_hash(&hash) {
             return Ok(document);
         }
         if self.config.documents == DocumentPolicy::Trusted {
             return Err(untrusted());
         }
-        if let Some(document) = self.remembered.get(&fingerprint) {
+        if let Some(document) = self.cache.get(&hash) {
             return Ok(document);
         }
         let document = Arc::new(Document::parse(text, &self.config)?);
-        if !document.may_hold_secrets && document.size <= LARGEST {
-            self.remembered.insert(fingerprint, Arc::clone(&document));
+        if !document.may_hold_secrets && document.size <= MAX_CACHED_DOCUMENT_BYTES {
+            self.cache.insert(hash, Arc::clone(&document));
             // Else some dozens would be there that nobody has weighed yet.
-            self.remembered.run_pending_tasks();
+            self.cache.run_pending_tasks();
         }
         Ok(document)
     }
 }
 
-impl fmt::Debug for Documents {
+impl fmt::Debug for DocumentStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Documents")
-            .field("remembered", &self.remembered.entry_count())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Fingerprint {
-    pub(super) fn of(text: &str) -> Self {
-        let mut fingerprint = [0; 32];
-        fingerprint.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-        Self(fingerprint)
-    }
-
-    fn parse(hex: &str) -> Option<Self> {
-        let digits = hex.as_bytes().chunks_exact(2).map(|digits| {
-            let [high, low] = [digits[0], digits[1]].map(|digit| char::from(digit).to_digit(16));
-            u8::try_from(high? << 4 | low?).ok()
-        });
-        let bytes: Vec<u8> = digits.collect::<Option<_>>()?;
-        (hex.len() == 64).then_some(bytes)?.try_into().ok().map(Self)
-    }
-
-    fn is(&self, hex: &str) -> bool {
-        Self::parse(hex).is_some_and(|other| other == *self)
+        f.debug_struct("DocumentStore").field("cache", &self.cache.entry_count()).finish_non_exhaustive()
     }
 }
 

@@ -11,19 +11,21 @@ use async_graphql::{
 };
 
 use super::{
-    ApiError, ErrorCode,
-    census::Census,
-    document::{Document, each},
-    variables,
+    document::Document,
+    limits::DocumentLimits,
+    variables::{self, operations_mut},
 };
-use crate::config::GraphqlConfig;
+use crate::{
+    config::GraphqlConfig,
+    graphql::{ApiError, ErrorCode},
+};
 
 /// The fields that tell the schema; the last is Apollo Federation's.
 const INTROSPECTION: [&str; 3] = ["__schema", "__type", "_service"];
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Prepared {
+pub struct OperationInfo {
     /// The kind of the operation.
     pub kind: OperationType,
     /// Whether it asks for the schema.
@@ -36,7 +38,7 @@ pub struct Prepared {
 
 /// The fields at the root of the schema that are not like others.
 #[derive(Clone, Copy, Debug)]
-pub struct RootFields {
+pub struct RootFieldPolicy {
     /// The mutations that check a password. A request may hold one of them, so that each guess is a request of its
     /// own.
     pub password: &'static [&'static str],
@@ -46,7 +48,7 @@ pub struct RootFields {
 
 /// What the operations of one request come to so far; those of a batch are counted together.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub struct RequestTotals {
     complexity: usize,
     root_fields: usize,
     password_fields: usize,
@@ -61,17 +63,17 @@ pub fn prepare(
     request: &mut Request,
     document: &Document,
     limits: &GraphqlConfig,
-    fields: RootFields,
-    tally: &mut Tally,
-) -> Result<Prepared, ApiError> {
-    let census = Census::of(&document.parsed, limits);
+    fields: RootFieldPolicy,
+    tally: &mut RequestTotals,
+) -> Result<OperationInfo, ApiError> {
+    let document_limits = DocumentLimits::new(&document.parsed, limits);
     let operation = document.operation(request.operation_name.as_deref())?;
     variables::fill_in(operation, &mut request.variables)?;
     let variable_bytes = variables::limit(&request.variables, &document.uses, limits)?;
-    let root = tally.add(&census, operation, &request.variables, fields);
+    let root = tally.add(&document_limits, operation, &request.variables, fields);
     tally.check(limits)?;
     let is_public = |field: &&Field| is_one_of(field, fields.public) || is_one_of(field, &["__typename"]);
-    let prepared = Prepared {
+    let prepared = OperationInfo {
         kind: operation.ty,
         introspects: root.iter().any(|field| is_one_of(field, &INTROSPECTION)),
         is_public: operation.ty == OperationType::Query && root.iter().all(is_public),
@@ -79,10 +81,10 @@ pub fn prepare(
     };
     let mut document = document.parsed.clone();
     if prepared.kind == OperationType::Subscription {
-        expect_one_event(&root)?;
-        lift_subscriptions(&mut document)?;
+        check_single_root_field(&root)?;
+        inline_root_fragments(&mut document)?;
     }
-    variables::withdraw_list_defaults(&mut document, &request.variables);
+    variables::strip_list_defaults(&mut document, &request.variables);
     request.set_parsed_query(document);
     Ok(prepared)
 }
@@ -102,11 +104,15 @@ fn is_one_of(field: &Field, names: &[&str]) -> bool {
 ///
 /// # Errors
 /// `OPERATION_LIMIT_EXCEEDED`.
-pub(super) fn check(document: &Document, limits: &GraphqlConfig, fields: RootFields) -> Result<(), ApiError> {
-    let census = Census::of(&document.parsed, limits);
+pub(super) fn check(
+    document: &Document,
+    limits: &GraphqlConfig,
+    fields: RootFieldPolicy,
+) -> Result<(), ApiError> {
+    let document_limits = DocumentLimits::new(&document.parsed, limits);
     for (_, operation) in document.parsed.operations.iter() {
-        let mut tally = Tally::default();
-        tally.add(&census, &operation.node, &defaults(&operation.node), fields);
+        let mut tally = RequestTotals::default();
+        tally.add(&document_limits, &operation.node, &defaults(&operation.node), fields);
         tally.check(limits)?;
     }
     Ok(())
@@ -123,18 +129,18 @@ fn defaults(operation: &OperationDefinition) -> Variables {
     variables
 }
 
-impl Tally {
+impl RequestTotals {
     /// Adds an operation; gives the fields at its root.
     fn add<'a>(
         &mut self,
-        census: &Census<'a>,
+        document_limits: &DocumentLimits<'a>,
         operation: &'a OperationDefinition,
         variables: &Variables,
-        fields: RootFields,
+        fields: RootFieldPolicy,
     ) -> Vec<&'a Field> {
         let selections = &operation.selection_set.node;
-        let root = census.root_fields(selections);
-        self.complexity = census.cost(selections, variables, self.complexity);
+        let root = document_limits.root_fields(selections);
+        self.complexity = document_limits.complexity(selections, variables, self.complexity);
         self.root_fields += root.len();
         if operation.ty == OperationType::Mutation {
             self.password_fields += root.iter().filter(|field| is_one_of(field, fields.password)).count();
@@ -160,7 +166,7 @@ impl Tally {
 }
 
 /// A subscription has one field at its root, which is none of introspection (GraphQL specification §5.2.4.1).
-fn expect_one_event(root: &[&Field]) -> Result<(), ApiError> {
+fn check_single_root_field(root: &[&Field]) -> Result<(), ApiError> {
     match root {
         [field] if !field.name.node.starts_with("__") => Ok(()),
         _ => {
@@ -173,9 +179,9 @@ fn expect_one_event(root: &[&Field]) -> Result<(), ApiError> {
 
 /// Lifts the one field of each subscription out of the fragments around it, in which async-graphql (8.0.0-rc.5)
 /// does not look for it. That these have an end was counted before.
-fn lift_subscriptions(document: &mut ExecutableDocument) -> Result<(), ApiError> {
+fn inline_root_fragments(document: &mut ExecutableDocument) -> Result<(), ApiError> {
     let mut lifted = HashSet::new();
-    for operation in each(&mut document.operations) {
+    for operation in operations_mut(&mut document.operations) {
         if operation.ty != OperationType::Subscription {
             continue;
         }
@@ -203,10 +209,10 @@ fn lift_subscriptions(document: &mut ExecutableDocument) -> Result<(), ApiError>
 }
 
 /// A request that has all of a document validated, and none of its operations executed.
-pub(super) fn validation(document: &Document) -> Request {
+pub(super) fn validation_request(document: &Document) -> Request {
     const ALONE: &str = "_validation";
     let mut validated = document.parsed.clone();
-    variables::withdraw_list_defaults(&mut validated, &Variables::default());
+    variables::strip_list_defaults(&mut validated, &Variables::default());
     let alone = parse_query(format!("query {ALONE} {{ __typename }}")).expect("it is GraphQL");
     let named = |operations| match operations {
         DocumentOperations::Single(operation) => [(Name::new("_"), operation)].into(),

@@ -10,16 +10,16 @@ use serde_json::{Map, Value};
 
 use super::{
     document::Document,
-    documents::Fingerprint,
-    prepare::{RootFields, check},
+    hash::DocumentHash,
+    prepare::{RootFieldPolicy, check},
 };
 use crate::config::GraphqlConfig;
 
 /// The documents that the operator trusts, by their names in the manifest and by their texts.
 #[derive(Default)]
-pub(super) struct Trusted {
-    named: BTreeMap<String, (Fingerprint, Arc<Document>)>,
-    by_text: HashMap<Fingerprint, Arc<Document>>,
+pub(super) struct TrustedDocuments {
+    named: BTreeMap<String, (DocumentHash, Arc<Document>)>,
+    by_text: HashMap<DocumentHash, Arc<Document>>,
 }
 
 /// Why the file of `graphql.trusted_documents` cannot be used.
@@ -64,12 +64,12 @@ impl TrustedError {
     }
 }
 
-impl Trusted {
+impl TrustedDocuments {
     /// Reads the documents of a manifest, and holds them against the limits.
     pub(super) fn read(
         path: &Path,
         limits: &GraphqlConfig,
-        fields: RootFields,
+        fields: RootFieldPolicy,
     ) -> Result<Self, TrustedError> {
         let unreadable = |source| TrustedError::Unreadable { path: path.into(), source };
         let manifest = std::fs::read(path).map_err(unreadable)?;
@@ -79,7 +79,7 @@ impl Trusted {
         }
         let mut trusted = Self::default();
         for (id, text) in texts {
-            let fingerprint = Fingerprint::of(&text);
+            let hash = DocumentHash::of(&text);
             let parsed = Document::parse(&text, limits);
             let document = parsed.map_err(|failure| TrustedError::Document {
                 name: id.clone(),
@@ -88,23 +88,23 @@ impl Trusted {
             check(&document, limits, fields)
                 .map_err(|failure| TrustedError::document(&id, &document, failure.message.into_owned()))?;
             let document = Arc::new(document);
-            trusted.by_text.insert(fingerprint, Arc::clone(&document));
-            trusted.named.insert(id, (fingerprint, document));
+            trusted.by_text.insert(hash, Arc::clone(&document));
+            trusted.named.insert(id, (hash, document));
         }
         Ok(trusted)
     }
 
-    pub(super) fn named(&self, id: &str) -> Option<Arc<Document>> {
+    pub(super) fn by_id(&self, id: &str) -> Option<Arc<Document>> {
         self.named.get(id).map(|(_, document)| Arc::clone(document))
     }
 
-    pub(super) fn of_text(&self, fingerprint: &Fingerprint) -> Option<Arc<Document>> {
-        self.by_text.get(fingerprint).cloned()
+    pub(super) fn by_hash(&self, hash: &DocumentHash) -> Option<Arc<Document>> {
+        self.by_text.get(hash).cloned()
     }
 
     /// Whether the manifest has this name for the text.
-    pub(super) fn is_name_of(&self, id: &str, fingerprint: &Fingerprint) -> bool {
-        self.named.get(id).is_some_and(|(own, _)| own == fingerprint)
+    pub(super) fn has_id(&self, id: &str, hash: &DocumentHash) -> bool {
+        self.named.get(id).is_some_and(|(own, _)| own == hash)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Document)> {

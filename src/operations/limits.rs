@@ -6,10 +6,10 @@ use async_graphql::{
 };
 use async_graphql_value::Value;
 
-use super::ApiError;
 use crate::{
     config::GraphqlConfig,
     database::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE},
+    graphql::ApiError,
 };
 
 /// The fields of introspection that list what has such fields in turn. Nested, they multiply.
@@ -20,7 +20,7 @@ const MAX_INTROSPECTION_LISTS: usize = 2;
 
 /// Counts what a document asks for. Fragments count wherever they are spread; since each spread counts as
 /// well, a fragment that spreads itself runs into the limit.
-pub(super) struct Census<'a> {
+pub(super) struct DocumentLimits<'a> {
     document: &'a ExecutableDocument,
     limits: &'a GraphqlConfig,
     aliases: usize,
@@ -28,9 +28,9 @@ pub(super) struct Census<'a> {
     fields: usize,
 }
 
-impl<'a> Census<'a> {
+impl<'a> DocumentLimits<'a> {
     /// That of a document which was counted before.
-    pub(super) fn of(document: &'a ExecutableDocument, limits: &'a GraphqlConfig) -> Self {
+    pub(super) fn new(document: &'a ExecutableDocument, limits: &'a GraphqlConfig) -> Self {
         Self { document, limits, aliases: 0, directives: 0, fields: 0 }
     }
 
@@ -39,31 +39,37 @@ impl<'a> Census<'a> {
     ///
     /// # Errors
     /// When it exceeds one of the limits.
-    pub(super) fn take(
+    pub(super) fn check(
         document: &'a ExecutableDocument,
         limits: &'a GraphqlConfig,
     ) -> Result<Self, ApiError> {
-        let mut census = Self::of(document, limits);
+        let mut document_limits = Self::new(document, limits);
         for fragment in document.fragments.values() {
-            census.count_definition(&fragment.node.selection_set.node)?;
-            census.limit_arguments(&fragment.node.selection_set.node)?;
+            document_limits.count_definition(&fragment.node.selection_set.node)?;
+            document_limits.limit_arguments(&fragment.node.selection_set.node)?;
         }
         for (_, operation) in document.operations.iter() {
-            census.count(&operation.node.selection_set.node, 1, 0)?;
-            census.limit_arguments(&operation.node.selection_set.node)?;
+            document_limits.count(&operation.node.selection_set.node, 1, 0)?;
+            document_limits.limit_arguments(&operation.node.selection_set.node)?;
         }
-        Ok(census)
+        Ok(document_limits)
     }
 
     /// How many fields the answer can have, besides `other` ones. The items of a list count as often as the
     /// page is long.
-    pub(super) fn cost(&self, selections: &SelectionSet, variables: &Variables, other: usize) -> usize {
+    pub(super) fn complexity(&self, selections: &SelectionSet, variables: &Variables, other: usize) -> usize {
         let of = |selection: &Positioned<Selection>| {
-            let inner = self.inside(&selection.node).map_or(0, |inner| self.cost(inner, variables, 0));
+            let inner = self
+                .nested_selections(&selection.node)
+                .map_or(0, |inner| self.complexity(inner, variables, 0));
             match &selection.node {
                 Selection::Field(field) => {
                     let items = items(&field.node, variables).unwrap_or_else(|| {
-                        if self.is_page(&field.node.selection_set.node) { DEFAULT_PAGE_SIZE } else { 1 }
+                        if self.selects_connection(&field.node.selection_set.node) {
+                            DEFAULT_PAGE_SIZE
+                        } else {
+                            1
+                        }
                     });
                     items.saturating_mul(inner).saturating_add(1)
                 }
@@ -82,7 +88,7 @@ impl<'a> Census<'a> {
                 return Err(ApiError::limit_exceeded("graphql.max_fields", self.limits.max_fields));
             }
             if !matches!(selection.node, Selection::FragmentSpread(_))
-                && let Some(inner) = self.inside(&selection.node)
+                && let Some(inner) = self.nested_selections(&selection.node)
             {
                 self.count_definition(inner)?;
             }
@@ -112,7 +118,7 @@ impl<'a> Census<'a> {
                     return Err(ApiError::limit_exceeded(name, most));
                 }
             }
-            if let Some(inner) = self.inside(&selection.node) {
+            if let Some(inner) = self.nested_selections(&selection.node) {
                 self.count(inner, inner_depth, inner_lists)?;
             }
         }
@@ -133,7 +139,7 @@ impl<'a> Census<'a> {
                 limit_lists(value.as_ref().ok(), self.limits.max_list_items)?;
             }
             if !matches!(selection, Selection::FragmentSpread(_))
-                && let Some(inner) = self.inside(selection)
+                && let Some(inner) = self.nested_selections(selection)
             {
                 self.limit_arguments(inner)?;
             }
@@ -142,24 +148,26 @@ impl<'a> Census<'a> {
     }
 
     /// Whether these are the fields of a connection.
-    fn is_page(&self, selections: &SelectionSet) -> bool {
+    fn selects_connection(&self, selections: &SelectionSet) -> bool {
         selections.items.iter().any(|selection| match &selection.node {
             Selection::Field(field) => ["edges", "nodes"].contains(&field.node.name.node.as_str()),
-            fragment => self.inside(fragment).is_some_and(|inner| self.is_page(inner)),
+            fragment => self.nested_selections(fragment).is_some_and(|inner| self.selects_connection(inner)),
         })
     }
 
     /// The fields that the operation has at its root, whichever fragments they stand in. Called when
-    /// [`Census::count`] has shown that there is an end to them.
+    /// [`DocumentLimits::count`] has shown that there is an end to them.
     pub(super) fn root_fields(&self, selections: &'a SelectionSet) -> Vec<&'a Field> {
         let of = |selection: &'a Positioned<Selection>| match &selection.node {
             Selection::Field(field) => vec![&field.node],
-            fragment => self.inside(fragment).map_or_else(Vec::new, |inner| self.root_fields(inner)),
+            fragment => {
+                self.nested_selections(fragment).map_or_else(Vec::new, |inner| self.root_fields(inner))
+            }
         };
         selections.items.iter().flat_map(of).collect()
     }
 
-    fn inside<'s>(&self, selection: &'s Selection) -> Option<&'s SelectionSet>
+    fn nested_selections<'s>(&self, selection: &'s Selection) -> Option<&'s SelectionSet>
     where
         'a: 's,
     {

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, iter::Peekable, ops::Range, str::CharIndices};
 
-use super::{ApiError, ErrorCode};
+use crate::graphql::{ApiError, ErrorCode};
 
 /// The most hexadecimal digits of an escape in braces, leading zeros included.
 const MAX_DIGITS: usize = 8;
@@ -117,7 +117,7 @@ mod tests {
     use async_graphql_value::Value;
     use proptest::prelude::*;
 
-    use super::{super::shape::Shape, *};
+    use super::{super::lexer::LexicalStats, *};
 
     #[test]
     fn escapes_become_what_they_stand_for() {
@@ -172,7 +172,7 @@ mod tests {
         ) {
             let string: String = pieces.iter().map(|(char, form)| spell(*char, *form)).collect();
             let document = format!("{{ a(b: \"{string}\") c }}");
-            let resolved = resolve(&document, &Shape::of(&document).escaped).expect("all are characters");
+            let resolved = resolve(&document, &LexicalStats::scan(&document).escaped).expect("all are characters");
             let parsed = parse_query(&*resolved).expect("a document");
             let (_, operation) = parsed.operations.iter().next().expect("an operation");
             let [Positioned { node: Selection::Field(a), .. }, c] = &*operation.node.selection_set.node.items else {

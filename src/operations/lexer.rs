@@ -2,7 +2,7 @@ use std::ops::Range;
 
 /// What a document looks like from afar.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(super) struct LexicalStats {
     /// How many tokens it has.
     pub(super) tokens: usize,
     /// How deep its brackets are nested, those in strings and comments left out.
@@ -13,10 +13,10 @@ pub(super) struct Shape {
     pub(super) escaped: Vec<Range<usize>>,
 }
 
-impl Shape {
+impl LexicalStats {
     /// Reads a document by its lexical grammar (GraphQL specification §2.1), as the parser has it: what is
     /// a bracket to the parser must not seem to be in a string.
-    pub(super) fn of(query: &str) -> Self {
+    pub(super) fn scan(query: &str) -> Self {
         let (mut shape, mut depth) = (Self::default(), 0_usize);
         let mut rest = query.as_bytes();
         let mut has_open_block = false;
@@ -124,15 +124,15 @@ mod tests {
     };
     use proptest::prelude::*;
 
-    use super::Shape;
+    use super::LexicalStats;
 
     fn bracket_depth(query: &str) -> usize {
-        Shape::of(query).brackets
+        LexicalStats::scan(query).brackets
     }
 
     #[test]
     fn tokens_are_counted_as_the_grammar_has_them() {
-        let tokens = |query| Shape::of(query).tokens;
+        let tokens = |query| LexicalStats::scan(query).tokens;
         assert_eq!(tokens("{ a(b: -1.5e+3, c: $d) @e ...F }"), 16);
         assert_eq!(tokens("0 10 -1 1.5 0.5e3 1E-9"), 6);
         // What the parser takes for several values without a space between them.

@@ -1,4 +1,4 @@
-//! Turns, so that one event with many followers does not take all that other requests need.
+//! A fair queue: one event with many subscribers must not use all the capacity that other requests need.
 
 use std::{
     borrow::Cow,
@@ -19,47 +19,47 @@ use super::ApiError;
 use crate::{id::UserId, tokens::Caller};
 
 /// How many events are made into answers at once, so that the database has connections left for requests.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT: usize = 4;
 
 /// Among how many queues the accounts are divided. Nobody can choose with whom they share one.
-const QUEUES: usize = 1024;
+const QUEUE_COUNT: usize = 1024;
 
 /// The turns that there are. An account's followers wait for each other first, in a queue that is nearly its own:
 /// only one of them at a time waits among those of all accounts.
-pub struct Turns {
+pub struct FairQueue {
     queues: Box<[Mutex<()>]>,
     hasher: RandomState,
     at_once: Semaphore,
     limit: Duration,
 }
 
-impl Turns {
-    /// Turns that may each take so long.
+impl FairQueue {
+    /// A queue whose permits are each held for at most this time.
     #[must_use]
     pub fn new(limit: Duration) -> Self {
         Self {
-            queues: (0..QUEUES).map(|_| Mutex::default()).collect(),
+            queues: (0..QUEUE_COUNT).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            at_once: Semaphore::new(AT_ONCE),
+            at_once: Semaphore::new(MAX_CONCURRENT),
             limit,
         }
     }
 
-    async fn take(&self, account: Option<UserId>) -> Turn<'_> {
+    async fn acquire(&self, account: Option<UserId>) -> FairPermit<'_> {
         let head = self.queues[self.queue(account)].lock().await;
         // It is never closed.
         let permit = self.at_once.acquire().await.ok();
-        Turn { _permit: permit, _head: head }
+        FairPermit { _permit: permit, _head: head }
     }
 
     fn queue(&self, account: Option<UserId>) -> usize {
         let hash = self.hasher.hash_one(account);
-        usize::try_from(hash % QUEUES as u64).unwrap_or_default()
+        usize::try_from(hash % QUEUE_COUNT as u64).unwrap_or_default()
     }
 }
 
 /// Ends when it is dropped: the next of all may go on, then the next of the account.
-struct Turn<'a> {
+struct FairPermit<'a> {
     _permit: Option<SemaphorePermit<'a>>,
     _head: MutexGuard<'a, ()>,
 }
@@ -68,9 +68,9 @@ struct Turn<'a> {
 ///
 /// Without it, somebody with a thousand subscriptions would have the database asked a thousand times at once for each
 /// thing that happens.
-pub struct InTurn<T>(pub T);
+pub struct Queued<T>(pub T);
 
-impl<T: OutputType> OutputType for InTurn<T> {
+impl<T: OutputType> OutputType for Queued<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }
@@ -88,9 +88,9 @@ impl<T: OutputType> OutputType for InTurn<T> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let turns = ctx.data_unchecked::<Turns>();
+        let turns = ctx.data_unchecked::<FairQueue>();
         let account = ctx.data_opt::<Caller>().and_then(Caller::user);
-        let _turn = turns.take(account).await;
+        let _turn = turns.acquire(account).await;
         match timeout(turns.limit, self.0.resolve(ctx, field)).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -118,7 +118,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_follows_often_keeps_others_waiting_no_longer_than_who_follows_once() {
-        let turns = Arc::new(Turns::new(Duration::from_mins(1)));
+        let turns = Arc::new(FairQueue::new(Duration::from_mins(1)));
         let clock = Clock::system();
         let accounts = (0..100).map(|_| UserId::generate(&clock));
         // One account a queue, for the test is not about those who share one.
@@ -131,7 +131,7 @@ mod tests {
             for _ in 0..50 {
                 let (turns, taken) = (Arc::clone(&turns), Arc::clone(&taken));
                 tasks.spawn(async move {
-                    let _turn = turns.take(Some(account)).await;
+                    let _turn = turns.acquire(Some(account)).await;
                     taken.fetch_add(1, Ordering::SeqCst);
                     tokio::task::yield_now().await;
                 });
@@ -141,8 +141,8 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let before = taken.load(Ordering::SeqCst);
-        let _turn = turns.take(other).await;
+        let _turn = turns.acquire(other).await;
         let meanwhile = taken.load(Ordering::SeqCst) - before;
-        assert!(meanwhile <= 20 + AT_ONCE, "{meanwhile} turns of others");
+        assert!(meanwhile <= 20 + MAX_CONCURRENT, "{meanwhile} turns of others");
     }
 }

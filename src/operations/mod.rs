@@ -1,0 +1,25 @@
+//! From the text of a document to an operation that may be executed.
+//!
+//! `lexer.rs` counts tokens and brackets before anything is parsed, `document.rs` parses within these limits,
+//! `limits.rs` checks depth, complexity and the other limits, and `prepare.rs` applies the variables of the request.
+//! `store.rs` caches parsed documents and holds the trusted ones.
+
+mod document;
+mod escapes;
+mod hash;
+mod lexer;
+mod limits;
+mod prepare;
+mod request;
+mod store;
+mod trusted;
+mod variables;
+
+pub(crate) use self::request::RequestFields;
+pub use self::{
+    document::Document,
+    prepare::{OperationInfo, RequestTotals, RootFieldPolicy, prepare},
+    request::WireRequest,
+    store::DocumentStore,
+    trusted::TrustedError,
+};
