@@ -11,6 +11,10 @@ use crate::database::{DEFAULT_PAGE_SIZE, Direction, MAX_PAGE_SIZE, PageRequest};
 
 /// A page of a list of `Node`, which is paged by key (Relay's connection specification). `Extra` are
 /// fields of the list besides.
+///
+/// async-graphql's `connection::Connection` cannot replace it (8.0.0-rc.5). Its type has no description in the schema.
+/// Its lists and edges are `@shareable`, which would let another subgraph of a supergraph resolve the fields of ours.
+/// Its `PageInfo` does not say when a cursor is null.
 pub struct List<Node, Extra = EmptyFields> {
     edges: Vec<Edge<Node>>,
     page_info: PageInfo,

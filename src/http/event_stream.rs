@@ -1,5 +1,9 @@
 //! GraphQL over server-sent events: one operation a stream, as graphql-sse has it in its mode of distinct
 //! connections.
+//!
+//! axum's `Sse` cannot write these streams (0.8.9). Its `Event` writes no data line for empty data, and a browser's
+//! `EventSource` dispatches no event without a data line, so `complete` would be lost. Its `KeepAlive` sends the first
+//! comment after one interval, but a client needs one at once to know that its subscription is open.
 
 use std::{sync::Arc, time::Duration};
 

@@ -21,6 +21,10 @@ use crate::{
 
 /// A response of the executor on the wire: `data` is there when there was an execution
 /// (GraphQL specification §7.1).
+///
+/// `async_graphql_axum::GraphQLResponse` cannot replace it (8.0.0-rc.5). It always writes `data`, also for an operation
+/// that was not executed, such as a rejected entry of a batch. Server-sent events and WebSocket messages need the
+/// same body without a response.
 #[derive(Serialize)]
 pub(super) struct Wire<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

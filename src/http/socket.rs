@@ -3,6 +3,14 @@
 //! The client says who it is in `connection_init`, or in the Authorization header of the request for the socket;
 //! who says nothing is anonymous. Cookies do not count: any page can open a socket here, and browsers send
 //! them along. The token must count for as long as the socket is open.
+//!
+//! `async_graphql_axum::GraphQLWebSocket` cannot replace this module (8.0.0-rc.5):
+//! - Its close codes are not those of the protocol: 1002 for a message that is not JSON (4400) and for a rejected
+//!   `connection_init` (4403), 1011 for an operation before `connection_init` (4401).
+//! - A second operation with the id of a running one replaces it silently (4409).
+//! - It has no timeout for `connection_init` (4408) or for a send, and no limit on messages, operations and memory.
+//! - It sends request errors as `next`, not as `error`, and accepts the legacy protocol graphql-ws as well.
+//! - It stays open after the token has expired, and a closed connection cancels a mutation that is being executed.
 
 mod conversation;
 mod operations;
