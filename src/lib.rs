@@ -1,30 +1,79 @@
 //! Portcullis: a GraphQL identity server, and the library that it is made of.
 //!
-//! # The map of the house
+//! # The systems
 //!
-//! One folder for each capability, ranked, over a thin base of shared vocabulary; a module imports lower
-//! ranks only, and `tests/architecture.rs` sees to it.
+//! The server is one process. Requests pass through it from the network inwards:
 //!
-//! | rank | module | what it is |
+//! 1. The **listener** accepts TCP connections, and enforces their number and their timeouts.
+//! 2. **HTTP** has the routes and the middleware. GraphQL over HTTP is one endpoint for POST, GET, WebSocket and
+//!    server-sent events.
+//! 3. **Operations** turn the text of a document into an operation that may be executed: limits, persisted and trusted
+//!    documents.
+//! 4. The **schema** has the resolvers of all capabilities. A guard on a field checks the caller.
+//! 5. The **capabilities** are the domain: accounts, sessions, sign-in, administration and the audit log.
+//! 6. The **foundations** are what they share: tokens, passwords, throttle, change feed, database, configuration.
+//!
+//! **Background tasks** run beside the requests: they read the change feed, publish events to subscribers, maintain the
+//! signing keys, and delete what has expired. The **command line** does administration on the same database.
+//!
+//! Replicas are processes on the same PostgreSQL database. They learn of each other's changes by the change feed, which
+//! fills the list of revoked tokens of each. `docs/design.md` has the design decisions with their reasons, and
+//! `CONTRIBUTING.md` the recipes for changes.
+//!
+//! # The modules
+//!
+//! A module imports modules of a lower rank only; `tests/architecture.rs` checks it. Resolvers are the exception: they
+//! may import each other, because a schema is a graph.
+//!
+//! | rank | module | content |
 //! |---|---|---|
-//! | 14 | [`cli`] | a file a command |
-//! | 13 | [`serve`] | requests in front, background tasks behind |
-//! | 12 | [`router`], [`worker`] | every route; every task and how often it runs |
-//! | 11 | [`app`] | configuration in, everything else out |
-//! | 10 | [`schema`] | the merged roots |
-//! | 9 | [`sign_in`], [`admin`] | every way in; every privileged operation |
-//! | 8 | [`sessions`] | one sign-in on one device |
-//! | 7 | [`accounts`], [`http`] | the accounts; GraphQL over HTTP and WebSocket, bearer tokens, health, the GraphiQL page |
-//! | 6 | [`audit`], [`operations`] | the audit log; from document text to an executable operation |
-//! | 5 | [`graphql`], `listener` | guards, ids, lists, errors; TCP connections and their limits |
-//! | 4 | [`changes`] | what replicas tell each other, and the tokens that are void |
-//! | 3 | [`tokens`], [`passwords`], [`limits`], [`replicas`] | what a token says; what a password is; the throttle; the servers that run |
-//! | 2 | [`database`] | connections, and what differs between SQLite and PostgreSQL |
-//! | 1 | [`config`], [`id`] | what can be set; what things are called |
-//! | 0 | [`client`], [`clock`], [`secret`], `words` | the client of a request; what time it is; keys from the master secret; words that clients branch on |
+//! | 14 | [`cli`] | the command line, one file for each command |
+//! | 13 | [`serve`] | runs the listener and the background tasks until the server stops |
+//! | 12 | [`router`] | the routes and the middleware |
+//! | 12 | [`worker`] | the background tasks and their intervals |
+//! | 11 | [`app`] | builds everything from the configuration |
+//! | 10 | [`schema`] | the roots of the schema, and Apollo Federation |
+//! | 9 | [`sign_in`] | the ways to sign in, and re-authentication |
+//! | 9 | [`admin`] | privileged operations |
+//! | 8 | [`sessions`] | sessions: open, refresh, list, revoke |
+//! | 7 | [`accounts`] | accounts: names, roles, profile, deletion |
+//! | 7 | [`http`] | bearer tokens, CORS, health, discovery, the GraphiQL page, and GraphQL over HTTP |
+//! | 6 | [`audit`] | the audit log, and subscriptions to its events |
+//! | 6 | [`operations`] | from document text to an executable operation |
+//! | 5 | [`graphql`] | guards, ids, connections (lists) and errors, which all resolvers share |
+//! | 5 | `listener` | TCP connections and their limits |
+//! | 4 | [`changes`] | the change feed, and the list of revoked tokens |
+//! | 3 | [`tokens`] | access tokens, refresh tokens, signing keys |
+//! | 3 | [`passwords`] | the password policy, hashing and verification |
+//! | 3 | [`limits`] | the throttle, and quotas on what runs at the same time |
+//! | 3 | [`replicas`] | the servers that run on the database |
+//! | 2 | [`database`] | connections, migrations, pages of rows, and what differs between SQLite and PostgreSQL |
+//! | 1 | [`config`] | the configuration, one file for each section |
+//! | 1 | [`id`] | identifiers |
+//! | 0 | [`client`] | the address and the User-Agent of a client |
+//! | 0 | [`clock`] | the time, which tests can move |
+//! | 0 | [`secret`] | the master secret, and the keys derived from it |
+//! | 0 | `words` | enums whose names are part of the API |
 //!
-//! Without the feature `server` there remain the claims, the verifier, the revocation list, the bearer
-//! extractor and the guards: what a service needs that only reads tokens.
+//! Without the feature `server` there are only the claims, the verifier, the revocation list, the bearer extractor and
+//! the guards. That is enough for a service that only verifies tokens.
+//!
+//! # One request
+//!
+//! A signed-in client sends `{ me { username } }` by POST.
+//!
+//! 1. `listener` has accepted the connection, and passes the request to [`router`]. The middleware checks the Host
+//!    header and gives the request an id (`http/host.rs`, `http/trace.rs`).
+//! 2. `http/graphql/handler.rs` handles the request. It negotiates the media type, and reads and parses the body
+//!    within the limits (`request.rs`, `body.rs`).
+//! 3. `http/bearer.rs` authenticates the caller. `tokens/verifier.rs` verifies the token, and
+//!    `changes/revocations.rs` checks that it is not revoked.
+//! 4. `operations/store.rs` finds the parsed document, or `operations/document.rs` parses it. `operations/prepare.rs`
+//!    checks the operation and its variables against the limits.
+//! 5. `http/graphql/execute.rs` acquires the permits and executes the operation.
+//! 6. The guard (`graphql/guard.rs`) checks the token again. The resolver `me` (`accounts/graphql/mod.rs`) takes the
+//!    account from `accounts/cache.rs`, or reads it by `accounts/store`.
+//! 7. `http/graphql/response.rs` writes the response.
 //!
 //! # In your own schema
 //!
