@@ -1,5 +1,5 @@
-//! `#[guarded]`: one declaration gives a GraphQL field its guard, its directive in the schema, and the last
-//! sentence of its description.
+//! The attribute macro `#[guarded]`. One attribute on a GraphQL field generates its guard, its directive in the
+//! schema, and the last sentence of its description.
 
 #![forbid(unsafe_code)]
 
@@ -12,21 +12,22 @@ use syn::{
     spanned::Spanned,
 };
 
-/// Guards the fields of an `#[Object]` or a `#[Subscription]` that bear `#[authenticated]` or
+/// Guards the fields of an `#[Object]` or a `#[Subscription]` that have the attribute `#[authenticated]` or
 /// `#[requires_scopes(…)]`.
 ///
-/// Stands above it. Inside, `#[authenticated]` opens a field to callers with a valid access
-/// token, and `#[requires_scopes("a", "b")]` to those whose token holds all these scopes; repeated,
-/// one of the lists is enough. The field bears the directive of the same name in the exported schema, and
-/// its description ends in what it requires, for introspection knows no directives of fields. Where it
-/// returns `Result<Option<T>>` a refusal makes it null and leaves the fields beside it alone, as the
-/// GraphQL specification §6.4.4 has it. Such a field takes `ctx: &Context<'_>` first.
-/// `#[nullable]` gives a field that is open to everybody the same treatment of its errors.
+/// Place it above `#[Object]` or `#[Subscription]`. `#[authenticated]` permits callers with a valid access token.
+/// `#[requires_scopes("a", "b")]` permits callers whose token has all these scopes; if it is repeated, one of the lists
+/// suffices. The field has the directive of the same name in the exported schema. Its description ends with its
+/// requirement, because introspection does not show the directives of fields.
+///
+/// A guarded field takes `ctx: &Context<'_>` as its first parameter. If it returns `Result<Option<T>>`, an error
+/// makes only this field null, and its sibling fields keep their values (GraphQL specification §6.4.4). `#[nullable]`
+/// handles the errors of an unguarded field in the same way.
 #[proc_macro_attribute]
 pub fn guarded(arguments: TokenStream, item: TokenStream) -> TokenStream {
     if !arguments.is_empty() {
         let span = Tokens::from(arguments).span();
-        return Error::new(span, "guarded takes no arguments").into_compile_error().into();
+        return Error::new(span, "`guarded` takes no arguments").into_compile_error().into();
     }
     let mut object = parse_macro_input!(item as ItemImpl);
     for item in &mut object.items {
@@ -39,7 +40,7 @@ pub fn guarded(arguments: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#object).into()
 }
 
-/// Rewrites one field when it bears one of our attributes.
+/// Rewrites a field that has one of our attributes.
 fn guard(field: &mut ImplItemFn) -> Result<()> {
     let ours =
         |a: &Attribute| ["authenticated", "requires_scopes", "nullable"].iter().any(|n| a.path().is_ident(n));
@@ -47,25 +48,25 @@ fn guard(field: &mut ImplItemFn) -> Result<()> {
     field.attrs = others;
     let Some(first) = guards.first() else { return Ok(()) };
     let span = first.span();
-    // Without the body's own braces: in a block of ours they would be superfluous (`unused_braces`).
+    // Without the braces of the body, because in a generated block they would cause the warning `unused_braces`.
     let statements = &field.block.stmts.clone();
-    let guarded = match declaration(&guards)? {
+    let guarded = match guard_spec(&guards)? {
         None => quote!({ #(#statements)* }),
-        Some(Declaration { check, directive, sentence }) => {
+        Some(GuardSpec { check, directive, sentence }) => {
             add_directive(field, &directive)?;
             field.attrs.push(parse_quote!(#[doc = #sentence]));
-            let context = context(&field.sig, span)?;
+            let context = context_parameter(&field.sig, span)?;
             quote_spanned!(span=> { #check.check(#context)?; #(#statements)* })
         }
     };
-    let ReturnType::Type(_, answer) = &field.sig.output else {
+    let ReturnType::Type(_, result) = &field.sig.output else {
         return Err(Error::new(span, "a guarded field returns a Result"));
     };
-    match nullable(answer) {
+    match nullable(result) {
         Some((value, error)) => {
             field.block = parse_quote!({
-                let answer: #answer = async move #guarded.await;
-                ::std::result::Result::transpose(answer)
+                let result: #result = async move #guarded.await;
+                ::std::result::Result::transpose(result)
             });
             field.sig.output = parse_quote!(-> ::std::option::Option<::std::result::Result<#value, #error>>);
         }
@@ -74,36 +75,39 @@ fn guard(field: &mut ImplItemFn) -> Result<()> {
     Ok(())
 }
 
-/// Adds the directive to the field's `#[graphql(…)]`, of which there may be one.
+/// Adds the directive to the field's `#[graphql(…)]` attribute, or adds that attribute.
 fn add_directive(field: &mut ImplItemFn, directive: &Tokens) -> Result<()> {
-    let before = match field.attrs.iter().position(|attribute| attribute.path().is_ident("graphql")) {
+    let existing = match field.attrs.iter().position(|attribute| attribute.path().is_ident("graphql")) {
         Some(at) => {
             let arguments = &field.attrs.remove(at).meta.require_list()?.tokens.clone();
             quote!(#arguments,)
         }
         None => quote!(),
     };
-    field.attrs.push(parse_quote!(#[graphql(#before directive = #directive)]));
+    field.attrs.push(parse_quote!(#[graphql(#existing directive = #directive)]));
     Ok(())
 }
 
-fn context(signature: &Signature, span: Span) -> Result<&Pat> {
+/// The `ctx` parameter of a field.
+fn context_parameter(signature: &Signature, span: Span) -> Result<&Pat> {
     match signature.inputs.iter().nth(1) {
         Some(FnArg::Typed(input)) => Ok(&input.pat),
         _ => Err(Error::new(span, "a guarded field takes `ctx: &Context<'_>` first")),
     }
 }
 
-/// What the attributes of a field ask for.
-struct Declaration {
-    /// The guard.
+/// The guard that the attributes of a field specify.
+struct GuardSpec {
+    /// The guard expression.
     check: Tokens,
+    /// The directive expression.
     directive: Tokens,
-    /// Ends the field's description.
+    /// The last sentence of the field's description.
     sentence: String,
 }
 
-fn declaration(guards: &[Attribute]) -> Result<Option<Declaration>> {
+/// Parses the guard attributes of a field. Returns `None` for `#[nullable]`.
+fn guard_spec(guards: &[Attribute]) -> Result<Option<GuardSpec>> {
     let mut lists = Vec::new();
     for guard in guards {
         if !guard.path().is_ident("requires_scopes") {
@@ -111,7 +115,7 @@ fn declaration(guards: &[Attribute]) -> Result<Option<Declaration>> {
                 return Err(Error::new(guard.span(), "a field has one kind of guard"));
             }
             guard.meta.require_path_only()?;
-            return Ok(guard.path().is_ident("authenticated").then(|| Declaration {
+            return Ok(guard.path().is_ident("authenticated").then(|| GuardSpec {
                 check: quote!(::portcullis::graphql::Authenticated),
                 directive: quote!(::portcullis::graphql::authenticated::apply()),
                 sentence: "Requires sign-in.".to_owned(),
@@ -128,14 +132,14 @@ fn declaration(guards: &[Attribute]) -> Result<Option<Declaration>> {
         let scopes = list.iter();
         quote!(::std::vec![#(::std::string::String::from(#scopes)),*])
     });
-    Ok(Some(Declaration {
+    Ok(Some(GuardSpec {
         check: quote!(::portcullis::graphql::RequiresScopes(&[#(#names),*])),
         directive: quote!(::portcullis::graphql::requires_scopes::apply(::std::vec![#(#strings),*])),
         sentence: sentence(&lists),
     }))
 }
 
-/// "Requires the scopes `a` and `b`, or `c`."
+/// The sentence for lists of scopes: "Requires the scopes `a` and `b`, or `c`."
 fn sentence(lists: &[Punctuated<LitStr, Token![,]>]) -> String {
     let all_of = |list: &Punctuated<LitStr, Token![,]>| {
         let scopes: Vec<_> = list.iter().map(|scope| format!("`{}`", scope.value())).collect();
@@ -146,15 +150,15 @@ fn sentence(lists: &[Punctuated<LitStr, Token![,]>]) -> String {
     format!("Requires the scope{plural} {}.", one_of.join(", or "))
 }
 
-/// The `T` and the `E` of `Result<Option<T>, E>`; async-graphql's `Result` has its own `E`.
-fn nullable(answer: &Type) -> Option<(&Type, Type)> {
-    let mut result = arguments(answer, "Result")?.into_iter();
-    let value = arguments(result.next()?, "Option")?.into_iter().next()?;
-    let error = result.next().cloned().unwrap_or_else(|| parse_quote!(::async_graphql::Error));
+/// The `T` and the `E` of `Result<Option<T>, E>`. The default `E` is that of async-graphql's `Result`.
+fn nullable(result: &Type) -> Option<(&Type, Type)> {
+    let mut types = arguments(result, "Result")?.into_iter();
+    let value = arguments(types.next()?, "Option")?.into_iter().next()?;
+    let error = types.next().cloned().unwrap_or_else(|| parse_quote!(::async_graphql::Error));
     Some((value, error))
 }
 
-/// The type arguments of a type of this name.
+/// The type arguments of a type, if it has this name.
 fn arguments<'a>(ty: &'a Type, name: &str) -> Option<Vec<&'a Type>> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last().filter(|segment| segment.ident == name)?;
