@@ -1,33 +1,33 @@
-//! What happened.
+//! Events of the audit log.
 
 use sea_orm::entity::prelude::*;
 
-/// A row of `audit_events`. It keeps the ids of what it speaks of after that is gone.
+/// A row of `audit_events`. It keeps the ids of accounts and sessions after these have been deleted.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_events")]
 pub struct Model {
-    /// UUIDv7, made when the event happened.
+    /// UUIDv7, with the time of the event.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// The name of an audit action.
     pub action: String,
-    /// When.
+    /// Time of the event.
     pub at: ChronoUnixTimestampMillis,
-    /// Who did it, where somebody was signed in.
+    /// The account that acted. Null if the caller was not signed in.
     pub actor_id: Option<Uuid>,
-    /// Whose account it concerns.
+    /// The affected account.
     pub user_id: Option<Uuid>,
-    /// The session that it concerns.
+    /// The affected session.
     pub session_id: Option<Uuid>,
     /// The client's address.
     pub ip_address: Option<String>,
     /// The client's User-Agent header.
     pub user_agent: Option<String>,
-    /// Where the event stands among all, and by its id among those of the same position. The database fills it in.
+    /// Position in the order of all events. Events with the same position are ordered by id. The database sets it.
     pub position: i64,
 }
 
-/// An event outlives what it speaks of.
+/// No relations, because an event outlives the objects that it refers to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! What every replica must hear of.
+//! Changes that every replica must process.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,26 +6,26 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "changes")]
 pub struct Model {
-    /// Grows, but rows need not appear in its order.
+    /// Increasing number. Rows may become visible in another order.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// What changed: `session`, `account` or `keys`.
+    /// Kind of the change: `session`, `account` or `keys`.
     pub kind: String,
-    /// The session or account.
+    /// The session or account. Null for `keys`.
     pub subject: Option<Uuid>,
     /// The account's new token version. Access tokens of an earlier version are revoked.
     /// The column keeps the name of earlier releases, because their replicas read it while a release is rolled out.
     #[sea_orm(column_name = "epoch")]
     pub token_version: Option<i64>,
-    /// When the change was made.
+    /// Time of the change.
     pub at: ChronoUnixTimestampMillis,
-    /// When the last access token that it voids has lapsed by itself.
+    /// Time at which the last access token that the change revokes expires.
     pub until: ChronoUnixTimestampMillis,
-    /// The id of the transaction that wrote the row, on PostgreSQL. The database fills it in.
+    /// Id of the transaction that wrote the row, on PostgreSQL. The database sets it.
     pub position: i64,
 }
 
-/// A change outlives what it speaks of.
+/// No relations, because a change outlives the objects that it refers to.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,6 +1,6 @@
-//! The tables of Portcullis, one file each. Rows only: no rules, no API types.
+//! The tables of Portcullis, one file each. They contain rows only, without rules and API types.
 //!
-//! Times are stored as milliseconds since the Unix epoch, so that both databases compare them alike.
+//! Times are stored as milliseconds since the Unix epoch, so that both databases compare them in the same way.
 
 #![forbid(unsafe_code)]
 

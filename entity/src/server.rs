@@ -1,4 +1,4 @@
-//! A server that runs on the database.
+//! Running servers of the database.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,17 +9,17 @@ pub struct Model {
     /// The identifier of this run of the server, a `UUIDv7`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The address on which it listens.
+    /// The address on which the server listens.
     pub address: String,
     /// The settings on which the servers must agree, as a JSON object of strings. No secret is among them.
     pub settings: String,
-    /// When it started.
+    /// Time of the start.
     pub started_at: ChronoUnixTimestampMillis,
-    /// When it last recorded that it runs.
+    /// Time at which the server last recorded that it runs.
     pub seen_at: ChronoUnixTimestampMillis,
 }
 
-/// Nothing belongs to a server.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

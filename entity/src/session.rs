@@ -1,4 +1,4 @@
-//! One sign-in on one device; one row for its whole life.
+//! Sessions: one row for each sign-in on one device.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,36 +11,36 @@ pub struct Model {
     pub id: Uuid,
     /// The account that signed in.
     pub user_id: Uuid,
-    /// How often the refresh token was rotated.
+    /// Number of rotations of the refresh token.
     pub generation: i64,
-    /// The generation with which the present chain of refresh tokens began.
+    /// Generation of the first refresh token of the current chain.
     pub chain_began: i64,
-    /// SHA-256 of the salt of the refresh token that counts.
+    /// SHA-256 of the salt of the valid refresh token.
     #[sea_orm(column_type = "VarBinary(StringLen::N(32))")]
     pub salt_hash: Vec<u8>,
-    /// When the person signed in.
+    /// Time of the sign-in.
     pub created_at: ChronoUnixTimestampMillis,
-    /// The sign-in or the last rotation.
+    /// Time of the last rotation, or of the sign-in.
     pub last_used_at: ChronoUnixTimestampMillis,
-    /// When the refresh token lapses; moves at each rotation.
+    /// Time at which the refresh token expires. Each rotation extends it (sliding expiration).
     pub expires_at: ChronoUnixTimestampMillis,
-    /// When the session is over however often it is refreshed.
+    /// Time at which the session ends, regardless of refreshes.
     pub ends_at: ChronoUnixTimestampMillis,
-    /// When it was ended before its time.
+    /// Time of the revocation. Null if the session was not revoked.
     pub revoked_at: Option<ChronoUnixTimestampMillis>,
     /// The User-Agent header of the last use.
     pub user_agent: Option<String>,
     /// The client's address at the last use.
     pub ip_address: Option<String>,
-    /// The number of times that the last rotation was repeated.
+    /// Number of repetitions of the last rotation.
     pub repetitions: i32,
-    /// The time of the last repetition, of this or an earlier rotation.
+    /// Time of the last repetition of any rotation.
     pub repeated_at: Option<ChronoUnixTimestampMillis>,
     /// The client's address at the last repetition.
     pub repeated_from: Option<String>,
 }
 
-/// A session is found by its own id or its account's.
+/// No relations: sessions are selected by their id or their account's id.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

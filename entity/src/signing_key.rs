@@ -1,9 +1,9 @@
-//! A key that signs access tokens.
+//! Keys that sign access tokens.
 
 use sea_orm::entity::prelude::*;
 
-/// A row of `signing_keys`. Its life: published from `created_at`, signs from `active_from` until
-/// `active_until`, published on until `published_until`.
+/// A row of `signing_keys`. The key is published from `created_at` until `published_until`, and signs from
+/// `active_from` until `active_until`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "signing_keys")]
 pub struct Model {
@@ -12,24 +12,24 @@ pub struct Model {
     pub kid: String,
     /// The `alg` of the tokens (RFC 7518 §3.1, RFC 8037 §3.1).
     pub algorithm: String,
-    /// The private key as PKCS#8 DER, sealed under the master secret.
+    /// The private key as PKCS#8 DER, sealed with the master secret.
     #[sea_orm(column_type = "VarBinary(StringLen::None)")]
     pub sealed_private_key: Vec<u8>,
-    /// When it was made and first published.
+    /// Time at which the key was created and first published.
     pub created_at: ChronoUnixTimestampMillis,
-    /// When it begins to sign.
+    /// Time at which the key becomes active.
     pub active_from: ChronoUnixTimestampMillis,
-    /// When it ceases to sign.
+    /// Time at which the key stops signing. Null if no successor is scheduled.
     pub active_until: Option<ChronoUnixTimestampMillis>,
-    /// When its last token has lapsed.
+    /// Time at which the last token of the key expires.
     pub published_until: Option<ChronoUnixTimestampMillis>,
-    /// When it was withdrawn at once, with every token that it signed.
+    /// Time at which the key and all its tokens were revoked.
     pub revoked_at: Option<ChronoUnixTimestampMillis>,
-    /// When a server last recorded that it signs with it.
+    /// Time at which a server last recorded that it signs with the key.
     pub last_used_at: Option<ChronoUnixTimestampMillis>,
 }
 
-/// Nothing belongs to a key.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! The last run of a background task.
+//! The last runs of background tasks.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,11 +9,11 @@ pub struct Model {
     /// The name of the task.
     #[sea_orm(primary_key, auto_increment = false)]
     pub task: String,
-    /// When a server last ran it, by that server's clock.
+    /// Time of the last run, by the clock of the server that ran it.
     pub at: ChronoUnixTimestampMillis,
 }
 
-/// A run belongs to nothing.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

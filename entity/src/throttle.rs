@@ -1,4 +1,4 @@
-//! How often something was tried.
+//! Counters of attempts.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,21 +6,21 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "throttle")]
 pub struct Model {
-    /// What is counted: a kind and a hash of its subject.
+    /// Key of the counter: a kind and a hash of its subject.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
-    /// Tries since the last success or pause.
+    /// Number of attempts since the last success or pause.
     pub tries: i64,
-    /// No further try is allowed before.
+    /// Time until which further attempts are rejected.
     pub blocked_until: ChronoUnixTimestampMillis,
     /// Whether it was written down that a try was refused since.
     #[sea_orm(column_name = "told")]
     pub logged: bool,
-    /// When everything is forgotten.
+    /// Time at which the counter is reset.
     pub forget_at: ChronoUnixTimestampMillis,
 }
 
-/// A count belongs to nothing.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

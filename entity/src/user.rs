@@ -1,4 +1,4 @@
-//! An account.
+//! Accounts.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,38 +9,38 @@ pub struct Model {
     /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// As its owner writes it.
+    /// The username as the user entered it.
     pub username: String,
-    /// The username as it is compared; unique.
+    /// The normalised username. Unique.
     pub username_key: String,
-    /// What to call the person.
+    /// The display name. Null if the user has not set one.
     pub display_name: Option<String>,
-    /// The display name as it is searched.
+    /// The normalised display name, for searches.
     pub display_name_key: Option<String>,
-    /// As its owner writes it.
+    /// The e-mail address as the user entered it.
     pub email: Option<String>,
-    /// The address as it is compared; unique among the verified ones.
+    /// The normalised e-mail address. Unique among the verified ones.
     pub email_key: Option<String>,
-    /// Whether its owner has shown that the address is theirs.
+    /// Whether the user has proved that they own the address.
     pub email_verified: bool,
-    /// A PHC string.
+    /// The password hash, a PHC string.
     pub password_hash: String,
-    /// Whether signing in is barred.
+    /// Whether the account is disabled, so that nobody can sign in to it.
     pub disabled: bool,
     /// Version of the account's access tokens. It grows with each change that revokes them, and a token carries the
     /// version with which it was issued. The column keeps the name of earlier releases, because their replicas read it
     /// while a release is rolled out.
     #[sea_orm(column_name = "epoch")]
     pub token_version: i64,
-    /// When the account was made.
+    /// Time at which the account was created.
     pub created_at: ChronoUnixTimestampMillis,
-    /// When the row last changed by what its owner or an administrator did.
+    /// Time of the last change by the user or an administrator.
     pub updated_at: ChronoUnixTimestampMillis,
-    /// The last sign-in.
+    /// Time of the last sign-in. Null if there was none.
     pub last_login_at: Option<ChronoUnixTimestampMillis>,
 }
 
-/// What an account has is found by its id.
+/// No relations: rows of other tables are selected by the id of the account.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! A role that an account holds.
+//! Roles of accounts.
 
 use sea_orm::entity::prelude::*;
 
@@ -14,7 +14,7 @@ pub struct Model {
     pub role: String,
 }
 
-/// A role is found by its account or its name.
+/// No relations: roles are selected by account or by name.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,7 +1,9 @@
-//! The history of the Portcullis database: one file a change, never edited once released.
+//! The migrations of the Portcullis database: one file for each change, which is never edited after a release.
 //!
-//! To add one: a file `mYYYYMMDD_NNNNNN_what.rs` with an `up` and a `down` that work on SQLite and
-//! on PostgreSQL, and a line at the end of [`Migrator::migrations`]. A new table is listed in [`TABLES`].
+//! To add a migration: add a file `mYYYYMMDD_NNNNNN_subject.rs` with an `up` and a `down` that work on SQLite and on
+//! PostgreSQL, and a line at the end of [`Migrator::migrations`]. Add a new table to [`TABLES`]. A replica of the
+//! previous release must run on the new schema, because releases are rolled out one replica at a time: do not rename
+//! or drop a column that it reads.
 
 #![forbid(unsafe_code)]
 
@@ -24,14 +26,14 @@ mod m20261127_000830_servers;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
-/// The table of the migrations that a database has. Its name is our own, because an application that shares the
-/// database may use the default of `SeaORM`.
+/// The table of the applied migrations. It has not the default name of `SeaORM`, because an application that shares the
+/// database may use that one.
 pub const MIGRATIONS_TABLE: &str = "portcullis_migrations";
 
-/// The table that earlier releases used, which is the default of `SeaORM`.
+/// The table that earlier releases used: the default of `SeaORM`.
 pub const EARLIER_MIGRATIONS_TABLE: &str = "seaql_migrations";
 
-/// All tables that migrations make.
+/// All tables that the migrations create.
 pub const TABLES: [&str; 9] = [
     "users",
     "user_roles",
@@ -44,7 +46,7 @@ pub const TABLES: [&str; 9] = [
     "servers",
 ];
 
-/// Takes a database from one release to another.
+/// Applies and reverts the migrations.
 #[derive(Debug)]
 pub struct Migrator;
 

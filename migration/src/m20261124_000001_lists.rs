@@ -2,11 +2,11 @@ use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 use crate::column::index;
 
-/// What makes every page of a list cost the same, whatever the filter and however deep it lies.
+/// Adds indexes with which every page of a list has the same cost, for any filter and at any depth.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The orders in which accounts are listed, each to its last column.
+/// The sort orders of accounts, each with all its columns.
 const ORDERS: [(&str, &str); 3] =
     [("created_at", "created_at, id"), ("username", "username_key"), ("last_login", "last_login_key, id")];
 
@@ -14,14 +14,14 @@ const ORDERS: [(&str, &str); 3] =
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
-        // A column, for in an index of an expression SQLite does not find the place of a pair of values, but walks
-        // there. PostgreSQL before 18 has no virtual columns, and SQLite adds no stored ones.
-        let kept = match manager.get_database_backend() {
+        // A generated column, because SQLite cannot seek to a pair of values in an index of an expression, and scans it
+        // instead. PostgreSQL before 18 has no virtual columns, and SQLite cannot add stored ones.
+        let storage = match manager.get_database_backend() {
             DbBackend::Postgres => "STORED",
             _ => "VIRTUAL",
         };
         let column = "last_login_key BIGINT GENERATED ALWAYS AS (COALESCE(last_login_at, 0))";
-        db.execute_unprepared(&format!("ALTER TABLE users ADD COLUMN {column} {kept}")).await?;
+        db.execute_unprepared(&format!("ALTER TABLE users ADD COLUMN {column} {storage}")).await?;
         db.execute_unprepared("DROP INDEX users_last_login_at_id").await?;
         manager.create_index(index("users", &["last_login_key", "id"])).await?;
         for (name, columns) in ORDERS {

@@ -2,12 +2,12 @@ use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 use crate::column::index;
 
-/// Gives every event a place by which events are followed without a gap: `position`, then `id`. Events from
-/// before have the position 0, and so the order of their ids. The database fills it in:
+/// Adds a position to events, so that subscribers read them without gaps in the order of `position`, then `id`.
+/// Existing events have the position 0 and are ordered by id. The database sets the position:
 ///
-/// - PostgreSQL with the transaction's id. Transactions do not commit in the order of their ids, but it is known
-///   which ids may still be to come.
-/// - SQLite, which has one writer, with a number that rises with every event, also after all have been deleted.
+/// - PostgreSQL to the id of the transaction. Transactions do not commit in the order of their ids, but a snapshot
+///   shows which ids are still in progress.
+/// - SQLite, which has one writer, to a number that increases with every event, even after all events were deleted.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -26,11 +26,11 @@ impl MigrationTrait for Migration {
             .await?;
         manager.create_index(index("audit_events", &["position", "id"])).await?;
         manager.create_index(index("audit_events", &["user_id", "position", "id"])).await?;
-        let fill_in = match manager.get_database_backend() {
+        let set_position = match manager.get_database_backend() {
             DbBackend::Postgres => POSTGRES,
             _ => SQLITE,
         };
-        db.execute_unprepared(fill_in).await.map(|_| ())
+        db.execute_unprepared(set_position).await.map(|_| ())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

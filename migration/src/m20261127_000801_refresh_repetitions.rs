@@ -1,7 +1,6 @@
 use sea_orm_migration::prelude::*;
 
-/// Counts how often the refresh of a session was repeated since its last rotation, and keeps when and from which
-/// address that happened last.
+/// Adds the number of repetitions of a session's last rotation, and the time and address of the last repetition.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

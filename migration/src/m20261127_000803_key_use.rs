@@ -1,7 +1,7 @@
 use sea_orm_migration::prelude::*;
 
-/// Records when a server last signed with a key. Where a file signs instead, the keys of the database that no
-/// server uses any more are retired.
+/// Adds the time at which a server last signed with a key. If a key file signs, the keys in the database that no
+/// server uses are retired.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

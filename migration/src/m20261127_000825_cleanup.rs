@@ -2,7 +2,8 @@ use sea_orm_migration::prelude::*;
 
 use crate::column::{key, time};
 
-/// Records when a background task last ran, so that a jump of the clock is noticed, also across a restart.
+/// Adds the time of the last run of each background task, so that a jump of the clock is detected even across a
+/// restart.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

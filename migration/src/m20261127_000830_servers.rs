@@ -2,7 +2,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::column::{index, time};
 
-/// Lists the servers that run on the database with the settings on which they must agree.
+/// Adds the list of running servers, with the settings on which they must agree.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
