@@ -1,63 +1,60 @@
-//! Hashing and verifying, off the async threads.
+//! Hashing and verification of passwords, outside of the async threads.
 
-use std::io;
-use std::net::IpAddr;
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{io, net::IpAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::rand::SecureRandom;
+use aws_lc_rs::{error::Unspecified, rand::SecureRandom};
 
-use super::cost::Argon2Cost;
-use super::memory::HashMemory;
-use super::password::{NewPassword, PasswordAttempt};
-use super::pool::{JobError, Pool};
-use super::queue::Requester;
-use super::stored::{MalformedHash, StoredHash, new_salt};
+use super::{
+    cost::Argon2Cost,
+    memory::HashMemory,
+    password::{NewPassword, PasswordAttempt},
+    pool::{JobError, Pool},
+    queue::Requester,
+    stored::{MalformedHash, StoredHash, new_salt},
+};
 
-/// What a core of a common server writes while it hashes, KiB a second. It need not be exact: it
-/// only tells callers of a full queue how long to wait.
+/// Memory that one core of a common server writes while hashing, KiB per second. An estimate suffices, because it only
+/// determines the retry delay of a full queue.
 const WRITTEN_KIB_PER_SECOND: u64 = 1 << 20;
 
-/// Hashes and verifies passwords on its own threads, behind a bounded queue in which networks and accounts take
-/// turns. Cheap to clone; the threads end after the last clone is dropped and the queue is empty.
+/// Hashes and verifies passwords on its own threads. Jobs wait in a bounded queue that is fair to networks and
+/// accounts. Clones are cheap and share the threads, which end once the last clone is dropped and the queue is empty.
 #[derive(Clone)]
 pub struct Hasher {
     pool: Arc<Pool>,
-    /// Whose turn it takes.
+    /// The client for which the jobs are queued.
     requester: Requester,
     parameters: Arc<HashParameters>,
     retry_after: Duration,
 }
 
-/// What a job needs to know; shared with the threads.
+/// Parameters of hashing, shared with the threads.
 struct HashParameters {
     cost: Argon2Cost,
     random: Arc<dyn SecureRandom + Send + Sync>,
-    /// What an unknown user's password is compared with.
+    /// The hash against which the password of an unknown user is verified.
     dummy: StoredHash,
 }
 
-/// What a attempt password turned out to be.
+/// The result of verifying a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VerificationResult {
-    /// It is the password of this hash.
+    /// The password matches the stored hash.
     Match {
-        /// The PHC string to store in place of the present one, whose cost or algorithm is not the
-        /// one that we use today.
+        /// The PHC string that must replace the stored one. `None` if the stored one has the current algorithm and
+        /// cost.
         replacement: Option<String>,
     },
-    /// It is not, or there is no hash to compare it with.
+    /// The password does not match, or there is no stored hash.
     Mismatch,
 }
 
 impl Hasher {
-    /// Starts `workers` threads (one a core is best), each with a memory of what `cost` says, and
-    /// room for `queue` jobs that wait for them.
+    /// Starts `workers` threads, best one per core, with a queue of up to `queue` jobs. Each thread has its own
+    /// memory, of the size that `cost` requires.
     ///
     /// # Errors
-    /// When the system gives no threads or no randomness.
+    /// When the system provides no threads or no random bytes.
     pub fn start(
         cost: Argon2Cost,
         workers: NonZeroUsize,
@@ -74,28 +71,28 @@ impl Hasher {
         })
     }
 
-    /// The same hasher, whose jobs wait as those of a client at `address` that means `account`. The account need not
-    /// exist. When the queue is full, the network with the most jobs in it loses its newest.
+    /// Returns the same hasher, with jobs that are queued for a client at `address` and its `account`. The account
+    /// need not exist. When the queue is full, the network with the most jobs loses its newest job.
     #[must_use]
     pub fn on_behalf_of(&self, address: IpAddr, account: &str) -> Self {
         Self { requester: Requester::client(address, account), ..self.clone() }
     }
 
-    /// The PHC string to store for a new password.
+    /// Hashes a new password to the PHC string to store.
     ///
     /// # Errors
-    /// [`HashError::QueueFull`], as soon as it has no place in the queue.
+    /// [`HashError::QueueFull`] as soon as the queue rejects the job.
     pub async fn hash(&self, password: &NewPassword) -> Result<String, HashError> {
         let (password, parameters) = (password.clone(), Arc::clone(&self.parameters));
-        self.run(move |memory| parameters.make(password.text(), memory)).await?
+        self.run(move |memory| parameters.hash(password.text(), memory)).await?
     }
 
-    /// Compares a attempt password with the stored hash of its account; with nothing, at the same
-    /// cost, when there is no such account.
+    /// Verifies a password against the stored hash of its account. Without an account, `stored` is `None` and
+    /// verification takes the same time, so that an attacker cannot tell whether the account exists.
     ///
     /// # Errors
-    /// [`HashError::QueueFull`], as soon as it has no place in the queue. [`HashError::Malformed`] when `stored` is damaged, after
-    /// the time that a comparison takes: log it, and answer as for a [`VerificationResult::Mismatch`].
+    /// [`HashError::QueueFull`], as soon as the queue rejects the job. [`HashError::Malformed`] if `stored` is
+    /// damaged, after the time of a verification: log it, and respond as for [`VerificationResult::Mismatch`].
     pub async fn verify(
         &self,
         attempt: &PasswordAttempt,
@@ -107,11 +104,11 @@ impl Hasher {
             None => (None, None),
         };
         let (attempt, parameters) = (attempt.clone(), Arc::clone(&self.parameters));
-        let result = self.run(move |memory| parameters.compare(&attempt, known.as_ref(), memory)).await??;
+        let result = self.run(move |memory| parameters.verify(&attempt, known.as_ref(), memory)).await??;
         malformed.map_or(Ok(result), |why| Err(HashError::Malformed(why)))
     }
 
-    /// Runs something else that is too long for an async thread, in the same queue.
+    /// Runs other work that is too long for an async thread, in the same queue.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
@@ -124,68 +121,67 @@ impl Hasher {
 }
 
 impl HashParameters {
-    fn compare(
+    fn verify(
         &self,
         attempt: &PasswordAttempt,
         known: Option<&StoredHash>,
         memory: &mut HashMemory,
     ) -> Result<VerificationResult, HashError> {
-        // No early answer: whatever is missing, something is hashed.
+        // Always hash, so that the time does not reveal which part is missing.
         let hash = known.unwrap_or(&self.dummy);
         let same = hash.matches(attempt.text().unwrap_or_default(), memory)?;
         let (Some(text), Some(hash), true) = (attempt.text(), known, same) else {
             return Ok(VerificationResult::Mismatch);
         };
         let outdated = !hash.is_current(&self.cost);
-        let replacement = outdated.then(|| self.make(text, memory)).transpose()?;
+        let replacement = outdated.then(|| self.hash(text, memory)).transpose()?;
         Ok(VerificationResult::Match { replacement })
     }
 
-    fn make(&self, text: &str, memory: &mut HashMemory) -> Result<String, HashError> {
+    fn hash(&self, text: &str, memory: &mut HashMemory) -> Result<String, HashError> {
         let salt = new_salt(&*self.random)?;
         Ok(StoredHash::make(text, &self.cost, salt, memory)?.to_phc())
     }
 }
 
-/// How long the workers need for a full queue, in whole seconds, since that is what callers are
-/// told.
+/// Time in which the workers empty a full queue, in whole seconds like `Retry-After`.
 fn time_to_empty(queue: NonZeroUsize, workers: NonZeroUsize, cost: &Argon2Cost) -> Duration {
     let rounds = u64::try_from(queue.get().div_ceil(workers.get())).unwrap_or(u64::MAX);
     let written_kib = rounds.saturating_mul(cost.written_kib());
     Duration::from_secs(written_kib.div_ceil(WRITTEN_KIB_PER_SECOND))
 }
 
-/// A password that was neither hashed nor compared.
+/// An error of hashing or verifying a password.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// Too many wait already.
-    #[error("too many passwords wait to be hashed")]
+    /// The queue is full.
+    #[error("the queue for password hashing is full")]
     QueueFull {
-        /// When the present queue will be empty; at least a second.
+        /// Time until the current queue is empty, at least a second.
         retry_after: Duration,
     },
     /// The stored hash cannot be verified.
     #[error("the stored password hash cannot be verified")]
     Malformed(#[from] MalformedHash),
-    /// Argon2 stopped; in practice for want of memory.
+    /// Argon2 failed, in practice because memory is exhausted.
     #[error("the password could not be hashed")]
     Argon2(#[from] argon2::Error),
-    /// The generator gave no salt.
-    #[error("there is no randomness for a salt")]
+    /// The random generator provided no salt.
+    #[error("the system provides no random bytes for a salt")]
     Random(#[from] Unspecified),
-    /// A bug; the panic hook has written which.
+    /// The job panicked, which is a bug. The panic hook has logged it.
     #[error("a job of the password hasher panicked")]
     Panicked,
 }
 
-/// Why there is no [`Hasher`].
+/// An error of starting the [`Hasher`].
 #[derive(Debug, thiserror::Error)]
 pub enum HasherStartError {
-    /// The system gave no thread.
+    /// The system provided no thread.
     #[error("the password hasher's threads could not be started")]
     Threads(#[source] io::Error),
-    /// The generator gave nothing.
-    #[error("there is no randomness for the password hasher")]
+    /// The random generator failed.
+    #[error("the system provides no random bytes for the password hasher")]
     Random(#[source] Unspecified),
 }
 

@@ -1,32 +1,32 @@
-//! The memory that one worker hashes in.
+//! The memory in which a worker hashes.
 
 use argon2::Block;
 use secrecy::zeroize::Zeroize as _;
 
-/// Argon2 blocks of 1 KiB, allocated at the first hash and used again by every later one until a long pause: fresh
-/// pages from the kernel would cost as much time as a third of the hash.
+/// Argon2 blocks of 1 KiB. They are allocated for the first hash and reused until a long pause, because new pages
+/// from the kernel would cost a third of the time of a hash.
 ///
-/// What a hash leaves here tells more than its output does: the first blocks are one `BLAKE2b` away
-/// from the password, so whoever reads them may guess without paying for Argon2. Hence
+/// The contents reveal more than the output of a hash: the first blocks are one `BLAKE2b` away from the password, so an
+/// attacker who reads them can guess passwords without the cost of Argon2. Therefore they are wiped:
 /// [`HashMemory::wipe`].
 pub(super) struct HashMemory {
     blocks: Vec<Block>,
-    /// How many blocks to keep between jobs.
+    /// Number of blocks that are retained between jobs.
     retained: usize,
-    /// How many blocks from the start may hold traces.
+    /// Number of blocks from the start that may contain traces of a password.
     dirty: usize,
 }
 
 impl HashMemory {
-    /// An memory that keeps up to `retained` blocks between jobs. Allocates nothing yet.
+    /// Creates a memory that retains up to `retained` blocks between jobs. Allocates nothing yet.
     pub(super) fn new(retained: usize) -> Self {
         Self { blocks: Vec::new(), retained, dirty: 0 }
     }
 
-    /// `count` blocks with anything in them.
+    /// Returns `count` blocks with arbitrary contents.
     ///
     /// # Errors
-    /// [`argon2::Error::OutOfMemory`], where `vec!` would end the process.
+    /// [`argon2::Error::OutOfMemory`], while `vec!` would abort the process.
     pub(super) fn blocks(&mut self, count: usize) -> argon2::Result<&mut [Block]> {
         if self.blocks.len() < count {
             self.discard();
@@ -38,14 +38,14 @@ impl HashMemory {
         Ok(&mut self.blocks[..count])
     }
 
-    /// Gives back what a hash of a higher cost needed more than others.
+    /// Releases the memory if a hash of a higher cost needed more than is retained.
     pub(super) fn shrink(&mut self) {
         if self.blocks.len() > self.retained {
             self.discard();
         }
     }
 
-    /// Overwrites every trace of a password.
+    /// Overwrites all traces of passwords.
     pub(super) fn wipe(&mut self) {
         for block in &mut self.blocks[..self.dirty] {
             block.zeroize();
@@ -53,7 +53,7 @@ impl HashMemory {
         self.dirty = 0;
     }
 
-    /// Gives all memory back, wiped.
+    /// Wipes and releases all memory.
     pub(super) fn discard(&mut self) {
         self.wipe();
         self.blocks = Vec::new();
@@ -70,7 +70,7 @@ impl Drop for HashMemory {
 mod tests {
     use super::*;
 
-    fn soil(memory: &mut HashMemory, count: usize) {
+    fn make_dirty(memory: &mut HashMemory, count: usize) {
         for block in memory.blocks(count).expect("there is memory") {
             block.as_mut().fill(7);
         }
@@ -80,28 +80,28 @@ mod tests {
     fn memory_is_allocated_once_and_wiped_whole() {
         let mut memory = HashMemory::new(4);
         assert_eq!(memory.blocks.capacity(), 0);
-        soil(&mut memory, 2);
-        let place = memory.blocks.as_ptr();
-        soil(&mut memory, 4);
+        make_dirty(&mut memory, 2);
+        let address = memory.blocks.as_ptr();
+        make_dirty(&mut memory, 4);
         memory.shrink();
-        assert_eq!((memory.blocks.as_ptr(), memory.blocks.len()), (place, 4));
+        assert_eq!((memory.blocks.as_ptr(), memory.blocks.len()), (address, 4));
         memory.wipe();
         assert!(memory.blocks.iter().all(|b| b.as_ref() == [0; 128]));
     }
 
     #[test]
-    fn what_a_higher_cost_needed_is_given_back() {
+    fn memory_beyond_the_retained_blocks_is_released() {
         let mut memory = HashMemory::new(4);
-        soil(&mut memory, 64);
+        make_dirty(&mut memory, 64);
         memory.shrink();
         assert_eq!(memory.blocks.capacity(), 0);
-        soil(&mut memory, 4);
+        make_dirty(&mut memory, 4);
         assert_eq!(memory.blocks.len(), 4);
     }
 
     #[test]
-    fn memory_that_does_not_exist_is_an_error() {
-        let refused = HashMemory::new(4).blocks(usize::MAX / 1024).map(|_| ());
-        assert_eq!(refused, Err(argon2::Error::OutOfMemory));
+    fn a_failed_allocation_is_an_error() {
+        let result = HashMemory::new(4).blocks(usize::MAX / 1024).map(|_| ());
+        assert_eq!(result, Err(argon2::Error::OutOfMemory));
     }
 }

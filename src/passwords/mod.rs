@@ -1,34 +1,28 @@
-//! Passwords: which are good enough, how they are hashed, and how one is checked.
+//! Passwords: policy, hashing and verification.
 //!
-//! A person's text comes in by one of two doors. [`PasswordAttempt`] is what somebody types to sign in:
-//! it is only normalised and bounded, so that a password from before the present policy still opens
-//! its account. [`NewPassword`] is a new one that has met the [`Policy`]; nothing else can be stored.
-//! [`Hasher`] turns a `NewPassword` into a PHC string and compares a `PasswordAttempt` with one, on threads
-//! of its own.
+//! User input becomes one of two types. [`PasswordAttempt`] is the password of a sign-in: it is only normalised and
+//! limited in length, so that a password from before the current policy is still accepted. [`NewPassword`] has met
+//! the [`Policy`], and only such a password can be stored. [`Hasher`] hashes a `NewPassword` to a PHC string, and
+//! verifies a `PasswordAttempt` against one, on its own threads.
 //!
-//! # Invariants
-//! - Text is NFKC before anything looks at it (NIST SP 800-63B §5.1.1.2), so the same password from
-//!   another keyboard is the same password.
-//! - No input makes us do unbounded work: bytes are bounded before normalising, characters before
-//!   scoring, costs before hashing, jobs before queueing.
-//! - An unknown user, a wrong password, an over-long one and a damaged hash all cost one hash with
-//!   the current cost. Only a sound stored hash with another cost takes another time, until the
-//!   next sign-in replaces it.
-//! - No network keeps others out of the queue: networks take turns, and when it is full, the one with
-//!   the most jobs in it loses its newest.
-//! - Nothing that takes over a millisecond runs on an async thread.
-//! - Text is wiped when it is dropped, and the hashing memory as soon as its worker has nothing to
-//!   do. What zxcvbn copies for itself while it scores a new password is not wiped: it gives us no
-//!   way.
+//! Invariants:
+//! - Text is normalised to NFKC before any other step (NIST SP 800-63B §5.1.1.2), because keyboards encode the same
+//!   character differently.
+//! - The work for any input is bounded: bytes before normalising, characters before scoring, cost before hashing, and
+//!   jobs before queueing.
+//! - An unknown user, a wrong password, a too long password and a damaged hash all cost one hash with the current cost.
+//!   Only an intact hash with another cost takes another time, until the next sign-in replaces it.
+//! - No network can keep others out of the queue. Jobs are taken round-robin by network, and when the queue is full,
+//!   the network with the most jobs loses its newest job.
+//! - Work of more than a millisecond never runs on an async thread.
+//! - Text is wiped when it is dropped, and the hash memory as soon as its worker is idle. The copies that zxcvbn
+//!   makes while it scores a new password are not wiped, because its interface does not permit it.
 //!
-//! # To change it
-//! - Another cost: change the configuration. Old hashes verify and ask to be replaced by
-//!   themselves.
-//! - Another algorithm to verify (bcrypt, scrypt, PBKDF2): an arm in `StoredHash::parse` and what
-//!   it needs in `StoredHash::matches`; `is_current` must be false for it, so that it gets
-//!   replaced.
-//! - Another rule for new passwords: [`Policy::validate`]; put it in `admit` if it is cheap, in
-//!   `weigh` if it is not.
+//! To change it:
+//! - Another cost: change the configuration. Old hashes still verify, and are replaced at the next sign-in.
+//! - Another algorithm to verify (bcrypt, scrypt, PBKDF2): add an arm in `StoredHash::parse` and its code in
+//!   `StoredHash::matches`. `is_current` must return `false` for it, so that such hashes are replaced.
+//! - Another rule for new passwords: add it to `check_cheap_rules` in `policy.rs`, or to `score` if it is slow.
 
 mod context;
 mod cost;
@@ -40,9 +34,11 @@ mod pool;
 mod queue;
 mod stored;
 
-pub use context::PasswordContext;
-pub use cost::{Argon2Cost, InvalidArgon2Cost};
-pub use hasher::{HashError, Hasher, HasherStartError, VerificationResult};
-pub use password::{MAX_CHARACTERS, NewPassword, PasswordAttempt};
-pub use policy::{InvalidPolicy, PasswordRejected, Policy, PolicyViolation};
-pub use stored::MalformedHash;
+pub use self::{
+    context::PasswordContext,
+    cost::{Argon2Cost, InvalidArgon2Cost},
+    hasher::{HashError, Hasher, HasherStartError, VerificationResult},
+    password::{MAX_CHARACTERS, NewPassword, PasswordAttempt},
+    policy::{InvalidPolicy, PasswordRejected, Policy, PolicyViolation},
+    stored::MalformedHash,
+};

@@ -1,53 +1,53 @@
-//! A password in memory: normalised, bounded, never printed, wiped on drop.
+//! Passwords in memory: normalised, limited in length, never printed, wiped on drop.
 
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization as _;
 
-/// The most characters that any password has, as Unicode code points after NFKC.
+/// The maximum length of any password, Unicode code points after NFKC.
 ///
-/// A [`Policy`](super::Policy) may ask for fewer, never for more: what is longer can never match.
+/// A [`Policy`](super::Policy) may set a lower maximum but no higher one, because a longer password never matches.
 pub const MAX_CHARACTERS: usize = 256;
 
-/// The most bytes that we normalise. A character of a bounded password may have been several before
-/// (Hangul jamo, letters with combining marks); sixteen bytes each leave room for all of them.
+/// The maximum size of input that is normalised, bytes. Several characters may become one (Hangul jamo, letters with
+/// combining marks), and sixteen bytes for each leave enough room.
 const MAX_RAW_BYTES: usize = 16 * MAX_CHARACTERS;
 
-/// A new password that has met the policy. The only thing that
-/// [`Hasher::hash`](super::Hasher::hash) takes, and only [`Policy`](super::Policy) makes one.
+/// A new password that has met the policy. [`Hasher::hash`](super::Hasher::hash) accepts no other type, and only
+/// [`Policy`](super::Policy) creates one.
 #[derive(Clone, Debug)]
 pub struct NewPassword(SecretString);
 
 impl NewPassword {
-    /// Takes text that has met the policy.
+    /// Wraps a text that has met the policy.
     pub(super) fn accepted(text: SecretString) -> Self {
         Self(text)
     }
 
-    /// The text, NFKC.
+    /// The text in NFKC.
     pub(super) fn text(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// What somebody typed to sign in. No policy applies, and making one never fails.
+/// The password of a sign-in attempt. No policy applies, and creating one never fails.
 #[derive(Clone, Debug)]
 pub struct PasswordAttempt(Option<SecretString>);
 
 impl PasswordAttempt {
-    /// Takes `raw` as it came in. Input over [`MAX_CHARACTERS`] is not kept: it matches no hash,
-    /// yet verifying it costs as much as any other.
+    /// Normalises raw input. Input of more than [`MAX_CHARACTERS`] is discarded: it matches no hash, but its
+    /// verification takes as long as any other.
     #[must_use]
     pub fn new(raw: &str) -> Self {
         Self(normalise(raw))
     }
 
-    /// The text, NFKC; nothing if it was over-long and so must not match.
+    /// The text in NFKC. `None` if it was too long, so that it must not match.
     pub(super) fn text(&self) -> Option<&str> {
         self.0.as_ref().map(ExposeSecret::expose_secret)
     }
 }
 
-/// `raw` in NFKC; nothing if that is over [`MAX_CHARACTERS`].
+/// Normalises to NFKC. Returns `None` if the result has more than [`MAX_CHARACTERS`].
 pub(super) fn normalise(raw: &str) -> Option<SecretString> {
     if raw.len() > MAX_RAW_BYTES {
         return None;
@@ -59,7 +59,7 @@ pub(super) fn normalise(raw: &str) -> Option<SecretString> {
     if characters > MAX_CHARACTERS {
         return None;
     }
-    // Exactly as long as it must be: a string that grows or shrinks leaves unwiped copies behind.
+    // With the exact capacity, because a string that grows or shrinks leaves unwiped copies behind.
     let mut text = String::with_capacity(bytes);
     raw.nfkc().for_each(|c| text.push(c));
     Some(SecretString::from(text))
@@ -92,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn a_short_or_unprintable_password_can_still_be_presented() {
+    fn a_short_or_unprintable_attempt_is_kept() {
         assert_eq!(PasswordAttempt::new("").text(), Some(""));
         assert_eq!(PasswordAttempt::new("a\0b").text(), Some("a\0b"));
     }
 
     #[test]
-    fn enormous_input_is_not_even_normalised() {
+    fn enormous_input_is_not_normalised() {
         assert!(PasswordAttempt::new(&"\u{fdfa}".repeat(3_000_000)).text().is_none());
     }
 

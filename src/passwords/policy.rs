@@ -1,26 +1,26 @@
-//! What a new password must be.
+//! The policy for new passwords.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use zxcvbn::{Score, zxcvbn};
 
-use super::context::PasswordContext;
-use super::hasher::{HashError, Hasher};
-use super::password::{MAX_CHARACTERS, NewPassword, normalise};
+use super::{
+    context::PasswordContext,
+    hasher::{HashError, Hasher},
+    password::{MAX_CHARACTERS, NewPassword, normalise},
+};
 
-/// How much of a password is scored, characters: what comes later can only make it stronger, and
-/// the time grows with the square of the length.
+/// Number of characters that are scored. The remaining ones can only make the password stronger, and the time of
+/// scoring grows with the square of the length.
 const SCORED_CHARACTERS: usize = 64;
 
-/// zxcvbn tries every combination of what these may stand for ("4" for "a", "$" for "s"), so its
-/// time doubles with about every second of them that is present: 64 characters with all of them
-/// take half a second. Past the first twelve characters, which are enough for the best score,
-/// scoring stops where a seventh of them appears.
+/// Characters that zxcvbn also tries as letters ("4" for "a", "$" for "s"), in all combinations. Its time doubles
+/// with about every second one: 64 characters with all of them take half a second. After the first twelve characters,
+/// which are enough for the best score, scoring stops at the seventh different one.
 const SUBSTITUTES: &str = "4@8({[<3691!|70$5+%2";
 const MAX_SUBSTITUTES: usize = 6;
 const ALWAYS_SCORED_CHARACTERS: usize = 12;
 
-/// What a new password must be. No rule asks for digits, capitals or symbols (NIST SP 800-63B
-/// §5.1.1.2).
+/// The policy for new passwords. It requires no digits, capitals or symbols (NIST SP 800-63B §5.1.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     min_length: usize,
@@ -29,11 +29,11 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Lengths in Unicode code points after NFKC, and the least zxcvbn score, from 0 (anything) to
-    /// 4.
+    /// Creates a policy of lengths, in Unicode code points after NFKC, and the minimum zxcvbn score, from 0 (any
+    /// password) to 4.
     ///
     /// # Errors
-    /// [`InvalidPolicy`] names the value that is out of range and its range.
+    /// [`InvalidPolicy`], with the value that is out of range and its range.
     pub fn new(min_length: usize, max_length: usize, min_score: u8) -> Result<Self, InvalidPolicy> {
         if !(1..=MAX_CHARACTERS).contains(&max_length) {
             return Err(InvalidPolicy::MaxLength);
@@ -47,11 +47,11 @@ impl Policy {
         Ok(Self { min_length, max_length, min_score })
     }
 
-    /// Takes `raw` as the new password of `context`, scoring it on the hasher's threads: that takes
-    /// up to 20 ms.
+    /// Validates `raw` as the new password of the account in `context`. Scoring takes up to 20 ms on the hasher's
+    /// threads.
     ///
     /// # Errors
-    /// [`PasswordRejected::Policy`] when it is not good enough; [`PasswordRejected::Hasher`] when it was not judged.
+    /// [`PasswordRejected::Policy`] if it violates the policy; [`PasswordRejected::Hasher`] if it could not be scored.
     pub async fn validate(
         &self,
         raw: &str,
@@ -64,7 +64,7 @@ impl Policy {
         Ok(scored.await??)
     }
 
-    /// The same on this very thread.
+    /// Like [`Policy::validate`], on the current thread.
     #[cfg(test)]
     fn validate_here(
         &self,
@@ -74,7 +74,7 @@ impl Policy {
         score(self.check_cheap_rules(raw, context)?, &context.user_inputs(), self.min_score)
     }
 
-    /// Every rule that costs next to nothing.
+    /// Checks all rules but the score.
     fn check_cheap_rules(
         &self,
         raw: &str,
@@ -90,10 +90,9 @@ impl Policy {
             let min = self.min_length;
             return Err(PolicyViolation::TooShort { min });
         }
-        // RFC 8265 §4.2 (OpaqueString) leaves out control characters, NUL among them, and NIST asks
-        // for printing ones only. They get into a password by a paste that went wrong, and no
-        // keyboard types them again. The other rules of OpaqueString would refuse what people do
-        // type.
+        // RFC 8265 §4.2 (OpaqueString) excludes control characters, including NUL, and NIST requires printing
+        // characters only. They come from a failed paste, and no keyboard types them. The other rules of OpaqueString
+        // would reject characters that people type.
         if text.expose_secret().chars().any(char::is_control) {
             return Err(PolicyViolation::weak(
                 "The password contains a control character, such as a tab or a line break. \
@@ -108,20 +107,20 @@ impl Policy {
 }
 
 impl Default for Policy {
-    /// 8 to 256 characters, a score of 2: over a million guesses.
+    /// 8 to 256 characters and a score of 2, which is more than a million guesses.
     fn default() -> Self {
         Self { min_length: 8, max_length: MAX_CHARACTERS, min_score: 2 }
     }
 }
 
-/// The rule that takes milliseconds: how many guesses the password would last.
+/// Checks the score: the number of guesses that the password withstands. Takes milliseconds.
 fn score(text: SecretString, user_inputs: &[String], min_score: u8) -> Result<NewPassword, PolicyViolation> {
     let user_inputs: Vec<&str> = user_inputs.iter().map(String::as_str).collect();
     let entropy = zxcvbn(scored_part(text.expose_secret()), &user_inputs);
     if entropy.score() >= score_of(min_score) {
         return Ok(NewPassword::accepted(text));
     }
-    // zxcvbn has no advice from score 3 on.
+    // zxcvbn gives no advice for scores from 3.
     let advice = entropy.feedback().map_or_else(
         || "Add another word or two. Uncommon words are better.".to_owned(),
         ToString::to_string,
@@ -153,25 +152,25 @@ fn scored_part(text: &str) -> &str {
     text
 }
 
-/// A rule that a new password breaks. The messages are for the person who chose it.
+/// A violation of the policy. The messages are for the user who chose the password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyViolation {
-    /// Too few characters.
+    /// The password has too few characters.
     #[error("The password must have at least {min} characters.")]
     TooShort {
-        /// The fewest that would do.
+        /// The minimum number of characters.
         min: usize,
     },
-    /// Too many characters.
+    /// The password has too many characters.
     #[error("The password must have at most {max} characters.")]
     TooLong {
-        /// The most that would do.
+        /// The maximum number of characters.
         max: usize,
     },
-    /// Too easy to guess, made of the username, or with a control character in it.
+    /// The password is too easy to guess, or contains the username or a control character.
     #[error("{why}")]
     TooWeak {
-        /// Whole sentences: what is wrong, and what would help.
+        /// The problem and a remedy, in whole sentences.
         why: String,
     },
 }
@@ -182,31 +181,31 @@ impl PolicyViolation {
     }
 }
 
-/// Why a new password was not accepted.
+/// Reason why a new password was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordRejected {
-    /// Its own fault.
+    /// The password violates the policy.
     #[error(transparent)]
     Policy(#[from] PolicyViolation),
-    /// Nobody had the time to judge it.
+    /// The password could not be scored, for example because the hasher's queue is full.
     #[error(transparent)]
     Hasher(#[from] HashError),
 }
 
-/// A policy that makes no sense.
+/// A policy value that is out of range.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPolicy {
-    /// No password could be long enough, or an empty one would do.
-    #[error("the least length must be from 1 to the most, {max_length}")]
+    /// The minimum length is 0 or more than the maximum length.
+    #[error("the minimum length must be from 1 to the maximum length, {max_length}")]
     MinLength {
-        /// The most characters.
+        /// The maximum length.
         max_length: usize,
     },
-    /// None at all, or more than are ever kept.
-    #[error("the most length must be from 1 to {MAX_CHARACTERS}")]
+    /// The maximum length is 0 or more than [`MAX_CHARACTERS`].
+    #[error("the maximum length must be from 1 to {MAX_CHARACTERS}")]
     MaxLength,
-    /// Not a zxcvbn score.
-    #[error("the least score must be from 0 (anything) to 4 (very strong)")]
+    /// The minimum score is not a zxcvbn score.
+    #[error("the minimum score must be from 0 (any password) to 4 (very strong)")]
     MinScore,
 }
 

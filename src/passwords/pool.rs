@@ -1,66 +1,69 @@
-//! A few threads, and a bounded queue before them.
+//! A thread pool with a bounded queue.
 
-use std::io;
-use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::{
+    io,
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
 
 use tokio::sync::oneshot;
 
-use super::memory::HashMemory;
-use super::queue::{Queue, Requester};
+use super::{
+    memory::HashMemory,
+    queue::{Queue, Requester},
+};
 
-/// How long a worker that has nothing to do keeps its memory.
+/// Time after which an idle worker releases its memory.
 const RELEASE_MEMORY_AFTER: Duration = Duration::from_secs(30);
 
-/// Runs when it is its turn, or is told that it has lost its place.
+/// A queued job. It is called once, to run or to be rejected.
 type Job = Box<dyn FnOnce(Dispatch<'_>) + Send>;
 
-/// The outcome of the wait of a job.
+/// The result of queueing a job.
 enum Dispatch<'a> {
-    /// It runs, with this memory.
+    /// The job runs, with this memory.
     Run(&'a mut HashMemory),
-    /// It is refused, because the queue was full.
+    /// The job is rejected, because the queue was full.
     Rejected,
 }
 
-/// Threads that each own an [`HashMemory`]. They end by themselves, once they have emptied the queue,
-/// when the pool is dropped; nobody waits for that, since the one who drops it may be an async
-/// thread.
+/// Threads that each own a [`HashMemory`]. When the pool is dropped they empty the queue and end. The drop does not
+/// wait for them, because it may happen on an async thread.
 pub(super) struct Pool {
     shared: Arc<Shared>,
 }
 
-/// The state that the pool and its threads share.
+/// The state that is shared by the pool and its threads.
 struct Shared {
     waiting: Mutex<Waiting>,
-    /// Is told of each job, and of the end.
+    /// Notified of each new job and of the end of the pool.
     wakeup: Condvar,
 }
 
-/// The jobs that wait, and whether there will be more.
+/// The queued jobs, and whether the pool was dropped.
 struct Waiting {
     queue: Queue<Job>,
     is_closed: bool,
 }
 
-/// Why a job has no result.
+/// Reason why a job has no result.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum JobError {
-    /// The queue was full, and the job had no right to a place, or lost it to another requester's.
+    /// The queue was full, and the job was rejected, at once or later in favour of another requester's job.
     QueueFull,
     /// The job panicked.
     Panicked,
 }
 
 impl Pool {
-    /// Starts `workers` threads, whose arenas keep `blocks` blocks between jobs. Up to `queue` jobs
-    /// wait when all threads are busy.
+    /// Starts `workers` threads, each of which retains `blocks` blocks of memory between jobs. The queue takes up to
+    /// `queue` jobs.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system provides no thread.
     pub(super) fn start(workers: NonZeroUsize, queue: NonZeroUsize, blocks: usize) -> io::Result<Self> {
         let waiting = Waiting { queue: Queue::new(queue.get()), is_closed: false };
         let shared = Arc::new(Shared { waiting: Mutex::new(waiting), wakeup: Condvar::new() });
@@ -74,11 +77,11 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Runs `work` on a thread of the pool. Whoever drops the future before the work began does not
-    /// cause it; what has begun is finished.
+    /// Runs `work` on a thread of the pool. Dropping the future cancels the work if it has not begun; otherwise the
+    /// work is completed.
     ///
     /// # Errors
-    /// [`JobError`]; as soon as the job has no place in the queue.
+    /// [`JobError`], as soon as the queue rejects the job.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         requester: &Requester,
@@ -90,13 +93,13 @@ impl Pool {
                 return;
             }
             let result = match dispatch {
-                // Argon2 writes all of the memory that it reads, so an memory in any state will do.
+                // Argon2 writes all of the memory before it reads it, so a panic cannot leave it in an invalid state.
                 Dispatch::Run(memory) => {
                     catch_unwind(AssertUnwindSafe(|| work(memory))).map_err(|_| JobError::Panicked)
                 }
                 Dispatch::Rejected => Err(JobError::QueueFull),
             };
-            // Nobody listens any more: nothing is lost.
+            // The receiver may have been dropped meanwhile, and then no result is needed.
             sender.send(result).ok();
         });
         let rejected = self.shared.lock().queue.push(requester, job);
@@ -127,13 +130,13 @@ impl Shared {
         }
     }
 
-    /// The next job; none when the pool is gone and the queue is empty.
+    /// Waits for the next job. Returns `None` once the pool was dropped and the queue is empty.
     fn next(&self, memory: &mut HashMemory) -> Option<Job> {
         let job = self.lock().queue.pop();
         if job.is_some() {
             return job;
         }
-        // The next hash overwrites the traces of the last, so only a pause makes wiping worth its time.
+        // Wiping is worth its time only in a pause, because the next hash overwrites the traces of the last one.
         memory.wipe();
         loop {
             let mut waiting = self.lock();
@@ -158,10 +161,14 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    use std::sync::mpsc;
-    use std::task::{Context, Waker};
+    use std::{
+        pin::{Pin, pin},
+        sync::{
+            atomic::{AtomicBool, AtomicUsize, Ordering},
+            mpsc,
+        },
+        task::{Context, Waker},
+    };
 
     use super::*;
 
@@ -179,12 +186,12 @@ mod tests {
         }
     }
 
-    fn begin<F: Future>(future: std::pin::Pin<&mut F>) {
+    fn begin<F: Future>(future: Pin<&mut F>) {
         let polled = future.poll(&mut Context::from_waker(Waker::noop()));
         assert!(polled.is_pending(), "nothing is done yet");
     }
 
-    /// A job that says when it has begun and lasts until it is told to end.
+    /// A job that reports when it has begun and lasts until its sender is dropped.
     fn gate() -> (impl FnOnce(&mut HashMemory) + Send, mpsc::Receiver<()>, mpsc::Sender<()>) {
         let (begun, has_begun) = mpsc::channel();
         let (end, may_end) = mpsc::channel::<()>();
@@ -196,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_answers_at_once_and_takes_jobs_again_later() {
+    async fn a_full_queue_rejects_at_once_and_takes_jobs_again_later() {
         let pool = pool(1, 1);
         let (work, has_begun, end) = gate();
         let mut busy = pin!(pool.go(work));
@@ -214,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_that_loses_its_place_to_another_network_is_told_so_at_once() {
+    async fn a_job_that_is_evicted_for_another_network_fails_at_once() {
         let pool = pool(1, 2);
         let (work, has_begun, end) = gate();
         let mut busy = pin!(pool.go(work));
@@ -237,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_who_went_away_costs_nothing() {
+    async fn a_job_whose_future_was_dropped_does_not_run() {
         let pool = pool(1, 2);
         let (work, has_begun, end) = gate();
         let mut busy = pin!(pool.go(work));
@@ -251,12 +258,12 @@ mod tests {
         }
 
         drop(end);
-        assert_eq!(pool.go(|_| ()).await, Ok(()), "the only worker is past it");
+        assert_eq!(pool.go(|_| ()).await, Ok(()), "the only worker has skipped it");
         assert!(!worked.load(Ordering::SeqCst));
     }
 
     #[tokio::test]
-    async fn a_job_that_panics_takes_nothing_with_it() {
+    async fn a_panic_of_a_job_does_not_stop_its_worker() {
         let pool = pool(1, 1);
         let broken = pool.go(|_| panic!("a bug")).await;
         assert_eq!(broken, Err::<(), _>(JobError::Panicked));
@@ -264,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_pool_finishes_what_it_took() {
+    async fn a_dropped_pool_completes_the_queued_jobs() {
         let pool = pool(1, 4);
         let done = Arc::new(AtomicUsize::new(0));
         let (all_done, wait) = mpsc::channel::<()>();
@@ -277,7 +284,7 @@ mod tests {
             assert!(pool.shared.lock().queue.push(&Requester::server(), job).is_none(), "there is room");
         }
         drop((pool, all_done));
-        wait.recv().expect_err("every job has let go of its end");
+        wait.recv().expect_err("every job has dropped its sender");
         assert_eq!(done.load(Ordering::SeqCst), 4);
     }
 }

@@ -1,4 +1,4 @@
-//! The queue before the workers. It is fair to the networks, and in each network to the accounts, that wait in it.
+//! The job queue. It is fair: networks are served round-robin, and so are the accounts in each network.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -6,17 +6,17 @@ use std::{
     sync::Arc,
 };
 
-/// The prefix lengths by which IPv6 addresses are grouped, from a provider's customer down to one link.
+/// The prefix lengths by which IPv6 addresses are grouped, from a provider's customer to a single link.
 const PREFIXES_V6: [u8; 3] = [48, 56, 64];
 
 /// The prefix lengths by which IPv4 addresses are grouped.
 const PREFIXES_V4: [u8; 3] = [24, 32, 32];
 
-/// On whose behalf a job waits: the networks of the caller, from wide to narrow, and the account.
+/// The client for which a job is queued: its networks, from wide to narrow, and the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Requester(Arc<[Segment]>);
 
-/// One step of the way from the root of the queue to the jobs of a requester.
+/// A segment of the path from the root of the queue to the jobs of a requester.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Segment {
     /// The server itself, which has no address.
@@ -31,7 +31,7 @@ impl Requester {
         Self([const { Segment::Server }; 4].into())
     }
 
-    /// A client at this address that means this account.
+    /// A client at this address, with this account.
     pub(super) fn client(address: IpAddr, account: &str) -> Self {
         let address = address.to_canonical();
         let lengths = if address.is_ipv4() { PREFIXES_V4 } else { PREFIXES_V6 };
@@ -40,7 +40,7 @@ impl Requester {
     }
 }
 
-/// The address with all bits after the first `length` set to zero.
+/// The address with all bits after the first `length` bits set to zero.
 fn prefix(address: IpAddr, length: u8) -> IpAddr {
     match address {
         IpAddr::V4(address) => {
@@ -54,7 +54,8 @@ fn prefix(address: IpAddr, length: u8) -> IpAddr {
     }
 }
 
-/// Jobs that wait, at most `capacity`. Networks take turns, and in each the narrower networks and the accounts do.
+/// A queue of up to `capacity` jobs. Networks are served round-robin, and within each the narrower networks and the
+/// accounts.
 pub(super) struct Queue<T> {
     root: Node<T>,
     capacity: usize,
@@ -65,27 +66,27 @@ impl<T> Queue<T> {
         Self { root: Node::default(), capacity }
     }
 
-    /// Adds a job. Returns the job that loses its place where the queue was full: the newest of the largest network
-    /// and account, which may be the one that was added.
+    /// Adds a job. If the queue was full, removes and returns the newest job of the largest network and account,
+    /// which may be the added one.
     #[must_use]
     pub(super) fn push(&mut self, requester: &Requester, job: T) -> Option<T> {
         self.root.push(&requester.0, job);
         if self.root.len <= self.capacity { None } else { self.root.evict(&requester.0) }
     }
 
-    /// The job whose turn it is.
+    /// Removes the next job.
     pub(super) fn pop(&mut self) -> Option<T> {
         self.root.pop()
     }
 }
 
-/// A part of the queue. It holds either children or jobs.
+/// A node of the queue. It has either children or jobs.
 struct Node<T> {
     children: HashMap<Segment, Self>,
-    /// The children in the order of their turns.
+    /// The children in round-robin order.
     rotation: VecDeque<Segment>,
     jobs: VecDeque<T>,
-    /// The number of jobs in it and below it.
+    /// The number of jobs in this node and below it.
     len: usize,
 }
 
@@ -123,16 +124,16 @@ impl<T> Node<T> {
         Some(job)
     }
 
-    /// Removes the newest job of the largest child. Among equals, the child on the path of the job that was added loses
-    /// it, so that a requester takes places only from those that hold more.
+    /// Removes the newest job of the largest child. Among equally large children it prefers the one on the path of
+    /// the added job, so that a requester displaces only jobs of larger requesters.
     fn evict(&mut self, added: &[Segment]) -> Option<T> {
-        let Some(most) = self.children.values().map(|child| child.len).max() else {
+        let Some(max) = self.children.values().map(|child| child.len).max() else {
             let job = self.jobs.pop_back()?;
             self.len -= 1;
             return Some(job);
         };
         let is_largest =
-            |segment: &&Segment| self.children.get(*segment).is_some_and(|child| child.len == most);
+            |segment: &&Segment| self.children.get(*segment).is_some_and(|child| child.len == max);
         let own = added.first().filter(is_largest);
         let segment = own.or_else(|| self.rotation.iter().find(is_largest))?.clone();
         let path = if own.is_some() { &added[1..] } else { &[] };
@@ -155,7 +156,7 @@ mod tests {
         Requester::client(address.parse().expect("an address"), account)
     }
 
-    /// A queue that holds all of these jobs. Each is named for its requester.
+    /// A queue of these jobs, each named after its account.
     fn queue(capacity: usize, jobs: &[(&'static str, &'static str, usize)]) -> Queue<String> {
         let mut queue = Queue::new(capacity);
         for (address, account, count) in jobs {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_take_turns_and_in_each_the_accounts_do() {
+    fn networks_are_served_round_robin_and_so_are_their_accounts() {
         let queue = queue(
             9,
             &[("192.0.2.1", "a", 3), ("192.0.2.1", "b", 2), ("198.51.100.1", "c", 2), ("192.0.2.2", "d", 1)],
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_in_a_prefix_have_one_turn_together() {
+    fn networks_with_a_common_prefix_share_a_turn() {
         let queue = queue(
             9,
             &[
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_takes_the_newest_place_of_whoever_holds_most() {
+    fn a_new_requester_displaces_the_newest_job_of_the_largest_one() {
         let mut queue = queue(4, &[("192.0.2.1", "a", 3), ("198.51.100.1", "b", 1)]);
         assert_eq!(queue.push(&requester("203.0.113.1", "c"), "c0".to_owned()).as_deref(), Some("a2"));
         assert_eq!(queue.push(&requester("192.0.2.1", "d"), "d0".to_owned()).as_deref(), Some("a1"));
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn where_all_hold_the_same_the_newest_is_refused() {
+    fn among_equal_requesters_the_added_job_is_rejected() {
         let mut queue = queue(2, &[("192.0.2.1", "a", 1), ("198.51.100.1", "b", 1)]);
         assert_eq!(queue.push(&requester("203.0.113.1", "c"), "c0".to_owned()).as_deref(), Some("c0"));
         assert_eq!(queue.push(&Requester::server(), "s0".to_owned()).as_deref(), Some("s0"));

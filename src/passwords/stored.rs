@@ -1,19 +1,21 @@
-//! A stored hash: a PHC string, and the comparison with it.
+//! Stored hashes: PHC strings, and verification against them.
 
-use argon2::password_hash::phc::{self, Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Params, Version};
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::rand::SecureRandom;
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::phc::{self, Output, ParamsString, PasswordHash, Salt},
+};
+use aws_lc_rs::{constant_time::verify_slices_are_equal, error::Unspecified, rand::SecureRandom};
 use secrecy::zeroize::Zeroizing;
 
-use super::cost::{Argon2Cost, InvalidArgon2Cost, OUTPUT_BYTES};
-use super::memory::HashMemory;
+use super::{
+    cost::{Argon2Cost, InvalidArgon2Cost, OUTPUT_BYTES},
+    memory::HashMemory,
+};
 
-/// The length of the salts that we make, bytes (RFC 9106 §3.1 recommends 16).
+/// The size of new salts, bytes (RFC 9106 §3.1 recommends 16).
 const SALT_BYTES: usize = 16;
 
-/// A hash as it is kept, ready to be compared with.
+/// A parsed stored hash.
 #[derive(Clone)]
 pub(super) struct StoredHash {
     algorithm: Algorithm,
@@ -24,11 +26,11 @@ pub(super) struct StoredHash {
 }
 
 impl StoredHash {
-    /// Reads a PHC string
+    /// Parses a PHC string
     /// (<https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md>).
     ///
     /// # Errors
-    /// [`MalformedHash`] when it cannot be verified, or only at a cost that nobody should pay.
+    /// [`MalformedHash`] if passwords cannot be verified against it, or only at an excessive cost.
     pub(super) fn parse(phc: &str) -> Result<Self, MalformedHash> {
         let hash = PasswordHash::new(phc).map_err(MalformedHash::Syntax)?;
         match hash.algorithm.as_str() {
@@ -39,7 +41,7 @@ impl StoredHash {
 
     fn argon2(hash: &PasswordHash) -> Result<Self, MalformedHash> {
         let algorithm = Algorithm::new(hash.algorithm.as_str()).map_err(MalformedHash::Argon2)?;
-        // Before 1.3 the reference implementation wrote no version, so none means 1.0.
+        // The reference implementation before 1.3 wrote no version, so a missing version means 1.0.
         let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from);
         let params = Params::try_from(hash).map_err(MalformedHash::Params)?;
         Argon2Cost::new(params.m_cost(), params.t_cost(), params.p_cost()).map_err(MalformedHash::Cost)?;
@@ -49,8 +51,8 @@ impl StoredHash {
         Ok(Self { algorithm, version: version.map_err(MalformedHash::Argon2)?, params, salt, output })
     }
 
-    /// A hash of no password at all, to compare with when there is none: nothing is known that
-    /// gives this output. Costs as much to verify as a real one, and nothing to make.
+    /// Creates a hash with a random output, which no known password has, to verify against when there is no stored
+    /// hash. Verification takes as long as with a real one.
     pub(super) fn dummy(cost: &Argon2Cost, random: &dyn SecureRandom) -> Result<Self, Unspecified> {
         let mut output = [0; OUTPUT_BYTES];
         random.fill(&mut output)?;
@@ -79,7 +81,7 @@ impl StoredHash {
         }
     }
 
-    /// Whether `password` is the one that was hashed. Takes the same time whichever byte differs.
+    /// Whether `password` matches the hash. The outputs are compared in constant time.
     pub(super) fn matches(&self, password: &str, memory: &mut HashMemory) -> argon2::Result<bool> {
         let computed = self.compute(password, memory)?;
         Ok(verify_slices_are_equal(&computed, self.output.as_bytes()).is_ok())
@@ -97,7 +99,7 @@ impl StoredHash {
         Ok(output)
     }
 
-    /// Whether it is as we would make it today.
+    /// Whether a new hash would have the same algorithm and cost.
     pub(super) fn is_current(&self, cost: &Argon2Cost) -> bool {
         self.algorithm == Algorithm::Argon2id
             && self.version == Version::V0x13
@@ -118,33 +120,33 @@ impl StoredHash {
     }
 }
 
-/// A salt of its own for every hash.
+/// Generates a salt for one hash.
 pub(super) fn new_salt(random: &dyn SecureRandom) -> Result<Salt, Unspecified> {
     let mut bytes = [0; SALT_BYTES];
     random.fill(&mut bytes)?;
     Ok(Salt::new(&bytes).expect("16 bytes are within PHC's 8 to 48"))
 }
 
-/// A stored hash that cannot be verified: the row is damaged, or was written by something else.
-/// Says what is wrong without repeating any of the hash but the name of its algorithm.
+/// An error of a stored hash that cannot be verified: the row is damaged, or another program wrote it. The message
+/// contains nothing of the hash but the name of its algorithm.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedHash {
-    /// Not a PHC string.
+    /// The text is not a PHC string.
     #[error("it is not a PHC string")]
     Syntax(#[source] phc::Error),
-    /// A PHC string of an algorithm that we do not know.
-    #[error("its algorithm, {0}, is not known")]
+    /// The algorithm of the PHC string is not supported.
+    #[error("its algorithm, {0}, is not supported")]
     Algorithm(String),
-    /// Its parameters cannot be read.
+    /// The parameters cannot be read.
     #[error("its parameters cannot be read")]
     Params(#[source] argon2::password_hash::Error),
-    /// Its parameters are outside what we agree to compute.
+    /// The cost is higher than the maximum.
     #[error("its cost is out of bounds")]
     Cost(#[source] InvalidArgon2Cost),
-    /// No salt or no output.
+    /// The salt or the output is missing.
     #[error("its salt or its output is missing")]
     Incomplete,
-    /// Argon2 does not accept its variant or version.
+    /// Argon2 does not support the variant or version.
     #[error("Argon2 does not accept it")]
     Argon2(#[source] argon2::Error),
 }
@@ -174,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_verified_says_why() {
+    fn a_malformed_hash_is_an_error_with_the_reason() {
         let why = |phc: &str| StoredHash::parse(phc).err().expect("malformed").to_string();
         let salt_and_output = "c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
         assert_eq!(why(""), "it is not a PHC string");
         assert_eq!(why("hunter2"), "it is not a PHC string");
-        assert_eq!(why("$scrypt$ln=1"), "its algorithm, scrypt, is not known");
+        assert_eq!(why("$scrypt$ln=1"), "its algorithm, scrypt, is not supported");
         assert_eq!(why("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ"), "its salt or its output is missing");
         for (prefix, reason) in [
             ("$argon2id$v=20$m=256,t=2,p=1$", "Argon2 does not accept it"),

@@ -1,4 +1,4 @@
-//! The hasher as its callers see it. What needs a worker to be held busy is tested in `pool.rs`.
+//! Tests of the hasher from outside. Tests that need a busy worker are in `pool.rs`.
 
 use aws_lc_rs::rand::SystemRandom;
 
@@ -58,7 +58,7 @@ async fn an_unknown_user_gets_a_mismatch() -> Result<(), HashError> {
 }
 
 #[tokio::test]
-async fn an_over_long_password_matches_nothing_not_even_the_hash_of_nothing() -> Result<(), HashError> {
+async fn a_too_long_password_matches_nothing_not_even_the_hash_of_an_empty_one() -> Result<(), HashError> {
     let hasher = tiny();
     let phc = hasher.hash(&accepted("")).await?;
     let long = PasswordAttempt::new(&"x".repeat(257));
@@ -98,11 +98,11 @@ async fn a_damaged_hash_is_an_error_that_does_not_repeat_it() {
         assert!(!format!("{error:?}").contains("hunter2"));
     }
     let unknown = hasher.verify(&attempt, None).await;
-    assert_eq!(unknown.ok(), Some(VerificationResult::Mismatch), "it works on");
+    assert_eq!(unknown.ok(), Some(VerificationResult::Mismatch), "it still works");
 }
 
 #[tokio::test]
-async fn many_at_once_each_get_their_own_answer() -> Result<(), HashError> {
+async fn each_of_many_concurrent_jobs_gets_its_own_result() -> Result<(), HashError> {
     let hasher = hasher(cost(TINY), 200);
     let mut jobs = tokio::task::JoinSet::new();
     for number in 0..100 {
@@ -121,12 +121,12 @@ async fn many_at_once_each_get_their_own_answer() -> Result<(), HashError> {
 }
 
 #[tokio::test]
-async fn a_full_queue_says_when_to_come_back() {
+async fn a_full_queue_reports_when_to_retry() {
     let hasher = hasher(cost(TINY), 1);
     let (end, may_end) = std::sync::mpsc::channel::<()>();
     let may_end = Arc::new(std::sync::Mutex::new(may_end));
     let mut held = tokio::task::JoinSet::new();
-    // Two workers and one place in the queue: the fourth job at the latest finds no room.
+    // Two workers and a queue of one job: at the latest, the fourth job is rejected.
     let full = loop {
         let (hasher, may_end) = (hasher.clone(), Arc::clone(&may_end));
         held.spawn(

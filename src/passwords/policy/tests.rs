@@ -1,7 +1,6 @@
-//! Every rule from both of its sides.
+//! Tests of each rule with a password that meets it and one that violates it.
 
-use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use aws_lc_rs::rand::SystemRandom;
 
@@ -19,7 +18,7 @@ fn validate(raw: &str) -> Result<NewPassword, PolicyViolation> {
 }
 
 fn why(raw: &str) -> String {
-    validate(raw).expect_err("it must be refused").to_string()
+    validate(raw).expect_err("it must be rejected").to_string()
 }
 
 #[test]
@@ -49,12 +48,12 @@ fn characters_are_counted_after_normalising() {
 }
 
 #[test]
-fn ten_megabytes_are_refused_unread() {
+fn ten_megabytes_are_rejected_without_normalising() {
     assert_eq!(why(&"\u{fdfa}".repeat(3_500_000)), "The password must have at most 256 characters.");
 }
 
 #[test]
-fn what_attackers_try_first_is_refused_with_advice() {
+fn common_passwords_are_rejected_with_advice() {
     assert_eq!(
         why("password"),
         "This password is too easy to guess. This is a top-10 common password. \
@@ -68,14 +67,14 @@ fn what_attackers_try_first_is_refused_with_advice() {
 }
 
 #[test]
-fn what_is_known_of_the_owner_counts_as_weak() {
+fn attributes_of_the_account_are_weak_passwords() {
     for weak in ["countess", "augusta1", "Analytical", "countess@analytical.example"] {
         assert!(matches!(validate(weak), Err(PolicyViolation::TooWeak { .. })), "{weak}");
     }
 }
 
 #[test]
-fn the_username_may_not_be_inside_in_any_case_or_width() {
+fn a_password_with_the_username_in_any_case_or_width_is_rejected() {
     for raw in ["xq9-ada.lovelace-7vk", "xq9-ADA.Lovelace-7vk", "xq9-ａｄａ.ｌｏｖｅｌａｃｅ-7vk"]
     {
         assert_eq!(why(raw), "The password must not contain the username.");
@@ -84,7 +83,7 @@ fn the_username_may_not_be_inside_in_any_case_or_width() {
 }
 
 #[test]
-fn a_username_of_one_or_two_characters_may_be_inside() {
+fn a_username_of_one_or_two_characters_may_be_part_of_a_password() {
     let named = |username| PasswordContext { username, ..ADA };
     let validate = |username| Policy::default().validate_here("xq9-zed-7vk-mum", &named(username));
     assert!(validate("").is_ok());
@@ -95,23 +94,23 @@ fn a_username_of_one_or_two_characters_may_be_inside() {
 }
 
 #[test]
-fn control_characters_are_refused() {
+fn control_characters_are_rejected() {
     for raw in ["xq9-\0-7vkwm", "xq9-7vkwm\n", "xq9\t7vkwm", "xq9-7vkwm\u{85}"] {
         assert!(why(raw).contains("control character"));
     }
 }
 
 #[test]
-fn a_score_of_zero_lets_anything_of_the_right_length_pass() {
-    let lenient = Policy::new(1, 10, 0).expect("it makes sense");
+fn a_minimum_score_of_zero_permits_any_password_of_a_valid_length() {
+    let lenient = Policy::new(1, 10, 0).expect("it is valid");
     assert!(lenient.validate_here("password", &ADA).is_ok());
-    let strict = Policy::new(1, 256, 4).expect("it makes sense");
-    let refused = strict.validate_here("kx7-vqzm", &ADA).expect_err("only three");
-    assert!(refused.to_string().ends_with("Uncommon words are better."));
+    let strict = Policy::new(1, 256, 4).expect("it is valid");
+    let rejected = strict.validate_here("kx7-vqzm", &ADA).expect_err("only three");
+    assert!(rejected.to_string().ends_with("Uncommon words are better."));
 }
 
 #[test]
-fn scoring_stops_where_it_would_take_too_long() {
+fn scoring_stops_before_it_would_take_too_long() {
     assert_eq!(scored_part(&"é".repeat(256)), "é".repeat(64));
     assert_eq!(scored_part(SUBSTITUTES), &SUBSTITUTES[..12]);
     let six_then_words = "4@8({[ and then so many more words";
@@ -121,7 +120,7 @@ fn scoring_stops_where_it_would_take_too_long() {
 }
 
 #[test]
-fn a_policy_that_makes_no_sense_is_refused() {
+fn a_policy_with_a_value_out_of_range_is_rejected() {
     assert_eq!(Policy::new(8, 257, 2), Err(InvalidPolicy::MaxLength));
     assert_eq!(Policy::new(0, 256, 2), Err(InvalidPolicy::MinLength { max_length: 256 }));
     assert_eq!(Policy::new(9, 8, 2), Err(InvalidPolicy::MinLength { max_length: 8 }));
@@ -130,18 +129,18 @@ fn a_policy_that_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
-async fn the_pool_judges_alike() {
+async fn validation_on_the_pool_gives_the_same_results() {
     let one = NonZeroUsize::MIN;
     let cost = Argon2Cost::new(8, 1, 1).expect("a valid cost");
     let hasher = Hasher::start(cost, one, one, Arc::new(SystemRandom::new())).expect("it starts");
     let policy = Policy::default();
     let accepted = policy.validate("correct horse battery staple", &ADA, &hasher).await;
     assert!(accepted.is_ok());
-    for refused in ["short", "password", "ada.lovelace", &"x".repeat(257)] {
-        let violation = match policy.validate(refused, &ADA, &hasher).await {
+    for rejected in ["short", "password", "ada.lovelace", &"x".repeat(257)] {
+        let violation = match policy.validate(rejected, &ADA, &hasher).await {
             Err(PasswordRejected::Policy(violation)) => violation,
-            other => panic!("{refused}: {other:?}"),
+            other => panic!("{rejected}: {other:?}"),
         };
-        assert_eq!(Some(violation), validate(refused).err());
+        assert_eq!(Some(violation), validate(rejected).err());
     }
 }
