@@ -1,4 +1,4 @@
-//! The one place that knows what time it is.
+//! The clock, from which all other modules read the time.
 
 use std::{
     fmt,
@@ -15,13 +15,12 @@ use uuid::{ContextV7, Uuid};
 /// A point in time, UTC.
 pub type Timestamp = DateTime<Utc>;
 
-/// Where the program takes the time from. Clones share one clock, so a test that moves its clone
-/// moves the whole server.
+/// The program's source of time. Clones share one clock, so a test that advances its clone advances the whole server.
 #[derive(Clone, Default)]
 pub struct Clock {
-    /// How far this clock is ahead of the system's, in milliseconds.
+    /// Time by which this clock is ahead of the system's clock, milliseconds.
     ahead_ms: Arc<AtomicI64>,
-    /// Counts within a millisecond, so that ids made in order sort in order.
+    /// Counter within a millisecond, so that ids sort in the order in which they were created.
     sequence: Arc<Mutex<ContextV7>>,
 }
 
@@ -32,15 +31,15 @@ impl Clock {
         Self::default()
     }
 
-    /// The present, with the precision that the database keeps: milliseconds.
+    /// The current time, in milliseconds like the database.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "everybody else asks this clock")]
+    #[expect(clippy::disallowed_methods, reason = "all other modules use this clock")]
     pub fn now(&self) -> Timestamp {
         let now_ms = Utc::now().timestamp_millis() + self.ahead_ms.load(Ordering::Relaxed);
         DateTime::from_timestamp_millis(now_ms).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
-    /// A new `UUIDv7` that carries the present in its first 48 bits (RFC 9562 §5.7).
+    /// Generates a `UUIDv7`, which contains the current time in its first 48 bits (RFC 9562 §5.7).
     #[must_use]
     pub fn uuid(&self) -> Uuid {
         let now = self.now();
@@ -48,7 +47,7 @@ impl Clock {
         Uuid::new_v7(uuid::Timestamp::from_unix(&*self.sequence, seconds, now.timestamp_subsec_nanos()))
     }
 
-    /// Moves this clock and all its clones forward, which is how tests wait.
+    /// Advances this clock and all its clones, so that tests need not wait.
     pub fn advance(&self, by: Duration) {
         let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.ahead_ms.fetch_add(by_ms, Ordering::Relaxed);

@@ -1,6 +1,7 @@
-//! Identifiers: a type prefix, `_`, and a `UUIDv7` in base32 (the `TypeID` specification 0.3).
+//! Identifiers: a type prefix, `_`, and a `UUIDv7` in base32 (`TypeID` specification 0.3).
 //!
-//! One string for a thing everywhere: node id, `sub` and `sid` claims, log field, command line.
+//! An object has the same identifier everywhere: as node id, in the `sub` and `sid` claims, in logs and on the
+//! command line.
 
 use std::{borrow::Cow, fmt, hash::Hash, marker::PhantomData, str::FromStr};
 
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 
-/// What an identifier names.
+/// The kind of object that an identifier names.
 pub trait Kind: Send + Sync + 'static {
     /// The prefix, in lower-case ASCII letters.
     const PREFIX: &'static str;
@@ -30,41 +31,41 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Names an account.
+    /// Identifier of an account.
     UserKind = "user" as UserId;
-    /// Names one sign-in on one device.
+    /// Identifier of a session: one sign-in on one device.
     SessionKind = "session" as SessionId;
-    /// Names an entry of the audit log.
+    /// Identifier of an event in the audit log.
     EventKind = "event" as EventId;
 }
 
-/// An identifier of one kind of thing. Ids sort by the time at which they were made.
+/// An identifier of one kind of object. Ids sort by the time of their creation.
 pub struct Id<K> {
     uuid: Uuid,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: Kind> Id<K> {
-    /// A new identifier, after all that this clock gave before.
+    /// Generates an identifier that sorts after all earlier ones of this clock.
     #[must_use]
     pub fn generate(clock: &Clock) -> Self {
         Self::from_uuid(clock.uuid())
     }
 
-    /// The identifier of this kind with these bits.
+    /// Creates an identifier from its UUID.
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self { uuid, kind: PhantomData }
     }
 
-    /// The bits.
+    /// The UUID.
     #[must_use]
     pub const fn uuid(self) -> Uuid {
         self.uuid
     }
 }
 
-/// The prefix of a kind, and no other. The library's own type for any prefix panics at some that are none.
+/// The prefix of one kind. The library's type for arbitrary prefixes panics on some invalid ones.
 struct Prefix<K>(PhantomData<fn() -> K>);
 
 impl<K: Kind> Type for Prefix<K> {
@@ -77,11 +78,11 @@ impl<K: Kind> Type for Prefix<K> {
     }
 }
 
-/// A string that is not an identifier of the kind asked for.
+/// The error for a string that is not an identifier of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an identifier that starts with {prefix}_")]
 pub struct InvalidId {
-    /// The prefix that was asked for.
+    /// The expected prefix.
     pub prefix: &'static str,
 }
 
@@ -149,13 +150,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_id_survives_its_string(bits: u128) {
+        fn every_id_is_parsed_from_its_string(bits: u128) {
             let id = UserId::from_uuid(Uuid::from_u128(bits));
             prop_assert_eq!(id.to_string().parse(), Ok(id));
         }
 
         #[test]
-        fn no_string_is_read_as_another_id_than_it_writes(
+        fn a_parsed_id_has_the_same_string(
             text in "(user|session|.{0,80}|)_?[0-9a-zA-Z]{0,30}",
         ) {
             if let Ok(id) = text.parse::<UserId>() {
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_another_kind_is_refused() {
+    fn an_id_of_another_kind_is_rejected() {
         let user = UserId::generate(&Clock::system());
         assert!(user.to_string().parse::<SessionId>().is_err());
     }

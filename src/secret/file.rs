@@ -5,10 +5,10 @@ use std::{
 
 use secrecy::zeroize::Zeroizing;
 
-/// Why a file with a secret cannot be used.
+/// An error of reading a file with a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateFileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {path}: {source}{}", match source.kind() {
         io::ErrorKind::PermissionDenied => MOUNTED_FOR_ANOTHER_USER,
         _ => "",
@@ -16,13 +16,13 @@ pub enum PrivateFileError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Others may read it.
+    /// Other users can read the file.
     #[error(
-        "{path} is readable by others (mode {mode:o}); make it yours alone with `chmod 600 {path}`, or, if it is \
-         mounted, with `defaultMode: 0400` at the secret's volume in Kubernetes or `mode: 0400` in Compose and Swarm"
+        "{path} is readable by others (mode {mode:o}); restrict it with `chmod 600 {path}`, or, if it is mounted, with \
+         `defaultMode: 0400` at the secret's volume in Kubernetes or `mode: 0400` in Compose and Swarm"
     )]
     Exposed {
         /// The file.
@@ -32,15 +32,15 @@ pub enum PrivateFileError {
     },
 }
 
-/// The advice for a secret that an orchestrator mounts for root while the server runs as another user.
+/// The remedy for a secret that an orchestrator mounts for root while the server runs as another user.
 const MOUNTED_FOR_ANOTHER_USER: &str = "; a mounted secret becomes readable with `fsGroup` in the pod's \
     securityContext (Kubernetes), or with `uid` beside `mode: 0400` (Compose and Swarm)";
 
-/// Reads a text file that nobody else may read. A read-only mount is no exception: it does not keep other users
-/// of the machine from reading the file, as in a package store that everybody can read.
+/// Reads a text file that other users cannot read. A read-only mount makes no exception, because it does not prevent
+/// other users from reading the file, for example in a world-readable package store.
 ///
 /// # Errors
-/// When it cannot be read, or others may read it.
+/// When the file cannot be read, or other users can read it.
 pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
     let failed = |source| PrivateFileError::Unreadable { path: path.to_owned(), source };
     if let Some(mode) = mode_for_others(path).map_err(failed)? {
@@ -49,10 +49,10 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileEr
     fs::read_to_string(path).map(Zeroizing::new).map_err(failed)
 }
 
-/// Makes a folder for password hashes and the master secret: nobody else is to look in.
+/// Creates a folder for password hashes and the master secret, which only its owner can read.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When the folder cannot be created.
 pub fn make_private_folder(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() || path.exists() {
         return Ok(());
@@ -63,17 +63,17 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
     builder.recursive(true).create(path)
 }
 
-/// Makes the names of a file's folder survive a power cut.
+/// Flushes the folder of a file to disk, so that new names in it survive a power failure.
 ///
 /// # Errors
-/// When the folder cannot be written to its disk.
+/// When the folder cannot be flushed.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Other systems cannot open a folder as a file.
+    // Other systems than Unix cannot open a folder as a file.
     if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Makes a file that its owner alone can read; it must not be there yet.
+/// Creates a file that only its owner can read. Fails if it exists.
 pub(super) fn create_private(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     #[cfg(unix)]
@@ -81,8 +81,8 @@ pub(super) fn create_private(path: &Path) -> io::Result<fs::File> {
     options.write(true).create_new(true).open(path)
 }
 
-/// The permission bits, where they let the world in. A group may read a secret, for that is how orchestrators
-/// mount them.
+/// The permission bits of a file, if they permit others any access. A group may read a secret, because orchestrators
+/// mount secrets so.
 #[cfg(unix)]
 fn mode_for_others(path: &Path) -> io::Result<Option<u32>> {
     use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,6 @@
-//! The master secret, and the keys that are derived from it: one for each use; files that nobody else may read.
+//! The master secret and the keys that are derived from it, one for each use, and files that other users cannot read.
 //!
-//! While the secret changes there are two: see [`MasterSecrets`].
+//! While the master secret is being replaced, there are two: see [`MasterSecrets`].
 
 mod file;
 mod sealer;
@@ -24,53 +24,53 @@ pub use self::{
     sealer::{Sealer, Sealers, UnsealError},
 };
 
-/// The fewest bytes that a master secret may have.
+/// The minimum size of a master secret, bytes.
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// Why a master secret cannot be used.
+/// An error of reading or creating a master secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// Fewer than [`MIN_SECRET_BYTES`].
+    /// The secret has fewer than [`MIN_SECRET_BYTES`].
     #[error("the master secret has {0} bytes; it needs at least {MIN_SECRET_BYTES}")]
     TooShort(usize),
-    /// Its file cannot be used.
+    /// The file of the secret cannot be read.
     #[error("the master secret: {0}")]
     File(#[from] PrivateFileError),
-    /// Its file cannot be made.
-    #[error("cannot make the master secret {path}: {source}")]
+    /// The file of the secret cannot be created.
+    #[error("cannot create the master secret {path}: {source}")]
     Create {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// The secret from which every other key of the server comes. Replicas share one.
+/// The secret from which all other keys of the server are derived. Replicas share one.
 pub struct MasterSecret(SecretBox<[u8]>);
 
-/// The master secret that counts, and one that is accepted beside it. To change the secret without an
-/// interruption, let every replica accept the new one, then swap the two, then seal the signing keys anew and
-/// forget the old one.
+/// The current master secret, and a secondary one that is also accepted. To replace the secret without an
+/// interruption, configure the new one as secondary on all replicas, then swap the two, then seal the signing keys
+/// again and remove the old one.
 pub struct MasterSecrets {
-    /// What everything new is made under.
+    /// The secret that seals and signs.
     pub current: MasterSecret,
-    /// What is believed as well.
+    /// The secret with which existing tokens and sealed keys are also accepted.
     pub secondary: Option<MasterSecret>,
 }
 
 impl MasterSecrets {
-    /// Both, the one that counts first.
+    /// Both secrets, the current one first.
     pub fn iter(&self) -> impl Iterator<Item = &MasterSecret> {
         std::iter::once(&self.current).chain(&self.secondary)
     }
 }
 
 impl MasterSecret {
-    /// Takes a secret that an operator has set.
+    /// Creates the master secret from a configured text, without leading and trailing white space.
     ///
     /// # Errors
-    /// When it is shorter than [`MIN_SECRET_BYTES`].
+    /// When the text is shorter than [`MIN_SECRET_BYTES`].
     pub fn new(secret: &SecretString) -> Result<Self, SecretError> {
         let bytes = secret.expose_secret().trim().as_bytes();
         if bytes.len() < MIN_SECRET_BYTES {
@@ -82,28 +82,29 @@ impl MasterSecret {
     /// Reads the secret from a file.
     ///
     /// # Errors
-    /// When it cannot be read, others may read it, or it is too short.
+    /// When the file cannot be read, other users can read it, or the secret is too short.
     pub fn read(path: &Path) -> Result<Self, SecretError> {
         Self::new(&SecretString::from(read_private_file(path)?.as_str()))
     }
 
-    /// Writes a new random secret to `path`, readable by its owner alone. When another process has
-    /// made the file in the meantime, that one counts.
+    /// Writes a new random secret to `path`, readable only by its owner. If another process has created the file
+    /// meanwhile, that secret is returned.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn create(path: &Path) -> Result<Self, SecretError> {
         let failed = |source| SecretError::Create { path: path.to_owned(), source };
         let mut bytes = Zeroizing::new([0; 32]);
-        rand::fill(bytes.as_mut()).map_err(|_| failed(io::Error::other("no randomness")))?;
-        // Large enough from the start: a string that grows leaves an unwiped copy behind.
+        rand::fill(bytes.as_mut())
+            .map_err(|_| failed(io::Error::other("the system provides no random bytes")))?;
+        // With sufficient capacity, because a string that grows leaves an unwiped copy behind.
         let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
         BASE64_URL_SAFE_NO_PAD.encode_string(bytes.as_ref(), &mut text);
         text.push('\n');
-        // Written aside and linked when it is whole, for somebody may read it at any moment.
-        // Its name is random: in containers, every process that shares the folder may be number 1.
+        // Written to a draft and linked when complete, because another process may read it at any moment. The name of
+        // the draft is random, because in containers all processes that share the folder may have the process id 1.
         let mut name = [0; 12];
-        rand::fill(&mut name).map_err(|_| failed(io::Error::other("no randomness")))?;
+        rand::fill(&mut name).map_err(|_| failed(io::Error::other("the system provides no random bytes")))?;
         let draft = path.with_extension(format!("draft-{}", BASE64_URL_SAFE_NO_PAD.encode(name)));
         let written = create_private(&draft).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
@@ -119,10 +120,10 @@ impl MasterSecret {
         Self::read(path)
     }
 
-    /// A 256-bit key for one use (HKDF-SHA256, RFC 5869). `usage` must never change once released.
+    /// Derives a 256-bit key for one use (HKDF-SHA256, RFC 5869). `usage` must never change after a release.
     ///
     /// # Panics
-    /// Never: the length is one that HKDF allows.
+    /// Never, because HKDF permits this length.
     #[must_use]
     pub fn derive(&self, usage: &str) -> Zeroizing<[u8; 32]> {
         let mut key = Zeroizing::new([0; 32]);
@@ -152,30 +153,30 @@ mod tests {
     }
 
     #[test]
-    fn each_use_has_a_key_of_its_own() {
+    fn each_use_has_its_own_key() {
         let master = master(&"a".repeat(32));
         assert_ne!(master.derive("one"), master.derive("two"));
         assert_eq!(master.derive("one"), master.derive("one"));
     }
 
     #[test]
-    fn a_short_secret_is_refused() {
+    fn a_short_secret_is_rejected() {
         assert!(matches!(MasterSecret::new(&"short".into()), Err(SecretError::TooShort(5))));
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_new_secret_file_is_private_and_a_public_one_is_refused() {
+    fn a_new_secret_file_is_private_and_a_public_one_is_rejected() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("secret");
-        let made = MasterSecret::create(&path).expect("is made");
+        let created = MasterSecret::create(&path).expect("is created");
         let again = MasterSecret::create(&path).expect("is kept");
-        assert_eq!(made.derive("x"), again.derive("x"));
+        assert_eq!(created.derive("x"), again.derive("x"));
         let mode = fs::metadata(&path).expect("exists").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("is ours");
-        let refused = MasterSecret::read(&path).err().expect("others may read it");
-        assert!(matches!(refused, SecretError::File(PrivateFileError::Exposed { mode: 0o644, .. })));
+        let error = MasterSecret::read(&path).err().expect("others can read it");
+        assert!(matches!(error, SecretError::File(PrivateFileError::Exposed { mode: 0o644, .. })));
     }
 }

@@ -6,29 +6,29 @@ use secrecy::zeroize::Zeroizing;
 
 use super::{MasterSecret, MasterSecrets};
 
-/// A sealer of each master secret, for one use of them.
+/// The sealers of all master secrets, for one use.
 pub struct Sealers {
     current: Sealer,
     secondary: Option<Sealer>,
 }
 
 impl Sealers {
-    /// Those of one use of the master secrets.
+    /// Creates the sealers for one use.
     #[must_use]
     pub fn new(masters: &MasterSecrets, usage: &str) -> Self {
         let secondary = masters.secondary.as_ref().map(|master| Sealer::new(master, usage));
         Self { current: Sealer::new(&masters.current, usage), secondary }
     }
 
-    /// Seals under the secret that counts.
+    /// Seals with the current master secret.
     ///
     /// # Errors
-    /// When the system has no randomness.
+    /// When the system provides no random bytes.
     pub fn seal(&self, secret: &[u8], context: &str) -> Result<Vec<u8>, Unspecified> {
         self.current.seal(secret, context)
     }
 
-    /// Opens what was sealed under either.
+    /// Unseals with either master secret.
     ///
     /// # Errors
     /// When it was sealed with another key or context, or was altered.
@@ -37,46 +37,46 @@ impl Sealers {
         self.current.open(sealed, context).or_else(open_with_secondary)
     }
 
-    /// Whether something is sealed under the secret that counts.
+    /// Whether something is sealed with the current master secret.
     #[must_use]
     pub fn is_current(&self, sealed: &[u8], context: &str) -> bool {
         self.current.open(sealed, context).is_ok()
     }
 }
 
-/// Encrypts small secrets for the database: AES-256-GCM with a random nonce before the ciphertext.
+/// Encrypts small secrets for the database with AES-256-GCM. The random nonce is stored before the ciphertext.
 pub struct Sealer(RandomizedNonceKey);
 
-/// A sealed secret that does not open: another master secret made it, or somebody changed it.
+/// An error of unsealing: the secret was sealed with another master secret, or was altered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sealed secret does not open with this master secret")]
+#[error("it cannot be unsealed with this master secret")]
 pub struct UnsealError;
 
 impl Sealer {
-    /// A sealer for one use of the master secret.
+    /// Creates a sealer for one use of a master secret.
     ///
     /// # Panics
-    /// Never: the key has the length of the cipher.
+    /// Never, because the key has the length that the cipher requires.
     #[must_use]
     pub fn new(master: &MasterSecret, usage: &str) -> Self {
         let key = master.derive(usage);
         Self(RandomizedNonceKey::new(&AES_256_GCM, key.as_ref()).expect("the key has 32 bytes"))
     }
 
-    /// Encrypts `secret`; `context` must be handed in again to open it.
+    /// Encrypts `secret`. Unsealing requires the same `context` (the associated data).
     ///
     /// # Errors
-    /// When the system has no randomness.
+    /// When the system provides no random bytes.
     pub fn seal(&self, secret: &[u8], context: &str) -> Result<Vec<u8>, Unspecified> {
-        // With room for the tag: a vector that grows leaves an unwiped copy of the secret behind. If it is not
-        // encrypted, it is wiped.
+        // With capacity for the tag, because a vector that grows leaves an unwiped copy of the secret behind. If
+        // encryption fails, the plaintext is wiped.
         let mut text = Zeroizing::new(Vec::with_capacity(secret.len() + AES_256_GCM.tag_len()));
         text.extend_from_slice(secret);
         let nonce = self.0.seal_in_place_append_tag(Aad::from(context), &mut *text)?;
         Ok([nonce.as_ref().as_slice(), &text].concat())
     }
 
-    /// Decrypts what [`Sealer::seal`] made.
+    /// Decrypts the result of [`Sealer::seal`].
     ///
     /// # Errors
     /// When it was sealed with another key or context, or was altered.

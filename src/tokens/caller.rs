@@ -6,40 +6,40 @@ use crate::{
     words::words,
 };
 
-/// Who asks. Always there: a request without a token is an anonymous caller, not an error.
+/// The caller of a request. Every request has one: without a token the caller is anonymous, which is not an error.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Caller {
-    /// Nobody is signed in, and why the token, if there was one, does not count.
+    /// The request has no valid access token, for this reason.
     Anonymous(TokenError),
-    /// The bearer of a valid access token.
+    /// The request has a valid access token with these claims.
     Authenticated(Arc<Claims>),
 }
 
 words! {
-    /// Why a caller counts as anonymous: the `extensions.reason` of `UNAUTHENTICATED`.
+    /// Reason why a caller is anonymous: the `extensions.reason` of `UNAUTHENTICATED`.
     pub enum TokenError {
-        /// There is no Authorization header.
+        /// The request has no Authorization header.
         Missing = "TOKEN_MISSING",
-        /// The header is not one bearer token (RFC 6750 §2.1), or what it bears is no JWT.
+        /// The header does not contain exactly one bearer token (RFC 6750 §2.1), or the token is not a JWT.
         Malformed = "TOKEN_MALFORMED",
-        /// The token's time is over; refresh it.
+        /// The token has expired. Refresh it.
         Expired = "TOKEN_EXPIRED",
-        /// The signature, the issuer, the audience or another claim is wrong.
+        /// The signature, the issuer, the audience or another claim is invalid.
         Invalid = "TOKEN_INVALID",
-        /// The session was ended, or the account changed, after the token was issued.
+        /// The session was revoked, or the account changed, after the token was issued.
         Revoked = "TOKEN_REVOKED",
     }
 }
 
 impl TokenError {
-    /// What to tell a person.
+    /// The message for users.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
             Self::Missing => "Sign in first: the request has no access token.",
-            Self::Malformed => "The Authorization header must be `Bearer` and one access token.",
+            Self::Malformed => "The Authorization header must contain `Bearer` and one access token.",
             Self::Expired => "The access token has expired; refresh it.",
-            Self::Invalid => "The access token is not valid here.",
+            Self::Invalid => "The access token is not valid on this server.",
             Self::Revoked => "The access token has been revoked; sign in again or refresh it.",
         }
     }
@@ -55,19 +55,19 @@ impl Caller {
         }
     }
 
-    /// The account that asks.
+    /// The caller's account.
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
         self.claims().map(|claims| claims.sub)
     }
 
-    /// The session that asks.
+    /// The caller's session.
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
         self.claims().map(|claims| claims.sid)
     }
 
-    /// Whether the caller's token holds a scope.
+    /// Whether the caller's token has a scope.
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         self.claims().is_some_and(|claims| claims.scope.contains(scope))

@@ -5,16 +5,16 @@ use serde_json::Value;
 
 use crate::id::{SessionId, UserId};
 
-/// What an access token says (RFC 9068 §2.2, and claims of our own).
+/// The claims of an access token: those of RFC 9068 §2.2, and some of our own.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Claims {
-    /// Who issued the token (RFC 7519 §4.1.1).
+    /// Issuer of the token (RFC 7519 §4.1.1).
     pub iss: String,
-    /// For whom it is (RFC 7519 §4.1.3).
+    /// Audience of the token (RFC 7519 §4.1.3).
     pub aud: String,
-    /// Whose token it is (RFC 7519 §4.1.2).
+    /// Subject: the account of the token (RFC 7519 §4.1.2).
     pub sub: UserId,
-    /// The session that it belongs to.
+    /// The session of the token.
     pub sid: SessionId,
     /// The token's own identifier, a `UUIDv7` (RFC 7519 §4.1.7).
     pub jti: uuid::Uuid,
@@ -22,11 +22,11 @@ pub struct Claims {
     pub iat: i64,
     /// Expiry, seconds since the Unix epoch (RFC 7519 §4.1.4).
     pub exp: i64,
-    /// When the person signed in, seconds since the Unix epoch (RFC 9068 §2.2.1).
+    /// Time of the sign-in, seconds since the Unix epoch (RFC 9068 §2.2.1).
     pub auth_time: i64,
-    /// What the token may do (RFC 8693 §4.2).
+    /// The scopes of the token (RFC 8693 §4.2).
     pub scope: Scopes,
-    /// The roles from which the scope comes (RFC 9068 §2.2.3.1).
+    /// The roles of the account, which grant the scopes (RFC 9068 §2.2.3.1).
     pub roles: Vec<String>,
     /// The account's username when the token was issued.
     pub username: String,
@@ -34,18 +34,18 @@ pub struct Claims {
     /// version. Tokens of earlier builds name the claim `epoch`, and stay valid until they expire.
     #[serde(alias = "epoch")]
     pub token_version: i64,
-    /// Claims that the operator adds.
+    /// Claims that the operator configured.
     #[serde(flatten)]
     pub custom: BTreeMap<String, Value>,
 }
 
-/// A set of scopes; in a token one string with spaces between them (RFC 6749 §3.3).
+/// A set of scopes. A token contains it as one string, separated by spaces (RFC 6749 §3.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(from = "String", into = "String")]
 pub struct Scopes(Vec<String>);
 
 impl Scopes {
-    /// Whether the scope is among them.
+    /// Whether the set contains the scope.
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {
         self.0.iter().any(|own| own == scope)

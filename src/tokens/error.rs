@@ -3,72 +3,72 @@ use sea_orm::DbErr;
 use super::{JwkError, KeyError};
 use crate::{clock::Timestamp, database::reason, secret::UnsealError};
 
-/// Why the keyring does not open, or its keys cannot be changed so.
+/// An error of opening the keyring, of changing its keys, or of signing a token.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// The database does not answer.
+    /// The database failed.
     #[error("{}", reason(.0))]
     Database(#[from] DbErr),
-    /// A key is damaged.
+    /// A stored key is damaged.
     #[error("the signing key {kid}: {source}")]
     Key {
-        /// Which.
+        /// The `kid` of the key.
         kid: String,
-        /// What is wrong.
+        /// The error.
         source: KeyError,
     },
-    /// A key was sealed under another master secret.
+    /// A key is sealed with another master secret.
     #[error(
-        "the signing key {kid} was sealed under another master secret: {source}; set the secret with which this \
-         database was made"
+        "the signing key {kid} is sealed with another master secret: {source}; configure the master secret with which \
+         this database was created"
     )]
     Sealed {
-        /// Which.
+        /// The `kid` of the key.
         kid: String,
-        /// What is wrong.
+        /// The error.
         source: UnsealError,
     },
     /// A key cannot be published.
     #[error(transparent)]
     Publish(#[from] JwkError),
-    /// No new key could be made.
+    /// No new key could be generated.
     #[error(transparent)]
     Generate(#[from] KeyError),
-    /// There is no key that signs now.
+    /// No key is active, so no token can be signed.
     #[error("no signing key is active")]
     NoActiveKey,
-    /// The claims make a token that no server would read.
+    /// The claims make a token that is larger than the server accepts.
     #[error(
         "the access token would have {bytes} bytes; the roles of the account grant too many scopes for one token"
     )]
     TooLarge {
-        /// Its size.
+        /// Size of the token, bytes.
         bytes: usize,
     },
-    /// The keys of the database do not sign, so none can take over from another.
+    /// A key file signs instead of the keys in the database, so those cannot be rotated.
     #[error(
-        "tokens.signing_key_file names the key that signs; keys of the database do not sign, and expire with their \
-         last token"
+        "tokens.signing_key_file is set, so tokens are signed with the key in that file. Keys in the database are not \
+         used, and expire with their last token"
     )]
     FromFile,
-    /// The key of the file was revoked.
-    #[error("tokens.signing_key_file: the key {0} was revoked; put another key into the file")]
+    /// The key in the key file was revoked.
+    #[error("tokens.signing_key_file: the key {0} was revoked; replace the file with another key")]
     FileRevoked(String),
-    /// A key waits for its turn already.
-    #[error("the key {kid} is published already and signs from {active_from} on")]
+    /// A pending key already exists.
+    #[error("the key {kid} is already pending and becomes active at {active_from}")]
     AlreadyPending {
-        /// Which.
+        /// The `kid` of the pending key.
         kid: String,
-        /// When its turn comes.
+        /// Time at which it becomes active.
         active_from: Timestamp,
     },
     /// There is no such key.
     #[error("there is no signing key {0}")]
     Unknown(String),
-    /// The key is there already.
-    #[error("the signing key {0} is there already")]
+    /// The key is already in the keyring.
+    #[error("the signing key {0} already exists")]
     AlreadyExists(String),
-    /// The key does not sign any more.
-    #[error("the signing key {0} signs no more")]
+    /// The key no longer signs.
+    #[error("the signing key {0} is already retired")]
     Retired(String),
 }

@@ -20,49 +20,48 @@ use crate::{
     secret::{PrivateFileError, read_private_file},
 };
 
-/// The names of the algorithms (RFC 7518 §3.1, RFC 8037 §3.1). They are stored with the keys.
+/// The names of the algorithms (RFC 7518 §3.1, RFC 8037 §3.1), as they are stored with the keys.
 const EDDSA: &str = "EdDSA";
 const ES256: &str = "ES256";
 const RS256: &str = "RS256";
-/// That of a secret which signs and verifies.
+/// The algorithm of a shared secret, which both signs and verifies.
 pub(super) const HS256: &str = "HS256";
 
-/// The fewest bytes of a secret for HS256: as many as its hash has (RFC 7518 §3.2).
+/// The minimum size of an HS256 secret, bytes: the size of the hash output (RFC 7518 §3.2).
 const MIN_SECRET_BYTES: usize = 32;
 
-/// A key that signs access tokens, what verifies them, and the `kid` that names both.
+/// A key pair or shared secret that signs access tokens, with its `kid`.
 pub struct SigningKey {
-    /// The RFC 7638 thumbprint of the public key; of a shared secret, something that only its holders can
-    /// compute.
+    /// Identifier of the key: the RFC 7638 thumbprint of a public key, or an HMAC with a shared secret.
     pub kid: String,
-    /// What verifies: the public key or, of HS256, the secret itself.
+    /// The verification key: the public key, or for HS256 the secret itself.
     pub jwk: Jwk,
     algorithm: Algorithm,
     private: EncodingKey,
 }
 
-/// Why a signing key cannot be used.
+/// An error of generating, reading or using a signing key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The system gave no randomness.
-    #[error("cannot make a key: the system gives no randomness")]
+    /// The system provides no random bytes.
+    #[error("cannot generate a key: the system provides no random bytes")]
     Generate,
-    /// The key is damaged or of another kind.
-    #[error("the key is damaged, or not of its algorithm: {0}")]
+    /// The key is damaged or does not match its algorithm.
+    #[error("the key is damaged or does not match its algorithm: {0}")]
     Invalid(#[from] jsonwebtoken::errors::Error),
-    /// No key of ours signs with this.
-    #[error("{0} is not an algorithm that this release signs with")]
+    /// The algorithm is not supported.
+    #[error("this release does not sign with the algorithm {0}")]
     Algorithm(String),
-    /// The file cannot be used.
+    /// The key file cannot be read.
     #[error(transparent)]
     File(#[from] PrivateFileError),
-    /// The file holds something else.
+    /// The file does not contain a supported private key.
     #[error(
-        "{0} must hold a private key in PEM: Ed25519 or P-256 as PKCS#8, as `openssl genpkey -algorithm ed25519` \
-         writes it, or RSA of 2048 to 8192 bits"
+        "{0} must contain a private key in PEM format: Ed25519 or P-256 as PKCS#8, as written by `openssl genpkey \
+         -algorithm ed25519`, or RSA of 2048 to 8192 bits"
     )]
     NotPem(PathBuf),
-    /// A secret that could be guessed from a token that it has signed.
+    /// The secret is so short that it could be guessed from a token that it signed.
     #[error("the secret has {0} bytes; HS256 needs at least {MIN_SECRET_BYTES} (RFC 7518 §3.2)")]
     ShortSecret(usize),
 }
@@ -74,10 +73,10 @@ impl From<Unspecified> for KeyError {
 }
 
 impl SigningKey {
-    /// A new key: Ed25519 (RFC 8032), P-256 or RSA of 2048 bits (RFC 7518 §3.3, §3.4).
+    /// Generates a key: Ed25519 (RFC 8032), P-256 or RSA of 2048 bits (RFC 7518 §3.3, §3.4).
     ///
     /// # Errors
-    /// When the system gives no randomness.
+    /// When the system provides no random bytes.
     pub fn generate(algorithm: SigningAlgorithm) -> Result<Self, KeyError> {
         match algorithm {
             SigningAlgorithm::EdDsa => {
@@ -91,7 +90,7 @@ impl SigningKey {
             }
             SigningAlgorithm::Rs256 => {
                 let der: Pkcs8V1Der<'_> = RsaKeyPair::generate(KeySize::Rsa2048)?.as_der()?;
-                // What signs is the PKCS#1 inside, and only the reader of PEM takes it out.
+                // `EncodingKey` needs the PKCS#1 key inside the PKCS#8 document. Only its PEM parser extracts it.
                 let base64 = Zeroizing::new(BASE64_STANDARD.encode(der.as_ref()));
                 let parts =
                     ["-----BEGIN PRIVATE KEY-----\n", base64.as_str(), "\n-----END PRIVATE KEY-----\n"];
@@ -102,10 +101,11 @@ impl SigningKey {
         }
     }
 
-    /// Reads a private key from a PEM file that others cannot read; the key tells its algorithm.
+    /// Reads a private key from a PEM file that other users cannot read. The algorithm follows from the type of the
+    /// key.
     ///
     /// # Errors
-    /// When it cannot be read, or is something else.
+    /// When the file cannot be read, or does not contain a supported private key.
     pub fn from_pem_file(path: &Path) -> Result<Self, KeyError> {
         let pem = read_private_file(path)?;
         let pem = pem.as_bytes();
@@ -120,11 +120,10 @@ impl SigningKey {
         Self::new(algorithm, key).map_err(|_| KeyError::NotPem(path.to_owned()))
     }
 
-    /// Reads the secret of HS256 from a file that others cannot read; white space at its ends is not part
-    /// of it.
+    /// Reads an HS256 secret from a file that other users cannot read, without leading and trailing white space.
     ///
     /// # Errors
-    /// When it cannot be read, or is too short.
+    /// When the file cannot be read, or the secret is too short.
     pub fn from_secret_file(path: &Path) -> Result<Self, KeyError> {
         let text = read_private_file(path)?;
         let secret = text.trim().as_bytes();
@@ -134,7 +133,7 @@ impl SigningKey {
         Self::new(Algorithm::HS256, EncodingKey::from_secret(secret))
     }
 
-    /// Reads what [`SigningKey::private_bytes`] gave.
+    /// Reads a key from the bytes of [`SigningKey::private_bytes`].
     pub(super) fn from_stored(algorithm: &str, bytes: &[u8]) -> Result<Self, KeyError> {
         let (algorithm, key) = match algorithm {
             EDDSA => (Algorithm::EdDSA, EncodingKey::from_ed_der(bytes)),
@@ -157,12 +156,12 @@ impl SigningKey {
         Ok(Self { kid, jwk, algorithm, private })
     }
 
-    /// The private key as it is sealed and stored: PKCS#8 DER, of RSA PKCS#1 DER, or the secret of HS256.
+    /// The private key as it is sealed and stored: PKCS#8 DER, PKCS#1 DER for RSA, or the HS256 secret.
     pub(super) fn private_bytes(&self) -> &[u8] {
         self.private.as_bytes()
     }
 
-    /// Whether what verifies is not what signs, so that it can be published.
+    /// Whether the verification key differs from the signing key, so that it can be published.
     #[must_use]
     pub fn is_asymmetric(&self) -> bool {
         self.algorithm != Algorithm::HS256
@@ -175,15 +174,15 @@ impl SigningKey {
             Algorithm::ES256 => ES256,
             Algorithm::RS256 => RS256,
             Algorithm::HS256 => HS256,
-            // `new` is given no others.
+            // `new` is called with no other algorithm.
             _ => EDDSA,
         }
     }
 
-    /// An access token that says this.
+    /// Signs an access token with these claims.
     ///
     /// # Errors
-    /// When the claims are no JSON object or the key does not sign.
+    /// When the claims do not serialise to a JSON object, or signing fails.
     pub fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
         let mut header = Header::new(self.algorithm);
         header.typ = Some("at+jwt".to_owned());

@@ -3,79 +3,78 @@ use std::time::Duration;
 use super::key::HS256;
 use crate::{clock::Timestamp, config::MAX_ACCESS_TTL};
 
-/// The most by which the clocks of replicas may differ before a revocation could expire too early.
+/// The maximum difference between the clocks of replicas. With a larger one, a revocation could expire too early.
 const CLOCK_MARGIN: Duration = Duration::from_mins(5);
 
-/// The longest time from the signing of an access token to its expiry, on any replica and under any configuration
-/// that is permitted.
+/// The maximum lifetime of an access token, on any replica and with any valid configuration.
 ///
-/// A revocation, and a key that has signed, is kept for this long. A process must not derive that time from its own
+/// Revocations and retired keys are kept for this long. A process must not derive that time from its own
 /// `tokens.access_ttl`, because the process that signed the token may be configured with a longer one.
 pub const MAX_TOKEN_LIFETIME: Duration = MAX_ACCESS_TTL.saturating_add(CLOCK_MARGIN);
 
-/// A key as operators see it.
+/// A signing key as operators see it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct KeyInfo {
-    /// Its name.
+    /// Identifier of the key.
     pub kid: String,
-    /// The algorithm that it signs with.
+    /// The signature algorithm, such as `EdDSA`.
     pub algorithm: String,
-    /// Where it is in its life.
+    /// State of the key.
     #[serde(flatten)]
     pub state: KeyState,
-    /// When it was made and first published.
+    /// Time at which the key was created and first published.
     pub created_at: Timestamp,
 }
 
 impl KeyInfo {
-    /// Whether what verifies is not what signs, so that it is published.
+    /// Whether the verification key differs from the signing key, so that it is published.
     #[must_use]
     pub fn is_asymmetric(&self) -> bool {
         self.algorithm != HS256
     }
 }
 
-/// Where a key is in its life.
+/// State of a signing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum KeyState {
-    /// Published, and signs later.
+    /// Published, and becomes active later.
     #[serde(rename = "next")]
     Pending {
-        /// When it begins to sign.
+        /// Time at which it becomes active.
         active_from: Timestamp,
     },
-    /// Signs.
+    /// Signs tokens.
     Active {
-        /// Since when.
+        /// Time at which it became active.
         active_from: Timestamp,
-        /// Until when, where another follows.
+        /// Time at which its successor becomes active. `None` if no successor is scheduled.
         active_until: Option<Timestamp>,
     },
-    /// Published for the tokens that it has signed.
+    /// Signs no longer, but is published to verify its tokens.
     Retired {
-        /// Until when it signed.
+        /// Time at which it stopped signing.
         active_until: Timestamp,
-        /// When the last of its tokens has expired.
+        /// Time at which the last of its tokens expires.
         published_until: Timestamp,
     },
-    /// Published no more: its tokens have expired.
+    /// No longer published, because its tokens have expired.
     Withdrawn {
-        /// Since when.
+        /// Time at which its publication ended.
         published_until: Timestamp,
     },
-    /// Withdrawn with all its tokens.
+    /// Revoked together with all its tokens.
     Revoked {
-        /// Since when.
+        /// Time of the revocation.
         revoked_at: Timestamp,
     },
 }
 
-/// When a key begins to sign.
+/// Time at which a new key becomes active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// When everybody who keeps the published keys for a while has seen it.
+    /// After `tokens.key_publish_ahead`, so that clients which cache the key set have seen the key.
     Scheduled,
-    /// As soon as every replica knows it.
+    /// As soon as every replica has read the key.
     Immediate,
 }

@@ -22,50 +22,52 @@ use crate::{
 const MAX_HEADER_CHARS: usize = 160;
 const MAX_SIGNATURE_CHARS: usize = 1366;
 
-// A token whose claims the configuration permits is accepted, whichever key signs it.
+// A token with the maximum size of claims is accepted, whichever key signs it.
 const _: () = assert!(
     MAX_HEADER_CHARS + (MAX_CLAIMS_BYTES * 4).div_ceil(3) + MAX_SIGNATURE_CHARS + 2 <= MAX_TOKEN_BYTES
 );
 
-/// The keys that sign access tokens: one active, others published before and after their turn.
-/// Keys live in the database, sealed; every replica has the same.
+/// The keys that sign access tokens: one is active, others are published because they are pending or retired. The
+/// database stores them sealed, and all replicas share them.
 pub struct Keyring {
     pub(super) database: Database,
     sealers: Sealers,
     pub(super) clock: Clock,
     pub(super) schedule: RotationSchedule,
     verifier: Arc<Verifier>,
-    /// A key from a file that signs instead of those in the database. Those expire as retired keys do.
+    /// The key of `tokens.signing_key_file`, which signs instead of the keys in the database. Those expire as retired
+    /// keys do.
     pub(super) from_file: Option<Arc<SigningKey>>,
     current: RwLock<Arc<KeySet>>,
 }
 
-/// When keys change by themselves.
+/// Parameters of automatic key rotation.
 #[derive(Clone, Copy, Debug)]
 pub struct RotationSchedule {
-    /// What the next key is.
+    /// Algorithm of the next key.
     pub algorithm: SigningAlgorithm,
-    /// How long a key signs before another takes over; `None` for as long as nobody rotates.
+    /// Time for which a key is active before its successor replaces it. `None` disables automatic rotation.
     pub rotation_period: Option<Duration>,
-    /// How long a key is published before it signs.
+    /// Time for which a key is published before it becomes active.
     pub publish_ahead: Duration,
-    /// How long a key is remembered behind that, so that whoever comes back with a token of it is told that
-    /// the token has expired, and not that it is none.
+    /// Time for which a key is stored after its publication has ended, so that a client with an old token gets
+    /// `TOKEN_EXPIRED` and not `TOKEN_INVALID`.
     pub retention: Duration,
 }
 
+/// The keys in memory.
 #[derive(Default)]
 struct KeySet {
-    /// The keys that sign, each from its time on; the last one that has begun does.
+    /// The pending and active keys by the time at which they become active. The last one whose time has come signs.
     signing_keys: Vec<(Timestamp, Arc<SigningKey>)>,
     published: JwkSet,
 }
 
 impl Keyring {
-    /// Opens the keyring. The database may lack a key that signs: see [`Keyring::lacks_active`].
+    /// Opens the keyring. The database may have no active key: see [`Keyring::lacks_active`].
     ///
     /// # Errors
-    /// When the database does not answer, a key does not open, or the key of the file was revoked.
+    /// When the database fails, a key cannot be unsealed, or the key in the key file was revoked.
     pub async fn open(
         database: Database,
         sealers: Sealers,
@@ -84,10 +86,10 @@ impl Keyring {
         }
     }
 
-    /// Whether a database has no keys yet, so that nothing is sealed there.
+    /// Whether the database has no keys, so that it contains nothing sealed.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn is_empty(database: &Database) -> Result<bool, DbErr> {
         Ok(store::all(database.reader()).await?.is_empty())
     }
@@ -95,7 +97,7 @@ impl Keyring {
     /// Signs an access token with the active key.
     ///
     /// # Errors
-    /// When there is none, or [`KeyringError::TooLarge`].
+    /// [`KeyringError::NoActiveKey`] or [`KeyringError::TooLarge`].
     pub fn sign(&self, claims: &Claims) -> Result<String, KeyringError> {
         let token = self.signer()?.sign(claims)?;
         if token.len() > MAX_TOKEN_BYTES {
@@ -104,20 +106,20 @@ impl Keyring {
         Ok(token)
     }
 
-    /// The key that signs now. If every key begins later, it is the first of them: they were made by a clock that
-    /// was ahead, and are published already.
+    /// The key that signs now. If all keys are pending, it is the first of them, because a clock that was ahead created
+    /// them and they are already published.
     ///
     /// # Errors
-    /// When there is none, so that nobody can sign in.
+    /// [`KeyringError::NoActiveKey`]: no user can sign in.
     pub fn signer(&self) -> Result<Arc<SigningKey>, KeyringError> {
         let now = self.clock.now();
         let current = self.current();
-        let has_begun = |(from, _): &&(Timestamp, _)| *from <= now;
-        let turn = current.signing_keys.iter().rfind(has_begun).or(current.signing_keys.first());
-        turn.map(|(_, key)| Arc::clone(key)).ok_or(KeyringError::NoActiveKey)
+        let is_active = |(from, _): &&(Timestamp, _)| *from <= now;
+        let found = current.signing_keys.iter().rfind(is_active).or(current.signing_keys.first());
+        found.map(|(_, key)| Arc::clone(key)).ok_or(KeyringError::NoActiveKey)
     }
 
-    /// The `kid` of the key from a file, where one signs.
+    /// The `kid` of the key in the key file, if one is configured.
     #[must_use]
     pub fn kid_of_file(&self) -> Option<&str> {
         self.from_file.as_ref().map(|key| key.kid.as_str())
@@ -129,11 +131,11 @@ impl Keyring {
         self.current().published.clone()
     }
 
-    /// Reads the keys again, after another replica or the command line has changed them, and as
-    /// their times come.
+    /// Reads the keys again: after another replica or the command line has changed them, and regularly, because their
+    /// states change with time.
     ///
     /// # Errors
-    /// When the database does not answer or a key does not open.
+    /// When the database fails or a key cannot be unsealed.
     pub async fn reload(&self) -> Result<(), KeyringError> {
         let now = self.clock.now();
         let (mut current, mut known) = (KeySet::default(), VerificationKeys::default());
@@ -147,7 +149,7 @@ impl Keyring {
                     }
                     known.revoke(row.kid);
                 }
-                // It was imported before it was put into a file.
+                // The key in the key file was also imported into the database.
                 _ if is_of_file => {}
                 KeyState::Withdrawn { .. } => known.mark_expired(row.kid),
                 KeyState::Retired { .. } => current.publish(&self.unseal(&row)?, &mut known)?,
@@ -165,41 +167,41 @@ impl Keyring {
             current.publish(key, &mut known)?;
             current.signing_keys.push((Timestamp::UNIX_EPOCH, Arc::clone(key)));
         }
-        // The verifier first: nothing is signed with a key that is not known here.
+        // The verifier first, so that no token is signed with a key that this server cannot verify.
         self.verifier.replace_keys(known);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
         Ok(())
     }
 
-    /// All keys of the database, in the order of their turn.
+    /// All keys of the database, in the order in which they become active.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn list(&self) -> Result<Vec<KeyInfo>, DbErr> {
         let now = self.clock.now();
         let rows = store::all(self.database.reader()).await?;
         Ok(rows.iter().map(|row| row.info(now)).collect())
     }
 
-    /// How many keys are not sealed under the master secret that counts.
+    /// Number of keys that are not sealed with the current master secret.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn count_under_old_secret(&self) -> Result<usize, DbErr> {
         let rows = store::all(self.database.reader()).await?;
         Ok(rows.iter().filter(|row| !self.is_sealed_with_current(row)).count())
     }
 
-    /// Forgets the keys whose tokens nobody can still hold.
+    /// Deletes the keys whose publication ended before the retention period.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn sweep(&self) -> Result<u64, DbErr> {
         let then = self.clock.now() - self.schedule.retention;
         store::delete_withdrawn(self.database.writer(), then).await
     }
 
-    /// The row of a new key that signs from `active_from` on.
+    /// The row of a new key that becomes active at `active_from`.
     pub(super) fn row(&self, key: &SigningKey, active_from: Timestamp) -> Result<KeyRow, KeyringError> {
         Ok(KeyRow {
             kid: key.kid.clone(),
@@ -225,7 +227,7 @@ impl Keyring {
         SigningKey::from_stored(&row.algorithm, &private).map_err(damaged)
     }
 
-    /// Whether a key is sealed under the master secret that counts.
+    /// Whether a key is sealed with the current master secret.
     pub(super) fn is_sealed_with_current(&self, row: &KeyRow) -> bool {
         self.sealers.is_current(&row.sealed_private_key, &row.kid)
     }
@@ -236,7 +238,7 @@ impl Keyring {
 }
 
 impl KeySet {
-    /// Lets everybody verify with a key; of a shared secret, only us.
+    /// Adds a key to the verifier, and to the published key set unless it is a shared secret.
     fn publish(&mut self, key: &SigningKey, known: &mut VerificationKeys) -> Result<(), KeyringError> {
         known.add(&key.jwk)?;
         if key.is_asymmetric() {

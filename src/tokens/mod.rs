@@ -1,10 +1,9 @@
-//! Access and refresh tokens: what they say, how they are made, and whether one is to be believed.
+//! Access and refresh tokens: their contents, signing and verification, and the signing keys.
 //!
-//! Invariants: the algorithm of a token is the algorithm of the key that its `kid` names; nothing
-//! else in a token's header chooses how it is verified; a private key never leaves the keyring, and a shared
-//! secret is never published. A key is published before it signs, and after that until its last token has
-//! expired: `key_state.rs` has the states, `rotate.rs` and `maintain.rs` the ways between them. A further algorithm is an arm in
-//! `key.rs`.
+//! Invariants: a token is verified with the algorithm of the key that its `kid` names, and nothing else in its header
+//! affects verification. A private key never leaves the keyring, and a shared secret is never published. A key is
+//! published before it signs, and stays published until its last token has expired: `key_state.rs` has the states,
+//! `rotate.rs` and `maintain.rs` the transitions. To add an algorithm, add an arm in `key.rs`.
 
 mod caller;
 mod claims;

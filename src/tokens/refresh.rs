@@ -12,7 +12,7 @@ use crate::{
     secret::{MasterSecret, MasterSecrets},
 };
 
-/// What a refresh token starts with, so that people and secret scanners know one.
+/// The prefix of refresh tokens, by which people and secret scanners recognise them.
 const PREFIX: &str = "prt_";
 
 const ID_BYTES: usize = 16;
@@ -21,44 +21,45 @@ const SALT_BYTES: usize = 16;
 const TAG_BYTES: usize = 32;
 const BODY_BYTES: usize = ID_BYTES + GENERATION_BYTES + SALT_BYTES;
 
-/// How often the refresh token of a session was rotated.
+/// The number of rotations of a session's refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(pub u32);
 
-/// What a refresh token says. Only [`RefreshCodec`] makes one, so its signature was ours.
+/// The contents of a refresh token. Only [`RefreshCodec`] creates one, so its signature was valid.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// The session that it prolongs.
+    /// The session that the token refreshes.
     pub session: SessionId,
-    /// How often the session's token was rotated before.
+    /// The number of rotations before this token.
     pub generation: Generation,
     salt: [u8; SALT_BYTES],
-    /// Under which of the codec's master secrets it was signed.
+    /// Index of the codec's key pair that signed the token.
     key_index: usize,
 }
 
 impl RefreshToken {
-    /// What the database knows of the token: SHA-256 of its salt.
+    /// The value that the database stores for the token: SHA-256 of its salt.
     #[must_use]
     pub fn salt_hash(&self) -> Vec<u8> {
         digest(&SHA256, &self.salt).as_ref().to_vec()
     }
 }
 
-/// Writes and reads refresh tokens: `prt_` and base64url of session id, generation, salt, and
-/// HMAC-SHA256 over the three. Forging one takes the key and the salt; the database has neither.
+/// Encodes and decodes refresh tokens: `prt_`, then base64url of session id, generation, salt, and an HMAC-SHA256 of
+/// these three. A forger needs the key and the salt, and the database contains neither.
 pub struct RefreshCodec {
-    /// One for each master secret; the first writes.
+    /// One pair for each master secret. New tokens are signed with the first.
     keys: Vec<KeyPair>,
 }
 
+/// The keys that are derived from one master secret.
 struct KeyPair {
     signing: hmac::Key,
     chaining: hmac::Key,
 }
 
 impl RefreshCodec {
-    /// A codec with keys of its own from the master secrets.
+    /// Creates a codec with keys that are derived from the master secrets.
     #[must_use]
     pub fn new(masters: &MasterSecrets) -> Self {
         let keys = |master: &MasterSecret| {
@@ -68,19 +69,20 @@ impl RefreshCodec {
         Self { keys: masters.iter().map(keys).collect() }
     }
 
-    /// The token with which a chain begins, at this generation, with a random salt.
+    /// Creates the first token of a chain, with a random salt. A chain is the sequence of tokens by rotation.
     ///
     /// # Panics
-    /// When the system gives no randomness, for then no secret can be made at all.
+    /// When the system provides no random bytes, because no secret can be created then.
     #[must_use]
     pub fn new_chain(&self, session: SessionId, generation: Generation) -> RefreshToken {
         let mut salt = [0; SALT_BYTES];
-        rand::fill(&mut salt).expect("the system gives randomness");
+        rand::fill(&mut salt).expect("the system provides random bytes");
         RefreshToken { session, generation, salt, key_index: 0 }
     }
 
-    /// The token that follows, the same each time: whoever lost the answer can be given it again. So it hangs
-    /// on the secret that the token was signed under, whichever one this replica signs under.
+    /// Computes the next token of the chain. The result is deterministic, so a client that lost the response gets the
+    /// same token again. It therefore depends on the secret that signed `token`, and not on the current one of this
+    /// replica.
     #[must_use]
     pub fn successor(&self, token: &RefreshToken) -> RefreshToken {
         let mut salt = [0; SALT_BYTES];
@@ -90,7 +92,7 @@ impl RefreshCodec {
         RefreshToken { session: token.session, generation, salt, key_index: 0 }
     }
 
-    /// The token as the client keeps it.
+    /// Encodes a token for the client.
     #[must_use]
     pub fn encode(&self, token: &RefreshToken) -> SecretString {
         let body = body(token);
@@ -99,12 +101,12 @@ impl RefreshCodec {
         format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)).into()
     }
 
-    /// Reads a token that [`RefreshCodec::encode`] wrote; anything else gives `None`.
+    /// Decodes a token of [`RefreshCodec::encode`]. Returns `None` for any other text.
     #[must_use]
     pub fn decode(&self, token: &SecretString) -> Option<RefreshToken> {
         const ENCODED_CHARS: usize = ((BODY_BYTES + TAG_BYTES) * 4).div_ceil(3);
         let text = token.expose_secret().strip_prefix(PREFIX)?;
-        // Nothing is decoded that is not as long as a token.
+        // Checked first, so that the work does not grow with the input.
         let text = (text.len() == ENCODED_CHARS).then_some(text)?;
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (body, tag) = bytes.split_at_checked(BODY_BYTES)?;
@@ -173,6 +175,7 @@ mod tests {
         assert_ne!(second.salt_hash(), first.salt_hash());
         assert_ne!(codec.successor(&second).salt_hash(), second.salt_hash());
     }
+
     #[test]
     fn while_the_master_secret_changes_all_replicas_agree_on_every_successor() {
         let codec = |current, other| {

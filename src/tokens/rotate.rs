@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{clock::Timestamp, config::SigningAlgorithm};
 
-/// How long a key is known before it signs where nobody can wait: a replica reads the change feed every second.
+/// Delay before an immediately activated key signs. Until then all replicas have read it, because they read the change
+/// feed every second.
 const PROPAGATION_DELAY: Duration = Duration::from_secs(5);
 
-/// The keys of the database, which nobody else changes from here to the end of the transaction.
+/// The keys of the database in a transaction that holds the exclusive lock, so that no other process changes them.
 pub struct KeyringTransaction<'a> {
     pub(super) keyring: &'a Keyring,
     pub(super) transaction: &'a DatabaseTransaction,
@@ -20,18 +21,18 @@ pub struct KeyringTransaction<'a> {
 }
 
 impl Keyring {
-    /// Begins a transaction in which nobody else changes keys; see [`Keyring::in_transaction`].
+    /// Begins a transaction with the exclusive lock for changes of keys. See [`Keyring::in_transaction`].
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         self.database.begin_exclusive().await
     }
 
-    /// Begins a transaction in which another key takes over.
+    /// Begins a transaction that changes the active key.
     ///
     /// # Errors
-    /// When a key from a file signs, or the database does not answer.
+    /// [`KeyringError::FromFile`], or when the database fails.
     pub async fn begin_rotation(&self) -> Result<DatabaseTransaction, KeyringError> {
         if self.from_file.is_some() {
             return Err(KeyringError::FromFile);
@@ -39,10 +40,10 @@ impl Keyring {
         Ok(self.begin().await?)
     }
 
-    /// The keys as a transaction of [`Keyring::begin`] sees them.
+    /// Reads the keys in a transaction of [`Keyring::begin`] or [`Keyring::begin_rotation`].
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn in_transaction<'a>(
         &'a self,
         transaction: &'a DatabaseTransaction,
@@ -51,11 +52,11 @@ impl Keyring {
         Ok(KeyringTransaction { keyring: self, transaction, now: self.clock.now(), rows })
     }
 
-    /// Whether it is time to publish the next key. A shared secret stays until somebody brings another, for
-    /// whoever verifies with it must be told.
+    /// Whether the next key must be published now. A shared secret is never rotated automatically, because the services
+    /// that verify with it must get the new one from an operator.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn is_rotation_due(&self) -> Result<bool, DbErr> {
         let Some(rotation_period) = self.schedule.rotation_period.filter(|_| self.from_file.is_none()) else {
             return Ok(false);
@@ -71,23 +72,23 @@ impl Keyring {
         Ok(keys.iter().any(is_due))
     }
 
-    /// Makes a key, off the async threads: RSA takes a while.
+    /// Generates a key on a blocking thread, because RSA takes long.
     ///
     /// # Errors
-    /// When the system gives no randomness.
+    /// When the system provides no random bytes.
     pub async fn generate(&self, algorithm: Option<SigningAlgorithm>) -> Result<SigningKey, KeyringError> {
         let algorithm = algorithm.unwrap_or(self.schedule.algorithm);
-        let made = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await;
-        Ok(made.unwrap_or(Err(super::KeyError::Generate))?)
+        let generated = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await;
+        Ok(generated.unwrap_or(Err(super::KeyError::Generate))?)
     }
 }
 
 impl KeyringTransaction<'_> {
-    /// Lets a new key take over from the active one.
+    /// Adds `key` as the successor of the active key.
     ///
     /// # Errors
-    /// [`KeyringError::AlreadyPending`] if another key is pending and the activation is scheduled, or if the pending key
-    /// becomes active within seconds; [`KeyringError::AlreadyExists`].
+    /// [`KeyringError::AlreadyPending`] if another key is pending and the activation is scheduled, or if the pending
+    /// key becomes active within seconds; [`KeyringError::AlreadyExists`].
     pub async fn rotate(mut self, key: &SigningKey, activation: Activation) -> Result<KeyInfo, KeyringError> {
         if self.rows.iter().any(|row| row.kid == key.kid) {
             return Err(KeyringError::AlreadyExists(key.kid.clone()));
@@ -104,10 +105,10 @@ impl KeyringTransaction<'_> {
         Ok(row.info(self.now))
     }
 
-    /// Lets the key that waits take over at once; `None` when none does.
+    /// Activates the pending key at once. Returns `None` if there is none.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn activate_pending(mut self) -> Result<Option<KeyInfo>, KeyringError> {
         let Some(mut next) = self.pending().cloned() else { return Ok(None) };
         next.active_from = next.active_from.min(self.now + PROPAGATION_DELAY);
@@ -116,11 +117,11 @@ impl KeyringTransaction<'_> {
         Ok(Some(next.info(self.now)))
     }
 
-    /// Takes a key out of service: one that waits is dropped, and the active one hands over to the one that
-    /// waits or else to `successor`. Its tokens stay good.
+    /// Retires a key. A pending key is deleted. The active key is replaced by the pending key, otherwise by
+    /// `successor`. Tokens of the retired key stay valid.
     ///
     /// # Errors
-    /// [`KeyringError::Unknown`], or [`KeyringError::Retired`] when it does not sign any more.
+    /// [`KeyringError::Unknown`], or [`KeyringError::Retired`] if the key no longer signs.
     pub async fn retire(mut self, kid: &str, successor: &SigningKey) -> Result<(), KeyringError> {
         match self.find(kid)?.state(self.now) {
             KeyState::Pending { .. } => {
@@ -135,8 +136,8 @@ impl KeyringTransaction<'_> {
         }
     }
 
-    /// Withdraws a key with all its tokens, at once and everywhere. Where it was to sign, the key that waits or
-    /// else `successor` does.
+    /// Revokes a key and all its tokens, at once and on all replicas. If no key is active then, the pending key is
+    /// activated, otherwise `successor`.
     ///
     /// # Errors
     /// [`KeyringError::Unknown`].
@@ -156,10 +157,10 @@ impl KeyringTransaction<'_> {
         self.ensure_active(successor).await
     }
 
-    /// Seals every key under the master secret that counts; says how many were sealed under the other.
+    /// Seals all keys with the current master secret. Returns how many were sealed with the secondary one.
     ///
     /// # Errors
-    /// When a key opens with neither.
+    /// When a key can be unsealed with neither.
     pub async fn rewrap(self) -> Result<usize, KeyringError> {
         let mut count = 0;
         for row in &self.rows {
@@ -179,12 +180,12 @@ impl KeyringTransaction<'_> {
         row.ok_or_else(|| KeyringError::Unknown(kid.to_owned()))
     }
 
-    /// The key that waits for its turn.
+    /// The pending key.
     pub(super) fn pending(&self) -> Option<&KeyRow> {
         self.rows.iter().find(|row| matches!(row.state(self.now), KeyState::Pending { .. }))
     }
 
-    /// Takes the key that waits away, while nobody can have signed with it.
+    /// Deletes the pending key, unless a replica may already sign with it.
     async fn discard_pending(&mut self) -> Result<(), KeyringError> {
         let Some(next) = self.pending().cloned() else { return Ok(()) };
         if next.active_from <= self.now + PROPAGATION_DELAY {
@@ -194,13 +195,14 @@ impl KeyringTransaction<'_> {
         Ok(store::delete(self.transaction, &next.kid).await?)
     }
 
-    /// Lets the active key sign until another does, and be published until its last token has expired.
+    /// Schedules the retirement of the active key: it signs until `at`, and is published until its last token has
+    /// expired.
     async fn schedule_retirement(&mut self, at: Timestamp) -> Result<(), DbErr> {
         let published_until = at + MAX_TOKEN_LIFETIME;
         self.change_active(Some(at), Some(published_until)).await
     }
 
-    /// Lets the active key sign on, for nobody follows.
+    /// Cancels the retirement of the active key, because it has no successor any more.
     async fn cancel_retirement(&mut self) -> Result<(), KeyringError> {
         Ok(self.change_active(None, None).await?)
     }

@@ -87,7 +87,7 @@ impl From<&KeyRow> for Model {
     }
 }
 
-/// All keys, in the order of their turn.
+/// All keys, in the order in which they become active.
 pub(super) async fn all(db: &impl ConnectionTrait) -> Result<Vec<KeyRow>, DbErr> {
     let rows = Entity::find().order_by_asc(Column::ActiveFrom).order_by_asc(Column::Kid).all(db).await?;
     Ok(rows.into_iter().map(KeyRow::from).collect())
@@ -98,7 +98,7 @@ pub(super) async fn insert(db: &impl ConnectionTrait, row: &KeyRow) -> Result<()
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
 
-/// Writes when a key signs and is published, and how it is sealed.
+/// Updates the times and the sealed private key of a key.
 pub(super) async fn update(db: &impl ConnectionTrait, row: &KeyRow) -> Result<(), DbErr> {
     let row = ActiveModel {
         sealed_private_key: Set(row.sealed_private_key.clone()),
@@ -111,8 +111,8 @@ pub(super) async fn update(db: &impl ConnectionTrait, row: &KeyRow) -> Result<()
     Entity::update(row).exec(db).await.map(|_| ())
 }
 
-/// Records that a server signs with a key, unless that was recorded half a minute ago. A time of a clock that was
-/// ahead is replaced.
+/// Records that a server signs with a key, unless a use was recorded in the last 30 seconds. A recorded time in the
+/// future, from a clock that was ahead, is replaced.
 pub(super) async fn record_use(db: &impl ConnectionTrait, kid: &str, now: Timestamp) -> Result<(), DbErr> {
     let recent = [Millis(now - Duration::from_secs(30)), Millis(now + Duration::from_mins(5))];
     let is_recent = Expr::col(Column::LastUsedAt).between(recent[0], recent[1]);
@@ -129,7 +129,7 @@ pub(super) async fn delete(db: &impl ConnectionTrait, kid: &str) -> Result<(), D
     Entity::delete_by_id(kid).exec(db).await.map(|_| ())
 }
 
-/// Deletes the keys that have not been published since `then`.
+/// Deletes the keys whose publication ended before `then`.
 pub(super) async fn delete_withdrawn(db: &impl ConnectionTrait, then: Timestamp) -> Result<u64, DbErr> {
     let deleted = Entity::delete_many().filter(Column::PublishedUntil.lte(Millis(then))).exec(db).await?;
     Ok(deleted.rows_affected)

@@ -7,34 +7,34 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, Jwk, JwkSet},
 };
 
-/// The keys whose tokens are known, by their `kid`.
+/// The keys that verify tokens, by `kid`, and the keys that no longer do.
 #[derive(Clone, Default)]
 pub struct VerificationKeys(HashMap<String, VerificationKey>);
 
-/// What is known of a key.
+/// A key of [`VerificationKeys`].
 #[derive(Clone)]
 pub(super) enum VerificationKey {
-    /// It verifies tokens of this algorithm, and of no other.
+    /// A key that verifies tokens of this algorithm only.
     Active(Algorithm, DecodingKey),
-    /// Its last token has expired.
+    /// A key whose last token has expired.
     Expired,
-    /// It was withdrawn with all its tokens.
+    /// A key that was revoked together with all its tokens.
     Revoked,
 }
 
-/// A published key that cannot be used.
+/// An error of a published key (JWK).
 #[derive(Debug, thiserror::Error)]
 pub enum JwkError {
     /// The key has no `kid`.
     #[error("a published key has no kid")]
     NoKid,
-    /// The key has no `alg`, or one that we do not verify.
-    #[error("the published key {0} has no algorithm that we know")]
+    /// The key has no `alg`, or an unsupported one.
+    #[error("the published key {0} has no supported algorithm")]
     NoAlgorithm(String),
-    /// What verifies would sign as well, so it cannot have been published.
+    /// The key is a shared secret, which must never be published because it can sign.
     #[error("the published key {0} is a shared secret")]
     Symmetric(String),
-    /// The key itself is wrong.
+    /// The key is invalid.
     #[error("the published key is not valid: {0}")]
     Key(#[from] jsonwebtoken::errors::Error),
 }
@@ -43,7 +43,7 @@ impl VerificationKeys {
     /// Reads a published key set (RFC 7517 §5).
     ///
     /// # Errors
-    /// When a key has no `kid`, no `alg`, is not valid, or is a shared secret.
+    /// When a key has no `kid` or no supported `alg`, is invalid, or is a shared secret.
     pub fn from_jwks(set: &JwkSet) -> Result<Self, JwkError> {
         let mut keys = Self::default();
         for jwk in &set.keys {
@@ -55,7 +55,7 @@ impl VerificationKeys {
         Ok(keys)
     }
 
-    /// Adds the secret of HS256 that a resource server shares with Portcullis.
+    /// Adds the HS256 secret that a resource server shares with Portcullis.
     #[must_use]
     pub fn with_shared_secret(mut self, secret: &[u8]) -> Self {
         let key = VerificationKey::Active(Algorithm::HS256, DecodingKey::from_secret(secret));
@@ -63,7 +63,7 @@ impl VerificationKeys {
         self
     }
 
-    /// Adds a key that verifies.
+    /// Adds an active key.
     pub(super) fn add(&mut self, jwk: &Jwk) -> Result<(), JwkError> {
         let kid = jwk.common.key_id.clone().ok_or(JwkError::NoKid)?;
         let algorithm = jwk.common.key_algorithm.and_then(|algorithm| algorithm.to_string().parse().ok());
@@ -72,12 +72,12 @@ impl VerificationKeys {
         Ok(())
     }
 
-    /// Notes that the last token of a key has expired, so that its bearer is told to refresh it.
+    /// Records that the last token of a key has expired. Its tokens are then rejected as expired, not as invalid.
     pub fn mark_expired(&mut self, kid: String) {
         self.0.insert(kid, VerificationKey::Expired);
     }
 
-    /// Notes that a key was withdrawn with all its tokens.
+    /// Records that a key was revoked together with all its tokens.
     pub fn revoke(&mut self, kid: String) {
         self.0.insert(kid, VerificationKey::Revoked);
     }
@@ -86,7 +86,7 @@ impl VerificationKeys {
         self.0.get(kid)
     }
 
-    /// Whether both know the same of the same keys: a `kid` is one key's alone.
+    /// Whether both contain the same keys in the same states. A `kid` identifies the key.
     pub(super) fn same_as(&self, other: &Self) -> bool {
         let same = |(kid, known): (&String, &VerificationKey)| {
             other.get(kid).is_some_and(|other| discriminant(other) == discriminant(known))
@@ -95,8 +95,8 @@ impl VerificationKeys {
     }
 }
 
-/// Names a secret without telling it. A thumbprint could be guessed at by anybody who reads a token; so can
-/// the token's own signature, and this is no easier.
+/// A `kid` for a shared secret that does not reveal it. Like the token's signature it allows an offline guess of a weak
+/// secret, but no easier one.
 pub(super) fn kid_of_secret(secret: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&key, b"portcullis kid v1"))

@@ -10,31 +10,31 @@ use moka::sync::Cache;
 use super::{Claims, TokenError, VerificationKeys, verification_keys::VerificationKey};
 use crate::clock::Clock;
 
-/// The longest token that is looked at, in bytes. The server issues none that is longer.
+/// The maximum size of a token that is verified, bytes. The server issues no larger one.
 pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// How many verified tokens are remembered. Verifying an Ed25519 signature costs 70 µs, a look-up one.
+/// The maximum number of verified tokens in the cache. Verifying an Ed25519 signature takes 70 µs, a cache hit 1 µs.
 const CACHE_CAPACITY: u64 = 50_000;
 
-/// How long one is remembered that is not used: who refreshes has another, and leaves it for good.
+/// Idle time after which a verified token leaves the cache: after a refresh the client never sends the old one again.
 const CACHE_TIME_TO_IDLE: Duration = Duration::from_mins(2);
 
-/// What a token must say to be meant for us.
+/// The claims that a valid token must have, and its maximum lifetime.
 #[derive(Clone, Debug)]
 pub struct VerifierConfig {
-    /// The `iss` claim. `None` takes any issuer whose key is known: enough where the keys are the server's own.
+    /// The `iss` claim. `None` accepts any issuer, which is sufficient if all keys are the server's own.
     pub issuer: Option<String>,
     /// The `aud` claim.
     pub audience: String,
-    /// How far ahead of ours the clock of another replica may be. It never prolongs a token's life.
+    /// The maximum time by which another replica's clock may be ahead. It never extends the lifetime of a token.
     pub clock_skew: Duration,
-    /// The longest that a token may live, whatever it says itself: who forgets revocations after this time
-    /// must not believe an older token.
+    /// The maximum lifetime of a token, whatever its `exp` claim says. Revocations are deleted after this time, so an
+    /// older token must not be accepted.
     pub max_lifetime: Duration,
 }
 
-/// Tells whether an access token is to be believed. It reads no database; whether the token has been
-/// revoked since is the revocation list's to say.
+/// Verifies access tokens by signature, claims and time. It reads no database; the revocation list has the tokens that
+/// were revoked after they were issued.
 pub struct Verifier {
     issuer_and_audience: Validation,
     clock_skew_seconds: i64,
@@ -45,7 +45,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier that knows these keys.
+    /// Creates a verifier with these keys.
     #[must_use]
     pub fn new(config: &VerifierConfig, keys: VerificationKeys, clock: Clock) -> Self {
         let mut validation = Validation::default();
@@ -54,7 +54,7 @@ impl Verifier {
         }
         validation.set_audience(&[&config.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // Times are compared below, by our clock.
+        // `check_times` compares the times with our own clock.
         validation.validate_exp = false;
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         Self {
@@ -71,7 +71,7 @@ impl Verifier {
         }
     }
 
-    /// Puts other keys in place. What the former ones have signed is verified anew.
+    /// Replaces the keys. If they differ, the cache is cleared, so that all tokens are verified again.
     pub fn replace_keys(&self, keys: VerificationKeys) {
         if self.keys().same_as(&keys) {
             return;
@@ -80,11 +80,11 @@ impl Verifier {
         self.verified.invalidate_all();
     }
 
-    /// The claims of an access token.
+    /// Verifies an access token and returns its claims.
     ///
     /// # Errors
-    /// [`TokenError::Malformed`], [`TokenError::Expired`], [`TokenError::Invalid`], or [`TokenError::Revoked`] with
-    /// its key.
+    /// [`TokenError::Malformed`], [`TokenError::Expired`], [`TokenError::Invalid`], or [`TokenError::Revoked`] if
+    /// its key was revoked.
     pub fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
@@ -99,14 +99,14 @@ impl Verifier {
         self.check_times(&claims)?;
         self.verified.insert(fingerprint, Arc::clone(&claims));
         if !Arc::ptr_eq(&keys, &self.keys()) {
-            // The keys were replaced meanwhile, and what they had signed was forgotten before this.
+            // The keys were replaced meanwhile, and the cache was cleared before this insertion.
             self.verified.invalidate(&fingerprint);
         }
         Ok(claims)
     }
 
-    /// The claims of an access token of ours that need not count any more. For ending its session, and nothing
-    /// else.
+    /// Verifies the signature of an access token but not its times, and returns the claims. Only for ending the
+    /// session of an expired token.
     #[must_use]
     pub fn verify_ignoring_expiry(&self, token: &str) -> Option<Claims> {
         let is_short = token.len() <= MAX_TOKEN_BYTES;
@@ -147,7 +147,7 @@ impl Verifier {
     }
 }
 
-/// Three parts in the alphabet of base64url (RFC 7515 §7.1).
+/// Whether the text is three base64url parts, separated by dots (JWS compact serialisation, RFC 7515 §7.1).
 fn is_compact_jws(token: &str) -> bool {
     let is_part = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
@@ -155,12 +155,13 @@ fn is_compact_jws(token: &str) -> bool {
     token.split('.').count() == 3 && token.split('.').all(is_part)
 }
 
-/// An access token of ours says so, and carries neither a key nor anything that we must understand.
+/// Whether the header has the type of an access token (RFC 9068 §2.1), contains no key, and requires no extension
+/// (`crit`, RFC 7515 §4.1.11).
 fn is_plain_access_token(header: &Header) -> bool {
     let is_access_token = header.typ.as_deref().is_some_and(|typ| {
         typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
     });
-    let brings_a_key =
+    let contains_a_key =
         header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some() || header.x5c.is_some();
-    is_access_token && !brings_a_key && header.crit.is_none()
+    is_access_token && !contains_a_key && header.crit.is_none()
 }

@@ -158,5 +158,5 @@ async fn a_key_that_was_imported_before_it_came_from_a_file_is_trusted_by_every_
     let config = Config::clone(&new.app.config);
     let refused =
         Box::pin(portcullis::app::App::open(config, new.clock())).await.err().expect("it is revoked");
-    assert!(refused.to_string().contains("was revoked; put another key into the file"), "{refused}");
+    assert!(refused.to_string().contains("was revoked; replace the file with another key"), "{refused}");
 }

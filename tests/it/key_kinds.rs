@@ -228,7 +228,7 @@ async fn a_key_of_each_kind_is_brought_from_elsewhere() {
         ada.me().await.assert_done();
         let again =
             app.app.admin.import_key(&key, Activation::Immediate, CLI).await.expect_err("it is there");
-        assert_eq!(again.to_string(), format!("the signing key {} is there already", key.kid));
+        assert_eq!(again.to_string(), format!("the signing key {} already exists", key.kid));
         app.replica().await.anonymous().bearing(token(&ada)).me().await.assert_done();
     }
 }
@@ -240,7 +240,7 @@ async fn what_is_no_key_for_us_is_refused_with_the_reason() {
     for der in [ec(&ECDSA_P384_SHA384_FIXED_SIGNING), b"no key at all".to_vec()] {
         write_pem(&path, &der, 0o600);
         let refusal = SigningKey::from_pem_file(&path).err().expect("it is refused").to_string();
-        assert!(refusal.contains("brought.pem must hold a private key in PEM"), "{refusal}");
+        assert!(refusal.contains("brought.pem must contain a private key in PEM"), "{refusal}");
     }
     write_pem(&path, &rsa(), 0o644);
     let refusal = SigningKey::from_pem_file(&path).err().expect("it is refused").to_string();
@@ -265,6 +265,6 @@ async fn where_a_file_has_the_key_those_of_the_database_are_left_alone() {
     let rotated = admin.rotate_keys(None, Activation::Immediate, CLI).await.map(|_| ());
     for refused in [rotated, admin.retire_key("any", CLI).await] {
         let why = refused.expect_err("a file has the key").to_string();
-        assert!(why.starts_with("tokens.signing_key_file names the key that signs"), "{why}");
+        assert!(why.starts_with("tokens.signing_key_file is set, so tokens are signed with"), "{why}");
     }
 }

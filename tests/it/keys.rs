@@ -217,7 +217,7 @@ async fn a_key_that_waits_is_hurried_dropped_or_revoked() {
     let dropped = admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect("the key is made").kid;
     let twice =
         admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect_err("one waits already").to_string();
-    assert!(twice.contains(&dropped) && twice.contains("is published already"), "{twice}");
+    assert!(twice.contains(&dropped) && twice.contains("is already pending"), "{twice}");
     admin.retire_key(&dropped, CLI).await.expect("the key is there");
     assert_eq!(published(&app).await, [first.as_str()]);
     let revoked = admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect("the key is made").kid;
@@ -264,7 +264,7 @@ async fn a_retired_key_hands_over_and_its_tokens_stay_good() {
     assert_ne!(signed_with(&ada), first);
     before.me().await.assert_done();
     let again = admin.retire_key(&first, CLI).await.expect_err("it is retired").to_string();
-    assert_eq!(again, format!("the signing key {first} signs no more"));
+    assert_eq!(again, format!("the signing key {first} is already retired"));
     for refused in [admin.retire_key("nobody", CLI).await, admin.revoke_key("nobody", CLI).await] {
         assert_eq!(refused.expect_err("unknown").to_string(), "there is no signing key nobody");
     }

@@ -149,7 +149,7 @@ async fn a_key_that_others_can_read_stops_the_start() {
 #[tokio::test]
 async fn a_key_of_another_kind_stops_the_start() {
     let refusal = TestApp::refused(|config| sign_with(config, b"no key at all", 0o600)).await;
-    assert!(refusal.contains("key.pem must hold a private key in PEM"), "{refusal}");
+    assert!(refusal.contains("key.pem must contain a private key in PEM"), "{refusal}");
 }
 
 #[tokio::test]
@@ -170,7 +170,10 @@ async fn another_master_secret_than_the_one_of_the_database_stops_the_start() {
     let refusal =
         Box::pin(App::open(config, app.clock())).await.err().expect("the server does not start").to_string();
     assert!(refusal.contains("another master secret"), "{refusal}");
-    assert!(refusal.contains("set the secret with which this database was made"), "{refusal}");
+    assert!(
+        refusal.contains("configure the master secret with which this database was created"),
+        "{refusal}"
+    );
 }
 
 #[tokio::test]

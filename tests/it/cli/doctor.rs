@@ -145,7 +145,7 @@ fn what_is_dangerous_is_told_with_what_to_do() {
 
     let secret = fs::read_to_string(place.path("data/secret")).expect("the first start made it");
     let place = place.with("PORTCULLIS_SECRET", "another master secret of 32 bytes or more");
-    assert_found(&place, "start", "fail", "sealed under another master secret");
+    assert_found(&place, "start", "fail", "sealed with another master secret");
     let place = place.with("PORTCULLIS_OTHER_SECRET", secret.trim());
     assert_found(&place, "signing keys", "warn", "1 are sealed under the other master secret");
     assert_found(&place, "other_secret", "warn", "portcullis keys rewrap");
@@ -186,7 +186,7 @@ fn what_keeps_a_server_from_starting_fails() {
     assert!(error.ends_with("error: one check failed\n"), "{error}");
     for (file, text, part) in [
         ("none.pem", None, "cannot read none.pem"),
-        ("key.pem", Some("no key"), "key.pem must hold a private key in PEM"),
+        ("key.pem", Some("no key"), "key.pem must contain a private key in PEM"),
     ] {
         let place = Place::new().with("PORTCULLIS_TOKENS__SIGNING_KEY_FILE", file);
         if let Some(text) = text {

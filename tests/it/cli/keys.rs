@@ -81,7 +81,7 @@ fn a_shared_secret_is_brought_in_a_file_that_others_cannot_read() {
     assert!(refused.contains("chmod 600"), "{refused}");
     place.permit("shared", 0o600);
     let refused = place.run("keys import shared").failed();
-    assert!(refused.contains("must hold a private key in PEM"), "{refused}");
+    assert!(refused.contains("must contain a private key in PEM"), "{refused}");
     let imported = place.run("keys import shared --secret --now").done();
     assert!(imported.contains(" (HS256) is accepted, and not published, and signs from "), "{imported}");
 }
