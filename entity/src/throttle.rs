@@ -13,7 +13,7 @@ pub struct Model {
     pub tries: i64,
     /// Time until which further attempts are rejected.
     pub blocked_until: ChronoUnixTimestampMillis,
-    /// Whether it was written down that a try was refused since.
+    /// Whether a rejection since the last success or pause was logged.
     #[sea_orm(column_name = "told")]
     pub logged: bool,
     /// Time at which the counter is reset.
