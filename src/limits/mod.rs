@@ -1,9 +1,10 @@
-//! The throttle: how often something may be tried before one has to wait.
+//! The throttle: limits how often clients try passwords, register, sign in and change accounts.
 //!
-//! Tries are counted in the database, so that replicas agree, and before the thing is tried, so that
-//! many requests at once cannot try more often than one after another. Nobody is ever locked out for
-//! good, and who signs in from where they did before does not wait for what others do elsewhere. A new
-//! subject is a variant of `ThrottleKey` and its [`Ladder`].
+//! Attempts are counted in the database, so that replicas agree. They are counted before the operation, so that
+//! concurrent requests get no more attempts than sequential ones. Every block ends by itself, so no attacker can lock
+//! an account for good. A user at a known address is not delayed by attempts from elsewhere.
+//!
+//! To limit something new, add a variant to `ThrottleKey` and choose its [`Ladder`].
 
 mod password;
 mod quota;
@@ -32,7 +33,7 @@ use crate::{
     id::UserId,
 };
 
-/// Counts tries and says when the next is allowed.
+/// Counts attempts and decides whether the next one is allowed.
 #[derive(Clone)]
 pub struct Throttle {
     database: Database,
@@ -40,46 +41,46 @@ pub struct Throttle {
     config: Arc<LimitsConfig>,
 }
 
-/// Whether something may be tried.
+/// The decision on an attempt.
 #[must_use]
 pub enum Decision {
-    /// It may, and the try has been counted.
+    /// The attempt is allowed and has been counted.
     Allowed(RecordedAttempt),
-    /// Not before this much time has passed.
+    /// The attempt is refused.
     Refused {
-        /// Whole seconds, at least one.
+        /// The time until the next attempt is allowed: whole seconds, at least one.
         retry_after: Duration,
-        /// Whether it is the first refusal since the wait began; the others need not be written down.
+        /// Whether this is the first refusal since the block began. Later ones need no audit event.
         is_new: bool,
     },
 }
 
-/// A try that was counted.
+/// An attempt that was counted.
 pub struct RecordedAttempt {
-    /// For what; nothing where there is no throttle.
+    /// The keys under which it was counted. Empty if the throttle is disabled.
     counted: Vec<ThrottleKey>,
 }
 
 impl Throttle {
-    /// A throttle with these ladders.
+    /// Creates a throttle with these limits.
     #[must_use]
     pub fn new(database: Database, config: LimitsConfig, clock: Clock) -> Self {
         Self { database, clock, config: Arc::new(config) }
     }
 
-    /// Asks whether somebody may register from `address`, and counts it.
+    /// Decides whether a client may register from `address`, and counts the attempt.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn try_registration(&self, address: IpAddr) -> Result<Decision, DbErr> {
-        let mut subjects = vec![ThrottleKey::Registration(address)];
+        let mut keys = vec![ThrottleKey::Registration(address)];
         if is_ipv6(address) {
-            subjects.push(ThrottleKey::RegistrationBlock(address));
+            keys.push(ThrottleKey::RegistrationBlock(address));
         }
-        self.count_attempt(subjects).await
+        self.count_attempt(keys).await
     }
 
-    /// Asks whether an account may change itself once more, and counts it.
+    /// Decides whether a user may change their account once more, and counts the attempt.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -87,8 +88,8 @@ impl Throttle {
         self.count_attempt(vec![ThrottleKey::Change(user)]).await
     }
 
-    /// Counts a sign-in in its transaction, which must be rolled back where the permit is refused. Only a caller who
-    /// has shown the password is counted, so that nobody else can make the account wait.
+    /// Counts a sign-in in its transaction, which must be rolled back if the sign-in is refused. Only a client with the
+    /// correct password is counted, so that an attacker cannot block the account's sign-ins.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -97,17 +98,17 @@ impl Throttle {
         transaction: &impl ConnectionTrait,
         user: UserId,
     ) -> Result<Decision, DbErr> {
-        let subject = ThrottleKey::Login(user);
+        let key = ThrottleKey::Login(user);
         let now = self.clock.now();
-        if !self.config.enabled || self.count(transaction, &subject, now).await? {
+        if !self.config.enabled || self.count(transaction, &key, now).await? {
             return Ok(Decision::Allowed(RecordedAttempt { counted: Vec::new() }));
         }
-        let rows = store::find(transaction, &[subject.row_key()]).await?;
+        let rows = store::find(transaction, &[key.row_key()]).await?;
         let until = rows.iter().map(|row| row.until).max().unwrap_or(now);
         Ok(Decision::Refused { retry_after: whole_seconds(until, now), is_new: false })
     }
 
-    /// Deletes counts that are forgotten, at most `batch`.
+    /// Deletes expired counts, at most `batch`.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -115,65 +116,65 @@ impl Throttle {
         store::delete_forgotten(self.database.writer(), self.clock.now(), batch).await
     }
 
-    /// Counts a try of each subject, or of none when one of them has to wait.
-    async fn count_attempt(&self, subjects: Vec<ThrottleKey>) -> Result<Decision, DbErr> {
+    /// Counts an attempt under each key, or under none if one of the keys is blocked.
+    async fn count_attempt(&self, keys: Vec<ThrottleKey>) -> Result<Decision, DbErr> {
         if !self.config.enabled {
             return Ok(Decision::Allowed(RecordedAttempt { counted: Vec::new() }));
         }
         let now = self.clock.now();
-        // Who has to wait anyway costs the writer nothing, however often they ask.
-        if let Some(permit) = self.refuse(&subjects, now).await? {
-            return Ok(permit);
+        // Read first: a blocked client then causes no write, however many requests it sends.
+        if let Some(refused) = self.refuse(&keys, now).await? {
+            return Ok(refused);
         }
-        self.count_all(subjects, now).await
+        self.count_all(keys, now).await
     }
 
-    /// Counts a try of each subject in one transaction, or of none when one of them has to wait.
-    async fn count_all(&self, subjects: Vec<ThrottleKey>, now: Timestamp) -> Result<Decision, DbErr> {
+    /// Counts an attempt under each key in one transaction, or under none if one of the keys is blocked.
+    async fn count_all(&self, keys: Vec<ThrottleKey>, now: Timestamp) -> Result<Decision, DbErr> {
         let transaction = self.database.begin().await?;
-        for subject in &subjects {
-            if !self.count(&transaction, subject, now).await? {
+        for key in &keys {
+            if !self.count(&transaction, key, now).await? {
                 transaction.rollback().await?;
-                let second = Decision::Refused { retry_after: Duration::from_secs(1), is_new: false };
-                return Ok(self.refuse(&subjects, now).await?.unwrap_or(second));
+                let just_blocked = Decision::Refused { retry_after: Duration::from_secs(1), is_new: false };
+                return Ok(self.refuse(&keys, now).await?.unwrap_or(just_blocked));
             }
         }
         transaction.commit().await?;
-        Ok(Decision::Allowed(RecordedAttempt { counted: subjects }))
+        Ok(Decision::Allowed(RecordedAttempt { counted: keys }))
     }
 
-    /// Counts a try of a subject. False when it has to wait.
+    /// Counts an attempt under a key. Returns `false` if the key is blocked.
     async fn count(
         &self,
         transaction: &impl ConnectionTrait,
-        subject: &ThrottleKey,
+        key: &ThrottleKey,
         now: Timestamp,
     ) -> Result<bool, DbErr> {
-        let ladder = subject.ladder(&self.config);
-        let key = subject.row_key();
-        let Some(tries) = store::count(transaction, &key, now, now + ladder.forget_after).await? else {
+        let ladder = key.ladder(&self.config);
+        let row_key = key.row_key();
+        let Some(tries) = store::count(transaction, &row_key, now, now + ladder.forget_after).await? else {
             return Ok(false);
         };
-        if subject.is_used_up_after(tries) {
+        if key.is_used_up_after(tries) {
             return Ok(false);
         }
-        match subject.delay_after(tries, ladder) {
-            // Until now is too long for who came a little earlier, or whose clock is behind.
+        match key.delay_after(tries, ladder) {
+            // Writes nothing: `blocked_until = now` could still block a request with a slightly earlier timestamp.
             Duration::ZERO => {}
-            delay => store::block(transaction, &key, now + delay).await?,
+            delay => store::block(transaction, &row_key, now + delay).await?,
         }
         Ok(true)
     }
 
-    /// The refusal, when one of the subjects has to wait.
-    async fn refuse(&self, subjects: &[ThrottleKey], now: Timestamp) -> Result<Option<Decision>, DbErr> {
-        let keys: Vec<_> = subjects.iter().map(ThrottleKey::row_key).collect();
-        let rows = store::find(self.database.reader(), &keys).await?;
+    /// The refusal if one of the keys is blocked.
+    async fn refuse(&self, keys: &[ThrottleKey], now: Timestamp) -> Result<Option<Decision>, DbErr> {
+        let row_keys: Vec<_> = keys.iter().map(ThrottleKey::row_key).collect();
+        let rows = store::find(self.database.reader(), &row_keys).await?;
         let blocks: Vec<&Row> = rows.iter().filter(|row| row.until > now).collect();
         self.refusal(&blocks, now).await
     }
 
-    /// The refusal for what blocks longest; none where nothing does.
+    /// The refusal for the longest of these blocks. `None` if there is no block.
     async fn refusal(&self, blocks: &[&Row], now: Timestamp) -> Result<Option<Decision>, DbErr> {
         let Some(longest) = blocks.iter().max_by_key(|row| row.until) else { return Ok(None) };
         let is_new =
@@ -183,7 +184,7 @@ impl Throttle {
 }
 
 impl Ladder {
-    /// How long to wait after this many tries.
+    /// The block after this many attempts (exponential backoff).
     fn delay_after(&self, tries: i64) -> Duration {
         if tries < i64::from(self.free) {
             return Duration::ZERO;
@@ -204,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_free_tries_cost_nothing_and_the_wait_doubles_up_to_the_longest() {
+    fn free_attempts_cause_no_block_and_the_delay_doubles_up_to_the_maximum() {
         let ladder = Ladder { longest_delay: Duration::from_secs(30), ..LimitsConfig::default().pair };
         let waits: Vec<u64> = (1..=12).map(|tries| ladder.delay_after(tries).as_secs()).collect();
         assert_eq!(waits, [0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30, 30]);

@@ -1,12 +1,12 @@
-//! Tries of a password.
+//! Limits on password attempts.
 //!
-//! Failures count for the account, wherever they come from. Once the account has to wait, its owner competes with
-//! guessers for the next try, unless the owner is at a place where somebody has signed in before. Two rules keep a
-//! guesser from winning each time:
+//! Failures count for the account, from whichever address they come. While the account is blocked, its user competes
+//! with attackers for the next attempt, unless the user is at a known address. Two rules keep an attacker from winning
+//! that race each time:
 //!
-//! - A network from which nobody has tried this account lately gets a first try at once. These have a ladder of their
-//!   own, so that many networks do not make many guesses.
-//! - Who asks again before the time that they were given waits longer, and so misses the next try.
+//! - A network without recent attempts on this account may make its first attempt at once. First attempts have a
+//!   backoff of their own, so that an attacker with many networks does not get many guesses.
+//! - A client that retries before its `retryAfter` is blocked for longer, and so misses the next attempt.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -20,19 +20,19 @@ use super::{
 };
 use crate::{clock::Timestamp, id::UserId};
 
-/// The time by which a client may come back too early. It allows for clocks of replicas that differ a little.
+/// The time by which a client may retry too early without a penalty, because the clocks of replicas differ a little.
 const EARLY_TOLERANCE: Duration = Duration::from_millis(500);
 
-/// The account whose password is tried.
+/// The account of a password attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// The account as the throttle knows it. It need not exist.
+    /// The throttle's name for the account. The account need not exist.
     pub account: &'a str,
-    /// The token version of the account; none where there is no account.
+    /// The token version of the account. `None` if the account does not exist.
     pub token_version: Option<i64>,
 }
 
-/// The stored counts of the subjects of a try at a place that is not known.
+/// The stored counts for an attempt from an unknown address.
 struct StoredCounts {
     rows: Vec<Row>,
     now: Timestamp,
@@ -43,20 +43,20 @@ impl StoredCounts {
         self.rows.iter().find(|row| row.subject == key)
     }
 
-    /// The row of a subject that has to wait.
+    /// The row of a key, if the key is blocked.
     fn block(&self, key: &str) -> Option<&Row> {
         self.row(key).filter(|row| row.until > self.now)
     }
 
-    /// Whether the subject was not counted lately.
+    /// Whether the key has no recent attempt.
     fn is_new(&self, key: &str) -> bool {
         self.row(key).is_none_or(|row| row.tries == 0 || row.forget_at <= self.now)
     }
 }
 
 impl Throttle {
-    /// Asks whether a password may be tried from `address`, and counts the try. What is tried elsewhere does not count
-    /// where somebody has signed in before, since the account got its password and roles.
+    /// Decides whether a client may try a password from `address`, and counts the attempt. At a known address, attempts
+    /// from elsewhere do not matter. A change of the password or the roles makes all addresses unknown again.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -65,8 +65,8 @@ impl Throttle {
             return Ok(Decision::Allowed(RecordedAttempt { counted: Vec::new() }));
         }
         let name = target.account.to_owned();
-        // Always in this order, so that two transactions cannot wait for each other.
-        let mut own = vec![
+        // Always in this order: two transactions that lock rows in different orders could deadlock.
+        let mut own_keys = vec![
             ThrottleKey::Address(address),
             ThrottleKey::AccountAndAddress(name.clone(), address),
             ThrottleKey::AnyAttempt(name, address),
@@ -74,52 +74,52 @@ impl Throttle {
         let known =
             KnownAddress { account: target.account, token_version: target.token_version, address }.row_key();
         if store::exists(self.database.reader(), &known, self.clock.now()).await? {
-            return self.count_attempt(own).await;
+            return self.count_attempt(own_keys).await;
         }
         if is_ipv6(address) {
-            own.push(ThrottleKey::AddressBlock(address));
+            own_keys.push(ThrottleKey::AddressBlock(address));
         }
-        self.try_from_new_network(target.account, address, own).await
+        self.try_from_new_network(target.account, address, own_keys).await
     }
 
     async fn try_from_new_network(
         &self,
         account: &str,
         address: IpAddr,
-        own: Vec<ThrottleKey>,
+        own_keys: Vec<ThrottleKey>,
     ) -> Result<Decision, DbErr> {
         let now = self.clock.now();
         let name = || account.to_owned();
-        let (anywhere, newcomers) = (ThrottleKey::Account(name()), ThrottleKey::NewNetworks(name()));
-        let (again, first) =
+        let (all_networks, new_networks) = (ThrottleKey::Account(name()), ThrottleKey::NewNetworks(name()));
+        let (later, first) =
             (ThrottleKey::LaterAttempt(name(), address), ThrottleKey::FirstAttempt(name(), address));
-        let wait = wait_key(account, address);
-        let mut keys = vec![anywhere.row_key(), newcomers.row_key(), first.row_key(), wait.clone()];
-        keys.extend(own.iter().map(ThrottleKey::row_key));
-        let rows = store::find(self.database.reader(), &keys).await?;
+        let wait_key = wait_key(account, address);
+        let mut row_keys =
+            vec![all_networks.row_key(), new_networks.row_key(), first.row_key(), wait_key.clone()];
+        row_keys.extend(own_keys.iter().map(ThrottleKey::row_key));
+        let rows = store::find(self.database.reader(), &row_keys).await?;
         let counts = StoredCounts { rows, now };
 
-        let account_block = counts.block(&anywhere.row_key());
-        let is_first = counts.is_new(&first.row_key()) && counts.block(&newcomers.row_key()).is_none();
-        let mut blocks: Vec<&Row> =
-            own.iter().filter_map(|subject| counts.block(&subject.row_key())).collect();
-        let network_block = counts.block(&wait);
+        let account_block = counts.block(&all_networks.row_key());
+        let is_first = counts.is_new(&first.row_key()) && counts.block(&new_networks.row_key()).is_none();
+        let mut blocks: Vec<&Row> = own_keys.iter().filter_map(|key| counts.block(&key.row_key())).collect();
+        let network_block = counts.block(&wait_key);
         if network_block.is_some() || (account_block.is_some() && !is_first) {
             blocks.extend(account_block);
-            let until = self.extend_wait(&wait, network_block, account_block, now).await?;
+            let until = self.extend_wait(&wait_key, network_block, account_block, now).await?;
             return self.refuse_until(&blocks, until, now).await;
         }
         if let Some(refused) = self.refusal(&blocks, now).await? {
             return Ok(refused);
         }
-        let mut subjects =
-            if account_block.is_some() { vec![newcomers, first] } else { vec![anywhere, again] };
-        subjects.extend(own);
-        self.count_all(subjects, now).await
+        let mut keys =
+            if account_block.is_some() { vec![new_networks, first] } else { vec![all_networks, later] };
+        keys.extend(own_keys);
+        self.count_all(keys, now).await
     }
 
-    /// Makes a network wait that has asked too early, and says until when. It costs the writer something only now and
-    /// then, however often they ask.
+    /// Blocks a network that has retried too early, and returns the end of its block. A block with more than half of the
+    /// penalty left is not extended, so that a flood of requests causes few writes.
     async fn extend_wait(
         &self,
         key: &str,
@@ -142,7 +142,7 @@ impl Throttle {
         Ok(until)
     }
 
-    /// The refusal of a network that waits until then, or longer where something else blocks it.
+    /// The refusal of a network that is blocked until `until`, or for longer if one of `blocks` lasts longer.
     async fn refuse_until(
         &self,
         blocks: &[&Row],
@@ -158,17 +158,17 @@ impl Throttle {
         })
     }
 
-    /// Takes a try back that was right; the account's failures from there are forgiven. It stays counted as a sign-in.
+    /// Refunds an attempt with the correct password, and clears the account's failures from that address. The attempt
+    /// still counts as a sign-in.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn clear_failures(&self, attempt: &RecordedAttempt) -> Result<(), DbErr> {
-        let failures =
-            attempt.counted.iter().filter(|subject| !matches!(subject, ThrottleKey::AnyAttempt(..)));
-        self.refund_where(failures, |subject| matches!(subject, ThrottleKey::AccountAndAddress(..))).await
+        let failures = attempt.counted.iter().filter(|key| !matches!(key, ThrottleKey::AnyAttempt(..)));
+        self.refund_where(failures, |key| matches!(key, ThrottleKey::AccountAndAddress(..))).await
     }
 
-    /// Takes a try back that did not take place.
+    /// Refunds an attempt whose password was not checked.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -176,8 +176,8 @@ impl Throttle {
         self.refund_where(attempt.counted.iter(), |_| false).await
     }
 
-    /// Remembers, in the transaction of a sign-in or of a change of password, from where the owner of an account acts.
-    /// It counts as long as the account has this token version.
+    /// Remembers the address of a user, in the transaction of a sign-in or of a password change. The address is known
+    /// while the account has this token version.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -191,41 +191,41 @@ impl Throttle {
             return Ok(());
         }
         let until = self.clock.now() + self.config.known_for;
-        let place = KnownAddress { account: &account_key(user), token_version: Some(token_version), address };
-        store::insert_known(transaction, &place.row_key(), until).await
+        let known = KnownAddress { account: &account_key(user), token_version: Some(token_version), address };
+        store::insert_known(transaction, &known.row_key(), until).await
     }
 
-    /// Forgets, in the transaction that makes it needless, how often an account's password was tried, wherever
-    /// that was. What an address has tried on any account stays counted: it may be the guesser's.
+    /// Deletes the attempts on an account, in the transaction that sets its password or enables it. The attempts of an
+    /// address on all accounts stay counted, because the address may be an attacker's.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn reset(&self, transaction: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
         let account = account_key(user);
-        // In the order in which tries lock them.
+        // In the order in which attempts lock the rows.
         store::delete(transaction, &ThrottleKey::Account(account.clone()).row_key()).await?;
         store::delete(transaction, &ThrottleKey::NewNetworks(account.clone()).row_key()).await?;
-        for keys in account_key_ranges(&account) {
-            store::delete_range(transaction, keys).await?;
+        for range in account_key_ranges(&account) {
+            store::delete_range(transaction, range).await?;
         }
         Ok(())
     }
 
-    /// Takes one try of each subject back; of those that `is_cleared`, all.
+    /// Refunds one attempt under each key, and all attempts under the keys for which `is_cleared` is true.
     async fn refund_where(
         &self,
-        subjects: impl Iterator<Item = &ThrottleKey> + Clone,
+        keys: impl Iterator<Item = &ThrottleKey> + Clone,
         is_cleared: impl Fn(&ThrottleKey) -> bool,
     ) -> Result<(), DbErr> {
-        if subjects.clone().next().is_none() {
+        if keys.clone().next().is_none() {
             return Ok(());
         }
         let transaction = self.database.begin().await?;
-        for subject in subjects {
-            if is_cleared(subject) {
-                store::delete(&transaction, &subject.row_key()).await?;
+        for key in keys {
+            if is_cleared(key) {
+                store::delete(&transaction, &key.row_key()).await?;
             } else {
-                store::refund(&transaction, &subject.row_key()).await?;
+                store::refund(&transaction, &key.row_key()).await?;
             }
         }
         transaction.commit().await

@@ -12,15 +12,15 @@ use crate::{
 /// Seconds in the time for which refreshes are counted.
 const MINUTE: i64 = 60;
 
-/// A limit on how often the sessions of an account are refreshed. Each process counts for itself, in memory: to count in
-/// the database would cost as much as a refresh does.
+/// Limits how often the sessions of an account are refreshed. Each process counts for itself, in memory, because a count
+/// in the database would cost as much as a refresh.
 pub struct RefreshLimit {
     clock: Clock,
     max: u32,
     current: Mutex<Minute>,
 }
 
-/// The refreshes of the present minute.
+/// The refreshes of the current minute.
 #[derive(Default)]
 struct Minute {
     number: i64,
@@ -29,13 +29,13 @@ struct Minute {
 }
 
 impl RefreshLimit {
-    /// At most so many refreshes of an account in a minute; none is refused when that is `None`.
+    /// Creates a limit of `max` refreshes per account and minute. `None` means no limit.
     #[must_use]
     pub fn new(max: Option<u32>, clock: Clock) -> Self {
         Self { clock, max: max.unwrap_or(u32::MAX), current: Mutex::default() }
     }
 
-    /// The time that a session has to wait before it is refreshed. `None` if it need not wait.
+    /// The time until a session may be refreshed. `None` if it may be refreshed now.
     #[must_use]
     pub fn retry_after(&self, session: SessionId) -> Option<Duration> {
         self.with(|minute, left| {
@@ -44,8 +44,8 @@ impl RefreshLimit {
         })
     }
 
-    /// Counts a refresh that took place. Whoever presents a token that does not refresh anything is not counted, so
-    /// that an old copy of a token makes nobody wait.
+    /// Counts a successful refresh. A failed one is not counted, so that an attacker with an old copy of a token cannot
+    /// block the user.
     pub fn count(&self, session: SessionId, user: UserId) {
         self.with(|minute, _| {
             minute.users.insert(session, user);
@@ -54,7 +54,7 @@ impl RefreshLimit {
         });
     }
 
-    /// Looks at the present minute, of which so much is left.
+    /// Calls `read` with the current minute and the time that is left of it.
     fn with<T>(&self, read: impl FnOnce(&mut Minute, Duration) -> T) -> T {
         let seconds = self.clock.now().timestamp();
         let number = seconds.div_euclid(MINUTE);

@@ -11,21 +11,21 @@ use sea_orm::{
 
 use crate::clock::Timestamp;
 
-/// The stored count of a subject.
+/// The stored count of a key.
 pub(super) struct Row {
     pub(super) subject: String,
-    /// The tries up to `forget_at`.
+    /// The attempts so far. They are deleted at `forget_at`.
     pub(super) tries: i64,
-    /// The end of its wait.
+    /// The end of its block.
     pub(super) until: Timestamp,
-    /// Whether a refusal was written down since the wait began.
+    /// Whether a refusal has been logged since the block began.
     pub(super) is_logged: bool,
     pub(super) forget_at: Timestamp,
 }
 
-/// The rows of those subjects that have one.
-pub(super) async fn find(db: &impl ConnectionTrait, subjects: &[String]) -> Result<Vec<Row>, DbErr> {
-    let found = Entity::find().filter(Column::Subject.is_in(subjects)).all(db).await?;
+/// The rows of those keys that have one.
+pub(super) async fn find(db: &impl ConnectionTrait, keys: &[String]) -> Result<Vec<Row>, DbErr> {
+    let found = Entity::find().filter(Column::Subject.is_in(keys)).all(db).await?;
     let row = |row: Model| Row {
         subject: row.subject,
         tries: row.tries,
@@ -36,20 +36,20 @@ pub(super) async fn find(db: &impl ConnectionTrait, subjects: &[String]) -> Resu
     Ok(found.into_iter().map(row).collect())
 }
 
-/// Notes that a refusal is written down; false when one was before.
-pub(super) async fn mark_logged(db: &impl ConnectionTrait, subject: &str) -> Result<bool, DbErr> {
+/// Marks a block as logged. Returns `false` if it was marked already.
+pub(super) async fn mark_logged(db: &impl ConnectionTrait, key: &str) -> Result<bool, DbErr> {
     let update = Entity::update_many()
         .col_expr(Column::Logged, Expr::value(true))
-        .filter(Column::Subject.eq(subject))
+        .filter(Column::Subject.eq(key))
         .filter(Column::Logged.eq(false));
     Ok(update.exec(db).await?.rows_affected == 1)
 }
 
-/// Counts a try and says which it is since the last pause; `None` when it comes too early. The row stays
-/// locked until the transaction ends.
+/// Counts an attempt and returns the count since the row was last expired. Returns `None` if the key is blocked. The row
+/// stays locked until the transaction ends.
 pub(super) async fn count(
     db: &impl ConnectionTrait,
-    subject: &str,
+    key: &str,
     now: Timestamp,
     forget_at: Timestamp,
 ) -> Result<Option<i64>, DbErr> {
@@ -58,29 +58,29 @@ pub(super) async fn count(
         ON CONFLICT (subject) DO UPDATE SET forget_at = excluded.forget_at, told = FALSE, \
         tries = CASE WHEN throttle.forget_at <= $2 THEN 1 ELSE throttle.tries + 1 END \
         WHERE throttle.blocked_until <= $2 RETURNING tries";
-    let values = [subject.into(), now.timestamp_millis().into(), forget_at.timestamp_millis().into()];
+    let values = [key.into(), now.timestamp_millis().into(), forget_at.timestamp_millis().into()];
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     db.query_one_raw(statement).await?.map(|row| row.try_get("", "tries")).transpose()
 }
 
-/// Lets the subject wait.
-pub(super) async fn block(db: &impl ConnectionTrait, subject: &str, until: Timestamp) -> Result<(), DbErr> {
+/// Blocks a key until `until`.
+pub(super) async fn block(db: &impl ConnectionTrait, key: &str, until: Timestamp) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::BlockedUntil, Expr::value(Millis(until)))
-        .filter(Column::Subject.eq(subject))
+        .filter(Column::Subject.eq(key))
         .exec(db)
         .await
         .map(|_| ())
 }
 
-/// Lets a subject wait that is not counted, and forgets it afterwards.
+/// Blocks a key that has no count. The row expires with the block.
 pub(super) async fn block_uncounted(
     db: &impl ConnectionTrait,
-    subject: &str,
+    key: &str,
     until: Timestamp,
 ) -> Result<(), DbErr> {
     let row = Model {
-        subject: subject.to_owned(),
+        subject: key.to_owned(),
         tries: 0,
         blocked_until: Millis(until),
         logged: false,
@@ -93,32 +93,32 @@ pub(super) async fn block_uncounted(
     insert.exec_without_returning(db).await.map(|_| ())
 }
 
-/// Takes back one try, and the wait that it brought.
-pub(super) async fn refund(db: &impl ConnectionTrait, subject: &str) -> Result<(), DbErr> {
+/// Refunds one attempt, and ends the block that it caused.
+pub(super) async fn refund(db: &impl ConnectionTrait, key: &str) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::Tries, Expr::col(Column::Tries).sub(1))
         .col_expr(Column::BlockedUntil, Expr::value(0_i64))
-        .filter(Column::Subject.eq(subject))
+        .filter(Column::Subject.eq(key))
         .filter(Column::Tries.gt(0))
         .exec(db)
         .await
         .map(|_| ())
 }
 
-/// Whether a subject is remembered.
-pub(super) async fn exists(db: &impl ConnectionTrait, subject: &str, now: Timestamp) -> Result<bool, DbErr> {
-    let rows = Entity::find_by_id(subject).filter(Column::ForgetAt.gt(Millis(now)));
+/// Whether a key has a row that has not expired.
+pub(super) async fn exists(db: &impl ConnectionTrait, key: &str, now: Timestamp) -> Result<bool, DbErr> {
+    let rows = Entity::find_by_id(key).filter(Column::ForgetAt.gt(Millis(now)));
     Ok(rows.one(db).await?.is_some())
 }
 
-/// Remembers a subject without counting it.
+/// Stores a known address, which has no count.
 pub(super) async fn insert_known(
     db: &impl ConnectionTrait,
-    subject: &str,
+    key: &str,
     forget_at: Timestamp,
 ) -> Result<(), DbErr> {
     let row = Model {
-        subject: subject.to_owned(),
+        subject: key.to_owned(),
         tries: 0,
         blocked_until: Millis(Timestamp::UNIX_EPOCH),
         logged: false,
@@ -129,21 +129,21 @@ pub(super) async fn insert_known(
     insert.exec_without_returning(db).await.map(|_| ())
 }
 
-/// Forgets a subject.
-pub(super) async fn delete(db: &impl ConnectionTrait, subject: &str) -> Result<(), DbErr> {
-    Entity::delete_by_id(subject).exec(db).await.map(|_| ())
+/// Deletes the row of a key.
+pub(super) async fn delete(db: &impl ConnectionTrait, key: &str) -> Result<(), DbErr> {
+    Entity::delete_by_id(key).exec(db).await.map(|_| ())
 }
 
-/// Forgets every subject from the first of these to the last.
+/// Deletes the rows of all keys in a range.
 pub(super) async fn delete_range(
     db: &impl ConnectionTrait,
-    subjects: RangeInclusive<String>,
+    keys: RangeInclusive<String>,
 ) -> Result<(), DbErr> {
-    let (first, last) = subjects.into_inner();
+    let (first, last) = keys.into_inner();
     Entity::delete_many().filter(Column::Subject.between(first, last)).exec(db).await.map(|_| ())
 }
 
-/// Deletes what is forgotten, at most `batch` rows.
+/// Deletes expired rows, at most `batch`.
 pub(super) async fn delete_forgotten(
     db: &impl ConnectionTrait,
     now: Timestamp,

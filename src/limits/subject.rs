@@ -11,51 +11,51 @@ use crate::{
     id::UserId,
 };
 
-/// The digits of half a hash, so that a pair's key has the length of the others.
+/// The hexadecimal digits of half a hash. Two halves give a row key the length of those with one whole hash.
 const HALF_HASH_DIGITS: usize = 32;
 
-/// How many times more a /48 of IPv6 may try than one /64 in it, of which it has 65536.
+/// The attempts that an IPv6 /48 may make for each attempt of a single /64. A /48 contains 65,536 of them.
 const BLOCK_FACTOR: i64 = 16;
 
-/// What is counted.
+/// A key under which attempts are counted.
 #[derive(Clone)]
 pub(super) enum ThrottleKey {
-    /// Failures for one account, from anywhere but known places.
+    /// Failures for one account, from all but known addresses.
     Account(String),
-    /// First tries for one account from networks that have not tried it lately, while the account has to wait.
+    /// First attempts on one account from networks without recent attempts on it, while the account is blocked.
     NewNetworks(String),
-    /// The first try for one account from one wide network.
+    /// The first attempt on one account from one wide network.
     FirstAttempt(String, IpAddr),
-    /// Any other try from there; it is counted with the first.
+    /// Any other attempt on that account from that network. It shares the row of the first one.
     LaterAttempt(String, IpAddr),
     /// Failures from one network for any account.
     Address(IpAddr),
-    /// Failures from a /48 of IPv6 for any account, but for those at known places.
+    /// Failures from an IPv6 /48 for any account, except from known addresses.
     AddressBlock(IpAddr),
     /// Failures for one account from one network.
     AccountAndAddress(String, IpAddr),
-    /// Tries for one account from one network, right or wrong.
+    /// Attempts on one account from one network, successful or not.
     AnyAttempt(String, IpAddr),
     /// Sign-ins to one account.
     Login(UserId),
     /// Registrations from one network.
     Registration(IpAddr),
-    /// Registrations from a /48 of IPv6.
+    /// Registrations from an IPv6 /48.
     RegistrationBlock(IpAddr),
-    /// Changes of an account by itself.
+    /// Changes of an account by its user.
     Change(UserId),
 }
 
-/// Where somebody has signed in to an account. It is not counted, only remembered.
+/// An address from which a user has signed in to an account. It has a row, but no count.
 pub(super) struct KnownAddress<'a> {
     pub(super) account: &'a str,
-    /// The token version that the account had then. With another one the place is not known.
+    /// The token version of the account at that sign-in. With another one, the address is not known.
     pub(super) token_version: Option<i64>,
     pub(super) address: IpAddr,
 }
 
 impl KnownAddress<'_> {
-    /// The subject as the database knows it.
+    /// The key of its row in the database.
     pub(super) fn row_key(&self) -> String {
         let token_version = self.token_version.unwrap_or(-1);
         hashed("known", &format!("{} {token_version} {}", ip_prefix(self.address), self.account))
@@ -63,7 +63,7 @@ impl KnownAddress<'_> {
 }
 
 impl ThrottleKey {
-    /// How often it may be tried.
+    /// The backoff for this key.
     pub(super) fn ladder<'a>(&self, config: &'a LimitsConfig) -> &'a Ladder {
         match self {
             Self::Account(_) | Self::NewNetworks(_) | Self::FirstAttempt(..) | Self::LaterAttempt(..) => {
@@ -77,22 +77,22 @@ impl ThrottleKey {
         }
     }
 
-    /// How long it has to wait after so many tries.
+    /// The block after this many attempts.
     pub(super) fn delay_after(&self, tries: i64, ladder: &Ladder) -> Duration {
         match self {
-            // Counted only to know who comes for the first time.
+            // Counted only to recognize a network's first attempt.
             Self::FirstAttempt(..) | Self::LaterAttempt(..) => Duration::ZERO,
             Self::AddressBlock(_) | Self::RegistrationBlock(_) => ladder.delay_after(tries / BLOCK_FACTOR),
             _ => ladder.delay_after(tries),
         }
     }
 
-    /// Whether this try is one too many, however long ago the last was.
+    /// Whether this attempt exceeds the limit regardless of any block.
     pub(super) fn is_used_up_after(&self, tries: i64) -> bool {
         matches!(self, Self::FirstAttempt(..)) && tries > 1
     }
 
-    /// The subject as the database knows it.
+    /// The key of its row in the database.
     pub(super) fn row_key(&self) -> String {
         match self {
             Self::Account(account) => hashed("account", account),
@@ -112,24 +112,24 @@ impl ThrottleKey {
     }
 }
 
-/// Whether an address is one of so many of its owner's that its /48 is counted as well.
+/// Whether an address is IPv6. Then its /48 is counted as well, because one customer can have a whole /48.
 pub(super) fn is_ipv6(address: IpAddr) -> bool {
     address.to_canonical().is_ipv6()
 }
 
-/// The wait of a wide network that was refused a try for an account, as the database knows it.
+/// The row key for the block of a wide network that retried too early on an account.
 pub(super) fn wait_key(account: &str, address: IpAddr) -> String {
     key_at("wait", account, wide_prefix(address))
 }
 
-/// What the throttle knows an account by, as somebody whose password is tried.
+/// The throttle's name for an account that exists.
 #[must_use]
 pub fn account_key(user: UserId) -> String {
     format!("id {user}")
 }
 
-/// The first and the last key of each kind that an account and a network can have. All of one length and of the digits
-/// `0` to `f`, they sort alike in every collation that a database may have.
+/// The range of row keys of each kind that contains an account and a network. The keys have one length and the digits
+/// `0` to `f`, so they sort alike in every collation.
 pub(super) fn account_key_ranges(account: &str) -> [RangeInclusive<String>; 4] {
     ["visit", "pair", "attempt", "wait"].map(|kind| {
         let end = |digit: &str| format!("{}{}", prefix_of(kind, account), digit.repeat(HALF_HASH_DIGITS));
@@ -137,7 +137,7 @@ pub(super) fn account_key_ranges(account: &str) -> [RangeInclusive<String>; 4] {
     })
 }
 
-/// The key of an account and a network.
+/// The row key of an account and a network.
 fn key_at(kind: &str, account: &str, network: IpAddr) -> String {
     format!("{}{}", prefix_of(kind, account), half_hash(&network.to_string()))
 }
@@ -146,24 +146,24 @@ fn prefix_of(kind: &str, account: &str) -> String {
     format!("{kind}:{}", half_hash(account))
 }
 
-/// A subject as the database knows it: a name that people typed in is not kept.
-fn hashed(kind: &str, subject: &str) -> String {
-    format!("{kind}:{}", hash(subject))
+/// A row key from a hash, because the database must not store names that people typed in.
+fn hashed(kind: &str, text: &str) -> String {
+    format!("{kind}:{}", hash(text))
 }
 
-/// Enough of a hash for a part of a key: who finds another subject of the same half wins nothing.
-fn half_hash(subject: &str) -> String {
-    let mut hash = hash(subject);
+/// The first 128 bits of the hash. A collision would only make two accounts share one counter.
+fn half_hash(text: &str) -> String {
+    let mut hash = hash(text);
     hash.truncate(HALF_HASH_DIGITS);
     hash
 }
 
-fn hash(subject: &str) -> String {
-    let hash = digest(&SHA256, subject.as_bytes());
+fn hash(text: &str) -> String {
+    let hash = digest(&SHA256, text.as_bytes());
     hash.as_ref().iter().fold(String::new(), |key, byte| format!("{key}{byte:02x}"))
 }
 
-/// One customer of a provider has at least a /64 of IPv6, so that is what is counted.
+/// The network that is counted as one client: an IPv4 address, or an IPv6 /64, because each customer has at least that.
 fn ip_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -171,7 +171,7 @@ fn ip_prefix(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The network of a provider's customer at most: a /48 of IPv6, a /24 of IPv4.
+/// The largest network of one customer: an IPv6 /48, or an IPv4 /24.
 fn wide_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from(u32::from(address) & (u32::MAX << 8))),
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_in_a_64_are_one_and_mapped_addresses_are_version_4() {
+    fn addresses_in_one_64_share_a_key_and_mapped_addresses_are_ipv4() {
         let key = |address: &str| ThrottleKey::Address(address.parse().expect("an address")).row_key();
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_try_counts_for_a_whole_24_or_48() {
+    fn a_first_attempt_counts_for_a_whole_24_or_48() {
         let key = |address: &str| {
             ThrottleKey::FirstAttempt("ada".into(), address.parse().expect("an address")).row_key()
         };
@@ -203,16 +203,14 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_known_for_one_token_version() {
-        let key = |token_version| {
-            KnownAddress { account: "ada", token_version, address: [192, 0, 2, 1].into() }.row_key()
-        };
+    fn an_address_is_known_for_one_token_version() {
+        let key = |token_version| KnownAddress { account: "ada", token_version, address: [192, 0, 2, 1].into() }.row_key();
         assert_ne!(key(Some(0)), key(Some(1)));
         assert_ne!(key(Some(0)), key(None));
     }
 
     #[test]
-    fn the_keys_of_an_account_lie_together_and_no_others_among_them() {
+    fn the_ranges_of_an_account_contain_its_row_keys_and_no_others() {
         for number in 0..=255 {
             let address = IpAddr::from([192, 0, number, 1]);
             let keys = |account: &str| {
