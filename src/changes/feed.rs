@@ -15,10 +15,10 @@ use crate::{
     database::{Database, Snapshot},
 };
 
-/// How long the feed may be unreadable before this replica says that it is not ready.
+/// The time without a successful read after which this replica reports that it is not ready.
 const STALE_AFTER: Duration = Duration::from_secs(10);
 
-/// Is called with every change.
+/// A function that is called with every change.
 type Observer = Box<dyn Fn(&Change) + Send + Sync>;
 
 /// Reads and writes the change feed.
@@ -29,23 +29,23 @@ pub struct ChangeFeed {
     observers: RwLock<Vec<Observer>>,
     changed: Notify,
     tail: Mutex<TailState>,
-    /// Two readers at once would only read the same rows.
+    /// Prevents concurrent reads, which would read the same rows twice.
     reading: tokio::sync::Mutex<()>,
 }
 
 /// The position up to which the feed has been read.
 #[derive(Default)]
 struct TailState {
-    /// The snapshot of PostgreSQL just before the last reading. Rows do not commit there in the order of their ids, so the
-    /// next reading asks for all that began later or was still open.
+    /// On PostgreSQL, the snapshot just before the last read. Rows do not commit in the order of their ids there, so the
+    /// next read selects the rows of all transactions that began later or were still in progress.
     watermark: Option<Snapshot>,
-    /// The newest id, by which SQLite is read: it has one writer, so rows commit in the order of their ids.
+    /// On SQLite, the newest id that was read. SQLite has one writer, so rows commit in the order of their ids.
     newest_id: i64,
     read_at: Option<Instant>,
 }
 
 impl ChangeFeed {
-    /// A feed that has read nothing yet: see [`ChangeFeed::catch_up`].
+    /// Creates a feed that has read nothing yet. See [`ChangeFeed::catch_up`].
     #[must_use]
     pub fn new(database: Database, revocations: Arc<RevocationList>, clock: Clock) -> Self {
         Self {
@@ -59,23 +59,23 @@ impl ChangeFeed {
         }
     }
 
-    /// Calls `observer` with every change from now on, whichever replica made it. It must be quick.
+    /// Calls `observer` with every change from now on, from every replica. It must return quickly, because it delays the feed.
     pub fn observe(&self, observer: impl Fn(&Change) + Send + Sync + 'static) {
         self.observers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(observer));
     }
 
-    /// Waits until there may be something new in the database: something that this replica wrote, or changes that
-    /// another did. For one who waits; what was told while nobody did is kept.
+    /// Waits until this replica has committed a transaction, or another replica has committed changes. Supports one waiter.
+    /// A notification that is sent while nobody waits is delivered to the next call.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Commits a transaction with the changes that it makes, and lets them take effect on this replica
-    /// without waiting for the feed. Only changes are told to other replicas, for PostgreSQL lets the
-    /// transactions that tell something commit one after the other.
+    /// Commits a transaction with its changes, and applies them on this replica without waiting for the feed. Other
+    /// replicas are notified only if there are changes, because PostgreSQL serializes the commits of transactions that
+    /// send a notification (NOTIFY).
     ///
     /// # Errors
-    /// When the database does not answer; then nothing was changed.
+    /// When the database does not answer. Then nothing was changed.
     pub async fn commit(&self, transaction: DatabaseTransaction, changes: &[Change]) -> Result<(), DbErr> {
         let now = self.clock.now();
         if !changes.is_empty() {
@@ -90,15 +90,15 @@ impl ChangeFeed {
         Ok(())
     }
 
-    /// Reads what is new and applies it.
+    /// Reads the new changes and applies them.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn catch_up(&self) -> Result<(), DbErr> {
         let _alone = self.reading.lock().await;
         let started = Instant::now();
-        // Before the rows are read. What is committed in between is read again next time, and to apply a change twice
-        // does nothing.
+        // Before the rows are read, so that none is missed. A row that is committed in between is read again next time,
+        // which has no effect.
         let snapshot = self.database.snapshot().await?;
         let rows = self.read_after(snapshot.as_ref()).await?;
         for row in &rows {
@@ -113,7 +113,7 @@ impl ChangeFeed {
         Ok(())
     }
 
-    /// The rows that no reading has seen. All of them at the first.
+    /// The rows that were not read before. The first call returns all rows.
     async fn read_after(&self, snapshot: Option<&Snapshot>) -> Result<Vec<ChangeRow>, DbErr> {
         let (watermark, newest_id) = {
             let tail = self.tail();
@@ -121,7 +121,7 @@ impl ChangeFeed {
         };
         match (snapshot, watermark) {
             (None, _) => store::after_id(self.database.reader(), newest_id).await,
-            // No transaction has begun or ended.
+            // No transaction has begun or ended since the last read.
             (Some(now), Some(watermark)) if *now == watermark => Ok(Vec::new()),
             (Some(_), watermark) => {
                 store::after_snapshot(self.database.reader(), &watermark.unwrap_or_default()).await
@@ -129,7 +129,7 @@ impl ChangeFeed {
         }
     }
 
-    /// Takes the changes in that another PostgreSQL cluster has written, from which the data were brought here.
+    /// Resets the positions of changes that were written by another PostgreSQL cluster, from which the data were copied.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -140,13 +140,13 @@ impl ChangeFeed {
         Ok(())
     }
 
-    /// Whether the feed was read lately, so that no revocation is unknown here.
+    /// Whether the feed was read recently, so that this replica knows every revocation.
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.tail().read_at.is_some_and(|read_at| read_at.elapsed() < STALE_AFTER)
     }
 
-    /// Forgets what no living token needs, at most `batch` rows of it.
+    /// Deletes the changes that no unexpired token needs, at most `batch` rows.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -169,7 +169,7 @@ impl ChangeFeed {
 }
 
 impl TailState {
-    /// Notes a reading.
+    /// Moves the watermark after a read.
     fn advance(&mut self, started: Instant, snapshot: Option<Snapshot>, newest_id: Option<i64>) {
         self.watermark = snapshot;
         self.newest_id = self.newest_id.max(newest_id.unwrap_or_default());

@@ -1,8 +1,9 @@
-//! The change feed: what one replica does and every replica must know, and the list of void tokens
-//! that it fills.
+//! The change feed, through which replicas invalidate each other's caches, and the list of revoked access tokens.
 //!
-//! Whoever ends a session or changes what an access token says hands the [`Change`] to [`ChangeFeed::commit`]
-//! with the transaction that does it. All replicas read the feed; applying a change twice does nothing. To tell of something new: a variant, its row in `store.rs`, and an observer.
+//! Code that ends a session or changes the content of access tokens passes a [`Change`] and its transaction to
+//! [`ChangeFeed::commit`]. All replicas read the feed. Applying a change twice has no effect.
+//!
+//! To publish a new kind of change, add a variant to [`Change`], its row in `store.rs`, and an observer.
 
 #[cfg(feature = "server")]
 mod feed;
@@ -15,26 +16,26 @@ pub use self::feed::ChangeFeed;
 pub use self::revocations::RevocationList;
 use crate::id::{SessionId, UserId};
 
-/// Something that every replica must hear of.
+/// A change that every replica must apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A session is over; its access tokens are void.
+    /// A session has ended. Its access tokens are revoked.
     SessionEnded(SessionId),
-    /// What an account's access tokens say is no longer so; those of an earlier token version are void.
+    /// The access tokens of an account with an earlier token version are revoked, because their content is outdated.
     TokensRevoked {
         /// The account.
         user: UserId,
-        /// The minimum token version that is still valid.
+        /// The first token version that is accepted.
         token_version: i64,
     },
-    /// Something of an account changed that no token tells.
+    /// An account has changed, but nothing that its access tokens contain.
     AccountUpdated(UserId),
-    /// The signing keys changed.
+    /// The signing keys have changed.
     KeysChanged,
 }
 
 impl Change {
-    /// The account that it concerns, when it is one.
+    /// The account that has changed. `None` if the change does not concern one account.
     #[must_use]
     pub fn account(&self) -> Option<UserId> {
         match self {

@@ -10,7 +10,7 @@ use crate::{
     tokens::Claims,
 };
 
-/// The sessions and accounts whose access tokens are void, each for as long as one could still live.
+/// The sessions and accounts whose access tokens are revoked. An entry is kept until its last token has expired.
 #[derive(Debug, Default)]
 pub struct RevocationList(RwLock<Lists>);
 
@@ -32,7 +32,7 @@ impl RevocationList {
                 .is_some_and(|(token_version, _)| claims.token_version < *token_version)
     }
 
-    /// Takes a change in. It is forgotten after `until`, when the last token that it voids has lapsed.
+    /// Applies a change. It is kept until `until`, when the last token that it revokes has expired.
     pub fn apply(&self, change: &Change, until: Timestamp) {
         match *change {
             Change::SessionEnded(session) => {
@@ -49,7 +49,7 @@ impl RevocationList {
         }
     }
 
-    /// Forgets what no living token needs.
+    /// Removes the entries that no unexpired token needs.
     pub fn sweep(&self, now: Timestamp) {
         let mut lists = self.write();
         lists.sessions.retain(|_, until| *until > now);

@@ -18,14 +18,14 @@ use crate::{
     tokens::MAX_TOKEN_LIFETIME,
 };
 
-/// The lifetime of a change that revokes no token. A replica that cannot read the database for longer than this
-/// reads its accounts and keys afresh anyway, because its caches have expired.
+/// The time for which a change is kept that revokes no token. A replica that cannot read the database for longer does
+/// not need the change, because its cached accounts and keys have expired.
 const NOTICE_LIFETIME: Duration = Duration::from_hours(1);
 
 /// A stored change.
 pub(super) struct ChangeRow {
     pub(super) id: i64,
-    /// None for a change of a kind that a later release writes and this one does not know.
+    /// The change. `None` for a kind that only a later release knows.
     pub(super) change: Option<Change>,
     pub(super) until: Timestamp,
 }
@@ -58,8 +58,8 @@ pub(super) async fn insert(
     Entity::insert_many(changes.iter().map(row)).exec_without_returning(db).await.map(|_| ())
 }
 
-/// When a change may be deleted. A change that revokes tokens is kept for as long as any of them can live, whatever
-/// the process that writes it is configured with.
+/// The time at which a change may be deleted. A change that revokes tokens is kept for the maximum lifetime of a token,
+/// because replicas may have different values of `tokens.access_ttl`.
 pub(super) fn kept_until(change: &Change, at: Timestamp) -> Timestamp {
     match change {
         Change::SessionEnded(_) | Change::TokensRevoked { .. } => at + MAX_TOKEN_LIFETIME,
@@ -67,15 +67,15 @@ pub(super) fn kept_until(change: &Change, at: Timestamp) -> Timestamp {
     }
 }
 
-/// The changes with a higher id, in the order of their ids. Those that have expired are read as well: a clock that
-/// is ahead for a moment must not hide a revocation.
+/// The changes with a higher id, in the order of their ids. Expired ones are included, because a clock that is ahead
+/// for a moment must not hide a revocation.
 pub(super) async fn after_id(db: &impl ConnectionTrait, id: i64) -> Result<Vec<ChangeRow>, DbErr> {
     let rows = Entity::find().filter(Column::Id.gt(id)).order_by_asc(Column::Id).all(db).await?;
     Ok(rows.iter().map(ChangeRow::read).collect())
 }
 
-/// The changes that a snapshot does not show, in the order of their ids, on PostgreSQL: those of transactions that began
-/// after it, and those of transactions that were open then.
+/// The changes that are not visible in a PostgreSQL snapshot, in the order of their ids. They belong to transactions that
+/// began after the snapshot, or were in progress then.
 pub(super) async fn after_snapshot(
     db: &impl ConnectionTrait,
     snapshot: &Snapshot,
@@ -90,16 +90,16 @@ pub(super) async fn after_snapshot(
     Ok(rows.iter().map(ChangeRow::read).collect())
 }
 
-/// Takes their positions from changes that another PostgreSQL cluster has written, from which the data were brought here.
-/// Transactions begin to count anew in each, and a change from the future would be read over and over.
+/// Resets the positions of changes that were written by another PostgreSQL cluster, from which the data were copied.
+/// Each cluster numbers its transactions from the start, so a higher position of the old cluster would be read each time.
 pub(super) async fn reset_foreign_positions(db: &impl ConnectionTrait) -> Result<(), DbErr> {
-    // The snapshot is the statement's own, so no row of this cluster that it sees lies behind its end.
+    // The snapshot is the statement's own, so no visible row of this cluster has a position at or after its xmax.
     let sql = "UPDATE changes SET position = 0 \
         WHERE position >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
     db.execute_unprepared(sql).await.map(|_| ())
 }
 
-/// Deletes changes that no longer matter, at most `batch`.
+/// Deletes expired changes, at most `batch`.
 pub(super) async fn delete_until(
     db: &impl ConnectionTrait,
     now: Timestamp,

@@ -1,7 +1,7 @@
-//! The servers that run on one database, and whether their settings agree.
+//! The servers that run on one database, and a comparison of their settings.
 //!
-//! Each server records every half minute that it runs, and with which settings. A server that starts, and
-//! `portcullis doctor`, compare their own settings with those of the servers that run.
+//! Each server records every half minute that it runs, and its settings. Each server, and `portcullis doctor`, compare
+//! their own settings with those of the other servers.
 
 mod settings;
 mod store;
@@ -17,7 +17,7 @@ use crate::{
     database::Database,
 };
 
-/// The time after which a server that has not recorded itself counts as stopped. It does so every half minute.
+/// The time after its last record after which a server counts as stopped. A server records itself every half minute.
 const STOPPED_AFTER: Duration = Duration::from_mins(2);
 
 /// This process among the servers of its database.
@@ -55,14 +55,14 @@ pub struct Difference {
 }
 
 impl Replicas {
-    /// This process, which is not recorded yet.
+    /// Creates the entry of this process, which is not recorded yet.
     #[must_use]
     pub fn new(database: Database, clock: Clock, address: String, settings: Settings) -> Self {
         let (id, started_at) = (clock.uuid(), clock.now());
         Self { database, clock, id, started_at, address, settings }
     }
 
-    /// Records that this server runs, and deletes those that have stopped.
+    /// Records that this server runs, and deletes the records of stopped servers.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -70,7 +70,7 @@ impl Replicas {
         let now = self.clock.now();
         let db = self.database.writer();
         store::upsert(db, self, now).await?;
-        // A time far ahead is of a clock that was wrong.
+        // A time far ahead was recorded by a server with a wrong clock.
         store::delete_outside(db, now - STOPPED_AFTER, now + STOPPED_AFTER).await
     }
 

@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use crate::{config::Config, secret::MasterSecret};
 
-/// The settings on which all processes on one database must agree, by key. Otherwise one refuses, deletes or accepts
-/// what another relies on.
+/// The settings that must be equal in all processes on one database, by key. Otherwise, for example, one server rejects
+/// the tokens that another one issues.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Settings(BTreeMap<String, String>);
 
-/// The number of bytes of a fingerprint. It tells values apart, and nobody can compute the value from it.
+/// The number of bytes of a fingerprint. It distinguishes values, but does not reveal them.
 const FINGERPRINT_BYTES: usize = 6;
 
-/// The value that is shown for a setting that the other process does not have.
+/// The text that is shown for a setting that the other process does not have.
 const NONE: &str = "none";
 
 impl Settings {
@@ -57,8 +57,8 @@ impl Settings {
     }
 }
 
-/// A value as it is shown. Lists and tables are long, and custom claims may be confidential, so that these are shown
-/// as a fingerprint.
+/// The text that is shown for a value. Lists and tables are shown as a fingerprint, because they are long and custom
+/// claims may be confidential.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => NONE.to_owned(),

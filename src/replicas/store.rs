@@ -32,7 +32,7 @@ pub(super) async fn upsert(
     insert.exec_without_returning(db).await.map(|_| ())
 }
 
-/// The servers but this one that were seen after `since`.
+/// The servers other than this one that were seen after `since`.
 pub(super) async fn others(
     db: &impl ConnectionTrait,
     id: Uuid,
@@ -44,7 +44,7 @@ pub(super) async fn others(
         .limit(MAX_SERVERS)
         .all(db)
         .await?;
-    // Settings that cannot be read are of another release.
+    // Settings that cannot be parsed were written by another release.
     let server = |row: Model| {
         let settings = serde_json::from_str(&row.settings).ok()?;
         Some(Server { address: row.address, started_at: row.started_at.0, settings })
@@ -56,7 +56,7 @@ pub(super) async fn delete(db: &impl ConnectionTrait, id: Uuid) -> Result<(), Db
     Entity::delete_by_id(id).exec(db).await.map(|_| ())
 }
 
-/// Deletes the servers that were seen before or after this time.
+/// Deletes the servers that were last seen before `since` or after `until`.
 pub(super) async fn delete_outside(
     db: &impl ConnectionTrait,
     since: Timestamp,
