@@ -1,4 +1,4 @@
-//! Every route and layer.
+//! All routes and middleware layers.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::{
     tokens::Keyring,
 };
 
-/// What the handlers read.
+/// The state that handlers extract.
 #[derive(Clone)]
 struct AppState {
     config: Arc<Config>,
@@ -50,10 +50,10 @@ impl FromRef<AppState> for Arc<Health> {
     }
 }
 
-/// The service over HTTP. The executor is the server's own schema, or one that has it among its parts. Where documents
-/// are trusted, [`DocumentStore::check`](crate::graphql::DocumentStore::check) says whether all of them fit it.
+/// The HTTP interface of the server. The executor is the server's own schema, or a schema that contains it. With trusted
+/// documents, call [`DocumentStore::check`](crate::graphql::DocumentStore::check) first to validate them against the schema.
 ///
-/// The routes contain the path of `http.public_url`, so merge this router into another, and do not nest it.
+/// The routes contain the path of `http.public_url`, so merge this router into another one. Do not nest it.
 pub fn router<E: Executor>(app: &App, executor: E) -> Router {
     let endpoint = Arc::new(Endpoint {
         executor,
@@ -80,7 +80,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         keyring: Arc::clone(&app.keyring),
     };
     let base = app.config.http.base_path();
-    // Each part with CORS answers unknown methods itself, for a preflight is one.
+    // Each router with a CORS layer has its own fallback for unknown methods, because a preflight is such a method.
     let mut api = Router::new()
         .route(&format!("{base}/graphql"), post(graphql::<E>).get(graphql::<E>).with_state(endpoint))
         .method_not_allowed_fallback(method_not_allowed);
@@ -103,8 +103,8 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         .layer(from_fn_with_state(is_behind_tls, harden))
 }
 
-/// The public documents. Below a base path, those of discovery are at the root as well, where RFC 8414 §3.1 and §5 have
-/// clients look for them.
+/// The routes of the public documents. With a base path, the discovery documents are at the root as well, where RFC 8414
+/// §3.1 and §5 tell clients to look for them.
 fn public_documents(base: &str) -> Router<AppState> {
     let mut routes = Router::new().route(&format!("{base}/.well-known/jwks.json"), get(jwks));
     for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
@@ -116,7 +116,7 @@ fn public_documents(base: &str) -> Router<AppState> {
     routes.method_not_allowed_fallback(method_not_allowed).layer(any_origin())
 }
 
-/// The probes: below a base path, and always at the root, where orchestrators know no path.
+/// The routes of the health probes: below the base path, and always at the root, because orchestrators do not know it.
 fn probe_routes(base: &str) -> Router<AppState> {
     let at = |base: &str| {
         Router::new()
@@ -126,7 +126,7 @@ fn probe_routes(base: &str) -> Router<AppState> {
     if base.is_empty() { at("") } else { at("").merge(at(base)) }
 }
 
-/// The GraphiQL page and its files.
+/// The routes of the GraphiQL page and its files.
 fn playground_routes(base: &str) -> Router<AppState> {
     let routes = Router::new()
         .route(&format!("{base}/"), get(playground))

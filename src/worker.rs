@@ -1,4 +1,4 @@
-//! What runs besides the requests, and how often.
+//! The background tasks of a server, and their intervals.
 
 mod cleanup;
 mod store;
@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 pub use self::cleanup::Cleanup;
 use crate::{app::App, changes::Change, replicas::Difference};
 
-/// How often the change feed is read, whether or not anybody tells of something new.
+/// The interval at which the change feed is read, even without a notification.
 const FEED_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often new events are looked for while somebody follows them.
+/// The interval at which new audit events are read while there are subscribers.
 const EVENTS_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often the keys are looked at, for their times come without anybody telling.
+/// The interval at which the signing keys are checked, because no notification is sent when a key becomes due.
 const KEYS_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The time between two runs of the cleanup.
@@ -27,7 +27,7 @@ const CLEANUP_INTERVAL: Duration = Duration::from_mins(1);
 /// The time between two records that this server runs.
 const RECORD_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long after a fault a task waits before it tries again.
+/// The delay before a task retries after an error.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Starts the background tasks. They end when `stop` is cancelled.
@@ -57,13 +57,13 @@ async fn read_feed(app: App) {
     }
 }
 
-/// Reads the feed as soon as the database says that it has grown.
+/// Reads the feed as soon as the database sends a notification (PostgreSQL LISTEN).
 async fn listen(app: App) {
     loop {
         match app.database.listen().await {
             Ok(Some(mut listener)) => loop {
                 if let Err(error) = listener.heard().await {
-                    tracing::warn!(%error, "lost the connection that tells of changes");
+                    tracing::warn!(%error, "lost the connection that receives change notifications");
                     break;
                 }
                 if let Err(error) = app.feed.catch_up().await {
@@ -71,18 +71,19 @@ async fn listen(app: App) {
                 }
             },
             Ok(None) => return,
-            Err(error) => tracing::warn!(%error, "cannot listen for changes"),
+            Err(error) => tracing::warn!(%error, "cannot subscribe to change notifications"),
         }
         tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 
-/// Hands new events to those who follow them. Nobody tells of those that another replica writes without a change.
+/// Publishes new audit events to subscribers. Polls as well, because replicas send no notification for an event without
+/// a change.
 async fn publish_events(app: App) {
     loop {
         let _ = tokio::time::timeout(EVENTS_INTERVAL, app.feed.changed()).await;
         if let Err(error) = app.audit.publish().await {
-            tracing::warn!(%error, "cannot read the new events");
+            tracing::warn!(%error, "cannot read new audit events");
         }
     }
 }
@@ -102,7 +103,7 @@ async fn maintain_keys(app: App, cleanup: Arc<Cleanup>) {
         if let Err(error) = app.admin.tend_keys().await {
             tracing::error!(%error, "cannot sign access tokens");
         }
-        // A clock that has jumped would end the turn of a key that is good.
+        // After a jump of the clock, a valid key could look expired and would be retired.
         if cleanup.is_clock_steady().await.unwrap_or(false) {
             change_keys(&app).await;
         }
@@ -110,7 +111,7 @@ async fn maintain_keys(app: App, cleanup: Arc<Cleanup>) {
     }
 }
 
-/// Changes the keys whose time has come.
+/// Retires and rotates the keys that are due.
 async fn change_keys(app: &App) {
     if let Err(error) = app.admin.retire_unused_keys().await {
         tracing::warn!(%error, "cannot retire the keys of the database");
@@ -127,15 +128,15 @@ async fn clean_up(cleanup: Arc<Cleanup>) {
     }
 }
 
-/// Records that this server runs, and warns once of each setting in which it differs from another server.
+/// Records that this server runs, and logs one warning for each setting that differs from another server's.
 async fn join_replicas(app: App) {
     let mut interval = tokio::time::interval(RECORD_INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known = BTreeSet::new();
     loop {
         interval.tick().await;
-        // In a task of its own, which a stop does not cancel: the database could execute a cancelled statement after
-        // the stop has deleted the record.
+        // In a separate task, which a shutdown does not cancel: the database could execute a cancelled statement after
+        // the shutdown has deleted the record.
         let replicas = Arc::clone(&app.replicas);
         if let Ok(Err(error)) = app.tasks.spawn(async move { replicas.record().await }).await {
             tracing::warn!(%error, "cannot record that this server runs");

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use super::store;
 use crate::{app::App, clock::Timestamp};
 
-/// The maximum number of rows that one statement deletes, so that no request waits long for it.
+/// The maximum number of rows that one statement deletes, so that requests do not wait long for it.
 const BATCH_SIZE: u64 = 500;
 
-/// The time since the previous run from which the clock counts as having jumped. Runs are a minute apart.
+/// The time since the previous run above which the clock is assumed to have jumped. Runs are a minute apart.
 const JUMP_THRESHOLD: Duration = Duration::from_hours(2);
 
 /// The time that a run waits after a jump: long enough for time synchronization, or an operator, to correct the clock.
@@ -21,11 +21,11 @@ const JUMP_WAIT: Duration = Duration::from_hours(1);
 /// The name of the task in the database.
 const TASK: &str = "cleanup";
 
-/// Deletes what has expired.
+/// Deletes expired rows.
 ///
-/// A clock that jumps ahead makes live sessions look expired, and a deletion cannot be undone. So the time of each
-/// run is recorded in the database. A run that comes hours after the previous one waits until the clock has been
-/// corrected, or until an hour has passed and no other server has run with another clock in the meantime.
+/// A clock that jumps ahead makes active sessions look expired, and a deletion cannot be undone. So the time of each
+/// run is recorded in the database. A run hours after the previous one waits until the clock has been corrected, or
+/// until an hour has passed in which no server with another clock has run.
 pub struct Cleanup {
     app: App,
     wait: Mutex<Option<Wait>>,
@@ -40,21 +40,20 @@ struct Wait {
 }
 
 impl Cleanup {
-    /// The cleanup of a server.
+    /// Creates the cleanup task of a server.
     #[must_use]
     pub fn new(app: App) -> Self {
         Self { app, wait: Mutex::default() }
     }
 
-    /// Deletes everything that has expired, unless the clock has jumped. Logs faults.
+    /// Deletes all expired rows, unless the clock has jumped. Logs errors.
     pub async fn run(&self) {
         if let Err(error) = self.try_run().await {
-            tracing::warn!(%error, "cannot delete what has expired");
+            tracing::warn!(%error, "cannot delete expired rows");
         }
     }
 
-    /// Whether the clock has not jumped since the previous run. Until it is known, nothing is changed that cannot be
-    /// undone.
+    /// Whether the clock has not jumped since the previous run. After a jump, changes that cannot be undone must wait.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -84,7 +83,7 @@ impl Cleanup {
         Ok(())
     }
 
-    /// Deletes a batch of everything that has expired. Returns the size of the largest batch.
+    /// Deletes one batch of expired rows from each table. Returns the size of the largest batch.
     async fn delete_batch(&self) -> Result<u64, DbErr> {
         let app = &self.app;
         let sessions = app.sessions.sweep(BATCH_SIZE).await?;
@@ -95,13 +94,13 @@ impl Cleanup {
         Ok(sessions.max(throttle).max(changes).max(events))
     }
 
-    /// The time of the previous run, on whichever server.
+    /// The time of the previous run on any server.
     async fn previous(&self) -> Result<Option<Timestamp>, DbErr> {
         store::last_run(self.app.database.reader(), TASK).await
     }
 }
 
-/// The wait that applies now, given the wait before.
+/// The current wait, computed from the previous wait.
 fn wait(previous: Option<Timestamp>, now: Timestamp, before: Option<Wait>, at: Instant) -> Option<Wait> {
     let previous = previous.filter(|previous| now > *previous + JUMP_THRESHOLD)?;
     match before {
@@ -118,7 +117,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_mins(1);
 
     #[test]
-    fn a_run_waits_an_hour_after_a_jump_and_goes_on_at_once_when_the_clock_is_corrected() {
+    fn a_run_waits_an_hour_after_a_jump_and_continues_once_the_clock_is_corrected() {
         let (start, began) = (Timestamp::UNIX_EPOCH, Instant::now());
         assert_eq!(wait(None, start, None, began), None, "the first run");
         assert_eq!(wait(Some(start), start + MINUTE, None, began), None, "the next one");
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_waits_for_as_long_as_another_server_runs_with_another_clock() {
+    fn a_run_waits_while_another_server_runs_with_another_clock() {
         let (start, began) = (Timestamp::UNIX_EPOCH, Instant::now());
         let mut waits = None;
         for minute in 0..180 {
