@@ -11,13 +11,13 @@ use crate::{
     tokens::TokenError,
 };
 
-/// What is said of all errors.
+/// The introduction of the page.
 const ABOUT: &str = "\
 # Errors
 
 <!-- `portcullis errors` writes this page from the code. -->
 
-Every answer that is not data has one shape, whichever part of the server gives it:
+Every error response has the same shape, in whichever part of the server the error occurs:
 
 ```json
 {
@@ -33,44 +33,54 @@ Every answer that is not data has one shape, whichever part of the server gives 
 }
 ```
 
-Branch on `extensions.code`; the `message` is for people and may change. `requestId` is the `x-request-id` of the
-answer and finds the request in the server's log. `data` is missing where nothing was executed; `path` is there
-where a field failed. Only what is no HTTP request, or has too large a header, is refused by a status alone (400,
-414, 431).";
+Branch on `extensions.code`. The `message` is for people and may change. `requestId` equals the `x-request-id` header
+of the response, and identifies the request in the server's log. `data` is absent if nothing was executed. `path` is
+present if a field failed. Only malformed HTTP requests and oversized headers get a status without a body (400, 414,
+431).";
 
-/// Everything that goes wrong outside of a payload: what, its code, and the status of the answer as
-/// `application/json` and as `application/graphql-response+json`. A test provokes each.
+/// All errors outside of payloads: the cause, the code, and the status of the response as `application/json` and as
+/// `application/graphql-response+json`. A test provokes each of them.
 const REFUSALS: [(&str, ErrorCode, u16, u16); 40] = [
     ("The path does not exist.", ErrorCode::BadUserInput, 404, 404),
-    ("The path does not know the method.", ErrorCode::BadUserInput, 405, 405),
-    ("The request names no host, or several.", ErrorCode::BadUserInput, 400, 400),
-    ("The request names a host that is not the server's.", ErrorCode::BadUserInput, 421, 421),
-    ("A mutation came by GET.", ErrorCode::BadUserInput, 405, 405),
-    ("`Accept` names no media type that there is.", ErrorCode::BadUserInput, 406, 406),
+    ("The path does not support the method.", ErrorCode::BadUserInput, 405, 405),
+    ("The request has no `Host`, or several.", ErrorCode::BadUserInput, 400, 400),
+    ("The `Host` of the request is not one of the server's.", ErrorCode::BadUserInput, 421, 421),
+    ("A mutation was sent by GET.", ErrorCode::BadUserInput, 405, 405),
+    ("`Accept` contains no supported media type.", ErrorCode::BadUserInput, 406, 406),
     (
-        "A subscription came neither over a WebSocket nor for an event stream.",
+        "A subscription was sent without a WebSocket and without `Accept: text/event-stream`.",
         ErrorCode::BadUserInput,
         406,
         406,
     ),
-    ("A WebSocket was asked for wrongly, or without its protocol.", ErrorCode::BadUserInput, 400, 400),
-    ("A page of an origin that is not listed opened a WebSocket.", ErrorCode::Forbidden, 403, 403),
-    ("There are too many streams from an address, or of a session.", ErrorCode::LimitExceeded, 429, 429),
-    ("There are `http.streams.max_open` already.", ErrorCode::ServiceUnavailable, 503, 503),
-    ("The form of another site could have sent the request.", ErrorCode::BadUserInput, 415, 415),
-    ("A page of an origin that is not listed used the cookie.", ErrorCode::Forbidden, 403, 403),
+    ("The WebSocket handshake is invalid, or lacks the subprotocol.", ErrorCode::BadUserInput, 400, 400),
+    ("A page of an origin that is not allowed opened a WebSocket.", ErrorCode::Forbidden, 403, 403),
+    ("The address or the session has too many open streams.", ErrorCode::LimitExceeded, 429, 429),
+    ("The server has `http.streams.max_open` open streams.", ErrorCode::ServiceUnavailable, 503, 503),
+    ("A form on another site could have sent the request (CSRF).", ErrorCode::BadUserInput, 415, 415),
+    ("A page of an origin that is not allowed used the cookie.", ErrorCode::Forbidden, 403, 403),
     ("The body did not arrive in time.", ErrorCode::BadUserInput, 408, 408),
     ("The body is larger than `http.max_body_bytes`.", ErrorCode::LimitExceeded, 413, 413),
-    ("The address has its share of `http.max_buffered_bytes`.", ErrorCode::ServiceUnavailable, 429, 429),
-    ("The bodies that are read take `http.max_buffered_bytes`.", ErrorCode::ServiceUnavailable, 503, 503),
-    ("The body, or the query string, is no GraphQL request.", ErrorCode::BadUserInput, 400, 400),
+    ("The address exceeds its quota of `http.max_buffered_bytes`.", ErrorCode::ServiceUnavailable, 429, 429),
+    (
+        "All request bodies together exceed `http.max_buffered_bytes`.",
+        ErrorCode::ServiceUnavailable,
+        503,
+        503,
+    ),
+    ("The body or the query string is not a GraphQL request.", ErrorCode::BadUserInput, 400, 400),
     ("A batch exceeds a limit.", ErrorCode::LimitExceeded, 400, 400),
     ("The document is not GraphQL.", ErrorCode::ParseFailed, 200, 400),
     ("The document exceeds a limit.", ErrorCode::LimitExceeded, 200, 400),
-    ("The document does not fit the schema.", ErrorCode::ValidationFailed, 200, 400),
-    ("The hash of a document is none, or not that of the document.", ErrorCode::BadUserInput, 200, 400),
+    ("The document is not valid for the schema.", ErrorCode::ValidationFailed, 200, 400),
     (
-        "Only the hash of a document was sent, which is not known here.",
+        "The hash of a document is malformed, or is the hash of another document.",
+        ErrorCode::BadUserInput,
+        200,
+        400,
+    ),
+    (
+        "Only the hash of a document was sent, and the server does not know it.",
         ErrorCode::PersistedQueryNotFound,
         200,
         400,
@@ -81,37 +91,37 @@ const REFUSALS: [(&str, ErrorCode, u16, u16); 40] = [
         200,
         400,
     ),
-    ("The document is not trusted, and no others are executed.", ErrorCode::UntrustedDocument, 403, 403),
-    ("The document has no such operation.", ErrorCode::ValidationFailed, 200, 400),
-    ("A variable has the wrong type, or is missing.", ErrorCode::BadUserInput, 200, 400),
-    ("The schema is asked for where nobody may see it.", ErrorCode::ValidationFailed, 200, 400),
-    ("The schema is asked for where only the signed-in may see it.", ErrorCode::Unauthenticated, 200, 400),
-    ("A field wants a token.", ErrorCode::Unauthenticated, 200, 200),
-    ("A field wants a scope.", ErrorCode::Forbidden, 200, 200),
+    (
+        "The document is not trusted, and the server executes only trusted ones.",
+        ErrorCode::UntrustedDocument,
+        403,
+        403,
+    ),
+    ("The document does not contain the requested operation.", ErrorCode::ValidationFailed, 200, 400),
+    ("A variable has the wrong type or is missing.", ErrorCode::BadUserInput, 200, 400),
+    ("Introspection is disabled.", ErrorCode::ValidationFailed, 200, 400),
+    ("Introspection requires a token, and the request has none.", ErrorCode::Unauthenticated, 200, 400),
+    ("A field requires a token.", ErrorCode::Unauthenticated, 200, 200),
+    ("A field requires a scope.", ErrorCode::Forbidden, 200, 200),
     ("An argument is out of range.", ErrorCode::BadUserInput, 200, 200),
     ("A refresh was repeated within the grace period more than twice.", ErrorCode::RateLimited, 200, 200),
     (
-        "The database is away, or too many passwords wait to be hashed.",
+        "The database is unavailable, or too many passwords are waiting to be hashed.",
         ErrorCode::ServiceUnavailable,
         200,
         200,
     ),
-    (
-        "The account or the address has its share of what is executed.",
-        ErrorCode::ServiceUnavailable,
-        429,
-        429,
-    ),
-    ("There are `http.max_concurrent_requests` already.", ErrorCode::ServiceUnavailable, 503, 503),
+    ("The account or the address has too many concurrent requests.", ErrorCode::ServiceUnavailable, 429, 429),
+    ("The server executes `http.max_concurrent_requests` requests.", ErrorCode::ServiceUnavailable, 503, 503),
     ("A resolver failed.", ErrorCode::Internal, 200, 200),
     ("The operation took longer than `http.request_timeout`.", ErrorCode::ServiceUnavailable, 503, 503),
     ("A resolver or a handler panicked.", ErrorCode::Internal, 500, 500),
 ];
 
-/// What is said of errors that are data.
+/// The text about errors in payloads.
 const USER_ERRORS: &str = "\
-These are data: the `errors` of a mutation's payload, each with a `code`, a `message` for people, the `field` of
-the input, and `retryAfter` with `RATE_LIMITED`. The status is 200.";
+These errors are data: the `errors` of a mutation's payload. Each has a `code`, a `message` for people, and the `field`
+of the input. `RATE_LIMITED` also has `retryAfter`, in seconds. The status is 200.";
 
 /// Prints `docs/errors.md`.
 pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
@@ -123,22 +133,22 @@ pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
     };
     let codes =
         ErrorCode::ALL.map(|code| [quoted(code.as_str()), code.meaning().to_owned(), extensions(code)]);
-    table(out, "Codes", ["`extensions.code`", "what it means", "more in `extensions`"], codes)?;
+    table(out, "Codes", ["`extensions.code`", "meaning", "other members of `extensions`"], codes)?;
 
     let more = ErrorExtension::ALL.map(|more| [quoted(more.as_str()), more.meaning().to_owned()]);
-    table(out, "More in `extensions`", ["member", "what it holds"], more)?;
+    table(out, "Other members of `extensions`", ["member", "content"], more)?;
 
     let reasons = TokenError::ALL.map(|reason| [quoted(reason.as_str()), reason.meaning().to_owned()]);
-    table(out, "Reasons", ["`extensions.reason`", "what it means"], reasons)?;
+    table(out, "Reasons", ["`extensions.reason`", "meaning"], reasons)?;
 
-    let statuses = REFUSALS.map(|(what, code, json, graphql)| {
-        [what.to_owned(), quoted(code.as_str()), json.to_string(), graphql.to_string()]
+    let statuses = REFUSALS.map(|(cause, code, json, graphql)| {
+        [cause.to_owned(), quoted(code.as_str()), json.to_string(), graphql.to_string()]
     });
-    let head = ["what happened", "code", "`application/json`", "`application/graphql-response+json`"];
+    let head = ["cause", "code", "`application/json`", "`application/graphql-response+json`"];
     table(out, "HTTP statuses", head, statuses)?;
 
     let rows = user_errors().into_iter().map(|(code, meaning)| [quoted(&code), meaning]);
-    table(out, "Errors of the user", ["`code`", "what it means"], rows)?;
+    table(out, "User errors", ["`code`", "meaning"], rows)?;
     Ok(writeln!(out, "\n{USER_ERRORS}")?)
 }
 
@@ -153,9 +163,9 @@ fn table<const COLUMNS: usize>(
     rows.into_iter().try_for_each(|row| writeln!(out, "| {} |", row.join(" | ")))
 }
 
-/// The values of the schema's `UserErrorCode` and what they mean.
+/// The values of the schema's `UserErrorCode`, with their descriptions.
 fn user_errors() -> Vec<(String, String)> {
-    let document = parse_schema(crate::schema::sdl()).expect("our own schema is one");
+    let document = parse_schema(crate::schema::sdl()).expect("the server's own schema is valid");
     let values = document.definitions.into_iter().find_map(|definition| match definition {
         TypeSystemDefinition::Type(ty) => values_of(ty.node, "UserErrorCode"),
         _ => None,

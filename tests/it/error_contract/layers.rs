@@ -60,23 +60,23 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
     let get = async |path: &str| app.request("GET", path, &[("accept", media)]).await;
     let mut all = each("The path does not exist.", [get("/nope").await]);
     let put = app.request("PUT", "/graphql", &[("accept", media)]).await;
-    all.extend(each("The path does not know the method.", [put]));
+    all.extend(each("The path does not support the method.", [put]));
     let head =
         |hosts: &str| format!("GET /graphql HTTP/1.1\r\n{hosts}accept: {media}\r\nconnection: close\r\n\r\n");
     let hosts =
         [app.raw(head("").as_bytes()).await, app.raw(head("host: a\r\nhost: a\r\n").as_bytes()).await];
-    all.extend(each("The request names no host, or several.", hosts));
+    all.extend(each("The request has no `Host`, or several.", hosts));
     let rebound = TestApp::with(|config| config.http.public_url = None).await;
     let rebound = rebound.raw(head("host: evil.example\r\n").as_bytes()).await;
-    all.extend(each("The request names a host that is not the server's.", [rebound]));
+    all.extend(each("The `Host` of the request is not one of the server's.", [rebound]));
     let mutation = get("/graphql?query=mutation%7Blogout%7Berrors%7Bcode%7D%7D%7D").await;
-    all.extend(each("A mutation came by GET.", [mutation]));
+    all.extend(each("A mutation was sent by GET.", [mutation]));
     let html = app.request("GET", "/graphql?query=%7B__typename%7D", &[("accept", "text/html")]).await;
-    all.extend(each("Accept names no media type that there is.", [html]));
+    all.extend(each("Accept contains no supported media type.", [html]));
 
     let form = [("content-type", "application/x-www-form-urlencoded"), ("accept", media)];
     let form = app.request("POST", "/graphql", &form).await;
-    all.extend(each("The form of another site could have sent the request.", [form]));
+    all.extend(each("A form on another site could have sent the request (CSRF).", [form]));
     let head = format!(
         "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: {media}\r\ncontent-type: application/json\r\n\
          content-length: 20\r\nconnection: close\r\n\r\n"
@@ -84,14 +84,14 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
     all.extend(each("The body did not arrive in time.", [app.raw(head.as_bytes()).await]));
     let foreign = client.clone().header("origin", "https://evil.example").header("cookie", COOKIE);
     let foreign = foreign.ask("{ __typename }").await;
-    all.extend(each("A page of an origin that is not listed used the cookie.", [foreign]));
+    all.extend(each("A page of an origin that is not allowed used the cookie.", [foreign]));
     let large = client.send_raw(" ".repeat(1024 * 1024)).await;
     all.extend(each("The body is larger than http.max_body_bytes.", [large]));
     let mut broken = vec![get("/graphql?query=").await, get("/graphql?query=%7Ba%7D&variables=1").await];
     for body in ["", "{", "[]", "{}", r#"{"query":1}"#, r#"{"query":"{a}","query":"{a}"}"#, "\u{0}"] {
         broken.push(client.send_raw(body).await);
     }
-    all.extend(each("The body, or the query string, is no GraphQL request.", broken));
+    all.extend(each("The body or the query string is not a GraphQL request.", broken));
     let query = json!({ "query": "{ __typename }" });
     let wide = json!({ "query": format!("{{ {} }}", "a ".repeat(21)) });
     let batches =
@@ -125,8 +125,8 @@ async fn while_others_send(media: &'static str) -> Vec<Provoked> {
     let of_address = refused(client.clone().behind("192.0.2.1"), 429).await;
     let _second = begin("198.51.100.2").await;
     let of_all = refused(client.behind("203.0.113.3"), 503).await;
-    let mut all = each("The address has its share of http.max_buffered_bytes.", [of_address]);
-    all.extend(each("The bodies that are read take http.max_buffered_bytes.", [of_all]));
+    let mut all = each("The address exceeds its quota of http.max_buffered_bytes.", [of_address]);
+    all.extend(each("All request bodies together exceed http.max_buffered_bytes.", [of_all]));
     all
 }
 
@@ -140,23 +140,23 @@ async fn at_the_streams(media: &'static str) -> Vec<Provoked> {
     .await;
     let ada = app.signed_in("ada").await.header("accept", media);
     let query = "subscription { accountEvents { id } }";
-    let plain = "A subscription came neither over a WebSocket nor for an event stream.";
+    let plain = "A subscription was sent without a WebSocket and without `Accept: text/event-stream`.";
     let mut all = each(plain, [ada.ask(query).await]);
     let open = async |headers: &[(&'static str, &str)]| Socket::try_open(app.address(), headers).await;
     let refused = async |headers: &[(&'static str, &str)]| open(headers).await.err().expect("it is refused");
     let protocol = refused(&[("sec-websocket-protocol", "graphql-ws")]).await;
-    all.extend(each("A WebSocket was asked for wrongly, or without its protocol.", [protocol]));
+    all.extend(each("The WebSocket handshake is invalid, or lacks the subprotocol.", [protocol]));
     let foreign = refused(&[("origin", "https://evil.example")]).await;
-    all.extend(each("A page of an origin that is not listed opened a WebSocket.", [foreign]));
+    all.extend(each("A page of an origin that is not allowed opened a WebSocket.", [foreign]));
 
     let _of_session = ada.follow(query).await;
     let again = ada.try_follow(query).await.err().expect("one is enough");
     let _of_address = open(&[]).await;
     let too_many = [again, refused(&[]).await];
-    all.extend(each("There are too many streams from an address, or of a session.", too_many));
+    all.extend(each("The address or the session has too many open streams.", too_many));
     let _last = open(&[("x-forwarded-for", "203.0.113.7")]).await;
     let full = refused(&[("x-forwarded-for", "203.0.113.8")]).await;
-    all.extend(each("There are http.streams.max_open already.", [full]));
+    all.extend(each("The server has http.streams.max_open open streams.", [full]));
     all
 }
 
@@ -167,14 +167,14 @@ async fn in_the_document(media: &'static str) -> Vec<Provoked> {
     let mut all = each("The document is not GraphQL.", asking(&client, ["{".into(), "{ a: }".into()]).await);
     let unfit = ["{ nope }", "{ me }", "{ ...Nope }", "query($a: Nope) { __typename }", "mutation { a }"];
     let unfit = asking(&client, unfit.map(Into::into)).await;
-    all.extend(each("The document does not fit the schema.", unfit));
+    all.extend(each("The document is not valid for the schema.", unfit));
     let named = json!({ "query": "query A { __typename }", "operationName": "B" });
-    all.extend(each("The document has no such operation.", [client.send(&named).await]));
+    all.extend(each("The document does not contain the requested operation.", [client.send(&named).await]));
 
     let document = "query($first: Int!) { users(first: $first) { totalCount } }";
     let wrong = client.ask_with(document, json!({ "first": "1" })).await;
     let variables = [client.ask(document).await, wrong];
-    all.extend(each("A variable has the wrong type, or is missing.", variables));
+    all.extend(each("A variable has the wrong type or is missing.", variables));
 
     let limits = documents_over_a_limit();
     let answers = asking(&client, limits.iter().map(|(_, document)| document.clone())).await;
@@ -196,9 +196,9 @@ async fn where_documents_have_names(media: &'static str) -> Vec<Provoked> {
     let mut lie = named(&hash);
     lie["query"] = json!("{ server { version } }");
     let no_names = [ask(|_| (), named("00")).await, ask(|_| (), lie).await];
-    let mut all = each("The hash of a document is none, or not that of the document.", no_names);
+    let mut all = each("The hash of a document is malformed, or is the hash of another document.", no_names);
     let unknown = ask(|_| (), named(&hash)).await;
-    all.extend(each("Only the hash of a document was sent, which is not known here.", [unknown]));
+    all.extend(each("Only the hash of a document was sent, and the server does not know it.", [unknown]));
     let none_kept = ask(|config| config.graphql.documents = DocumentPolicy::InFull, named(&hash)).await;
     all.extend(each("Only the hash was sent, and graphql.documents is in_full.", [none_kept]));
     let strict = |config: &mut Config| {
@@ -209,7 +209,7 @@ async fn where_documents_have_names(media: &'static str) -> Vec<Provoked> {
         config.graphql.documents = DocumentPolicy::Trusted;
     };
     let untrusted = ask(strict, json!({ "query": "{ __typename }" })).await;
-    all.extend(each("The document is not trusted, and no others are executed.", [untrusted]));
+    all.extend(each("The document is not trusted, and the server executes only trusted ones.", [untrusted]));
     all
 }
 
@@ -244,8 +244,8 @@ async fn where_the_schema_is_hidden(media: &'static str) -> Vec<Provoked> {
     };
     let off = ask(Introspection::Off).await;
     let signed_in = ask(Introspection::SignedIn).await;
-    let mut all = each("The schema is asked for where nobody may see it.", [off]);
-    all.extend(each("The schema is asked for where only the signed-in may see it.", [signed_in]));
+    let mut all = each("Introspection is disabled.", [off]);
+    all.extend(each("Introspection requires a token, and the request has none.", [signed_in]));
     all
 }
 
@@ -256,7 +256,7 @@ async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
     let scopes = ada.ask("{ users { totalCount } }").await;
     let admin = app.admin().await.header("accept", media);
     let range = asking(&admin, ["{ users(first: 1000) { totalCount } }".into()]).await;
-    let mut all = each("A field wants a scope.", [scopes]);
+    let mut all = each("A field requires a scope.", [scopes]);
     all.extend(each("An argument is out of range.", range));
 
     for _ in 0..3 {
@@ -286,7 +286,7 @@ async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
         assert_eq!(answer.error()["reason"], rejection.as_str(), "{}", answer.body);
         answers.push(answer);
     }
-    all.extend(each("A field wants a token.", answers));
+    all.extend(each("A field requires a token.", answers));
     all
 }
 
@@ -335,14 +335,14 @@ async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
         "A resolver or a handler panicked.",
         "The operation took longer than http.request_timeout.",
         "The operation took longer than http.request_timeout.",
-        "The account or the address has its share of what is executed.",
-        "There are http.max_concurrent_requests already.",
+        "The account or the address has too many concurrent requests.",
+        "The server executes http.max_concurrent_requests requests.",
     ];
     happened.into_iter().zip(answers).map(|(what, answer)| Provoked { what, answer }).collect()
 }
 
 async fn while_something_is_away(media: &'static str) -> Vec<Provoked> {
-    let what = "The database is away, or too many passwords wait to be hashed.";
+    let what = "The database is unavailable, or too many passwords are waiting to be hashed.";
     let slow = |config: &mut Config| {
         config.passwords.workers = Some(NonZeroUsize::MIN);
         config.passwords.queue = 1;
