@@ -51,7 +51,7 @@ impl FromRef<AppState> for Arc<Health> {
 }
 
 /// The HTTP interface of the server. The executor is the server's own schema, or a schema that contains it. With trusted
-/// documents, call [`DocumentStore::check`](crate::graphql::DocumentStore::check) first to validate them against the schema.
+/// documents, call [`DocumentStore::check`](crate::operations::DocumentStore::check) first to validate them against the schema.
 ///
 /// The routes contain the path of `http.public_url`, so merge this router into another one. Do not nest it.
 pub fn router<E: Executor>(app: &App, executor: E) -> Router {

@@ -13,7 +13,8 @@ pub struct Model {
     pub tries: i64,
     /// Time until which further attempts are rejected.
     pub blocked_until: ChronoUnixTimestampMillis,
-    /// Whether a rejection since the last success or pause was logged.
+    /// Whether a refusal has been logged since the block began. The column keeps the name of earlier releases, because
+    /// their replicas read it while a release is rolled out.
     #[sea_orm(column_name = "told")]
     pub logged: bool,
     /// Time at which the counter is reset.

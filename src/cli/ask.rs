@@ -1,4 +1,4 @@
-//! What a command asks the person at the terminal.
+//! Prompts: the confirmation of a command, and new passwords.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
@@ -6,52 +6,52 @@ use secrecy::{SecretString, zeroize::Zeroizing};
 
 use super::error::CliError;
 
-/// The longest line that is read for a password, in bytes; longer ones are refused by the policy anyway.
+/// The maximum length of a password line, in bytes. The password policy rejects longer passwords anyway.
 const MAX_LINE_BYTES: u64 = 16 * 1024;
 
-/// Says yes in advance.
+/// The confirmation of a command that cannot be undone.
 #[derive(clap::Args)]
 pub(super) struct Confirmation {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
 }
 
 impl Confirmation {
-    /// Asks whether to go on with what cannot be undone.
+    /// Asks the user to confirm, unless `--yes` was given.
     pub(super) fn ask(&self, question: &str) -> Result<(), CliError> {
         if self.yes {
             return Ok(());
         }
         if !io::stdin().is_terminal() {
             return Err(CliError::refused(format!(
-                "{question} Nobody can answer here; pass --yes when you are sure."
+                "{question} Standard input is not a terminal; pass --yes to confirm."
             )));
         }
-        write!(io::stderr(), "{question} Type yes to go on: ")?;
+        write!(io::stderr(), "{question} Type yes to continue: ")?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).map_err(CliError::Input)?;
         match answer.trim() {
             "yes" => Ok(()),
-            _ => Err(CliError::refused("nothing was changed")),
+            _ => Err(CliError::refused("not confirmed; nothing was changed")),
         }
     }
 }
 
-/// A new password: typed twice on a terminal, else the first line of standard input.
+/// Reads a new password: typed twice on a terminal, otherwise the first line of standard input.
 pub(super) fn new_password() -> Result<SecretString, CliError> {
     if !io::stdin().is_terminal() {
         return read_line(&mut io::stdin().lock());
     }
     let ask = |prompt| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(CliError::Input);
-    let (first, second) = (ask("New password: ")?, ask("The same again: ")?);
+    let (first, second) = (ask("New password: ")?, ask("Repeat the password: ")?);
     if *first != *second {
         return Err(CliError::refused("the passwords differ; nothing was changed"));
     }
     Ok(SecretString::from(first.as_str()))
 }
 
-/// Takes nothing away but the line's end: a space may belong to a password.
+/// Reads one line without its line ending. Spaces are kept, because they may belong to the password.
 fn read_line(input: &mut impl BufRead) -> Result<SecretString, CliError> {
     let mut line = Zeroizing::new(Vec::with_capacity(512));
     input.take(MAX_LINE_BYTES).read_until(b'\n', &mut line).map_err(CliError::Input)?;
@@ -59,10 +59,10 @@ fn read_line(input: &mut impl BufRead) -> Result<SecretString, CliError> {
     let text = text.strip_suffix(b"\r").unwrap_or(text);
     if text.is_empty() {
         return Err(CliError::refused(
-            "there is no password on standard input; pipe in one line, or run this on a terminal",
+            "no password on standard input; pipe it in as one line, or run this command in a terminal",
         ));
     }
-    let text = str::from_utf8(text).map_err(|_| CliError::refused("the password is not UTF-8"))?;
+    let text = str::from_utf8(text).map_err(|_| CliError::refused("the password is not valid UTF-8"))?;
     Ok(SecretString::from(text))
 }
 

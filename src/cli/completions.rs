@@ -7,13 +7,13 @@ use super::{Cli, error::CliError};
 
 #[derive(Args)]
 pub(super) struct Completions {
-    /// The shell
+    /// The shell to print the script for
     shell: Shell,
 }
 
 impl Completions {
     pub(super) fn run(self, out: &mut dyn Write) -> Result<(), CliError> {
-        // The generator panics when its writer fails, so it is handed one that cannot.
+        // The generator panics if its writer fails, so it writes to memory.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "portcullis", &mut script);
         Ok(out.write_all(&script)?)

@@ -28,7 +28,7 @@ impl Config {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        // On one line, and no control character gets to the terminal.
+        // Other values are printed as JSON: on one line, with control characters escaped.
         Value::String(text) if !text.contains(char::is_control) => text.clone(),
         value => value.to_string(),
     }

@@ -8,40 +8,40 @@ use crate::{
     database::{ConnectError, reason},
 };
 
-/// Why a command failed: what the person who typed it reads.
+/// The error of a command. Its text is printed to standard error.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
-    /// The configuration cannot be used.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The program does not open.
+    /// The app could not be opened.
     #[error(transparent)]
     App(Box<AppError>),
-    /// The database does not open.
-    #[error("{0}\nIs it running? database.url (or DATABASE_URL) says where it is.")]
+    /// The connection to the database failed.
+    #[error("{0}\nCheck that the database is running, and that database.url (or DATABASE_URL) is correct.")]
     Connect(ConnectError),
-    /// The database does not answer.
-    #[error("the database: {}", reason(.0))]
+    /// A database query failed.
+    #[error("database error: {}", reason(.0))]
     Database(#[from] DbErr),
-    /// The answer cannot be written.
-    #[error("cannot write the answer: {0}")]
+    /// The output could not be written.
+    #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
-    /// Nobody answers a question.
+    /// Standard input could not be read.
     #[error("cannot read standard input: {0}")]
     Input(io::Error),
-    /// The server cannot go on.
-    #[error("the server: {0}")]
+    /// The server failed.
+    #[error("server error: {0}")]
     Server(io::Error),
-    /// Anything else, in whole sentences.
+    /// Any other error, with its complete text.
     #[error("{0}")]
     Refused(String),
-    /// Migrations are pending, which is a result and no failure.
+    /// Migrations are pending. This is the result of `migrate status`, and not a failure.
     #[error("pending migrations: {0}; `portcullis migrate up` or the next start applies them")]
     Pending(usize),
 }
 
 impl CliError {
-    /// The exit status of the program. Scripts tell pending migrations from a failure by it.
+    /// The exit status of the program. Scripts can distinguish pending migrations from a failure.
     pub(super) fn status(&self) -> u8 {
         match self {
             Self::Pending(_) => 3,

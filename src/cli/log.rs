@@ -5,12 +5,12 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt};
 use super::error::CliError;
 use crate::config::{Loaded, LogFormat, Source};
 
-/// Logs as the server does.
+/// Starts the log of the server, as configured.
 pub(super) fn start_for_server(loaded: &Loaded) -> Result<(), CliError> {
     start(&loaded.config.log.filter, loaded.config.log.format)
 }
 
-/// Logs what a command has to say: warnings, unless the environment asks for more.
+/// Starts the log of a command: warnings only, unless the environment sets `log.filter`.
 pub(super) fn start_for_command(loaded: &Loaded) -> Result<(), CliError> {
     let log = &loaded.config.log;
     match loaded.source("log.filter") {
@@ -22,18 +22,20 @@ pub(super) fn start_for_command(loaded: &Loaded) -> Result<(), CliError> {
 fn start(filter: &str, format: LogFormat) -> Result<(), CliError> {
     let builder = fmt().with_env_filter(quiet(filter)?).with_writer(io::stderr);
     match format {
-        // The list of spans would repeat the current one: spans are not nested here.
+        // Spans are not nested here, so the list of spans would only repeat the current one.
         LogFormat::Json => builder.json().with_span_list(false).init(),
-        // Colours are for people. On a terminal, NO_COLOR is heeded by the library.
+        // No colours if the output is not a terminal. On a terminal, the library respects NO_COLOR.
         LogFormat::Text if !io::stderr().is_terminal() => builder.with_ansi(false).init(),
         LogFormat::Text => builder.init(),
     }
     Ok(())
 }
 
-/// The filter, without the migrations' own tale: we tell which were applied ourselves.
+/// The filter without the messages of `SeaORM`'s migrator, because the server logs each applied migration itself.
 fn quiet(text: &str) -> Result<EnvFilter, CliError> {
-    let invalid = |_| CliError::refused("log.filter must be a filter such as info or portcullis=debug,info");
+    let invalid = |_| {
+        CliError::refused("log.filter is invalid; set it to a filter such as info or portcullis=debug,info")
+    };
     let filter = EnvFilter::try_new(text).map_err(invalid)?;
     let speaks = filter.max_level_hint().is_none_or(|level| level > LevelFilter::WARN);
     match "sea_orm_migration=warn".parse() {

@@ -15,17 +15,17 @@ use crate::database::Database;
 
 #[derive(Subcommand)]
 pub(super) enum Migrate {
-    /// Apply what is pending; the server does it when it starts, too
+    /// Apply all pending migrations. The server also does this when it starts
     Up,
-    /// Take back the last migrations, with the data that they brought
+    /// Revert the latest migrations and delete the data that they added
     Down(Down),
-    /// List the migrations; exits with 3 if some are pending
+    /// List all migrations. Exits with status 3 if any are pending
     Status(Format),
 }
 
 #[derive(Args)]
 pub(super) struct Down {
-    /// How many
+    /// Number of migrations to revert
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
     steps: u32,
     #[command(flatten)]
@@ -76,11 +76,11 @@ impl Down {
         let (Some(first), steps) = (last.last(), u32::try_from(last.len()).unwrap_or(self.steps)) else {
             return Ok(writeln!(out, "nothing to do: no migration is applied")?);
         };
-        let question = format!("This destroys all data of {name} that came with {first} or later.");
+        let question = format!("This deletes all data of {name} that {first} or a later migration added.");
         self.confirmation.ask(&question)?;
         database.migrate_down(steps).await?;
         for name in last {
-            writeln!(out, "took back {name}")?;
+            writeln!(out, "reverted {name}")?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! The command line: a file a command.
+//! The command line, with one file for each command.
 //!
-//! A command prints to the writer that it is handed, never to standard output itself, and says what went
-//! wrong as a `CliError`. What changes data goes through [`crate::admin`], like a request does.
+//! A command prints to the writer that it receives, never directly to standard output, and returns its errors as
+//! `CliError`. Commands that change data use [`crate::admin`], like requests do.
 
 mod ask;
 mod completions;
@@ -30,7 +30,7 @@ use clap::{Parser, Subcommand};
 
 use self::{error::CliError, settings::Settings};
 
-/// A GraphQL identity server. Without a command, it serves.
+/// A GraphQL identity server. Without a command, it runs the server.
 #[derive(Parser)]
 #[command(name = "portcullis", version, after_help = AFTER_HELP)]
 struct Cli {
@@ -41,34 +41,35 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Every key of the configuration can be set in a file (--config), in the environment (tokens.access_ttl is \
-PORTCULLIS_TOKENS__ACCESS_TTL), and the commonest by a flag; the later wins. `portcullis config` shows what \
-counts and where it was set. What is secret has no flag, for other users of the machine see those: set \
-PORTCULLIS_SECRET or PORTCULLIS_SECRET_FILE, and DATABASE_URL or PORTCULLIS_DATABASE__URL_FILE.";
+Configuration comes from a file (--config), then the environment, then flags; later sources override earlier \
+ones. Every key has an environment variable: tokens.access_ttl is PORTCULLIS_TOKENS__ACCESS_TTL. \
+`portcullis config` shows each value and where it was set. Secrets have no flags, because other users of the \
+machine can read the arguments of a process: set PORTCULLIS_SECRET or PORTCULLIS_SECRET_FILE, and DATABASE_URL \
+or PORTCULLIS_DATABASE__URL_FILE.";
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the server: what happens without a command
+    /// Run the server (the default)
     Serve,
-    /// Bring the database up to this release, or take it back
+    /// Apply, revert or list database migrations
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Print the GraphQL schema; needs no database
+    /// Print the GraphQL schema. Needs no database
     Schema(schema::Schema),
-    /// Print the reference of all errors, in Markdown; needs no database
+    /// Print the reference of all errors in Markdown. Needs no database
     Errors,
-    /// Make, list and change accounts
+    /// Create, list and change accounts
     #[command(subcommand)]
     Users(users::Users),
-    /// List and end sessions
+    /// List and revoke sessions
     #[command(subcommand)]
     Sessions(sessions::Sessions),
-    /// List and change the keys that sign access tokens
+    /// List, rotate, import and revoke signing keys
     #[command(subcommand)]
     Keys(keys::Keys),
-    /// Show every value of the configuration and where it was set, secrets masked
+    /// Show each configuration value and where it was set. Secrets are masked
     Config(config::Config),
-    /// Look at the configuration, the secrets and the database, and say what is wrong; changes nothing
+    /// Check the configuration, the secrets and the database. Changes nothing
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell
     Completions(completions::Completions),
@@ -92,11 +93,11 @@ impl Cli {
     }
 }
 
-/// Runs the command that the arguments name. Exits with 0 when it is done, 1 when it failed, 2 when the arguments make
-/// no command, and 3 when `migrate status` finds migrations that are pending.
+/// Runs the command in the process's arguments. The exit status is 0 on success, 1 on failure, 2 for invalid arguments,
+/// and 3 if `migrate status` finds pending migrations.
 #[must_use]
 pub fn run() -> ExitCode {
-    // Before anything secret is read.
+    // Before any secret is read.
     if let Err(error) = protect::protect_memory() {
         let _ = writeln!(io::stderr(), "warning: cannot exclude the memory from core dumps: {error}");
     }
@@ -105,7 +106,7 @@ pub fn run() -> ExitCode {
     let done = cli.run(&mut out).and_then(|()| Ok(out.flush()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads has seen enough: `portcullis users list | head`.
+        // The reader has closed the pipe, as in `portcullis users list | head`.
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             let label = if matches!(error, CliError::Pending(_)) { "" } else { "error: " };

@@ -5,16 +5,16 @@ use tokio::runtime::{Builder, Runtime};
 use super::{error::CliError, log, settings::Settings};
 use crate::{app::App, clock::Clock, config::Config};
 
-/// Whether a command may make the embedded database.
+/// The action of a command if the embedded database does not exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum IfMissing {
-    /// It makes it: somebody begins here.
+    /// Creates it, because this may be the first command of a new installation.
     Create,
-    /// It refuses: an empty answer from the wrong folder would mislead.
+    /// Fails, because an empty result from a wrong folder would be misleading.
     Fail,
 }
 
-/// Opens the program for one command, and runs it.
+/// Opens the app, runs one command with it, and closes it.
 pub(super) fn with_app<T>(
     settings: &Settings,
     if_missing: IfMissing,
@@ -31,7 +31,7 @@ pub(super) fn with_app<T>(
     })
 }
 
-/// Runs one command's work.
+/// Runs a future to completion on a single-threaded runtime.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     runtime(&mut Builder::new_current_thread())?.block_on(work)
 }
@@ -41,14 +41,14 @@ pub(super) fn runtime(builder: &mut Builder) -> Result<Runtime, CliError> {
     builder.enable_all().build().map_err(failed)
 }
 
-/// Looks for the embedded database.
+/// Checks whether the embedded database exists.
 pub(super) fn find_database(config: &Config, if_missing: IfMissing) -> Result<(), CliError> {
     let Some(path) = config.sqlite_file().filter(|path| !path.exists()) else { return Ok(()) };
     let path = path.display();
     match if_missing {
-        IfMissing::Create => Ok(writeln!(io::stderr(), "making the database {path}")?),
+        IfMissing::Create => Ok(writeln!(io::stderr(), "creating the database {path}")?),
         IfMissing::Fail => Err(CliError::refused(format!(
-            "there is no database {path}\nName its folder with --data-dir, set DATABASE_URL, or make it: \
+            "the database {path} does not exist\nSet its folder with --data-dir, set DATABASE_URL, or create it: \
              `portcullis migrate up`."
         ))),
     }

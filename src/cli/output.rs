@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::error::CliError;
 use crate::clock::Timestamp;
 
-/// How a list is written.
+/// The output format of a list.
 #[derive(clap::Args)]
 pub(super) struct Format {
-    /// Print one JSON document
+    /// Print the result as one JSON document
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -57,12 +57,12 @@ fn table<const COLUMNS: usize>(
     rows.iter().try_for_each(|row| line(row.each_ref().map(String::as_str)))
 }
 
-/// A time for people: RFC 3339, to the second.
+/// A time in RFC 3339, without fractions of a second.
 pub(super) fn time(time: Timestamp) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// A value that may be missing.
+/// The text, or a dash if there is none.
 pub(super) fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }

@@ -7,7 +7,7 @@ use crate::schema::{sdl, subgraph_sdl};
 
 #[derive(Args)]
 pub(super) struct Schema {
-    /// As a subgraph of Apollo Federation 2, for composition
+    /// Print it as an Apollo Federation 2 subgraph, for composition
     #[arg(long)]
     federation: bool,
 }

@@ -15,7 +15,7 @@ use crate::{
     serve::serve,
 };
 
-/// Runs the server until it is told to stop.
+/// Runs the server until it receives a signal.
 pub(super) fn run(settings: &Settings) -> Result<(), CliError> {
     let loaded = settings.load()?;
     log::start_for_server(&loaded)?;
@@ -24,20 +24,20 @@ pub(super) fn run(settings: &Settings) -> Result<(), CliError> {
     }
     let runtime = runtime(&mut Builder::new_multi_thread())?;
     let served = runtime.block_on(serve_until_stopped(loaded));
-    // What is still at work here was told to stop, and did not.
+    // Tasks that have ignored the shutdown are dropped here.
     runtime.shutdown_background();
     served
 }
 
 async fn serve_until_stopped(loaded: Loaded) -> Result<(), CliError> {
-    // Before the database: a server that cannot listen shall not have touched anything.
+    // Before the database is opened, so that a server that cannot listen changes nothing.
     let listener = listen(&loaded.config).await?;
     let address = listener.local_addr().map_err(CliError::Server)?;
     let mut signals = Signals::new().map_err(CliError::Server)?;
     let banner = banner(&loaded, address);
     let stop = CancellationToken::new();
     let work = async {
-        // To wait for the database, or for another replica's migrations, can take long.
+        // A signal must interrupt this, because waiting for the database or for another replica's migrations can take long.
         let Some(app) = stop.run_until_cancelled(Box::pin(open(loaded.config))).await.transpose()? else {
             return Ok(());
         };
@@ -48,14 +48,14 @@ async fn serve_until_stopped(loaded: Loaded) -> Result<(), CliError> {
     };
     let insist = async {
         let signal = signals.next().await;
-        tracing::info!("{signal}: finishing what is in flight; once more to stop at once");
+        tracing::info!("received {signal}: finishing running requests; send it again to stop immediately");
         stop.cancel();
         signals.next().await
     };
     tokio::select! {
         served = work => served.inspect(|()| tracing::info!("stopped")),
         signal = insist => {
-            Err(CliError::refused(format!("{signal} a second time: stopped with requests in flight")))
+            Err(CliError::refused(format!("received {signal} again: stopped with unfinished requests")))
         }
     }
 }
@@ -74,16 +74,16 @@ async fn open(config: Config) -> Result<App, CliError> {
 async fn listen(config: &Config) -> Result<TcpListener, CliError> {
     let address = config.http.listen;
     TcpListener::bind(address).await.map_err(|error| {
-        let cure = match error.kind() {
-            io::ErrorKind::AddrInUse => "Another program listens there; stop it, or choose another port",
-            io::ErrorKind::PermissionDenied => "Choose a port from 1024 on",
+        let remedy = match error.kind() {
+            io::ErrorKind::AddrInUse => "Another program uses this port; stop it, or choose another port",
+            io::ErrorKind::PermissionDenied => "Choose port 1024 or higher",
             _ => "Choose an address of this machine",
         };
-        CliError::refused(format!("cannot listen on {address}: {error}\n{cure}: http.listen, or --listen."))
+        CliError::refused(format!("cannot listen on {address}: {error}\n{remedy} (http.listen or --listen)."))
     })
 }
 
-/// The version, and where everything is, in one line.
+/// One log line with the version, the URLs, the database and the location of the master secret.
 fn banner(loaded: &Loaded, mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
@@ -98,13 +98,12 @@ fn banner(loaded: &Loaded, mut address: SocketAddr) -> String {
     };
     let database = config.shown_database();
     format!(
-        "Portcullis {}: GraphQL is at {url}/graphql{playground}; the data are in {database}, the master \
-         secret in {secret}",
+        "Portcullis {}: GraphQL at {url}/graphql{playground}; database: {database}; master secret: {secret}",
         env!("CARGO_PKG_VERSION")
     )
 }
 
-/// What tells a program to stop: Ctrl-C, and the signal that service managers send.
+/// The signals that stop the server: SIGINT (Ctrl-C), and SIGTERM, which service managers send.
 struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,

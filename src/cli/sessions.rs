@@ -21,15 +21,15 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(super) enum Sessions {
-    /// List the open sessions of an account, the newest first
+    /// List the active sessions of an account, newest first
     List(List),
-    /// End a session, or all of an account
+    /// Revoke one session, or all sessions of an account
     Revoke(Revoke),
 }
 
 #[derive(Args)]
 pub(super) struct List {
-    /// The account: its username or its id (`user_…`)
+    /// The account's username or id (`user_…`)
     user: String,
     #[command(flatten)]
     format: Format,
@@ -38,9 +38,9 @@ pub(super) struct List {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct Revoke {
-    /// The session's id (`session_…`)
+    /// The id of the session to revoke (`session_…`)
     session: Option<SessionId>,
-    /// End all sessions of this account: its username or its id (`user_…`)
+    /// Revoke all sessions of this account: its username or id (`user_…`)
     #[arg(long)]
     user: Option<String>,
 }
@@ -89,14 +89,19 @@ impl Revoke {
         if let Some(id) = self.session {
             let revoked = app.admin.revoke_session(id, Actor::Server).await;
             return match revoked.map_err(|error| to_cli_error(error, app, ""))? {
-                Some(session) => Ok(writeln!(out, "ended {} of {}", session.id, session.user)?),
-                None => Err(CliError::refused(format!("there is no open session {id}"))),
+                Some(session) => Ok(writeln!(out, "revoked {} of {}", session.id, session.user)?),
+                None => Err(CliError::refused(format!("there is no active session {id}"))),
             };
         }
         let user = find(app, &self.user.unwrap_or_default()).await?;
         let ended = app.admin.revoke_user_sessions(user.id, Actor::Server).await;
         let count = ended.map_err(|error| to_cli_error(error, app, &user.username))?;
-        Ok(writeln!(out, "ended {count} session{} of {}", if count == 1 { "" } else { "s" }, user.username)?)
+        Ok(writeln!(
+            out,
+            "revoked {count} session{} of {}",
+            if count == 1 { "" } else { "s" },
+            user.username
+        )?)
     }
 }
 

@@ -8,35 +8,35 @@ use clap::{Args, builder::OsStringValueParser};
 
 use crate::config::{self, ConfigError, Flag, Loaded};
 
-/// The options that every command takes.
+/// The configuration flags, which every command accepts.
 #[derive(Args)]
 #[command(next_help_heading = "Configuration")]
 pub(super) struct Settings {
-    /// The configuration file; without it, portcullis.toml where it exists
+    /// The configuration file [default: portcullis.toml, if it exists]
     #[arg(long, global = true, env = "PORTCULLIS_CONFIG", value_name = "FILE", value_parser = OsStringValueParser::new())]
     config: Option<OsString>,
     /// The address and port to listen on (http.listen)
     #[arg(long, global = true, value_name = "ADDRESS:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
-    /// The folder of the embedded database and the master secret (`data_dir`)
+    /// The folder for the embedded database and the master secret (`data_dir`)
     #[arg(long, global = true, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
 }
 
 impl Settings {
-    /// The configuration that counts with these options.
+    /// Loads the configuration with these flags.
     pub(super) fn load(&self) -> Result<Loaded, ConfigError> {
         let listen = self.listen.map(|address| address.to_string());
         let data_dir = self.data_dir.as_ref().map(|path| path.display().to_string());
         let flags = [("--listen", "http.listen", listen), ("--data-dir", "data_dir", data_dir)];
         let given = |(name, key, value): (_, _, Option<String>)| Some(Flag { name, key, value: value? });
         let flags: Vec<Flag> = flags.into_iter().filter_map(given).collect();
-        // As with every other variable, an empty one is none.
+        // An empty PORTCULLIS_CONFIG counts as unset, like every other variable.
         let file = self.config.as_ref().filter(|file| !file.is_empty()).map(Path::new);
         config::load(file, &flags)
     }
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "it takes an IP address and a port, such as 127.0.0.1:4000")
+    text.parse().map_err(|_| "expected an IP address and a port, such as 127.0.0.1:4000")
 }

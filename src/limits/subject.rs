@@ -204,7 +204,9 @@ mod tests {
 
     #[test]
     fn an_address_is_known_for_one_token_version() {
-        let key = |token_version| KnownAddress { account: "ada", token_version, address: [192, 0, 2, 1].into() }.row_key();
+        let key = |token_version| {
+            KnownAddress { account: "ada", token_version, address: [192, 0, 2, 1].into() }.row_key()
+        };
         assert_ne!(key(Some(0)), key(Some(1)));
         assert_ne!(key(Some(0)), key(None));
     }

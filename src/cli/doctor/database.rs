@@ -12,20 +12,20 @@ use crate::{
     tokens::{KeyInfo, KeyState, Keyring},
 };
 
-/// How far the database's clock may differ from ours before somebody should look: replicas may differ by 30 s.
+/// The difference between the clocks of the database and this machine that causes a warning. Replicas tolerate 30 s.
 const MAX_CLOCK_DIFFERENCE_SECONDS: i64 = 5;
 
-/// The message if no key signs; opening the program would make one.
-const NO_ACTIVE_KEY: &str = "no key signs now, so nobody can sign in: all were retired, or were made while the clock \
-    was ahead; a server lets one sign when it starts, or within a minute";
+/// The message if no key is active. The app is not opened in that case, because that would create a key.
+const NO_ACTIVE_KEY: &str = "no signing key is active, so no user can sign in: all keys were retired, or were created \
+    while the clock was ahead; start a server, which activates a key within a minute";
 
-/// Looks at the database and, where it is up to date, at what is in it.
+/// Checks the database and, if it is up to date, its contents.
 pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report) {
     let name = config.shown_database();
     if config.sqlite_file().is_some_and(|path| !path.exists()) {
         return match is_of_another_database(config) {
             Some(error) => report.fail("database", error.to_string()),
-            None => report.warn("database", format!("there is no {name} yet; the first start makes it")),
+            None => report.warn("database", format!("{name} does not exist yet; the first start creates it")),
         };
     }
     let database = match Database::connect(config).await {
@@ -52,7 +52,7 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
     if !is_signing {
         return report.fail("signing keys", NO_ACTIVE_KEY);
     }
-    // Everything is there already, so opening the program makes nothing.
+    // The database has its secret and its keys, so opening the app creates nothing.
     match Box::pin(App::open(config.clone(), Clock::system())).await {
         Ok(app) => {
             if let Err(error) = contents(&app, report).await {
@@ -64,16 +64,16 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
     }
 }
 
-/// The use of a database.
+/// The contents of a database, as far as the next check needs them.
 enum Usage {
-    /// It has signing keys, so that opening the program makes nothing.
+    /// It has signing keys, so opening the app creates nothing.
     Keys {
-        /// Whether one of them, or the one of the file, signs now.
+        /// Whether one of them, or the key of `tokens.signing_key_file`, signs now.
         is_signing: bool,
     },
-    /// It holds nothing yet.
+    /// It has no data yet.
     Empty,
-    /// Its migrations are pending, or its keys are in a file.
+    /// Its migrations are pending, or it has accounts or a key file but no keys of its own.
     Unknown,
 }
 
@@ -94,19 +94,21 @@ async fn begin(config: &Config, database: &Database, report: &mut Report) -> Res
     Ok(if needs_no_keys { Usage::Unknown } else { Usage::Empty })
 }
 
-/// Which database it is; whether this release has nothing to migrate.
+/// Reports the database server and the migrations. Returns whether no migration is pending.
 async fn is_current(database: &Database, name: &str, report: &mut Report) -> Result<bool, DbErr> {
     let server = database.server().await?;
     if server.is_supported {
         report.ok("database", format!("{name} ({})", server.name));
     } else {
-        report.fail("database", format!("{} is too old; PostgreSQL 14 or later is needed", server.name));
+        report.fail("database", format!("{} is not supported; use PostgreSQL 14 or later", server.name));
     }
     if let Some(there) = server.clock {
         let difference = (there - Clock::system().now()).num_seconds();
         if difference.abs() > MAX_CLOCK_DIFFERENCE_SECONDS {
-            report
-                .warn("clock", format!("the database's clock differs by {difference} s; let both keep time"));
+            report.warn(
+                "clock",
+                format!("the database's clock differs by {difference} s; synchronize both clocks (NTP)"),
+            );
         }
     }
     let pending = database.migrations().await?.pending;
@@ -117,12 +119,12 @@ async fn is_current(database: &Database, name: &str, report: &mut Report) -> Res
     }
     match pending.len() {
         0 => report.ok("migrations", "the database is up to date"),
-        count => report.warn("migrations", format!("{count} are pending; the next start applies them")),
+        count => report.warn("migrations", format!("{count} pending; the next start applies them")),
     }
     Ok(pending.is_empty())
 }
 
-/// The keys and the accounts.
+/// Checks the keys, the other servers and the administrators.
 async fn contents(app: &App, report: &mut Report) -> Result<(), DbErr> {
     match app.keyring.kid_of_file() {
         Some(kid) => keys_beside_file(kid, &app.keyring.list().await?, report),
@@ -136,20 +138,21 @@ async fn contents(app: &App, report: &mut Report) -> Result<(), DbErr> {
         0 => {}
         count => {
             let text =
-                format!("{count} are sealed under the other master secret; run `portcullis keys rewrap`");
+                format!("{count} encrypted with the other master secret; run `portcullis keys rewrap`");
             report.warn("signing keys", text);
         }
     }
     if app.keyring.is_rotation_due().await? {
-        report.warn("signing keys", "the next one is due; a running server makes it within a minute");
+        report
+            .warn("signing keys", "a rotation is due; a running server creates the next key within a minute");
     }
     let admins = Filter { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), search: None };
     match app.accounts.count(&admins).await? {
         0 => report.warn(
             "administrators",
-            "nobody can administer; make somebody: `portcullis users create NAME --role admin`",
+            "no account has the role admin; create one: `portcullis users create NAME --role admin`",
         ),
-        count => report.ok("administrators", format!("{count} who can sign in")),
+        count => report.ok("administrators", format!("{count} enabled")),
     }
     Ok(())
 }
@@ -159,46 +162,50 @@ fn keys(keys: &[KeyInfo], report: &mut Report) {
         let (kid, algorithm) = (&key.kid, &key.algorithm);
         match key.state {
             KeyState::Active { active_from, .. } => {
-                report.ok("signing keys", format!("{kid} ({algorithm}) signs since {}", time(active_from)));
+                report
+                    .ok("signing keys", format!("{kid} ({algorithm}) is active since {}", time(active_from)));
             }
             KeyState::Pending { active_from } => {
-                report.ok("signing keys", format!("{kid} ({algorithm}) signs from {} on", time(active_from)));
+                report.ok(
+                    "signing keys",
+                    format!("{kid} ({algorithm}) becomes active at {}", time(active_from)),
+                );
             }
             KeyState::Retired { .. } | KeyState::Withdrawn { .. } | KeyState::Revoked { .. } => {}
         }
     }
 }
 
-/// The keys of the database where a file signs. They are trusted until the last token that they signed has expired.
+/// The keys of the database if a key file is configured. Each is trusted until the last token that it signed has expired.
 fn keys_beside_file(kid_of_file: &str, keys: &[KeyInfo], report: &mut Report) {
     for KeyInfo { kid, state, .. } in keys.iter().filter(|key| key.kid != kid_of_file) {
         let until = match state {
             KeyState::Pending { .. } | KeyState::Active { .. } => {
-                "for a day after the last server has ceased to sign with it".to_owned()
+                "for one day after the last server stops signing with it".to_owned()
             }
             KeyState::Retired { published_until, .. } => format!("until {}", time(*published_until)),
             KeyState::Withdrawn { .. } | KeyState::Revoked { .. } => continue,
         };
         let text = format!(
-            "tokens.signing_key_file signs, and the key {kid} of the database is trusted {until}; `portcullis keys \
-             revoke {kid}` ends that"
+            "tokens.signing_key_file is the active key, but the key {kid} of the database is still trusted {until}; \
+             `portcullis keys revoke {kid}` ends that"
         );
         report.warn("signing keys", text);
     }
 }
 
-/// The settings of the servers that run, compared with those that the doctor was given.
+/// Compares the settings of the running servers with those of this command.
 async fn servers(app: &App, report: &mut Report) -> Result<(), DbErr> {
     let others = app.replicas.others().await?;
     let differences: Vec<Difference> =
         others.iter().flat_map(|other| app.replicas.differences(other)).collect();
     if !others.is_empty() && differences.is_empty() {
-        report.ok("servers", format!("{} run, with the same settings as here", others.len()));
+        report.ok("servers", format!("{} running, with the same settings as this command", others.len()));
     }
     for Difference { key, here, there, server } in differences {
         let text = format!(
-            "{key} is {here} here, and {there} at the server {server}; all servers and tools on one database must \
-             agree on it"
+            "{key} is {here} here, but {there} on the server {server}; it must be the same for all servers and \
+             commands on one database"
         );
         report.warn("servers", text);
     }

@@ -5,13 +5,13 @@ use crate::{
     schema::{ROOT_FIELDS, SubgraphQuery, builder, finish_subgraph},
 };
 
-/// Looks at the trusted documents, where there are any.
+/// Checks the trusted documents, if they are configured.
 pub(super) async fn examine(config: &Config, report: &mut Report) {
     if config.graphql.trusted_documents.is_none() {
         return;
     }
     match check(config).await {
-        Ok(()) => report.ok("trusted documents", "each keeps the limits and fits the schema"),
+        Ok(()) => report.ok("trusted documents", "all are within the limits and valid for the schema"),
         Err(error) => report.fail("trusted documents", error.to_string()),
     }
 }

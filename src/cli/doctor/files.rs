@@ -3,21 +3,24 @@ use std::path::Path;
 use super::report::Report;
 use crate::{app::find_master_secrets, config::Config, tokens::SigningKey};
 
-/// Whether there is a master secret.
+/// The state of the master secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Secret {
     Usable,
-    /// The first start makes one.
+    /// None is configured. The first start creates one.
     Absent,
     Unusable,
 }
 
-/// Looks at the folder, the file of the database, the signing key's and the master secret.
+/// Checks the data folder, the database file, the key file and the master secret.
 pub(super) fn examine(config: &Config, report: &mut Report) -> Secret {
     if let Some(path) = &config.tokens.signing_key_file {
         match SigningKey::from_pem_file(path) {
             Ok(key) => {
-                report.ok("tokens.signing_key_file", format!("{} ({}) signs", key.kid, key.algorithm()));
+                report.ok(
+                    "tokens.signing_key_file",
+                    format!("{} ({}) is the active key", key.kid, key.algorithm()),
+                );
             }
             Err(error) => report.fail("tokens.signing_key_file", error.to_string()),
         }
@@ -26,19 +29,22 @@ pub(super) fn examine(config: &Config, report: &mut Report) -> Secret {
         for path in [config.data_dir.as_path(), &database] {
             if let Some(mode) = mode_for_others(path) {
                 let shown = path.display();
-                let text = format!("others may look into {shown} (mode {mode:o}); `chmod go= {shown}`");
+                let text = format!("other users can access {shown} (mode {mode:o}); run `chmod go= {shown}`");
                 report.warn("files", text);
             }
         }
     }
     match find_master_secrets(config) {
         Ok(Some(_)) => {
-            report.ok("master secret", "long enough, and out of others' reach");
+            report.ok("master secret", "long enough, and not readable by other users");
             Secret::Usable
         }
         Ok(None) => {
             let path = config.data_dir.join("secret");
-            report.warn("master secret", format!("there is none; the first start makes {}", path.display()));
+            report.warn(
+                "master secret",
+                format!("not created yet; the first start creates {}", path.display()),
+            );
             Secret::Absent
         }
         Err(error) => {
@@ -48,7 +54,7 @@ pub(super) fn examine(config: &Config, report: &mut Report) -> Secret {
     }
 }
 
-/// The permission bits, where they let others in.
+/// The permission bits, if they give other users access.
 #[cfg(unix)]
 fn mode_for_others(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;

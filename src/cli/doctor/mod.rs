@@ -1,4 +1,4 @@
-//! `portcullis doctor`: looks at everything that the server stands on, and changes nothing.
+//! `portcullis doctor`: checks the configuration, the files and the database, and changes nothing.
 
 mod database;
 mod documents;
@@ -16,7 +16,7 @@ use crate::config::Loaded;
 
 #[derive(Args)]
 pub(super) struct Doctor {
-    /// Fail on warnings as well
+    /// Exit with status 1 on warnings as well
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -27,7 +27,7 @@ impl Doctor {
     /// Prints the report.
     ///
     /// # Errors
-    /// A check failed: the server would not start, or would not be safe. With `--strict`, also a warning.
+    /// If a check failed: the server would not start, or would not be safe. With `--strict`, also on a warning.
     pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
         let mut report = Report::default();
         match settings.load() {
@@ -50,7 +50,7 @@ fn examine(loaded: &Loaded, report: &mut Report) -> Result<(), CliError> {
     let config = &loaded.config;
     let advice = loaded.advice();
     if advice.is_empty() {
-        report.ok("configuration", "every value is possible, and none is dangerous");
+        report.ok("configuration", "all values are valid");
     }
     for advice in advice {
         report.warn(&advice.key, advice.text);

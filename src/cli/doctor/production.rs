@@ -1,20 +1,20 @@
 use super::report::Report;
 use crate::config::{Config, Cookies, DocumentPolicy, Introspection};
 
-/// Keys of the checklist about which the configuration gives advice. Without advice, the line is done.
+/// The keys of the checklist that have a configuration warning. Without that warning, the line is done.
 const ADVISED: [(&str, &str); 5] = [
-    ("http.trusted_proxies", "the addresses of clients come from the proxies that are named"),
-    ("limits.enabled", "guessing passwords is slowed down"),
-    ("passwords.memory_kib", "a hash costs at least what OWASP asks for"),
-    ("tokens.access_ttl", "a revoked token is accepted elsewhere for an hour at most"),
+    ("http.trusted_proxies", "client addresses are accepted only from the listed proxies"),
+    ("limits.enabled", "password guessing is throttled"),
+    ("passwords.memory_kib", "password hashes have at least the cost that OWASP recommends"),
+    ("tokens.access_ttl", "other services accept a revoked token for one hour at most"),
     (
         "database.url",
-        "the URL holds no secret that others can read, and the connection is local or encrypted",
+        "the URL contains no secret that other users can read, and the connection is local or encrypted",
     ),
 ];
 
-const PLAIN_COOKIES: &str = "browsers send refresh tokens without TLS as well, and pages of other ports of this \
-                             machine can replace them; outside of development, set it to secure or off";
+const PLAIN_COOKIES: &str = "browsers also send refresh tokens without TLS, and pages on other ports of this host \
+                             can replace them; outside of development, set it to secure or off";
 
 /// Checks each line of the checklist in docs/production.md that no other check has reported yet.
 ///
@@ -24,8 +24,7 @@ pub(super) fn examine(config: &Config, report: &mut Report) {
         if config.http.cookies == Cookies::Plain {
             report.warn("http.cookies", PLAIN_COOKIES);
         }
-        let text =
-            "the server serves this machine alone, so the checklist in docs/production.md does not apply";
+        let text = "the server is reachable only from this machine, so the checklist in docs/production.md does not apply";
         return report.ok("production", text);
     }
     for line in lines(config) {
@@ -61,9 +60,9 @@ fn lines(config: &Config) -> [Line; 4] {
         Line {
             key: "http.public_url",
             is_done: config.http.is_behind_tls(),
-            done: "clients reach the server through TLS",
-            open: "passwords and tokens cross the network in the clear; let a proxy terminate TLS and set the \
-                   https:// URL that clients call",
+            done: "clients connect over TLS",
+            open: "passwords and tokens cross the network unencrypted; terminate TLS in a proxy, and set this key to \
+                   the https:// URL that clients use",
         },
         Line {
             key: "http.cookies",
@@ -74,15 +73,15 @@ fn lines(config: &Config) -> [Line; 4] {
         Line {
             key: "graphql.playground",
             is_done: !config.graphql.playground,
-            done: "GraphiQL is off",
-            open: "GraphiQL is open to everybody at /; set it to false unless you offer it on purpose",
+            done: "GraphiQL is disabled",
+            open: "GraphiQL is public at /; set it to false unless this is intended",
         },
         Line {
             key: "graphql.introspection",
             is_done: is_trusted_only || config.graphql.introspection != Introspection::Everyone,
-            done: "the schema is not shown to everybody",
-            open: "everybody can read the schema, with every administrative field; set it to signed_in or off \
-                   unless the API is meant for strangers",
+            done: "the schema is not public",
+            open: "anonymous clients can read the schema, including all administrative fields; set it to signed_in or \
+                   off unless the API is public",
         },
     ]
 }

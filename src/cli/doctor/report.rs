@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::{error::CliError, output::Format};
 
-/// What was found.
+/// The results of all checks.
 #[derive(Default)]
 pub(super) struct Report(Vec<Row>);
 
@@ -15,15 +15,15 @@ struct Row {
     text: String,
 }
 
-/// How bad it is.
+/// The severity of a result.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Level {
-    /// All is well.
+    /// The check passed.
     Ok,
-    /// The server starts, but this should change.
+    /// The server starts, but the operator should change this.
     Warn,
-    /// The server does not start, or should not.
+    /// The server does not start, or is not safe.
     Fail,
 }
 
@@ -44,7 +44,7 @@ impl Report {
         self.0.push(Row { level, subject: subject.to_owned(), text });
     }
 
-    /// Whether something was found about a subject.
+    /// Whether there is a result for a subject.
     pub(super) fn mentions(&self, subject: &str) -> bool {
         self.0.iter().any(|row| row.subject == subject)
     }
@@ -52,33 +52,33 @@ impl Report {
     /// Prints the report.
     ///
     /// # Errors
-    /// The report cannot be written.
+    /// If the report cannot be written.
     pub(super) fn write(&self, format: &Format, out: &mut dyn Write) -> Result<(), CliError> {
-        format.write(out, ["", "WHAT", "FOUND"], &self.0, |row| {
+        format.write(out, ["", "CHECK", "RESULT"], &self.0, |row| {
             let level = match row.level {
                 Level::Ok => "ok",
                 Level::Warn => "warn",
                 Level::Fail => "FAIL",
             };
-            // On one line, however many an error has.
+            // An error may have several lines, but a table row has one.
             [level.to_owned(), row.subject.clone(), row.text.replace('\n', " ")]
         })?;
         Ok(out.flush()?)
     }
 
-    /// Decides how the command ends.
+    /// The result of the command.
     ///
     /// # Errors
-    /// A check failed; or, if `is_strict`, there is a warning.
+    /// If a check failed, or if `is_strict` and there is a warning.
     pub(super) fn verdict(&self, is_strict: bool) -> Result<(), CliError> {
         let count = |level| self.0.iter().filter(|row| row.level == level).count();
         match (count(Level::Fail), count(Level::Warn)) {
-            (0, 1) if is_strict => Err(CliError::refused("there is one warning (--strict)")),
+            (0, 1) if is_strict => Err(CliError::refused("1 warning (--strict)")),
             (0, 2..) if is_strict => {
-                Err(CliError::refused(format!("there are {} warnings (--strict)", count(Level::Warn))))
+                Err(CliError::refused(format!("{} warnings (--strict)", count(Level::Warn))))
             }
             (0, _) => Ok(()),
-            (1, _) => Err(CliError::refused("one check failed")),
+            (1, _) => Err(CliError::refused("1 check failed")),
             (failed, _) => Err(CliError::refused(format!("{failed} checks failed"))),
         }
     }

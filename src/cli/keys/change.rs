@@ -11,18 +11,18 @@ use crate::{
     tokens::{Activation, KeyError, KeyInfo, KeyState, KeyringError, SigningKey},
 };
 
-/// Which key.
+/// The argument that selects a key.
 #[derive(Args)]
 pub(crate) struct KeyArg {
-    /// The key's name, as `portcullis keys list` shows it
+    /// The key's id (kid), as shown by `portcullis keys list`
     #[arg(allow_hyphen_values = true)]
     kid: String,
 }
 
-/// When it begins.
+/// The option for the time of activation.
 #[derive(Args)]
 struct ActivationArg {
-    /// Sign with it within seconds, and not only when everybody has read the published keys again
+    /// Activate the key within seconds, without waiting until all clients have fetched the key set again
     #[arg(long)]
     now: bool,
 }
@@ -37,16 +37,16 @@ impl ActivationArg {
 pub(crate) struct Rotate {
     #[command(flatten)]
     activation: ActivationArg,
-    /// What the new key is; without it: `tokens.algorithm`
+    /// The algorithm of the new key [default: the value of `tokens.algorithm`]
     #[arg(long, value_name = "ALGORITHM", ignore_case = true)]
     alg: Option<SigningAlgorithm>,
 }
 
 #[derive(Args)]
 pub(crate) struct Import {
-    /// A private key in PEM: Ed25519, P-256 or RSA
+    /// The file with the private key in PEM format: Ed25519, P-256 or RSA
     file: PathBuf,
-    /// The file holds a secret for HS256, to be shared with the service that verifies
+    /// Read the file as a shared secret for HS256. Services that verify tokens need the same secret
     #[arg(long)]
     secret: bool,
     #[command(flatten)]
@@ -82,23 +82,23 @@ impl Import {
 impl Revoke {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let kid = &self.key.kid;
-        self.confirmation.ask(&format!("This voids every access token that {kid} has signed."))?;
+        self.confirmation.ask(&format!("This revokes every access token that {kid} has signed."))?;
         app.admin.revoke_key(kid, Actor::Server).await.map_err(to_cli_error)?;
-        Ok(writeln!(out, "revoked {kid}; clients refresh their access tokens")?)
+        Ok(writeln!(out, "revoked {kid}; clients must refresh their access tokens")?)
     }
 }
 
 pub(super) async fn retire(app: &App, key: &KeyArg, out: &mut dyn Write) -> Result<(), CliError> {
     app.admin.retire_key(&key.kid, Actor::Server).await.map_err(to_cli_error)?;
-    Ok(writeln!(out, "retired {}; its tokens stay good until they expire", key.kid)?)
+    Ok(writeln!(out, "retired {}; its tokens remain valid until they expire", key.kid)?)
 }
 
 pub(super) async fn rewrap(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
     let count = app.admin.rewrap_keys().await.map_err(to_cli_error)?;
-    Ok(writeln!(out, "sealed {count} key{} anew", if count == 1 { "" } else { "s" })?)
+    Ok(writeln!(out, "re-encrypted {count} key{}", if count == 1 { "" } else { "s" })?)
 }
 
-/// The key that waits for its turn; a key that comes in a hurry takes it away.
+/// The key that is pending, if there is one. An immediate activation discards it.
 async fn pending_key(app: &App) -> Result<Option<String>, CliError> {
     let mut keys = app.keyring.list().await?.into_iter();
     Ok(keys.find(|key| matches!(key.state, KeyState::Pending { .. })).map(|key| key.kid))
@@ -106,30 +106,36 @@ async fn pending_key(app: &App) -> Result<Option<String>, CliError> {
 
 fn print_result(key: &KeyInfo, pending_key: Option<String>, out: &mut dyn Write) -> Result<(), CliError> {
     if let Some(dropped) = pending_key.filter(|pending_key| *pending_key != key.kid) {
-        writeln!(out, "dropped {dropped}, which was to sign next")?;
+        writeln!(out, "discarded {dropped}, which was pending")?;
     }
     let (KeyState::Pending { active_from } | KeyState::Active { active_from, .. }) = key.state else {
-        return Ok(writeln!(out, "{} is there", key.kid)?);
+        return Ok(writeln!(out, "{} exists already", key.kid)?);
     };
-    let is_known = if key.is_asymmetric() { "is published" } else { "is accepted, and not published," };
-    Ok(writeln!(out, "{} ({}) {is_known} and signs from {} on", key.kid, key.algorithm, time(active_from))?)
+    let is_known = if key.is_asymmetric() { "is published" } else { "is accepted but not published" };
+    Ok(writeln!(
+        out,
+        "{} ({}) {is_known}, and becomes active at {}",
+        key.kid,
+        key.algorithm,
+        time(active_from)
+    )?)
 }
 
-/// Says why the keys were not changed, and what to do.
+/// The error message: why the keys were not changed, and what to do.
 fn to_cli_error(error: AdminError) -> CliError {
     match error {
         AdminError::Database(error) | AdminError::Keyring(KeyringError::Database(error)) => error.into(),
         AdminError::Keyring(error @ KeyringError::AlreadyPending { .. }) => CliError::refused(format!(
-            "{error}\n`portcullis keys rotate --now` lets it take over at once, `portcullis keys retire` drops it."
+            "{error}\nRun `portcullis keys rotate --now` to activate it now, or `portcullis keys retire` to discard it."
         )),
         AdminError::Keyring(error @ KeyringError::Unknown(_)) => {
-            CliError::refused(format!("{error}; `portcullis keys list` shows which there are"))
+            CliError::refused(format!("{error}; `portcullis keys list` shows all keys"))
         }
         AdminError::Keyring(error @ KeyringError::FromFile) => CliError::refused(format!(
-            "{error}\nPut another key into the file, or `portcullis keys revoke` a key of the database."
+            "{error}\nReplace the key in the file, or revoke a key of the database: `portcullis keys revoke`."
         )),
         AdminError::Keyring(error @ KeyringError::Retired(_)) => {
-            CliError::refused(format!("{error}; `portcullis keys revoke` voids its tokens"))
+            CliError::refused(format!("{error}; `portcullis keys revoke` revokes its tokens as well"))
         }
         error => CliError::refused(error.to_string()),
     }

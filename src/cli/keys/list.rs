@@ -19,9 +19,9 @@ struct Row {
     kid: String,
     algorithm: String,
     state: &'static str,
-    /// When it came, or comes, into this state.
+    /// The start of this state.
     since: Timestamp,
-    /// When it goes into the next.
+    /// The start of the next state. `None` if it is unknown.
     until: Option<Timestamp>,
     created_at: Timestamp,
 }

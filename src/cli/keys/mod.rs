@@ -1,4 +1,4 @@
-//! The keys that sign access tokens, on the command line.
+//! `portcullis keys`: lists and changes the signing keys.
 
 mod change;
 mod list;
@@ -16,17 +16,17 @@ use super::{
 
 #[derive(Subcommand)]
 pub(super) enum Keys {
-    /// List the keys of the database, in the order of their turn
+    /// List the keys of the database in the order of their activation
     List(Format),
-    /// Let a new key take over from the active one; by schedule it happens by itself
+    /// Create a new key that replaces the active one. Servers do this on schedule by themselves
     Rotate(change::Rotate),
-    /// Let a key take over that was made elsewhere
+    /// Import a key that replaces the active one
     Import(change::Import),
-    /// Take a key out of service; its tokens stay good until they expire
+    /// Stop signing with a key. Its tokens remain valid until they expire
     Retire(change::KeyArg),
-    /// Withdraw a key with every token that it has signed, at once: for a key that was stolen
+    /// Revoke a key and all its tokens immediately, for example because it was stolen
     Revoke(change::Revoke),
-    /// Seal every key under the master secret that counts, after that has changed
+    /// Re-encrypt all keys with the current master secret, after you have changed it
     Rewrap,
 }
 

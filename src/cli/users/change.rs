@@ -11,10 +11,10 @@ use crate::{
     cli::{ask, error::CliError},
 };
 
-/// Which account.
+/// The argument that selects an account.
 #[derive(Args)]
 pub(crate) struct UserArg {
-    /// The account: its username or its id (`user_…`)
+    /// The account's username or id (`user_…`)
     user: String,
 }
 
@@ -29,10 +29,10 @@ pub(crate) struct SetRoles {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct Roles {
-    /// A role; may be given several times
+    /// A role of the account; repeat the flag for several roles
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
-    /// No role at all
+    /// Remove all roles
     #[arg(long)]
     none: bool,
 }
@@ -40,7 +40,7 @@ struct Roles {
 pub(super) async fn disable(app: &App, user: &UserArg, out: &mut dyn Write) -> Result<(), CliError> {
     let changes = UserChanges { disabled: Some(true), ..UserChanges::default() };
     let account = change(app, user, || Ok(changes)).await?;
-    Ok(writeln!(out, "disabled {} and ended its sessions", account.username)?)
+    Ok(writeln!(out, "disabled {} and revoked its sessions", account.username)?)
 }
 
 pub(super) async fn enable(app: &App, user: &UserArg, out: &mut dyn Write) -> Result<(), CliError> {
@@ -52,7 +52,7 @@ pub(super) async fn enable(app: &App, user: &UserArg, out: &mut dyn Write) -> Re
 pub(super) async fn set_password(app: &App, user: &UserArg, out: &mut dyn Write) -> Result<(), CliError> {
     let ask = || Ok(UserChanges { password: Some(ask::new_password()?), ..UserChanges::default() });
     let account = change(app, user, ask).await?;
-    Ok(writeln!(out, "changed the password of {} and ended its sessions", account.username)?)
+    Ok(writeln!(out, "changed the password of {} and revoked its sessions", account.username)?)
 }
 
 impl SetRoles {
@@ -63,7 +63,7 @@ impl SetRoles {
     }
 }
 
-/// Changes an account that is known to exist before anybody is asked anything.
+/// Changes an account. Finds it first, so that the user is not asked for a password in vain.
 async fn change(
     app: &App,
     user: &UserArg,

@@ -13,15 +13,15 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Create {
-    /// The name to sign in with
+    /// The username to sign in with
     username: String,
-    /// An e-mail address; it is not verified
+    /// The e-mail address, which is stored as unverified
     #[arg(long)]
     email: Option<String>,
-    /// What to call the person
+    /// The name to display for the user
     #[arg(long)]
     display_name: Option<String>,
-    /// A role; may be given several times. Without one: `accounts.default_roles`
+    /// A role of the account; repeat the flag for several roles [default: the value of `accounts.default_roles`]
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
 }
@@ -35,7 +35,7 @@ impl Create {
         Ok(writeln!(out, "created {} ({}) with {}", account.username, account.id, roles(&account))?)
     }
 
-    /// Asks for the password last, when nothing else can be wrong any more.
+    /// Validates the arguments, and then asks for the password.
     fn read(self, app: &App) -> Result<NewUser, CliError> {
         let invalid = |error| account_error(error, app, &self.username);
         let username = Username::parse(&self.username).map_err(invalid)?;

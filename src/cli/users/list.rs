@@ -17,16 +17,16 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct List {
-    /// Only whose username, e-mail address or display name starts with this
+    /// Filter by prefix of username, e-mail address or display name
     #[arg(long)]
     search: Option<String>,
-    /// Only who holds this role
+    /// Filter by role
     #[arg(long)]
     role: Option<String>,
-    /// Only who is disabled
+    /// Only disabled accounts
     #[arg(long)]
     disabled: bool,
-    /// At most so many
+    /// Maximum number of accounts to list
     #[arg(long)]
     limit: Option<usize>,
     #[command(flatten)]

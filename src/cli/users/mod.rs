@@ -1,4 +1,4 @@
-//! Accounts on the command line.
+//! `portcullis users`: creates, lists and changes accounts.
 
 mod change;
 mod create;
@@ -23,21 +23,21 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(super) enum Users {
-    /// Make an account; the password is typed, or piped in as one line
-    #[command(after_help = "The first administrator: portcullis users create NAME --role admin")]
+    /// Create an account. Type the password, or pipe it in as one line
+    #[command(after_help = "To create the first administrator: portcullis users create NAME --role admin")]
     Create(create::Create),
-    /// List accounts by username
+    /// List accounts, sorted by username
     List(list::List),
-    /// Bar an account from signing in, and end its sessions
+    /// Disable an account: it cannot sign in, and its sessions are revoked
     Disable(change::UserArg),
-    /// Let an account sign in again
+    /// Enable a disabled account, so that it can sign in again
     Enable(change::UserArg),
-    /// Give an account another password, end its sessions, and forget wrong guesses; it is typed, or piped in
-    /// as one line
+    /// Set a new password, revoke the account's sessions, and reset its failed sign-ins. Type the password, or
+    /// pipe it in as one line
     SetPassword(change::UserArg),
-    /// Replace an account's roles
+    /// Replace the roles of an account
     SetRoles(change::SetRoles),
-    /// Delete an account with all that belongs to it
+    /// Delete an account and all its data
     Delete(delete::Delete),
 }
 
@@ -56,7 +56,7 @@ impl Users {
     }
 }
 
-/// The account that somebody means: a `user_…` id is an id, anything else a username.
+/// Finds an account by its id (`user_…`), or by its username.
 pub(super) async fn find(app: &App, user: &str) -> Result<Account, CliError> {
     let found = match user.parse::<UserId>() {
         Ok(id) => app.accounts.find(id).await?.map(|account| Account::clone(&account)),
@@ -66,10 +66,10 @@ pub(super) async fn find(app: &App, user: &str) -> Result<Account, CliError> {
 }
 
 fn not_found(user: &str) -> CliError {
-    CliError::refused(format!("there is no user {user:?}; `portcullis users list` shows who there is"))
+    CliError::refused(format!("there is no user {user:?}; `portcullis users list` shows all users"))
 }
 
-/// Says why an account was not made or changed, and what to do.
+/// The error message: why an account was not created or changed, and what to do.
 pub(super) fn to_cli_error(error: AdminError, app: &App, user: &str) -> CliError {
     match error {
         AdminError::Account(error) => account_error(error, app, user),
@@ -89,10 +89,10 @@ fn account_error(error: AccountError, app: &App, user: &str) -> CliError {
         AccountError::NotFound => return not_found(user),
         AccountError::UnknownRole(role) => {
             let known: Vec<&str> = app.config.roles.keys().map(String::as_str).collect();
-            format!("there is no role {role:?}; [roles] of the configuration has {}", known.join(", "))
+            format!("there is no role {role:?}; the configuration ([roles]) has {}", known.join(", "))
         }
         AccountError::LastAdmin => format!(
-            "{user} is the last administrator who can sign in\nMake another one first: \
+            "{user} is the last administrator who can sign in\nCreate another one first: \
              `portcullis users set-roles NAME --role admin`."
         ),
         AccountError::Database(error) => return error.into(),
@@ -102,7 +102,7 @@ fn account_error(error: AccountError, app: &App, user: &str) -> CliError {
     })
 }
 
-/// Roles in a sentence.
+/// The roles of an account, as part of a sentence.
 fn roles(account: &Account) -> String {
     match account.roles.as_slice() {
         [] => "no role".to_owned(),

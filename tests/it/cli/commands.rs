@@ -22,7 +22,7 @@ fn a_command_in_the_wrong_folder_makes_no_database() {
     let place = Place::new();
     for line in ["users list", "sessions list ada", "keys list", "migrate status", "migrate down --yes"] {
         let error = place.run(line).failed();
-        assert!(error.contains("there is no database data/portcullis.db"), "{error}");
+        assert!(error.contains("the database data/portcullis.db does not exist"), "{error}");
     }
     assert!(!place.path("data").exists());
 }

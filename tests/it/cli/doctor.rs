@@ -17,7 +17,7 @@ fn found(place: &Place, subject: &str) -> Vec<(String, String)> {
     rows.map(|row| (text(&row["level"]), text(&row["text"]))).collect()
 }
 
-/// Says that the doctor finds one thing about a subject.
+/// Asserts that the doctor reports a result for a subject.
 #[track_caller]
 fn assert_found(place: &Place, subject: &str, level: &str, part: &str) {
     let found = found(place, subject);
@@ -30,16 +30,15 @@ fn a_healthy_server_gets_nothing_but_ok() {
     for place in Place::on_each_database() {
         let place =
             place.with("PORTCULLIS_PASSWORDS__MEMORY_KIB", "").with("PORTCULLIS_PASSWORDS__ITERATIONS", "");
-        // What the environment holds of the test's database is no secret.
         place.run_with("users create root --role admin", PASSWORD).done();
         let report = place.run("doctor").done();
         let levels: Vec<&str> = report.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
         assert!(levels.len() >= 6 && levels.iter().all(|level| *level == "ok"), "{report}");
-        assert!(report.contains("1 who can sign in") && report.contains("(EdDSA) signs since"), "{report}");
+        assert!(report.contains("1 enabled") && report.contains("(EdDSA) is active since"), "{report}");
     }
 }
 
-/// A server that other machines reach, and that keeps each line of the production checklist.
+/// A server that other machines can reach, and that meets each line of the production checklist.
 fn in_production(place: Place) -> Place {
     place
         .with("PORTCULLIS_PASSWORDS__MEMORY_KIB", "")
@@ -73,10 +72,15 @@ fn the_doctor_checks_each_line_of_the_production_checklist() {
 }
 
 #[test]
-fn a_line_of_the_checklist_that_is_not_kept_is_a_warning() {
+fn an_unmet_line_of_the_checklist_is_a_warning() {
     for (name, value, subject, part) in [
-        ("GRAPHQL__PLAYGROUND", "true", "graphql.playground", "GraphiQL is open to everybody"),
-        ("GRAPHQL__INTROSPECTION", "everyone", "graphql.introspection", "everybody can read the schema"),
+        ("GRAPHQL__PLAYGROUND", "true", "graphql.playground", "GraphiQL is public"),
+        (
+            "GRAPHQL__INTROSPECTION",
+            "everyone",
+            "graphql.introspection",
+            "anonymous clients can read the schema",
+        ),
         ("HTTP__TRUSTED_PROXIES", "", "http.trusted_proxies", "all clients count as one address"),
         ("LIMITS__ENABLED", "false", "limits.enabled", "leave it on outside of tests"),
         ("PASSWORDS__ITERATIONS", "1", "passwords.memory_kib", "less than OWASP asks for"),
@@ -89,14 +93,14 @@ fn a_line_of_the_checklist_that_is_not_kept_is_a_warning() {
     let place = Place::bare().with("PORTCULLIS_HTTP__COOKIES", "off");
     let place = place.with("PORTCULLIS_HTTP__LISTEN", "192.0.2.1:4000");
     let place = place.with("PORTCULLIS_HTTP__PUBLIC_URL", "http://id.example.com");
-    assert_found(&place, "http.public_url", "warn", "let a proxy terminate TLS");
+    assert_found(&place, "http.public_url", "warn", "terminate TLS in a proxy");
     assert_found(&place, "http.cookies", "ok", "never send a refresh token without TLS");
     let place = in_production(Place::bare()).with("PORTCULLIS_GRAPHQL__INTROSPECTION", "everyone");
     place.write("documents.json", "{}");
     let place = place
         .with("PORTCULLIS_GRAPHQL__TRUSTED_DOCUMENTS", "documents.json")
         .with("PORTCULLIS_GRAPHQL__DOCUMENTS", "trusted");
-    assert_found(&place, "graphql.introspection", "ok", "not shown to everybody");
+    assert_found(&place, "graphql.introspection", "ok", "the schema is not public");
 }
 
 #[test]
@@ -118,15 +122,15 @@ fn a_strict_doctor_fails_on_warnings() {
 }
 
 #[test]
-fn the_doctor_makes_nothing() {
+fn the_doctor_creates_nothing() {
     let place = Place::new();
     let report = place.run("doctor").done();
-    assert!(report.contains("there is no data/portcullis.db yet; the first start makes it"), "{report}");
+    assert!(report.contains("data/portcullis.db does not exist yet; the first start creates it"), "{report}");
     assert!(!place.path("data").exists());
     for place in Place::on_each_database() {
         place.run("migrate up").done();
         place.run("migrate down --yes").done();
-        assert_found(&place, "migrations", "warn", "1 are pending; the next start applies them");
+        assert_found(&place, "migrations", "warn", "1 pending; the next start applies them");
         assert!(place.run("migrate status").out.contains("pending"));
         place.run("migrate up").done();
         place.run("doctor").done();
@@ -135,19 +139,19 @@ fn the_doctor_makes_nothing() {
 }
 
 #[test]
-fn what_is_dangerous_is_told_with_what_to_do() {
+fn the_doctor_warns_of_insecure_settings_with_the_remedy() {
     let place = Place::new();
     place.run_with("users create ada", PASSWORD).done();
     assert_found(&place, "passwords.memory_kib", "warn", "less than OWASP asks for");
     assert_found(&place, "administrators", "warn", "portcullis users create NAME --role admin");
     place.permit("data/portcullis.db", 0o644);
-    assert_found(&place, "files", "warn", "others may look into data/portcullis.db (mode 644)");
+    assert_found(&place, "files", "warn", "other users can access data/portcullis.db (mode 644)");
 
     let secret = fs::read_to_string(place.path("data/secret")).expect("the first start made it");
     let place = place.with("PORTCULLIS_SECRET", "another master secret of 32 bytes or more");
     assert_found(&place, "start", "fail", "sealed with another master secret");
     let place = place.with("PORTCULLIS_OTHER_SECRET", secret.trim());
-    assert_found(&place, "signing keys", "warn", "1 are sealed under the other master secret");
+    assert_found(&place, "signing keys", "warn", "1 encrypted with the other master secret");
     assert_found(&place, "other_secret", "warn", "portcullis keys rewrap");
     assert_found(&place, "secret", "warn", "name that in PORTCULLIS_SECRET_FILE");
     let place = place
@@ -160,10 +164,10 @@ fn what_is_dangerous_is_told_with_what_to_do() {
 }
 
 #[test]
-fn trusted_documents_are_held_against_the_schema() {
+fn trusted_documents_are_validated_against_the_schema() {
     let place = Place::new().with("PORTCULLIS_GRAPHQL__TRUSTED_DOCUMENTS", "manifest.json");
     for (manifest, level, part) in [
-        (r#"{"a":"{ server { version } }"}"#, "ok", "fits the schema"),
+        (r#"{"a":"{ server { version } }"}"#, "ok", "valid for the schema"),
         (r#"{"a":"{ nothing }"}"#, "fail", "the document a: Unknown field"),
         ("{", "fail", "is neither a manifest of Apollo"),
     ] {
@@ -173,7 +177,7 @@ fn trusted_documents_are_held_against_the_schema() {
 }
 
 #[test]
-fn what_keeps_a_server_from_starting_fails() {
+fn the_doctor_fails_if_the_server_could_not_start() {
     let place = Place::new();
     place.run_with("users create ada", PASSWORD).done();
     place.permit("data/secret", 0o644);
@@ -183,7 +187,7 @@ fn what_keeps_a_server_from_starting_fails() {
     let place = place.with("PORTCULLIS_SECRET", "short");
     assert_found(&place, "configuration", "fail", "secret must have at least 32 bytes");
     let error = place.run("doctor").failed();
-    assert!(error.ends_with("error: one check failed\n"), "{error}");
+    assert!(error.ends_with("error: 1 check failed\n"), "{error}");
     for (file, text, part) in [
         ("none.pem", None, "cannot read none.pem"),
         ("key.pem", Some("no key"), "key.pem must contain a private key in PEM"),
@@ -205,17 +209,17 @@ fn what_keeps_a_server_from_starting_fails() {
 }
 
 #[test]
-fn a_server_that_nobody_can_sign_in_to_fails() {
+fn the_doctor_fails_if_no_key_can_sign() {
     let place = Place::new();
     place.run_with("users create ada", PASSWORD).done();
     place.execute("UPDATE signing_keys SET active_from = 9999999999999");
-    assert_found(&place, "signing keys", "fail", "no key signs now, so nobody can sign in");
+    assert_found(&place, "signing keys", "fail", "no signing key is active, so no user can sign in");
     place.run_with("users create bob", PASSWORD).done();
-    assert_found(&place, "signing keys", "ok", "signs since");
+    assert_found(&place, "signing keys", "ok", "is active since");
 }
 
 #[test]
-fn keys_of_the_database_that_are_trusted_beside_a_file_are_told() {
+fn the_doctor_reports_trusted_keys_of_the_database_beside_a_key_file() {
     let place = Place::new();
     place.run_with("users create ada", PASSWORD).done();
     let keys = place.run("keys list --json").json();
@@ -224,14 +228,14 @@ fn keys_of_the_database_that_are_trusted_beside_a_file_are_told() {
     let place = place.with("PORTCULLIS_TOKENS__SIGNING_KEY_FILE", "key.pem");
     assert_found(&place, "signing keys", "warn", &format!("`portcullis keys revoke {kid}` ends that"));
     let refused = place.run("keys rotate").failed();
-    assert!(refused.contains("Put another key into the file"), "{refused}");
+    assert!(refused.contains("Replace the key in the file"), "{refused}");
     place.run(&format!("keys revoke {kid} --yes")).done();
     assert_eq!(place.run("keys list --json").json()[0]["state"], "revoked");
     assert!(found(&place, "signing keys").is_empty());
 }
 
 #[test]
-fn settings_that_differ_from_those_of_a_running_server_are_told() {
+fn the_doctor_reports_settings_that_differ_from_a_running_server() {
     for place in Place::on_each_database() {
         place.run_with("users create ada", PASSWORD).done();
         let arguments = ["--listen", "127.0.0.1:0"];
@@ -240,13 +244,13 @@ fn settings_that_differ_from_those_of_a_running_server_are_told() {
         while found(&place, "servers").is_empty() {
             assert!(Instant::now() < deadline, "the server does not record that it runs");
         }
-        assert_found(&place, "servers", "ok", "1 run, with the same settings as here");
+        assert_found(&place, "servers", "ok", "1 running, with the same settings as this command");
         let place = place.with("PORTCULLIS_TOKENS__ACCESS_TTL", "5s");
         assert_found(
             &place,
             "servers",
             "warn",
-            "tokens.access_ttl is 5s here, and 1h at the server 127.0.0.1:0",
+            "tokens.access_ttl is 5s here, but 1h on the server 127.0.0.1:0",
         );
         let mut other = Server::start(&place, &arguments);
         let warning = other.says("another server on this database has another value");

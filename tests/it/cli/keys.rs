@@ -37,12 +37,15 @@ fn a_running_server_hears_of_every_change_of_the_keys() {
 
         let rotated = place.run("keys rotate --alg es256").done();
         let next = keys(&place, "next").remove(0);
-        assert!(rotated.starts_with(&format!("{next} (ES256) is published and signs from ")), "{rotated}");
+        assert!(
+            rotated.starts_with(&format!("{next} (ES256) is published, and becomes active at ")),
+            "{rotated}"
+        );
         let refused = place.run("keys rotate").failed();
         assert!(refused.contains("keys rotate --now"), "{refused}");
         let active = keys(&place, "active").remove(0);
         let refused = place.run(&format!("keys revoke {active}")).failed();
-        assert!(refused.contains("pass --yes when you are sure"), "{refused}");
+        assert!(refused.contains("pass --yes to confirm"), "{refused}");
         assert_eq!(me(&token)["data"]["me"]["username"], "ada");
 
         place.run(&format!("keys revoke {active} --yes")).done();
@@ -65,7 +68,7 @@ fn a_key_is_dropped_before_its_turn_and_handed_over_after() {
     place.run(&format!("keys retire {next}")).done();
     assert!(keys(&place, "next").is_empty());
     let retired = place.run(&format!("keys retire {first}")).done();
-    assert_eq!(retired, format!("retired {first}; its tokens stay good until they expire\n"));
+    assert_eq!(retired, format!("retired {first}; its tokens remain valid until they expire\n"));
     assert_eq!(keys(&place, "next").len(), 1);
     let unknown = place.run("keys retire -none").failed();
     assert!(unknown.contains("there is no signing key -none; `portcullis keys list` shows"), "{unknown}");
@@ -83,7 +86,10 @@ fn a_shared_secret_is_brought_in_a_file_that_others_cannot_read() {
     let refused = place.run("keys import shared").failed();
     assert!(refused.contains("must contain a private key in PEM"), "{refused}");
     let imported = place.run("keys import shared --secret --now").done();
-    assert!(imported.contains(" (HS256) is accepted, and not published, and signs from "), "{imported}");
+    assert!(
+        imported.contains(" (HS256) is accepted but not published, and becomes active at "),
+        "{imported}"
+    );
 }
 
 #[test]
@@ -93,7 +99,7 @@ fn a_key_that_is_dropped_for_another_in_a_hurry_is_told() {
     place.run("keys rotate").done();
     let waiting = keys(&place, "next").remove(0);
     let rotated = place.run("keys rotate --now --alg es256").done();
-    assert!(rotated.starts_with(&format!("dropped {waiting}, which was to sign next\n")), "{rotated}");
+    assert!(rotated.starts_with(&format!("discarded {waiting}, which was pending\n")), "{rotated}");
     assert!(!place.run("keys list").done().contains(&waiting));
 }
 
@@ -101,12 +107,12 @@ fn a_key_that_is_dropped_for_another_in_a_hurry_is_told() {
 fn keys_are_sealed_anew_after_the_master_secret_has_changed() {
     for place in Place::on_each_database() {
         place.run_with("users create ada", PASSWORD).done();
-        assert_eq!(place.run("keys rewrap").done(), "sealed 0 keys anew\n");
+        assert_eq!(place.run("keys rewrap").done(), "re-encrypted 0 keys\n");
         let old = fs::read_to_string(place.path("data/secret")).expect("the server has made it");
         let place = place
             .with("PORTCULLIS_SECRET", "another master secret of 32 bytes or more")
             .with("PORTCULLIS_OTHER_SECRET", old.trim());
-        assert_eq!(place.run("keys rewrap").done(), "sealed 1 key anew\n");
+        assert_eq!(place.run("keys rewrap").done(), "re-encrypted 1 key\n");
         let place = place.with("PORTCULLIS_OTHER_SECRET", "");
         assert_eq!(keys(&place, "active").len(), 1);
     }

@@ -32,9 +32,9 @@ fn the_banner_says_where_everything_is() {
         assert_eq!(line["level"], "INFO");
     }
     let log = server.log.join("\n");
-    let start = format!("Portcullis {}: GraphQL is at http://127.0.0.1:", env!("CARGO_PKG_VERSION"));
+    let start = format!("Portcullis {}: GraphQL at http://127.0.0.1:", env!("CARGO_PKG_VERSION"));
     assert!(log.contains(&start), "{log}");
-    assert!(log.contains("the data are in here/portcullis.db, the master secret in here/secret"), "{log}");
+    assert!(log.contains("database: here/portcullis.db; master secret: here/secret"), "{log}");
     assert!(!log.contains("sea_orm_migration"), "we tell ourselves what was applied");
 }
 
@@ -145,7 +145,7 @@ fn a_second_signal_stops_at_once() {
     server.signal("TERM");
     server.says("SIGTERM");
     server.signal("INT");
-    server.says("a second time");
+    server.says("received SIGINT again");
     assert_eq!(server.exit_code(), Some(1));
 }
 
@@ -197,13 +197,13 @@ fn a_running_server_hears_of_what_the_command_line_does() {
         assert!(place.run("sessions list ada").done().contains(newest));
 
         let ended = place.run(&format!("sessions revoke {newest}")).done();
-        assert!(ended.starts_with(&format!("ended {newest} of user_")), "{ended}");
+        assert!(ended.starts_with(&format!("revoked {newest} of user_")), "{ended}");
         is_refused_soon(|| me(&second));
         assert_eq!(me(&first)["data"]["me"]["username"], "ada", "the other session goes on");
         let error = place.run(&format!("sessions revoke {newest}")).failed();
-        assert!(error.contains("no open session"), "{error}");
+        assert!(error.contains("no active session"), "{error}");
 
-        assert_eq!(place.run("sessions revoke --user ada").done(), "ended 1 session of ada\n");
+        assert_eq!(place.run("sessions revoke --user ada").done(), "revoked 1 session of ada\n");
         is_refused_soon(|| me(&first));
         let audit = "{ auditEvents(first: 3) { nodes { action ipAddress } } }";
         let events = server.ask(audit, &json!({}), Some(&server.login("ada")));

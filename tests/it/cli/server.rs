@@ -27,8 +27,8 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
         let mut server = Self::spawn(place, arguments);
-        let banner = server.says("GraphQL is at ");
-        let url = banner.split("GraphQL is at ").nth(1).and_then(|rest| rest.split(',').next());
+        let banner = server.says("GraphQL at ");
+        let url = banner.split("GraphQL at ").nth(1).and_then(|rest| rest.split([',', ';']).next());
         url.expect("a URL").clone_into(&mut server.url);
         server
     }

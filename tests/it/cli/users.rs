@@ -67,7 +67,7 @@ fn a_list_shows_everybody_however_many_there_are_and_only_who_was_asked_for() {
 }
 
 #[test]
-fn what_cannot_be_a_user_is_refused_with_the_reason() {
+fn an_invalid_account_is_refused_with_the_reason() {
     for place in Place::on_each_database() {
         with_ada(&place);
         for (line, input, reason) in [
@@ -107,7 +107,7 @@ fn an_account_is_changed_by_its_name_or_its_id() {
         place.run("users enable ADA").done();
         place.run("users set-roles bob --none").done();
         let changed = place.run_with("users set-password bob", "violet lantern orbit\n").done();
-        assert_eq!(changed, "changed the password of bob and ended its sessions\n");
+        assert_eq!(changed, "changed the password of bob and revoked its sessions\n");
         assert!(place.run_with("users set-password bob", "bob\n").failed().contains("characters"));
         let users = place.run("users list --json").json();
         assert_eq!(users[0]["disabled"], false);
@@ -116,7 +116,7 @@ fn an_account_is_changed_by_its_name_or_its_id() {
 }
 
 #[test]
-fn who_gets_a_password_from_the_command_line_does_not_wait_for_what_was_guessed_before() {
+fn a_password_set_on_the_command_line_clears_the_failed_sign_ins() {
     for place in Place::on_each_database() {
         let place = place.with("PORTCULLIS_LIMITS__PAIR__FIRST_DELAY", "1m");
         with_ada(&place);
@@ -153,7 +153,7 @@ fn the_last_administrator_stays() {
 }
 
 #[test]
-fn a_user_is_deleted_only_by_somebody_who_is_sure() {
+fn a_user_is_deleted_only_after_a_confirmation() {
     for place in Place::on_each_database() {
         with_ada(&place);
         place.run_with("users create bob", PASSWORD).done();
@@ -166,7 +166,7 @@ fn a_user_is_deleted_only_by_somebody_who_is_sure() {
 }
 
 #[test]
-fn nobody_is_found_under_an_unknown_name_or_id() {
+fn an_unknown_name_or_id_is_refused() {
     let place = Place::new();
     with_ada(&place);
     let unknown = "user_01h455vb4pex5vsknk084sn02q";
