@@ -164,7 +164,7 @@ fn module(file: &Path) -> String {
     first.unwrap_or_default().trim_end_matches(".rs").to_owned()
 }
 
-/// What follows each `crate::` in a file: a path, or a tree of paths in braces.
+/// The text after each `crate::` in a file: a path, or a tree of paths in braces.
 fn statements(text: &str) -> Vec<String> {
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     code.split("crate::").skip(1).map(tree).collect()

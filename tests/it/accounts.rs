@@ -1,4 +1,4 @@
-//! The life of an account.
+//! The life cycle of an account.
 
 use serde_json::json;
 

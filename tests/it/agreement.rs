@@ -1,4 +1,4 @@
-//! Servers on one database whose settings must agree.
+//! Servers on one database must agree on certain settings.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use portcullis::{app::App, clock::Clock};
 
 use crate::support::TestApp;
 
-/// What a process finds different at the servers that run: key, value here, value there.
+/// The settings in which a process differs from the running servers: key, value here, value there.
 async fn differences(app: &App) -> Vec<(String, String, String)> {
     let others = app.replicas.others().await.expect("the database answers");
     let all = others.iter().flat_map(|other| app.replicas.differences(other));

@@ -1,4 +1,4 @@
-//! What a thief of the database finds in it.
+//! The contents of a stolen database.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};

@@ -1,4 +1,4 @@
-//! What attackers have tried or would: each of these once brought something down or told too much.
+//! Known attacks: each of these requests once crashed the server, slowed it down or revealed a secret.
 
 use std::{fmt::Write as _, time::Duration};
 

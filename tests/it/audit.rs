@@ -1,5 +1,4 @@
-//! The log of security events: all that happens is in it, with who, whose and from where, for as long as it is
-//! to be kept.
+//! The audit log: it records every security event with actor, account and address, and keeps it for the configured time.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A server below a path, which it has from `http.public_url`.
+//! A server below a base path, which is part of `http.public_url`.
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode_header, jwk::JwkSet};
 use portcullis::{

@@ -1,4 +1,4 @@
-//! Several operations in one request, where the configuration lets them.
+//! Batches of operations in one request, if the configuration allows them.
 
 use serde_json::{Value, json};
 

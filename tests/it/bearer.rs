@@ -1,4 +1,4 @@
-//! A token that does not count says why, and stands in nobody's way.
+//! An invalid access token: the response gives the reason, and public fields are served all the same.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The bodies of requests, which are read before anything else is known of them.
+//! Request bodies, which the server reads before it knows anything else of the request.
 
 use portcullis::config::HttpConfig;
 

@@ -1,4 +1,4 @@
-//! What may be kept by browsers and proxies: what everybody is answered alike, and nothing else.
+//! Caching: public responses have an ETag, and personal responses are never cached.
 
 use portcullis::{audit::Actor, tokens::Activation};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A server whose clock jumps ahead, and what it must not delete.
+//! A server whose clock jumps ahead must not delete active data.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who holds a connection to the server, and how long they may make it wait.
+//! Limits of TCP connections: their number, and the time that each may wait.
 
 mod http2;
 

@@ -9,7 +9,7 @@ const INVALID: &str = "INVALID_REFRESH_TOKEN";
 const REFRESH: &str = "mutation { it: refresh { accessToken refreshToken session { id } errors { code } } }";
 const LOGOUT: &str = "mutation { it: logout { errors { code } } }";
 
-/// What a browser gets that signs in.
+/// Registers an account as a browser does, with delivery by cookie.
 async fn sign_in(app: &TestApp) -> Answer {
     let input = json!({ "username": "ada", "password": PASSWORD, "delivery": "COOKIE" });
     let answer = app.anonymous().mutate("register", input, AUTH).await;

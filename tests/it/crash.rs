@@ -1,9 +1,8 @@
-//! `kill -9` at random moments, under load: what was answered is still so afterwards.
+//! `kill -9` at random moments, under load: whatever the server has confirmed must still be true afterwards.
 //!
-//! Each person knows what they were told, and what they asked for last without an answer, which may have
-//! happened or not. After each blow the server must agree with every one of them, in its answers, in its
-//! rows and in its audit log. `PORTCULLIS_TEST_KILLS` says how many blows there are, and
-//! `PORTCULLIS_TEST_SEED` deals the same wishes and moments again.
+//! Each simulated user records the confirmed results, and the last request without a response, which may or may not have
+//! taken effect. After each kill, the server must agree with every user in its responses, its rows and its audit log.
+//! `PORTCULLIS_TEST_KILLS` is the number of kills. `PORTCULLIS_TEST_SEED` repeats the same requests and moments.
 
 mod check;
 mod ledger;

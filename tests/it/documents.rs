@@ -1,5 +1,5 @@
-//! Documents that cost more than they ask for: each is refused within a moment by the limit that it
-//! exceeds, and the server lives.
+//! Documents whose execution would cost too much: each is rejected quickly by the limit that it exceeds, and the server
+//! stays available.
 
 use std::time::{Duration, Instant};
 

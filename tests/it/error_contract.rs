@@ -1,5 +1,5 @@
-//! One error contract: each layer is asked for each of its errors, and every answer has the one shape, with the
-//! code and the status that `docs/errors.md` tells.
+//! The error contract: each layer returns each of its errors in one shape, with the code and the status that
+//! `docs/errors.md` lists.
 
 mod layers;
 

@@ -1,4 +1,4 @@
-//! GraphQL over server-sent events: one operation a stream.
+//! GraphQL over server-sent events (graphql-sse): one operation per stream.
 
 use std::time::{Duration, Instant};
 

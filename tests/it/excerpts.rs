@@ -1,4 +1,4 @@
-//! Messages quote an excerpt of what was sent, however long it is.
+//! Error messages quote an excerpt of the input, even if the input is long.
 
 use serde_json::{Value, json};
 

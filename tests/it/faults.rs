@@ -1,4 +1,4 @@
-//! The program under a power cut, a storm, and an orchestrator that stops it.
+//! The program under a power failure, heavy load, and an orchestrator that stops it.
 
 use std::{
     collections::HashSet,

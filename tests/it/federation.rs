@@ -1,5 +1,5 @@
-//! Portcullis as a subgraph of Apollo Federation 2, as a router asks it. `clients/node/federation` composes it with
-//! another.
+//! Portcullis as an Apollo Federation 2 subgraph, as a router queries it. `clients/node/federation` composes it with
+//! another subgraph.
 
 use async_graphql::{EmptySubscription, MergedObject, Object, Schema, TypeDirective};
 use portcullis::{

@@ -1,4 +1,4 @@
-//! A server at which nobody could sign in: what it does about that, and what it says.
+//! A server without an active key: how it recovers, and what it logs.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! More at once, or more in one request, than the server takes.
+//! More concurrent requests, or larger requests, than the server accepts.
 
 use std::{
     num::NonZeroUsize,

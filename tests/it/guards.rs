@@ -1,5 +1,4 @@
-//! Every field of the roots, found in the schema as it is served, is guarded as its directive says; and
-//! the directives are those of the contract.
+//! Guards: each root field of the schema enforces its directives, and the directives are those of the contract.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +21,7 @@ use crate::support::{Answer, Client, Part, TestApp};
 /// The fields that anybody may ask for. Think twice before you add one.
 const OPEN: [&str; 7] = ["login", "logout", "node", "nodes", "refresh", "register", "server"];
 
-/// What the contract says of all others: the scope that they take, or none where a token will do.
+/// The guards of all other fields in the contract: the required scope, or `None` if any access token is sufficient.
 const GUARDED: [(&str, Option<&str>); 16] = [
     ("Subscription.accountEvents", None),
     ("Subscription.auditEvents", Some("audit:read")),
@@ -61,7 +60,7 @@ impl RootField {
         self.operation.starts_with("subscription")
     }
 
-    /// What somebody gets for it first.
+    /// The first response to the operation.
     async fn ask(&self, client: &Client) -> Answer {
         if !self.is_subscription() {
             return client.ask(&self.operation).await;

@@ -1,4 +1,4 @@
-//! Somebody who guesses passwords, and the owner of the account meanwhile.
+//! An attacker guesses passwords, while the user of the account signs in.
 
 use std::time::Duration;
 

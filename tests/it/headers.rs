@@ -1,4 +1,4 @@
-//! The headers that keep browsers from harm, on every answer.
+//! The security headers, which every response has.
 
 use crate::support::{Answer, TestApp, Wire};
 

@@ -1,5 +1,4 @@
-//! Requests that nobody sends by mistake: each gets an error that names the fault, and the next request is
-//! served.
+//! Malicious requests: each gets an error that names the problem, and the next request succeeds.
 
 use serde_json::{Value, json};
 

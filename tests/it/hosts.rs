@@ -1,4 +1,4 @@
-//! The host that a request names: one, and one of the server's.
+//! The `Host` of a request: exactly one, and one of the server's.
 
 use portcullis::config::HttpConfig;
 

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: methods, media types, statuses, and the shape of every refusal.
+//! GraphQL over HTTP: methods, media types, statuses, and the shape of every error response.
 
 use serde_json::json;
 

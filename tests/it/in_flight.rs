@@ -1,4 +1,4 @@
-//! Requests that are still executed when their caller is disabled, demoted or signed out.
+//! Requests that are running while their caller is disabled, demoted or signed out.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -161,8 +161,8 @@ async fn an_open_field_takes_a_caller_who_was_revoked_for_an_anonymous_one() {
     assert_eq!(answer.body[2]["data"]["logout"]["errors"], json!([]), "{}", answer.body);
 }
 
-/// What revokes an account without a word to the servers: they know of it only from the rows, as a replica does
-/// that has not read the change feed yet.
+/// Statements that revoke an account without a change in the feed: the servers see only the rows, like a replica that
+/// has not read the feed yet.
 const REVOCATIONS: [(&str, &str); 3] = [
     ("demoted", "UPDATE users SET epoch = epoch + 1 WHERE username = "),
     ("disabled", "UPDATE users SET disabled = TRUE WHERE username = "),

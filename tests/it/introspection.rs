@@ -1,12 +1,11 @@
-//! The schema as tools ask for it, and as it stays shut.
+//! Introspection: for tools, and disabled.
 
 use portcullis::config::Introspection;
 use serde_json::json;
 
 use crate::support::TestApp;
 
-/// What graphql-js's `getIntrospectionQuery` writes with all of its options, which GraphiQL and code
-/// generators send.
+/// The query of graphql-js's `getIntrospectionQuery` with all of its options, which GraphiQL and code generators send.
 const STANDARD: &str = r"
     query IntrospectionQuery {
       __schema {

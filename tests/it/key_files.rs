@@ -1,4 +1,4 @@
-//! A key from a file that takes over from the keys of the database, and the way back.
+//! A key file that replaces the keys of the database, and the way back.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Signing keys of every algorithm, made here or brought from elsewhere.
+//! Signing keys of every algorithm, generated or imported.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The life of the keys that sign access tokens: published, active, retired, withdrawn, revoked.
+//! The life cycle of signing keys: published, active, retired, withdrawn, revoked.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! There is always an administrator who can sign in.
+//! The last administrator cannot be deleted, disabled or demoted.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The crate as a stranger uses it: resolvers of their own, in the same schema, behind the same guards.
+//! The crate as a library: resolvers of another crate in the same schema, behind the same guards.
 
 mod resource_server;
 

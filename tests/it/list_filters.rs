@@ -1,4 +1,4 @@
-//! Which items a list has, and which arguments it does not take.
+//! The filters of lists, and the arguments that lists reject.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Lists: every item once and in order, whichever way one walks, and whatever happens on the way.
+//! Pagination: each item appears once and in order, in both directions, also while items are added or deleted.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Strings and numbers as graphql-js reads them.
+//! Strings and numbers, as graphql-js reads them.
 
 use async_graphql::{Context, EmptyMutation, EmptySubscription, ID, MergedObject, Object, Schema};
 use portcullis::{router::router, schema::IdentityQuery};
@@ -104,7 +104,7 @@ async fn an_escape_that_stands_for_no_character_is_a_syntax_error() {
     }
 }
 
-/// What stands behind a string keeps its position, and the text its hash.
+/// Errors after a string keep their position, and the document keeps its hash.
 #[tokio::test]
 async fn escapes_move_no_error_and_change_no_hash() {
     let app = TestApp::start().await;

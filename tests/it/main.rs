@@ -1,5 +1,5 @@
-//! Portcullis as its clients see it, over HTTP, and as its operators do, on the command line: on SQLite,
-//! and on PostgreSQL where `TEST_DATABASE_URL` names one.
+//! Integration tests: Portcullis as its clients see it, over HTTP, and as its operators see it, on the command line. They
+//! run on SQLite, and on the PostgreSQL server that `TEST_DATABASE_URL` names, if it is set.
 
 mod support;
 

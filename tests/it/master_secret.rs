@@ -1,4 +1,4 @@
-//! The master secret changes while people are signed in.
+//! A change of the master secret while users are signed in.
 
 use std::time::Duration;
 

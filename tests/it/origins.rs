@@ -1,4 +1,4 @@
-//! Pages of other sites: what they may read, and that the cookie is not theirs to use.
+//! Cross-origin requests: CORS, CSRF, and the use of the refresh cookie.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! PostgreSQL away under a running server, and back.
+//! PostgreSQL becomes unavailable under a running server, and returns.
 
 use std::{
     net::SocketAddr,

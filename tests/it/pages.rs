@@ -1,4 +1,4 @@
-//! What the server tells without GraphQL: its keys, where things are, how it is, and the page for people.
+//! The public pages without GraphQL: keys, discovery, health and GraphiQL.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};

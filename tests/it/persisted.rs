@@ -1,5 +1,4 @@
-//! Automatic persisted queries, as Apollo's clients ask for them: a document is sent once, and named by its hash
-//! from then on.
+//! Automatic persisted queries, as Apollo's clients send them: the document once, and later only its hash.
 
 use portcullis::config::DocumentPolicy;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
-//! How the database finds what the server asks for: by an index, however many rows there are.
+//! Query plans: each statement uses an index, so that its cost does not grow with the number of rows.
 //!
-//! The program runs with its statements in the log, does one of everything, and each statement is explained.
-//! PostgreSQL is told to avoid scans and sorts, so that a plan which still has one could not do without.
+//! The program logs its statements while it does one of everything, and each statement is explained. PostgreSQL is told
+//! to avoid scans and sorts, so a plan that still has one cannot do without it.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, Process, QUICK};
 
-/// What makes the server tell its statements, those of a throttle that never says no among them.
+/// The settings with which the server logs its statements, including those of a throttle that never refuses.
 const TELLING: [(&str, &str); 6] = [
     ("PORTCULLIS_LOG__FILTER", "info,sqlx::query=trace"),
     ("PORTCULLIS_LOG__FORMAT", "json"),
@@ -20,10 +20,10 @@ const TELLING: [(&str, &str); 6] = [
     ("PORTCULLIS_PASSWORDS__QUEUE", "1000"),
 ];
 
-/// What grows with the number of accounts, or with use.
+/// The tables that grow with the number of accounts, or with use.
 const TABLES: [&str; 6] = ["users", "user_roles", "sessions", "audit_events", "changes", "throttle"];
 
-/// So many hold a role that the list of them is walked, not sorted.
+/// A number of role holders above which their list is read from an index and not sorted.
 const MANY: usize = 501;
 
 /// Everything that reads or writes these tables, each in every way.
@@ -162,7 +162,7 @@ fn is_slow(statement: &str, plan: &[String]) -> bool {
         has(&format!("Seq Scan on {table}"))
             || plan.iter().any(|line| line.contains(&format!("SCAN {table}")) && !walks(line))
     });
-    // What is looked up by a list of ids, or was searched by its start, is sorted: it costs what was found.
+    // Rows that are found by a list of ids or by a prefix may be sorted, because their number is small.
     let is_few =
         ["\"id\" IN (?", "\"id\" IN ($", "\"email_key\" >="].iter().any(|part| statement.contains(part));
     let sorts = has("TEMP B-TREE FOR ORDER BY") || has("Sort  (");

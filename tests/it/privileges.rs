@@ -1,4 +1,4 @@
-//! What one sees of others: nothing, but by a scope.
+//! Privileges: without a scope, a user sees nothing of other users.
 
 use portcullis::config::{Config, RoleConfig};
 use sea_orm::ConnectionTrait;

@@ -1,4 +1,4 @@
-//! What an account says of its owner: names, the address, and who sees what while signing in.
+//! The profile of an account: its names and its e-mail address.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{AUTH, PASSWORD, TestApp, USER};
 
-/// What only the account itself may see.
+/// Fields that only the user of the account may see.
 const INSIDE: &str = "accessToken refreshToken errors { code } \
     user { username email sessions { totalCount nodes { id current } } } \
     session { id current user { email } }";

@@ -1,4 +1,4 @@
-//! What an account writes, and how often: sign-ins, changes of itself, refreshes.
+//! Quotas of an account: sign-ins, changes and refreshes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::{AUTH, Answer, Client, OTHER_PASSWORD, PASSWORD, TestApp, US
 
 const HOME: &str = "198.51.100.7";
 
-/// So many are free; then a minute passes before each further one.
+/// A backoff with this many free attempts, and then one attempt per minute.
 fn minute_after(free: u32) -> Ladder {
     let minute = Duration::from_mins(1);
     Ladder { free, first_delay: minute, longest_delay: minute, forget_after: Duration::from_hours(1) }
@@ -114,7 +114,7 @@ async fn an_account_changes_itself_so_often_and_then_waits() {
     }
     assert_eq!(count(&root, "USER_UPDATED").await, 3);
 
-    // Who administers others is not held up, nor is whoever they change.
+    // Neither administrators nor the accounts that they change are throttled.
     for number in 0..10 {
         let mut update = profile(number);
         update["id"] = json!(ada.user_id);

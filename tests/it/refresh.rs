@@ -1,4 +1,4 @@
-//! Refresh tokens: rotation, races, theft, and the end of their time.
+//! Refresh tokens: rotation, concurrent use, theft and expiry.
 
 use std::{collections::HashSet, time::Duration};
 

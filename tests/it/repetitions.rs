@@ -1,5 +1,5 @@
-//! Repeated refreshes: what a client needs that lost a response or has two tabs, and how little a thief gets who
-//! repeats each refresh of a session.
+//! Repeated refreshes: a client that lost a response or has two tabs succeeds, and a thief who repeats each refresh of
+//! a session gains little.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -32,7 +32,7 @@ async fn events(root: &Client, action: &str) -> Vec<Value> {
     answer.assert_done().at("/auditEvents/nodes").as_array().expect("a list").clone()
 }
 
-/// What the owner sees of the last repetition: whether there was one, and from where.
+/// The last repetition, as the user of the session sees it: whether there was one, and its address.
 async fn last_repetition(ada: &Client) -> (bool, Option<String>) {
     let answer = ada.ask("{ session { refreshRepeatedAt refreshRepeatedFrom } }").await;
     let session = answer.assert_done().at("/session");

@@ -1,4 +1,4 @@
-//! How long a revocation lasts, on servers and tools whose settings differ.
+//! The time for which a revocation is kept, on servers and commands with different settings.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The schema as it is served, as it is written down, and as it was promised.
+//! The schema as it is served, as `schema.graphql` has it, and as the contract requires it.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ fn schema_graphql_is_the_served_schema() {
     );
 }
 
-/// What introspection says of all that has a description, by its dotted name.
+/// All descriptions in the introspection result, by dotted name.
 async fn introspected(app: &TestApp) -> BTreeMap<String, Option<String>> {
     let query = "{ __schema { types {
         name description
@@ -57,7 +57,7 @@ async fn introspected(app: &TestApp) -> BTreeMap<String, Option<String>> {
     all
 }
 
-/// What a schema that was written down says of all that has a description, by its dotted name.
+/// All descriptions in an SDL document, by dotted name.
 fn written_down(schema: &str) -> BTreeMap<String, Option<String>> {
     type Described = Vec<(String, Option<Positioned<String>>)>;
     fn arguments(of: &str, arguments: &[Positioned<InputValueDefinition>]) -> Described {
@@ -101,7 +101,7 @@ async fn every_description_of_introspection_is_written_down() {
     let app = TestApp::start().await;
     let mut introspected = introspected(&app).await;
     let written = written_down(&sdl());
-    // What each GraphQL server has, and what the exporter leaves out where nothing uses it.
+    // Definitions that each GraphQL server has, and that the exporter omits if nothing uses them.
     let implied = ["ID", "String", "Int", "Boolean", "Float", "@deprecated", "@oneOf"];
     introspected.retain(|name, _| {
         let first = name.split('.').next().unwrap_or_default();

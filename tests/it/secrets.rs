@@ -1,5 +1,4 @@
-//! Every test looks for its secrets in all that is said while it runs: `support/secrets.rs`. Here is the proof
-//! that it finds them.
+//! Each test searches all output for its secrets (`support/secrets.rs`). These tests prove that the search finds them.
 
 use async_graphql::{EmptySubscription, MergedObject, Object, Schema};
 use portcullis::{

@@ -1,4 +1,4 @@
-//! How sessions end, and what they tell of their last use.
+//! Sessions: how they end, and what they show of their last use.
 
 use std::time::Duration;
 

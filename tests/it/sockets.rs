@@ -1,4 +1,4 @@
-//! GraphQL over a WebSocket: who may open one, what is said in it, and with which code it ends.
+//! GraphQL over WebSocket (graphql-transport-ws): the handshake, the messages and the close codes.
 
 mod ends;
 mod limits;

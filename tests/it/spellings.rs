@@ -1,5 +1,5 @@
-//! The ways in which clients spell one request. Each means the same by POST, by GET, in a batch, in a socket and in
-//! an event stream.
+//! The forms in which clients send one request. Each means the same by POST, by GET, in a batch, over a WebSocket and
+//! in an event stream.
 
 use serde_json::{Value, json};
 

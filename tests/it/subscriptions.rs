@@ -1,4 +1,4 @@
-//! What somebody who follows events hears: each once, in their order, wherever it was written.
+//! Subscriptions: each subscriber receives each event once and in order, from whichever server it comes.
 
 mod order;
 

@@ -1,4 +1,4 @@
-//! Access tokens that are almost right, signed with the server's own key where that makes them better.
+//! Access tokens that are almost valid. Where it matters, they are signed with the server's own key.
 
 mod claims;
 mod elsewhere;

@@ -1,9 +1,8 @@
-//! What the time of an answer tells: nothing about who exists.
+//! Response times must not reveal whether an account exists.
 //!
-//! Each kind of attempt is made 200 times, in turns, so that whatever else the machine does strikes all kinds
-//! alike. Two kinds count as different when the rank test of Mann and Whitney is sure of it and their medians
-//! lie apart by more than a small part. A control, which skips the hash, shows each time that the test
-//! can tell.
+//! Each kind of attempt is made 200 times, in turns, so that other load on the machine affects all kinds alike. Two kinds
+//! count as different if the Mann-Whitney rank test is significant and their medians differ by more than a small part.
+//! A control without the hash shows in each run that the test can detect a difference.
 
 mod statistics;
 
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use self::statistics::Comparison;
 use crate::support::{Client, Dice, LOAD, OTHER_PASSWORD, PASSWORD, Process, QUICK, TERSE, TestApp};
 
-/// How often each kind of attempt is made.
+/// The number of attempts of each kind.
 const SAMPLES: usize = 200;
 
 /// By what part of the time of an attempt the medians may differ. Where hashes cost next to nothing, a look-up
@@ -39,7 +38,7 @@ fn login(name: &'static str, username: impl Fn(usize) -> String + 'static, passw
     (name, "login", Box::new(move |turn| json!({ "username": username(turn), "password": password })))
 }
 
-/// What skips the hash.
+/// A control whose attempts skip the hash.
 fn control() -> Kind {
     ("a refresh token that is none", "refresh", Box::new(|_| json!({ "refreshToken": "prt_nonsense" })))
 }
@@ -87,7 +86,7 @@ async fn a_login_takes_as_long_for_an_unknown_user_as_for_a_wrong_password() {
     let kinds = [
         login("a wrong password", |turn| format!("user{}", turn % 5), OTHER_PASSWORD),
         login("an unknown user", |turn| format!("nobody{}", turn % 5), OTHER_PASSWORD),
-        // Who sends these knows that there is nobody; that nothing is looked up does not show beside the hash.
+        // An attacker knows that these accounts do not exist. The skipped look-up is too short to measure beside the hash.
         login("a name with a space", |turn| format!("no body{}", turn % 5), OTHER_PASSWORD),
         login("an endless name", |_| "a".repeat(300), OTHER_PASSWORD),
         control(),

@@ -1,4 +1,5 @@
-//! Documents that the operator trusts: named by a manifest, and where nothing else is executed, all that there is.
+//! Trusted documents: listed in a manifest, and, with `graphql.documents = "trusted"`, the only documents that are
+//! executed.
 
 use std::path::PathBuf;
 
@@ -13,7 +14,7 @@ const SERVER: &str =
 const OTHER: &str = "query Other { server { version } }";
 const UNTRUSTED: &str = "UNTRUSTED_DOCUMENT";
 
-/// What Apollo's tools write.
+/// A manifest as Apollo's tools write it.
 fn apollo() -> Value {
     let operation = |name: &str, body: &str| json!({ "id": sha256_hex(body), "name": name, "type": "query", "body": body });
     json!({
@@ -23,7 +24,7 @@ fn apollo() -> Value {
     })
 }
 
-/// What relay-compiler writes, where it names documents by MD5.
+/// A manifest as relay-compiler writes it, with MD5 hashes as ids.
 fn relay() -> Value {
     json!({ "d41d8cd98f00b204e9800998ecf8427e": ME, "server": SERVER })
 }

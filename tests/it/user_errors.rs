@@ -1,5 +1,4 @@
-//! What a person is told: each code of `UserErrorCode`, the field that it names, and a payload that holds
-//! nothing else.
+//! User errors: each code of `UserErrorCode`, the field that it names, and a payload without data.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -170,7 +169,7 @@ async fn who_registers_too_often_has_to_wait() {
     ada.register("eve", PASSWORD).await.assert_done();
 }
 
-/// So many tries cost nothing, then one a minute.
+/// A backoff with this many free attempts, and then one attempt per minute.
 fn minute_after(free: u32) -> Ladder {
     let (first_delay, longest_delay) = (Duration::from_mins(1), Duration::from_mins(15));
     Ladder { free, first_delay, longest_delay, forget_after: Duration::from_hours(1) }
@@ -282,7 +281,7 @@ async fn what_takes_the_current_password_is_not_done_to_ones_own_account_by_admi
     let answer = root.mutate("deleteUser", own(json!({})), DELETED).await;
     answer.assert_refused_at("CURRENT_PASSWORD_REQUIRED", "id");
     app.anonymous().log_in("root", PASSWORD).await.assert_done();
-    // What takes no password in the profile takes none here.
+    // Changes that need no password in `updateProfile` need none here.
     let input = own(json!({ "displayName": "Root", "email": "root@example.com", "password": null }));
     root.mutate("updateUser", input, USER).await.assert_done();
     root.mutate("updateUser", own(json!({ "roles": ["user"] })), USER).await.assert_done();

@@ -1,4 +1,4 @@
-//! What becomes of tokens when the account behind them changes.
+//! Access tokens after a change of their account.
 
 use std::time::Duration;
 

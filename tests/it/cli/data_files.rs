@@ -1,4 +1,4 @@
-//! What a server leaves on the disk, and what a start does that finds only a part of it.
+//! The files that a server writes, and starts that find only some of them.
 
 use std::fs;
 

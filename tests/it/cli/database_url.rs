@@ -1,4 +1,4 @@
-//! The spellings of `database.url`, as the program reads them; its parser has a table of all.
+//! The forms of `database.url` that the program accepts. The parser's own tests have a table of all.
 
 use super::place::{PASSWORD, Place};
 

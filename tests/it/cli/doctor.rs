@@ -8,7 +8,7 @@ use super::{
 };
 use crate::support::PATIENCE;
 
-/// What the doctor finds about a subject: how bad, and what.
+/// The doctor's results for a subject: level and text.
 fn found(place: &Place, subject: &str) -> Vec<(String, String)> {
     let printed = place.run("doctor --json");
     let report: Value = serde_json::from_str(&printed.out).expect("one JSON document");

@@ -1,4 +1,4 @@
-//! Databases that a start must not change, and those that it must change with care.
+//! Databases that a start must not change, and databases that it must change with care.
 
 use migration::{Migrator, MigratorTrait, TABLES};
 use portcullis::clock::Clock;

@@ -39,7 +39,7 @@ pub(crate) struct Lock {
     connection: DatabaseConnection,
 }
 
-/// What the binary did.
+/// The result of a run of the binary.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) code: Option<i32>,
@@ -143,7 +143,7 @@ impl Place {
     pub(crate) fn run_with(&self, line: &str, input: &str) -> Answer {
         let arguments: Vec<&str> = line.split_whitespace().collect();
         let mut child = self.command(&arguments).spawn().expect("the binary runs");
-        // Who does not read closes the pipe, which is its right.
+        // A command that reads no input closes the pipe, which is no error.
         let _ = child.stdin.take().expect("is piped").write_all(input.as_bytes());
         let output = child.wait_with_output().expect("the binary ends");
         self.secrets(input).assert_kept(&[output.stdout.as_slice(), &output.stderr].concat());
@@ -175,7 +175,7 @@ impl Place {
         format!("sqlite:{}?mode=rwc", self.path("data/portcullis.db").display())
     }
 
-    /// What the binary is told or has, and must not tell.
+    /// The secrets that the binary knows and must not print.
     pub(crate) fn secrets(&self, input: &str) -> Secrets {
         let secrets = Secrets::watch();
         secrets.add(input);
@@ -192,7 +192,7 @@ impl Place {
 }
 
 impl Answer {
-    /// What it printed; it must have succeeded, and quietly.
+    /// Its standard output. Asserts that it succeeded and printed nothing to standard error.
     #[track_caller]
     pub(crate) fn done(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
@@ -205,7 +205,7 @@ impl Answer {
         serde_json::from_str(&self.done()).expect("one JSON document")
     }
 
-    /// What it said on standard error; it must have failed.
+    /// Its standard error. Asserts that it failed.
     #[track_caller]
     pub(crate) fn failed(self) -> String {
         assert_eq!(self.code, Some(1), "{self:?}");

@@ -1,4 +1,4 @@
-//! A server at work, started by the real binary.
+//! A server that runs as a separate process of the real binary.
 
 use std::{
     io::{BufRead, BufReader},
@@ -17,10 +17,10 @@ use crate::support::{PATIENCE, Secrets};
 pub(crate) struct Server {
     pub(crate) child: Child,
     lines: Receiver<String>,
-    /// What it has said so far.
+    /// The lines that it has logged so far.
     pub(crate) log: Vec<String>,
     pub(crate) url: String,
-    /// What its log must not tell.
+    /// The secrets that its log must not contain.
     secrets: Secrets,
 }
 

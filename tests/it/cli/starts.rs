@@ -1,4 +1,4 @@
-//! Starts that are stopped, and starts that must not succeed.
+//! Starts that are interrupted, and starts that must fail.
 
 use std::net::TcpListener;
 

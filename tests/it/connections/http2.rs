@@ -1,11 +1,11 @@
-//! What one connection of HTTP/2 may ask for, leave unread and send.
+//! The limits of one HTTP/2 connection: streams, unread responses and frames.
 
 use tokio::time::sleep;
 
 use super::{SOON, app};
 use crate::support::Wire;
 
-/// What opens a connection of HTTP/2, with no settings of the client's own.
+/// The HTTP/2 connection preface, with empty client settings.
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// The same, with a window of so many bytes for each answer.

@@ -10,7 +10,7 @@ pub(super) struct Ledger {
     root: Client,
     /// Where the newest event stands that was read.
     newest: Option<String>,
-    /// How often it has which action of whose account.
+    /// The number of events, by account and action.
     counts: BTreeMap<(String, String), usize>,
 }
 

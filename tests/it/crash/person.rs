@@ -11,34 +11,34 @@ pub(super) struct Person {
     pub(super) nobody: Client,
     /// `None` until they have been told that they have one.
     pub(super) account: Option<Account>,
-    /// What they asked for last, when there was no answer.
+    /// The last request, if it got no response.
     pub(super) unanswered: Option<Wish>,
     pub(super) unanswered_ever: usize,
 }
 
-/// What must be so.
+/// The expected state of an account.
 pub(super) struct Account {
     pub(super) id: String,
     pub(super) password: String,
     pub(super) display_name: Option<String>,
     /// Their open sessions.
     pub(super) devices: Vec<Device>,
-    /// Those that ended since the last comparison, with the last tokens that they had.
+    /// The sessions that ended since the last comparison, with their last tokens.
     pub(super) ended: Vec<Client>,
     /// The ids of all that have ended.
     pub(super) over: BTreeSet<String>,
-    /// How often the audit log has which action.
+    /// The number of audit events, by action.
     pub(super) events: BTreeMap<&'static str, usize>,
 }
 
 /// An open session.
 pub(super) struct Device {
     pub(super) client: Client,
-    /// How often its refresh token has changed.
+    /// The number of rotations of its refresh token.
     pub(super) generation: i64,
 }
 
-/// What a person may want; sessions are told by their place in the list.
+/// The requests that a user may send. A session is identified by its index in the list.
 pub(super) enum Wish {
     Register,
     LogIn,

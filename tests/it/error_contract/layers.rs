@@ -49,7 +49,7 @@ async fn asking(client: &Client, documents: impl IntoIterator<Item = String>) ->
     answers
 }
 
-/// What goes wrong before there is a document.
+/// Errors before the document is known.
 async fn before_the_document(media: &'static str) -> Vec<Provoked> {
     let app = TestApp::with(|config| {
         config.http.request_timeout = Duration::from_secs(1);
@@ -100,7 +100,7 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
     all
 }
 
-/// What happens while somebody sends a body slowly.
+/// Errors while another client sends a body slowly.
 async fn while_others_send(media: &'static str) -> Vec<Provoked> {
     let little = |config: &mut Config| {
         (config.http.max_body_bytes, config.http.max_buffered_bytes) = (1024, 2048);
@@ -130,7 +130,7 @@ async fn while_others_send(media: &'static str) -> Vec<Provoked> {
     all
 }
 
-/// What is wrong with the wish to follow something.
+/// Errors of subscriptions.
 async fn at_the_streams(media: &'static str) -> Vec<Provoked> {
     let app = TestApp::with(|config| {
         config.http.streams.max_open = 3;
@@ -160,7 +160,7 @@ async fn at_the_streams(media: &'static str) -> Vec<Provoked> {
     all
 }
 
-/// What is wrong with a document, its variables, or the name of its operation.
+/// Errors in a document, its variables, or its operation name.
 async fn in_the_document(media: &'static str) -> Vec<Provoked> {
     let app = TestApp::start().await;
     let client = app.anonymous().header("accept", media);
@@ -186,7 +186,7 @@ async fn in_the_document(media: &'static str) -> Vec<Provoked> {
     all
 }
 
-/// What is wrong with the name of a document.
+/// Errors of persisted and trusted documents.
 async fn where_documents_have_names(media: &'static str) -> Vec<Provoked> {
     let named = |hash: &str| json!({ "extensions": persisted(hash) });
     let ask = async |configure: fn(&mut Config), request| {
@@ -249,7 +249,7 @@ async fn where_the_schema_is_hidden(media: &'static str) -> Vec<Provoked> {
     all
 }
 
-/// What guards and resolvers say to one caller or another.
+/// Errors of guards and resolvers.
 async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await.header("accept", media);
@@ -322,7 +322,7 @@ async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
     let schema = Schema::build(Query::default(), IdentityMutation::default(), EmptySubscription);
     let schema = app.app.provide(schema).finish();
     let client = app.also_serve(router(&app.app, schema)).await.header("accept", media);
-    // What hangs is given up, but not over.
+    // The request that hangs is aborted for the client, but still counts as running.
     let elsewhere = client.clone().behind("203.0.113.7");
     let mut answers = asking(&client, ["{ fails }", "{ panics }", "{ hangs }"].map(Into::into)).await;
     answers.extend(asking(&elsewhere, ["{ hangs }", "{ __typename }"].map(Into::into)).await);

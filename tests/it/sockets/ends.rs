@@ -1,4 +1,4 @@
-//! A socket ends with the token that it bears.
+//! A WebSocket connection closes when its token expires or is revoked.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! How much of the server a socket may use, and for how long it may keep it waiting.
+//! The limits of a WebSocket connection: messages, operations, memory and time.
 
 use std::{
     collections::BTreeSet,

@@ -1,5 +1,5 @@
-//! The order of the events, past what a client can bring about: transactions that lie open, many events at once,
-//! and a database that comes from elsewhere.
+//! The order of events in cases that clients cannot produce: open transactions, many events at once, and a database that
+//! was copied from another server.
 
 use futures_util::{FutureExt, StreamExt};
 use portcullis::{

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::{Secrets, secrets::take_down};
 
-/// What a sign-in asks for.
+/// The fields that a sign-in selects.
 pub(crate) const AUTH: &str = "accessToken refreshToken expiresIn user { id username } session { id } \
     errors { code message field retryAfter }";
 
-/// What a mutation of an account asks for.
+/// The fields that a mutation of an account selects.
 pub(crate) const USER: &str = "user { id username displayName email emailVerified roles disabled } \
     errors { code message field retryAfter }";
 
@@ -207,7 +207,7 @@ impl Client {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,

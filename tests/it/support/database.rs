@@ -90,7 +90,7 @@ pub(crate) fn postgres() -> Option<String> {
     variable("TEST_DATABASE_URL")
 }
 
-/// What whoever runs the tests has set.
+/// The value of an environment variable, unless it is empty.
 #[expect(clippy::disallowed_methods, reason = "tests have no configuration file")]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -1,4 +1,4 @@
-/// Numbers that look random and come again for the same seed: `SplitMix64` (Steele, Lea and Flood 2014).
+/// A deterministic random number generator: `SplitMix64` (Steele, Lea and Flood 2014).
 pub(crate) struct Dice(u64);
 
 impl Dice {

@@ -35,7 +35,7 @@ impl Client {
 }
 
 impl Events {
-    /// What a request is answered with.
+    /// Sends a request and reads the response as an event stream.
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Result<Self, Answer> {
         let response = request.send().await.expect("the server answers");
         let header = |name: &str| {

@@ -4,17 +4,17 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{Client, PASSWORD, TestApp, until};
 
-/// Follows what happens to the caller's account from now on, which is when the server begins to follow. A test
-/// cannot know when that is: see [`TestApp::newest_event`].
+/// Subscribes to the events of the caller's account. The subscription begins at an unknown moment, so a test that needs
+/// a known one uses [`TestApp::newest_event`].
 pub(crate) const MINE: &str = "subscription { accountEvents { id action } }";
 
-/// Follows what has happened to the caller's account after an event.
+/// Subscribes to the events of the caller's account after a given event.
 pub(crate) fn mine_after(event: &str) -> String {
     format!("subscription {{ accountEvents(after: \"{event}\") {{ id action }} }}")
 }
 
-/// The same, but each event is as large as the answers of many requests, so that a few dozen of them are more than
-/// the buffers of the network hold. It is for a client of [`Client::with_large_events`].
+/// The same, but with large events, so that a few dozen of them exceed the buffers of the network. It is for a client of
+/// [`Client::with_large_events`].
 pub(crate) fn large_after(event: &str) -> String {
     let sessions = |n| format!("s{n}: sessions(first: 50) {{ nodes {{ userAgent }} }}");
     let sessions: Vec<_> = (0..25).map(sessions).collect();
@@ -23,8 +23,8 @@ pub(crate) fn large_after(event: &str) -> String {
 }
 
 impl TestApp {
-    /// The newest event of an account, or of all, when nothing can appear before it any longer. Who follows after
-    /// it hears of what happens from now on, however late the server begins to follow.
+    /// The newest event of an account, or of all accounts. Waits until no event can appear before it any more. A
+    /// subscription after it receives all events from now on, however late the server starts it.
     pub(crate) async fn newest_event(&self, user: Option<&str>) -> String {
         let database = &self.app.database;
         let user: Option<UserId> = user.map(|user| user.parse().expect("an id"));

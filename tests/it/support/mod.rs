@@ -1,5 +1,4 @@
-//! The test app: a server of its own for each test, on a database of its own, whose clock moves when the
-//! test says so.
+//! The test app: each test has its own server, on its own database, with a clock that the test controls.
 
 mod client;
 mod cluster;
@@ -63,23 +62,23 @@ pub(crate) use self::{
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const OTHER_PASSWORD: &str = "quiet violet lantern orbit";
 
-/// How long a test waits for what must come.
+/// The time for which a test waits for an expected event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server.
 pub(crate) struct TestApp {
-    /// What it consists of, for what no client can do.
+    /// The server's parts, for actions that no client can perform.
     pub(crate) app: App,
     address: SocketAddr,
     stop: CancellationToken,
     tasks: TaskTracker,
     database: TestDatabase,
-    /// What nothing that the server says may tell.
+    /// The secrets that no output of the server may contain.
     pub(crate) secrets: Secrets,
 }
 
 impl TestApp {
-    /// A server with the defaults, but for quick hashing and no throttle.
+    /// A server with the default configuration, except for fast hashing and a disabled throttle.
     pub(crate) async fn start() -> Self {
         Self::with(|_| ()).await
     }
@@ -108,7 +107,7 @@ impl TestApp {
         at_once((0..2).map(config).map(start)).await.try_into().ok().expect("two servers")
     }
 
-    /// Why a server with this configuration does not start.
+    /// The error with which a server with this configuration fails to start.
     pub(crate) async fn refused(configure: impl FnOnce(&mut Config)) -> String {
         let database = TestDatabase::create().await;
         let opened = Box::pin(App::open(Self::config(&database, configure), Clock::system())).await;
@@ -161,7 +160,7 @@ impl TestApp {
         Self { app, address, stop, tasks, database, secrets }
     }
 
-    /// Serves another router beside this server's; gives a client of it.
+    /// Serves another router beside this server's, and returns a client of it.
     pub(crate) async fn also_serve(&self, router: axum::Router) -> Client {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -180,7 +179,7 @@ impl TestApp {
         self.app.clock.advance(time);
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -201,7 +200,7 @@ impl TestApp {
     /// Sends bytes as they are, which must end the connection, and reads what comes back.
     pub(crate) async fn raw(&self, request: &[u8]) -> Answer {
         let mut connection = TcpStream::connect(self.address).await.expect("a connection");
-        // The server may have answered, and closed, before it has read all.
+        // The server may respond and close the connection before it has read the whole request.
         connection.write_all(request).await.ok();
         let mut answer = Vec::new();
         connection.read_to_end(&mut answer).await.ok();
@@ -240,13 +239,13 @@ impl TestApp {
         client
     }
 
-    /// Makes the e-mail address of an account verified, for which there is no way yet.
+    /// Marks the e-mail address of an account as verified, because the API cannot do that yet.
     pub(crate) async fn verify_email(&self, username: &str) {
         let sql = format!("UPDATE users SET email_verified = TRUE WHERE username = '{username}'");
         self.app.database.writer().execute_unprepared(&sql).await.expect("the row is there");
     }
 
-    /// Stops the server and waits until it has ended.
+    /// Stops the server and waits for its end.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();
@@ -254,16 +253,17 @@ impl TestApp {
     }
 }
 
-/// Asks until it is so.
+/// Repeats a check until it holds. Panics after [`PATIENCE`].
 pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so().await {
-        assert!(Instant::now() < deadline, "it is never so");
+        assert!(Instant::now() < deadline, "the condition never holds");
         sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Waits until another transaction waits for this one. SQLite has one writer, so there all of them wait.
+/// Waits until another transaction is blocked by this one. On SQLite it returns at once, because there all writers wait
+/// for the only one.
 pub(crate) async fn wait_for_waiter(app: &TestApp, transaction: &DatabaseTransaction) {
     if transaction.get_database_backend() != DbBackend::Postgres {
         return;
@@ -272,7 +272,7 @@ pub(crate) async fn wait_for_waiter(app: &TestApp, transaction: &DatabaseTransac
     let sql = format!(
         "SELECT count(*)::int AS number FROM pg_stat_activity WHERE {pid} = ANY(pg_blocking_pids(pid))"
     );
-    // Not in a transaction, which would see the same connections each time.
+    // Not in a transaction, which would see the same connections in each query.
     until(async || number(app.app.database.reader(), &sql).await > 0).await;
 }
 
@@ -281,7 +281,7 @@ async fn number(db: &impl ConnectionTrait, sql: &str) -> i32 {
     row.expect("the database answers").expect("a row").try_get("", "number").expect("a number")
 }
 
-/// Runs all of them at once. What they give comes in no order.
+/// Runs all futures concurrently, each in a task of its own. The results come in no particular order.
 pub(crate) async fn at_once<T: Send + 'static>(
     futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
@@ -297,7 +297,7 @@ impl Drop for TestApp {
     }
 }
 
-/// Adds what a server itself must not tell: its master secret, its private keys, the password of its database.
+/// Adds the server's own secrets: its master secret, its private keys, and the password of its database.
 async fn add_secrets(secrets: &Secrets, app: &App) {
     let read = |path: PathBuf| fs::read_to_string(path).expect("the secret is in a file").into();
     let of_folder = || read(app.config.data_dir.join("secret"));
@@ -311,9 +311,9 @@ async fn add_secrets(secrets: &Secrets, app: &App) {
     for row in db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("rows") {
         let kid: String = row.try_get("", "kid").expect("text");
         let sealed: Vec<u8> = row.try_get("", "sealed_private_key").expect("bytes");
-        // One that was sealed under another master secret was that server's to keep.
+        // A key that is sealed under another master secret is a secret of another server.
         if let Ok(key) = sealer.open(&sealed, &kid) {
-            // Ed25519's ends with the key itself (RFC 8410 §7).
+            // The PKCS#8 form of an Ed25519 key ends with the key itself (RFC 8410 §7).
             for bytes in [key.as_slice(), &key[key.len().saturating_sub(32)..]] {
                 let forms = [hex(bytes), base64url(bytes), BASE64_STANDARD_NO_PAD.encode(bytes)];
                 for form in &forms {

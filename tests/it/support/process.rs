@@ -15,7 +15,7 @@ use super::{Client, PASSWORD, Secrets, TestDatabase, password_of};
 /// How long the program may take to start, to stop, or to do what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a test looks whether it has.
+/// The interval at which a test checks that.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Hashing that costs next to nothing.
@@ -124,7 +124,7 @@ impl Process {
         Client::new(format!("http://{}/graphql", self.address), self.secrets.clone())
     }
 
-    /// So many new accounts, `user0` and on, signed in; a few at once, as an address may. They come in no order.
+    /// Registers `count` accounts from `user0` on, a few at a time, and returns their clients in no particular order.
     pub(crate) async fn register(&self, count: usize) -> Vec<Client> {
         let register = |number| {
             let mut client = self.anonymous();
@@ -157,7 +157,7 @@ impl Process {
         &self.database
     }
 
-    /// What the program has logged.
+    /// The log of the program so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.database.folder().join(log_name(self.address))).unwrap_or_default()
     }

@@ -15,10 +15,10 @@ use tracing::level_filters::LevelFilter;
 
 use super::{Answer, hex};
 
-/// What is shorter stands in a log by chance, as does a word such as "password".
+/// The minimum length of a secret. Shorter ones, and plain words such as "password", occur in a log by chance.
 const MIN_SECRET_CHARS: usize = 8;
 
-/// Enough of a secret to know it by.
+/// The number of characters by which a secret is recognized.
 const KNOWN_CHARS: usize = 256;
 
 /// All that the servers in this process have said since the oldest test that still runs: what they logged at
@@ -55,7 +55,7 @@ impl Secrets {
 
     /// Adds a secret.
     pub(crate) fn add(&self, secret: &str) {
-        // What is secret of a JWT is its signature.
+        // Only the signature of a JWT is secret.
         let secret = if secret.matches('.').count() == 2 { secret.rsplit('.').next() } else { Some(secret) };
         let secret: String = secret.unwrap_or_default().trim().chars().take(KNOWN_CHARS).collect();
         let is_a_word = secret.chars().all(char::is_alphabetic);
@@ -201,7 +201,7 @@ fn sort<'a>(name: &str, value: &'a Value, secret: &mut HashSet<&'a str>, open: &
     }
 }
 
-/// A secret as it is, and as logs, URLs and errors write it.
+/// The encodings of a secret in logs, URLs and errors.
 pub(crate) fn forms(secret: &str) -> Vec<String> {
     let unquoted = |text: String| text[1..text.len() - 1].to_owned();
     let percent: String = secret.bytes().fold(String::new(), |text, byte| {

@@ -10,28 +10,28 @@ use tokio_tungstenite::{
 
 use super::{Answer, Client, PATIENCE, until};
 
-/// A socket that speaks graphql-transport-ws.
+/// A WebSocket client for graphql-transport-ws.
 pub(crate) struct Socket(WebSocketStream<TcpStream>);
 
-/// What was heard.
+/// An event on a WebSocket connection.
 #[derive(Debug)]
 pub(crate) enum Heard {
     Message(Value),
-    /// The code and the reason with which the server closed the socket.
+    /// The code and the reason with which the server closed the connection.
     Closed(u16, String),
-    /// It is gone without a word.
+    /// The connection ended without a close frame.
     Lost,
 }
 
 impl Client {
-    /// What it says first in a socket, to tell who it is.
+    /// The payload of `connection_init`, with the client's access token.
     pub(crate) fn payload(&self) -> Value {
         json!({ "authorization": self.authorization() })
     }
 }
 
 impl Socket {
-    /// Opens one at a server, with these headers besides those that it takes.
+    /// Opens a connection to a server, with additional headers. An empty value removes the header.
     pub(crate) async fn try_open(to: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Self, Answer> {
         let mut request: Request = format!("ws://{to}/graphql").into_client_request().expect("a URL");
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().expect("text"));
@@ -53,7 +53,7 @@ impl Socket {
         }
     }
 
-    /// Opens one and says whose it is.
+    /// Opens a connection and authenticates it with the client's token.
     pub(crate) async fn open(client: &Client) -> Self {
         let mut socket = Self::try_open(client.address(), &[]).await.expect("a socket");
         let payload = client.token.as_ref().map(|_| client.payload());
@@ -74,17 +74,17 @@ impl Socket {
         self.send(Message::text(message.to_string())).await;
     }
 
-    /// Sends a frame of any kind; the server may have gone.
+    /// Sends a frame of any kind. The server may have closed the connection.
     pub(crate) async fn send(&mut self, message: Message) {
         self.0.send(message).await.ok();
     }
 
-    /// Begins an operation.
+    /// Starts an operation.
     pub(crate) async fn subscribe(&mut self, id: &str, query: &str) {
         self.say(&json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
     }
 
-    /// Does something until the socket hears a message: then it is sure that the server follows.
+    /// Repeats `act` until a message arrives, which proves that the subscription is active.
     pub(crate) async fn provoke(&mut self, act: impl AsyncFn()) -> Value {
         let mut first = None;
         until(async || {
@@ -93,13 +93,13 @@ impl Socket {
             first.is_some()
         })
         .await;
-        first.expect("it was heard")
+        first.expect("a message has arrived")
     }
 
-    /// What comes next.
+    /// The next event.
     pub(crate) async fn hear(&mut self) -> Heard {
         loop {
-            let message = timeout(PATIENCE, self.0.next()).await.expect("the server says something");
+            let message = timeout(PATIENCE, self.0.next()).await.expect("the server sends something");
             return match message {
                 Some(Ok(Message::Text(text))) => {
                     Heard::Message(serde_json::from_str(&text).expect("a JSON object"))
@@ -109,7 +109,7 @@ impl Socket {
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
                 None | Some(Err(_) | Ok(Message::Close(None))) => Heard::Lost,
-                Some(Ok(other)) => panic!("the server says {other:?}"),
+                Some(Ok(other)) => panic!("the server sent {other:?}"),
             };
         }
     }
@@ -126,7 +126,7 @@ impl Socket {
         }
     }
 
-    /// The next answer to an operation.
+    /// The next result of an operation.
     pub(crate) async fn next(&mut self, id: &str) -> Value {
         let message = self.message().await;
         assert_eq!((&message["type"], &message["id"]), (&json!("next"), &json!(id)), "{message}");
@@ -140,7 +140,7 @@ impl Socket {
         message["payload"].clone()
     }
 
-    /// The code and the reason with which the server closes the socket, which must be the next that is heard.
+    /// The code and the reason with which the server closes the connection. Asserts that this is the next event.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         match self.hear().await {
             Heard::Closed(code, reason) => (code, reason),
@@ -148,7 +148,7 @@ impl Socket {
         }
     }
 
-    /// Says that the socket says nothing for a while.
+    /// Asserts that no event arrives for a while.
     pub(crate) async fn assert_silent(&mut self) {
         let heard = timeout(Duration::from_millis(300), self.hear()).await;
         assert!(heard.is_err(), "{heard:?}");

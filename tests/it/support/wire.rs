@@ -53,7 +53,7 @@ impl Wire {
         self.fill(&mut body).await.then_some(head)
     }
 
-    /// So many bytes, unless the connection is closed before.
+    /// The next `N` bytes. `None` if the connection closes before.
     pub(crate) async fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
         let mut bytes = [0; N];
         self.fill(&mut bytes).await.then_some(bytes)

@@ -1,4 +1,4 @@
-//! What claims may not say.
+//! Claims that must be rejected.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A good token in the wrong place, or of the wrong kind.
+//! Valid tokens in the wrong place, and tokens of the wrong kind.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What a token looks like, to the last bit.
+//! The encoding of a token, to the last bit.
 
 use base64::{
     Engine,
@@ -126,7 +126,7 @@ async fn a_token_over_eight_kibibytes_is_not_looked_at() {
     scene.assert_refused(&padded(100_000), MALFORMED).await;
 }
 
-/// What no HTTP header can be does not reach us: the connection ends with an error of the client's.
+/// An invalid HTTP header does not reach the server's code: the connection ends with an error of the client.
 #[tokio::test]
 async fn a_mebibyte_or_a_nul_is_refused_with_its_header() {
     let scene = Scene::set().await;

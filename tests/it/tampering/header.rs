@@ -1,4 +1,4 @@
-//! What a header may not do: choose an algorithm or a key, or ask for what we do not understand.
+//! Token headers that must be rejected: another algorithm, another key, or critical parameters.
 
 use aws_lc_rs::hmac;
 use serde_json::json;

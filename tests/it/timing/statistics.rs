@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::support::Dice;
 
-    /// What a login looks like: `base` microseconds, up to a fifth more, and one in ten that waited for others.
+    /// Simulated login times: `base` microseconds, up to a fifth more, and one in ten delayed by other requests.
     fn sample(dice: &mut Dice, base: usize) -> Vec<Duration> {
         let mut time = || {
             let waited = if dice.below(10) == 0 { dice.below(3 * base) } else { 0 };
