@@ -12,9 +12,9 @@ use tokio::{
 use crate::{
     Outcome,
     client::Client,
-    dice::Dice,
     place::Place,
     report::{milliseconds, percentile, say},
+    rng::Rng,
     seed::{self, Hashing, username},
     server::Server,
 };
@@ -62,7 +62,7 @@ pub(crate) async fn run(length: Duration, rate: u32, database: Option<&str>) -> 
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
         let mut traffic =
-            Traffic { client: server.client(), dice: Dice::new(u64::from(number)), began, length };
+            Traffic { client: server.client(), rng: Rng::new(u64::from(number)), began, length };
         clients.spawn(async move { traffic.run(Duration::from_secs(1) * CLIENTS / rate).await });
     }
     let mut minutes = watch(&server, began, length).await?;
@@ -80,7 +80,7 @@ pub(crate) async fn run(length: Duration, rate: u32, database: Option<&str>) -> 
 /// A client that sends one request after another.
 struct Traffic {
     client: Client,
-    dice: Dice,
+    rng: Rng,
     began: Instant,
     length: Duration,
 }
@@ -88,9 +88,9 @@ struct Traffic {
 impl Traffic {
     async fn run(&mut self, every: Duration) -> Outcome<Vec<Minute>> {
         let mut minutes = vec![Minute::default(); minute_of(self.length)];
-        self.client.log_in(&username(self.dice.below(ACCOUNTS))).await?;
+        self.client.log_in(&username(self.rng.below(ACCOUNTS))).await?;
         // They do not all begin at once.
-        let first = every.mul_f64(0.01) * u32::try_from(self.dice.below(100))?;
+        let first = every.mul_f64(0.01) * u32::try_from(self.rng.below(100))?;
         let mut tick = interval_at(tokio::time::Instant::now() + first, every);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.began.elapsed() < self.length {
@@ -107,7 +107,7 @@ impl Traffic {
     }
 
     fn choose(&mut self) -> usize {
-        let mut left = self.dice.below(100);
+        let mut left = self.rng.below(100);
         let falls_here = |(_, share): &(&str, usize)| {
             let is_here = left < *share;
             left = left.saturating_sub(*share);
@@ -118,9 +118,9 @@ impl Traffic {
 
     async fn send(&mut self, kind: usize) -> Outcome<Duration> {
         match KINDS[kind].0 {
-            "login" => self.client.log_in(&username(self.dice.below(ACCOUNTS))).await,
+            "login" => self.client.log_in(&username(self.rng.below(ACCOUNTS))).await,
             "refresh" => self.client.refresh().await,
-            _ => Ok(self.client.ask(GUARDED[self.dice.below(GUARDED.len())], json!({})).await?.1),
+            _ => Ok(self.client.ask(GUARDED[self.rng.below(GUARDED.len())], json!({})).await?.1),
         }
     }
 }

@@ -3,11 +3,11 @@
 //! `cargo bench --bench measure -- seed|scale|load --help`; what came of it is in `docs/measurements.md`.
 
 mod client;
-#[path = "../../tests/it/support/dice.rs"]
-mod dice;
 mod load;
 mod place;
 mod report;
+#[path = "../../tests/it/support/rng.rs"]
+mod rng;
 mod scale;
 mod seed;
 mod server;

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::{
     Outcome,
-    dice::Dice,
     place::Place,
     report::{say, thousands},
+    rng::Rng,
 };
 
 /// Everybody's password.
@@ -58,7 +58,7 @@ pub(crate) async fn fill(place: &Place, accounts: usize, hashing: Hashing) -> Ou
         hash: root.password_hash,
         now_ms: root.created_at.0.timestamp_millis(),
         accounts,
-        dice: Dice::new(1),
+        rng: Rng::new(1),
     };
     for start in (0..accounts).step_by(BATCH) {
         let transaction = app.database.begin().await?;
@@ -85,7 +85,7 @@ struct Maker {
     hash: String,
     now_ms: i64,
     accounts: usize,
-    dice: Dice,
+    rng: Rng,
 }
 
 impl Maker {
@@ -142,7 +142,7 @@ impl Maker {
             user_agent: Some(
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
             ),
-            ip_address: Some(format!("198.51.100.{}", self.dice.below(256))),
+            ip_address: Some(format!("198.51.100.{}", self.rng.below(256))),
             repetitions: 0,
             repeated_at: None,
             repeated_from: None,
@@ -152,10 +152,10 @@ impl Maker {
     /// Everybody registered and most have signed in; one in a hundred failed to, one in a thousand changed the password.
     fn events(&mut self, user: &user::Model, session: &session::Model) -> Vec<audit_event::Model> {
         let mut events = vec![("USER_REGISTERED", user.created_at), ("LOGIN_SUCCEEDED", session.created_at)];
-        if self.dice.below(100) == 0 {
+        if self.rng.below(100) == 0 {
             events.push(("LOGIN_FAILED", self.within(60)));
         }
-        if self.dice.below(1000) == 0 {
+        if self.rng.below(1000) == 0 {
             events.push(("PASSWORD_CHANGED", self.within(60)));
         }
         let event = |(action, at): (&str, Millis)| audit_event::Model {
@@ -175,7 +175,7 @@ impl Maker {
     /// Some time in the last so many days, or in the next where they are negative, but not today.
     fn within(&mut self, days: i32) -> Millis {
         let range = DAY_MS * (usize::try_from(days.unsigned_abs()).unwrap_or(1) - 1);
-        let milliseconds = i64::try_from(DAY_MS + self.dice.below(range)).unwrap_or(0);
+        let milliseconds = i64::try_from(DAY_MS + self.rng.below(range)).unwrap_or(0);
         at(self.now_ms - i64::from(days.signum()) * milliseconds)
     }
 
@@ -191,7 +191,7 @@ impl Maker {
     }
 
     fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| u8::try_from(self.dice.below(256)).unwrap_or(0)).collect()
+        (0..count).map(|_| u8::try_from(self.rng.below(256)).unwrap_or(0)).collect()
     }
 }
 

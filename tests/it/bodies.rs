@@ -2,7 +2,7 @@
 
 use portcullis::config::HttpConfig;
 
-use crate::support::{Client, TestApp, Wire, until};
+use crate::support::{Client, TestApp, Wire, eventually};
 
 /// A share of 2048 bytes to an address, of 16384.
 fn little_memory(http: &mut HttpConfig) {
@@ -34,7 +34,7 @@ async fn the_bodies_from_an_address_take_a_share_of_the_memory_until_they_are_re
     let [here, there] = ["192.0.2.1", "192.0.2.2"].map(|address| app.anonymous().behind(address));
     let mut first = begin(&app, "192.0.2.1").await;
     let second = begin(&app, "192.0.2.1").await;
-    until(async || status(&here).await == 429).await;
+    eventually(async || status(&here).await == 429).await;
     let refused = here.ask(&format!("{{ __typename }} #{}", " ".repeat(200))).await;
     refused.assert_not_executed(429, "SERVICE_UNAVAILABLE");
     assert_eq!((refused.error()["retryAfter"].as_u64(), refused.header("retry-after")), (Some(1), "1"));
@@ -46,9 +46,9 @@ async fn the_bodies_from_an_address_take_a_share_of_the_memory_until_they_are_re
     assert!(first.head().await.expect("an answer").starts_with("HTTP/1.1 200"), "who is in time is answered");
     assert_eq!(status(&here).await, 200, "what was read is free again");
     let _third = begin(&app, "192.0.2.1").await;
-    until(async || status(&here).await == 429).await;
+    eventually(async || status(&here).await == 429).await;
     drop(second);
-    until(async || status(&here).await == 200).await;
+    eventually(async || status(&here).await == 200).await;
 }
 
 #[tokio::test]
@@ -62,10 +62,10 @@ async fn all_bodies_together_take_no_more_than_there_is() {
     }
     let client = app.anonymous().behind("192.0.2.1");
     let long = format!("{{ __typename }} #{}", " ".repeat(500));
-    until(async || client.ask(&long).await.status == 503).await;
+    eventually(async || client.ask(&long).await.status == 503).await;
     client.ask("{ __typename }").await.assert_done();
     begun.clear();
-    until(async || client.ask(&long).await.status == 200).await;
+    eventually(async || client.ask(&long).await.status == 200).await;
 }
 
 #[tokio::test]
@@ -76,6 +76,6 @@ async fn the_bodies_from_a_network_take_a_share_of_the_memory_together() {
         begun.push(begin(&app, &format!("2001:db8:0:{number:x}00::1")).await);
     }
     let [here, there] = ["2001:db8:0:f00::1", "2001:db8:1::1"].map(|address| app.anonymous().behind(address));
-    until(async || status(&here).await == 429).await;
+    eventually(async || status(&here).await == 429).await;
     assert_eq!(status(&there).await, 200, "another /48 has a share of its own");
 }

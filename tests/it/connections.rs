@@ -8,7 +8,7 @@ use portcullis::config::HttpConfig;
 use tokio::time::sleep;
 
 use self::http2::{HEADERS, PING, PREFACE, request};
-use crate::support::{TestApp, Wire, until};
+use crate::support::{TestApp, Wire, eventually};
 
 const SOON: Duration = Duration::from_millis(300);
 const LATE: Duration = Duration::from_hours(1);
@@ -206,7 +206,7 @@ async fn a_client_that_never_reads_its_answers_is_cut_off() {
 
 /// Waits until a connection from here is answered again.
 async fn is_served_soon(app: &TestApp) {
-    until(async || Wire::connect(app.address()).await.get("/healthz").await).await;
+    eventually(async || Wire::connect(app.address()).await.get("/healthz").await).await;
 }
 
 #[tokio::test]

@@ -19,7 +19,9 @@ use std::{
 use tokio::{task::JoinSet, time::timeout};
 
 use self::{ledger::Ledger, person::Person};
-use crate::support::{Cluster, Dice, LOAD, Process, QUICK, TERSE, TestDatabase, at_once, postgres, variable};
+use crate::support::{
+    Cluster, LOAD, Process, QUICK, Rng, TERSE, TestDatabase, postgres, spawn_all, variable,
+};
 
 /// A token of which the answer was lost may be asked for again for as long as a restart takes.
 const GRACE: (&str, &str) = ("PORTCULLIS_TOKENS__REFRESH_GRACE", "2m");
@@ -32,7 +34,7 @@ struct World {
     process: Process,
     people: Vec<Person>,
     ledger: Ledger,
-    dice: Dice,
+    rng: Rng,
     /// How many answers have come, to everybody.
     answers: Arc<AtomicUsize>,
     /// Whether people stop after the answer that they wait for.
@@ -47,14 +49,7 @@ impl World {
         let ledger = Ledger::open(process.anonymous()).await;
         let person = |number| Person::new(number, seed, process.anonymous());
         let people = (0..16).map(person).collect();
-        Self {
-            process,
-            people,
-            ledger,
-            dice: Dice::new(seed),
-            answers: Arc::default(),
-            pause: Arc::default(),
-        }
+        Self { process, people, ledger, rng: Rng::new(seed), answers: Arc::default(), pause: Arc::default() }
     }
 
     /// Lets everybody go on until the server does not answer them, or there is a pause.
@@ -74,7 +69,7 @@ impl World {
 
     /// Waits for some more answers, so that the blow falls at any moment under load.
     async fn moment(&mut self) {
-        let enough = self.answers.load(Ordering::Relaxed) + 10 + self.dice.below(200);
+        let enough = self.answers.load(Ordering::Relaxed) + 10 + self.rng.below(200);
         let deadline = Instant::now() + PATIENCE;
         while self.answers.load(Ordering::Relaxed) < enough {
             assert!(Instant::now() < deadline, "nobody is answered");
@@ -91,7 +86,7 @@ impl World {
             person.check().await;
             person
         };
-        self.people = at_once(people.into_iter().map(check)).await;
+        self.people = spawn_all(people.into_iter().map(check)).await;
         self.ledger.compare(&self.people).await;
         let sessions = check::sessions(&self.process.database().connect().await).await;
         for person in &self.people {
@@ -139,7 +134,7 @@ async fn nothing_that_was_answered_is_lost_when_postgresql_is_killed() {
         let living = world.live();
         world.moment().await;
         cluster.cut();
-        if world.dice.below(3) == 0 {
+        if world.rng.below(3) == 0 {
             world.process.kill();
             cluster.restore().await;
             world.process.restart().await;

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Events, MINE, PASSWORD, Part, TestApp, large_after, mine_after, until};
+use crate::support::{
+    Answer, Events, OWN_EVENTS, PASSWORD, Part, TestApp, eventually, large_after, own_events_after,
+};
 
 /// A GET of the endpoint for an event stream, as the `EventSource` of a browser sends it.
 async fn get(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> Result<Events, Answer> {
@@ -57,13 +59,13 @@ async fn who_connects_anew_repeats_the_operation_and_resumes_by_the_header() {
     }
     let bearer = ada.authorization();
     let headers = [("authorization", bearer.as_str()), ("last-event-id", ids[0].as_str())];
-    let mut resumed = get(&app, MINE, &headers).await.expect("a stream");
+    let mut resumed = get(&app, OWN_EVENTS, &headers).await.expect("a stream");
     assert_eq!([told(resumed.word().await).1, told(resumed.word().await).1], ids[1..]);
     let newer = [headers[0], ("last-event-id", ids[1].as_str())];
-    let mut resumed = get(&app, &mine_after(&ids[0]), &newer).await.expect("a stream");
+    let mut resumed = get(&app, &own_events_after(&ids[0]), &newer).await.expect("a stream");
     assert_eq!(told(resumed.word().await).1, ids[2]);
     let wrong = [headers[0], ("last-event-id", "event_nonsense")];
-    let mut refused = get(&app, MINE, &wrong).await.expect("a stream");
+    let mut refused = get(&app, OWN_EVENTS, &wrong).await.expect("a stream");
     assert_eq!(refused.next().await["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     assert_eq!(refused.part().await, Some(Part::Complete));
 }
@@ -85,7 +87,7 @@ async fn queries_and_mutations_are_answered_once() {
     // Who takes both gets what it named.
     let both = app.anonymous().header("accept", "application/json, text/event-stream");
     assert_eq!(both.ask("{ __typename }").await.at("/__typename"), "Query");
-    let mut events = both.follow(MINE).await;
+    let mut events = both.follow(OWN_EVENTS).await;
     assert_eq!(events.next().await["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
 }
 
@@ -96,7 +98,7 @@ async fn a_document_that_cannot_be_executed_is_told_in_the_stream_and_a_request_
         ("{", "GRAPHQL_PARSE_FAILED"),
         ("subscription { nope { id } }", "GRAPHQL_VALIDATION_FAILED"),
         ("subscription { a: accountEvents { id } b: accountEvents { id } }", "GRAPHQL_VALIDATION_FAILED"),
-        (MINE, "UNAUTHENTICATED"),
+        (OWN_EVENTS, "UNAUTHENTICATED"),
     ] {
         let mut events = app.anonymous().follow(query).await;
         let answer = events.next().await;
@@ -116,15 +118,15 @@ async fn everything_that_a_stream_keeps_takes_part_of_its_memory() {
     let app = TestApp::with(|config| config.http.streams.max_document_bytes = 100_000).await;
     let ada = app.signed_in("ada").await;
     let text = "x".repeat(120_000);
-    let large = json!({ "query": MINE, "extensions": { "a": text } });
+    let large = json!({ "query": OWN_EVENTS, "extensions": { "a": text } });
     for (what, request) in [
         ("an extension", ada.post().json(&large)),
-        ("the last event", ada.post().header("last-event-id", &text).json(&json!({ "query": MINE }))),
+        ("the last event", ada.post().header("last-event-id", &text).json(&json!({ "query": OWN_EVENTS }))),
         (
             "the cookie",
             ada.post()
                 .header("cookie", format!("__Host-portcullis_refresh={text}"))
-                .json(&json!({ "query": MINE })),
+                .json(&json!({ "query": OWN_EVENTS })),
         ),
     ] {
         let refused = Events::of(request.header("accept", "text/event-stream")).await.err();
@@ -133,7 +135,7 @@ async fn everything_that_a_stream_keeps_takes_part_of_its_memory() {
         let message = refused.body["errors"][0]["message"].to_string();
         assert!(message.contains("http.streams.max_document_bytes"), "{what}: {message}");
     }
-    ada.follow(MINE).await;
+    ada.follow(OWN_EVENTS).await;
 }
 
 #[tokio::test]
@@ -141,7 +143,7 @@ async fn a_subscription_in_a_plain_request_is_told_where_to_go() {
     let app = TestApp::with(|config| config.graphql.max_batch = 2).await;
     let ada = app.signed_in("ada").await;
     for accept in ["application/json", "application/graphql-response+json", "*/*"] {
-        let answer = ada.clone().header("accept", accept).ask(MINE).await;
+        let answer = ada.clone().header("accept", accept).ask(OWN_EVENTS).await;
         answer.assert_not_executed(406, "BAD_USER_INPUT");
         assert!(
             answer.body["errors"][0]["message"].to_string().contains("text/event-stream"),
@@ -149,7 +151,7 @@ async fn a_subscription_in_a_plain_request_is_told_where_to_go() {
             answer.body
         );
     }
-    let batch = json!([{ "query": "{ __typename }" }, { "query": MINE }]);
+    let batch = json!([{ "query": "{ __typename }" }, { "query": OWN_EVENTS }]);
     ada.header("accept", "text/event-stream").send(&batch).await.assert_not_executed(406, "BAD_USER_INPUT");
 }
 
@@ -158,8 +160,8 @@ async fn a_stream_ends_with_its_token_and_says_why() {
     let app = TestApp::start().await;
     let other = app.replica().await;
     let (ada, mut grace) = (app.signed_in("ada").await, app.signed_in("grace").await);
-    let mut revoked = ada.clone().at(other.url("/graphql")).follow(MINE).await;
-    let mut expired = grace.follow(MINE).await;
+    let mut revoked = ada.clone().at(other.url("/graphql")).follow(OWN_EVENTS).await;
+    let mut expired = grace.follow(OWN_EVENTS).await;
     let began = Instant::now();
     ada.ask("mutation { it: logout { errors { code } } }").await.assert_done();
     assert_last(&mut revoked, "TOKEN_REVOKED").await;
@@ -168,7 +170,7 @@ async fn a_stream_ends_with_its_token_and_says_why() {
     app.wait(Duration::from_hours(1));
     assert_last(&mut expired, "TOKEN_EXPIRED").await;
     grace.refresh().await.assert_done();
-    grace.follow(MINE).await;
+    grace.follow(OWN_EVENTS).await;
 }
 
 /// Says that a stream ends for this reason.
@@ -209,26 +211,27 @@ async fn so_many_streams_are_open_at_once_and_the_next_is_refused() {
     })
     .await;
     let (ada, grace) = (app.signed_in("ada").await, app.signed_in("grace").await);
-    let first = ada.follow(MINE).await;
-    let of_session = ada.try_follow(MINE).await.err().expect("too many of the session");
+    let first = ada.follow(OWN_EVENTS).await;
+    let of_session = ada.try_follow(OWN_EVENTS).await.err().expect("too many of the session");
     of_session.assert_not_executed(429, "OPERATION_LIMIT_EXCEEDED");
-    let _second = grace.follow(MINE).await;
+    let _second = grace.follow(OWN_EVENTS).await;
     let edsger = app.signed_in("edsger").await;
-    let from_there = edsger.try_follow(MINE).await.err().expect("too many from there");
+    let from_there = edsger.try_follow(OWN_EVENTS).await.err().expect("too many from there");
     from_there.assert_not_executed(429, "OPERATION_LIMIT_EXCEEDED");
-    let _third = edsger.clone().behind("203.0.113.7").follow(MINE).await;
+    let _third = edsger.clone().behind("203.0.113.7").follow(OWN_EVENTS).await;
     let barbara = app.signed_in("barbara").await.behind("203.0.113.8");
-    let too_many = barbara.try_follow(MINE).await.err().expect("too many");
+    let too_many = barbara.try_follow(OWN_EVENTS).await.err().expect("too many");
     too_many.assert_not_executed(503, "SERVICE_UNAVAILABLE");
     drop(first);
-    until(async || barbara.try_follow(MINE).await.is_ok()).await;
+    eventually(async || barbara.try_follow(OWN_EVENTS).await.is_ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_ends_its_streams_without_a_goodbye() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
-    let (mut one, mut two) = (ada.follow(MINE).await, ada.clone().over_http2().follow(MINE).await);
+    let (mut one, mut two) =
+        (ada.follow(OWN_EVENTS).await, ada.clone().over_http2().follow(OWN_EVENTS).await);
     let began = Instant::now();
     let (one, two, ()) = tokio::join!(one.word(), two.word(), app.stop());
     // A client takes it for a broken connection, and comes again.
@@ -249,7 +252,7 @@ async fn a_client_that_does_not_read_its_stream_is_cut_off_and_can_resume() {
         fail(&app).await;
     }
     // Its seat is free again.
-    until(async || ada.try_follow(MINE).await.is_ok()).await;
+    eventually(async || ada.try_follow(OWN_EVENTS).await.is_ok()).await;
     // It reads what was on its way, then the end, and goes on from there.
     let (mut last, mut count) = (String::new(), 0);
     while let Some(part) = unread.word().await {
@@ -258,8 +261,8 @@ async fn a_client_that_does_not_read_its_stream_is_cut_off_and_can_resume() {
     }
     assert!(count < 60, "{count}");
     let mut resumed = None;
-    until(async || {
-        resumed = ada.try_follow(&mine_after(&last)).await.ok();
+    eventually(async || {
+        resumed = ada.try_follow(&own_events_after(&last)).await.ok();
         resumed.is_some()
     })
     .await;

@@ -17,7 +17,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::support::{AUTH, Answer, Client, LOAD, PASSWORD, Process, QUICK, TERSE, at_once};
+use crate::support::{AUTH, Answer, Client, LOAD, PASSWORD, Process, QUICK, TERSE, spawn_all};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_got_an_answer_before_a_power_cut_holds_a_token_that_works() {
@@ -152,7 +152,7 @@ async fn two_programs_that_start_together_in_an_empty_folder_share_their_secret_
         let database = database.clone();
         async move { Process::start_on(database, &QUICK).await }
     };
-    let [first, second]: [Process; 2] = at_once((0..2).map(start)).await.try_into().ok().expect("two");
+    let [first, second]: [Process; 2] = spawn_all((0..2).map(start)).await.try_into().ok().expect("two");
     let keys = first.anonymous().get("/.well-known/jwks.json").await.body;
     assert_eq!(second.anonymous().get("/.well-known/jwks.json").await.body, keys);
     let mut ada = first.anonymous();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use portcullis::tokens::KeyState;
 use sea_orm::{ConnectionTrait, Statement};
 
-use crate::support::{PASSWORD, TestApp, until};
+use crate::support::{PASSWORD, TestApp, eventually};
 
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
@@ -52,7 +52,7 @@ async fn a_failed_sign_in_leaves_nothing_behind_and_the_server_is_not_ready() {
         app.app.database.writer().execute_unprepared(&sql).await.expect("the table is there");
     };
     let revoke = "UPDATE signing_keys SET revoked_at = 1, published_until = 1";
-    until(async || {
+    eventually(async || {
         app.app.database.writer().execute_unprepared(revoke).await.expect("the table is there");
         app.app.keyring.reload().await.expect("the database answers");
         rename(away).await;
@@ -70,12 +70,12 @@ async fn a_failed_sign_in_leaves_nothing_behind_and_the_server_is_not_ready() {
     let after =
         [count(&app, "users").await, count(&app, "sessions").await, count(&app, "audit_events").await];
     assert_eq!(before, after, "accounts, sessions and events");
-    until(async || app.request("GET", "/readyz", &[]).await.status == 503).await;
+    eventually(async || app.request("GET", "/readyz", &[]).await.status == 503).await;
     assert_eq!(app.request("GET", "/readyz", &[]).await.body["keys"], "unavailable");
 
     rename(back).await;
     app.app.admin.tend_keys().await.expect("another key signs");
-    until(async || app.request("GET", "/readyz", &[]).await.status == 200).await;
+    eventually(async || app.request("GET", "/readyz", &[]).await.status == 200).await;
     app.wait(Duration::from_secs(11));
     ada.refresh().await.assert_done();
     app.signed_in("bob").await.me().await.assert_done();

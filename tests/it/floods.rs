@@ -18,7 +18,7 @@ use portcullis::{
 use serde_json::{Value, json};
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::support::{Client, LOAD, PASSWORD, TestApp, until};
+use crate::support::{Client, LOAD, PASSWORD, TestApp, eventually};
 
 const LIMIT: &str = "OPERATION_LIMIT_EXCEEDED";
 
@@ -157,7 +157,7 @@ async fn logins_from_a_few_addresses_keep_nobody_else_out_of_the_queue() {
             }
         });
     }
-    until(async || refused.load(Ordering::Relaxed) > 20).await;
+    eventually(async || refused.load(Ordering::Relaxed) > 20).await;
     for number in 0..14 {
         let mut ada = app.anonymous().behind(&format!("203.0.113.{number}"));
         ada.log_in("ada", PASSWORD).await.assert_done();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use portcullis::config::{Config, Ladder, LimitsConfig};
 use serde_json::{Value, json};
 
-use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, TestApp, USER, at_once};
+use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, TestApp, USER, spawn_all};
 
 const HOME: &str = "198.51.100.7";
 
@@ -261,7 +261,7 @@ async fn parallel_first_tries_of_one_network_are_one() {
         let mut guesser = at(&app, &format!("192.0.2.{number}"));
         async move { guesser.log_in("ada", "wrong").await.codes() == ["INVALID_CREDENTIALS"] }
     });
-    let tried = at_once(guesses).await;
+    let tried = spawn_all(guesses).await;
     assert_eq!(tried.into_iter().filter(|tried| *tried).count(), 1);
 }
 

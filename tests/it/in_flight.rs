@@ -16,7 +16,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     guards::root_fields,
-    support::{Answer, Client, OTHER_PASSWORD, PASSWORD, TestApp, USER, decode, until, wait_for_waiter},
+    support::{Answer, Client, OTHER_PASSWORD, PASSWORD, TestApp, USER, decode, eventually, wait_for_waiter},
 };
 
 /// A field that returns when the test lets it.
@@ -279,7 +279,7 @@ async fn nothing_commits_of_what_a_disabled_administrator_has_in_flight() {
         let mallory = mallory.clone();
         flood.spawn(async move { mallory.ask_with(&query, json!({ "password": OTHER_PASSWORD })).await });
     }
-    until(async || count().await > Some(2)).await;
+    eventually(async || count().await > Some(2)).await;
     let disable = json!({ "id": mallory.user_id, "disabled": true });
     boss.mutate("updateUser", disable, "errors { code }").await.assert_done();
     let then = count().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use portcullis::{audit::Actor, config::Config, tokens::KeyState};
 use serde_json::Value;
 
-use crate::support::{Client, Forge, PASSWORD, TestApp, decode, until, write_pem};
+use crate::support::{Client, Forge, PASSWORD, TestApp, decode, eventually, write_pem};
 
 const CLI: Actor<'static> = Actor::Server;
 
@@ -94,8 +94,9 @@ async fn a_key_of_the_database_is_revoked_where_a_file_signs() {
     assert_eq!(published(&app).await.len(), 1);
 
     // A server that has not switched yet makes another key for itself.
-    until(async || ada.me().await.body.get("errors").is_some()).await;
-    until(async || ada.refresh().await.status == 200 && ada.me().await.body.get("errors").is_none()).await;
+    eventually(async || ada.me().await.body.get("errors").is_some()).await;
+    eventually(async || ada.refresh().await.status == 200 && ada.me().await.body.get("errors").is_none())
+        .await;
     assert_eq!(app.app.admin.rewrap_keys().await.expect("the keys open"), 0);
 }
 
@@ -154,7 +155,7 @@ async fn a_key_that_was_imported_before_it_came_from_a_file_is_trusted_by_every_
 
     new.app.admin.revoke_key(&key.kid, CLI).await.expect("the database knows it");
     ada.clone().at(new.url("/graphql")).me().await.assert_unauthenticated("TOKEN_REVOKED");
-    until(async || new.request("GET", "/readyz", &[]).await.body["keys"] == "unavailable").await;
+    eventually(async || new.request("GET", "/readyz", &[]).await.body["keys"] == "unavailable").await;
     let config = Config::clone(&new.app.config);
     let refused =
         Box::pin(portcullis::app::App::open(config, new.clock())).await.err().expect("it is revoked");

@@ -15,7 +15,7 @@ use portcullis::{
 };
 use serde_json::Value;
 
-use crate::support::{Client, TestApp, at_once, decode, until};
+use crate::support::{Client, TestApp, decode, eventually, spawn_all};
 
 const CLI: Actor<'static> = Actor::Server;
 const DAY: Duration = Duration::from_hours(24);
@@ -42,7 +42,7 @@ async fn none_of_ten_thousand_requests_to_two_servers_is_refused_while_the_keys_
     let app = TestApp::with(quickly).await;
     let other = app.replica().await;
     let asked = Arc::new(AtomicUsize::new(0));
-    let clients = at_once((0..4).map(|number| {
+    let clients = spawn_all((0..4).map(|number| {
         let mut client = app.anonymous();
         async move {
             client.register(&format!("user{number}"), crate::support::PASSWORD).await.assert_done();
@@ -73,7 +73,7 @@ async fn none_of_ten_thousand_requests_to_two_servers_is_refused_while_the_keys_
     until_past(&asked, REQUESTS / 4).await;
     app.app.admin.rotate_keys(None, Activation::Scheduled, CLI).await.expect("the key is made");
     for server in [&app, &other] {
-        until(async || published(server).await.len() == 2).await;
+        eventually(async || published(server).await.len() == 2).await;
     }
     until_past(&asked, REQUESTS / 2).await;
     app.wait(Duration::from_mins(5));
@@ -87,7 +87,7 @@ async fn none_of_ten_thousand_requests_to_two_servers_is_refused_while_the_keys_
 async fn until_past(counter: &AtomicUsize, number: usize) {
     let mut count = counter.load(Ordering::Relaxed);
     while count <= number {
-        until(async || counter.load(Ordering::Relaxed) > count).await;
+        eventually(async || counter.load(Ordering::Relaxed) > count).await;
         count = counter.load(Ordering::Relaxed);
     }
 }
@@ -165,7 +165,7 @@ async fn servers_that_find_a_rotation_due_at_the_same_time_make_one_key() {
         let admin = server.app.admin.clone();
         async move { admin.rotate_keys_when_due().await.expect("the other's key will do") }
     });
-    Box::pin(at_once(rotations)).await;
+    Box::pin(spawn_all(rotations)).await;
     assert_eq!(app.app.keyring.list().await.expect("the database answers").len(), 2);
 }
 
@@ -181,7 +181,7 @@ async fn a_revoked_key_takes_all_its_tokens_with_it_on_every_server() {
 
     app.app.admin.revoke_key(&stolen, CLI).await.expect("the key is there");
     ada.me().await.assert_unauthenticated("TOKEN_REVOKED");
-    until(async || there.me().await.body.get("errors").is_some()).await;
+    eventually(async || there.me().await.body.get("errors").is_some()).await;
     there.me().await.assert_unauthenticated("TOKEN_REVOKED");
     for server in [&app, &other] {
         assert!(!published(server).await.contains(&stolen));

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Client, OTHER_PASSWORD, PASSWORD, Proxy, TestApp, at_once, postgres};
+use crate::support::{Answer, Client, OTHER_PASSWORD, PASSWORD, Proxy, TestApp, postgres, spawn_all};
 
 /// A server whose PostgreSQL can be cut off; `None` where the tests run on SQLite.
 async fn behind_a_proxy() -> Option<(TestApp, Proxy)> {
@@ -33,7 +33,7 @@ fn lead(config: &mut Config, address: SocketAddr) {
 }
 
 /// Asks until the answer is as it should be, and says how long that took.
-async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) -> Duration {
+async fn eventually<F: Future<Output = bool>>(is_so: impl Fn() -> F) -> Duration {
     let began = Instant::now();
     while !is_so().await {
         assert!(began.elapsed() < Duration::from_secs(30), "it does not come to pass");
@@ -54,7 +54,7 @@ async fn everything(root: &Client, ada: &Client) -> Vec<Answer> {
         let root = root.clone();
         async move { root.ask(query).await }
     };
-    let mut answers = at_once(vec![
+    let mut answers = spawn_all(vec![
         mutate(ada, "login", credentials),
         mutate(ada, "refresh", json!({ "refreshToken": ada.kept() })),
         mutate(ada, "register", new),
@@ -69,7 +69,7 @@ async fn everything(root: &Client, ada: &Client) -> Vec<Answer> {
     ])
     .await;
     answers.extend(
-        at_once([
+        spawn_all([
             ask("{ users { nodes { id } } }"),
             ask("{ user(username: \"ada\") { id } }"),
             ask("{ session { id } }"),
@@ -101,12 +101,12 @@ async fn without_postgresql_a_server_says_so_and_with_it_it_recovers() {
         assert_unavailable(&answer);
     }
     ada.me().await.assert_done();
-    let took = until(|| ready(503)).await;
+    let took = eventually(|| ready(503)).await;
     assert!(took < Duration::from_secs(10), "it took {took:?} to say that the server is not ready");
     assert_eq!(app.anonymous().get("/healthz").await.status, 200);
 
     proxy.restore().await;
-    let took = until(|| ready(200)).await;
+    let took = eventually(|| ready(200)).await;
     assert!(took < Duration::from_secs(5), "it took {took:?} to recover");
     ada.refresh().await.assert_done();
     ada.ask("{ session { id } me { sessions { totalCount } } }").await.assert_done();
@@ -116,7 +116,7 @@ async fn without_postgresql_a_server_says_so_and_with_it_it_recovers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_in_flight_when_postgresql_goes_get_no_internal_error() {
     let Some((app, mut proxy)) = behind_a_proxy().await else { return };
-    let clients = at_once((0..10).map(|number| {
+    let clients = spawn_all((0..10).map(|number| {
         let mut client = app.anonymous();
         async move {
             client.register(&format!("user{number}"), PASSWORD).await.assert_done();
@@ -135,11 +135,11 @@ async fn requests_in_flight_when_postgresql_goes_get_no_internal_error() {
         }
     });
     let refreshing: JoinSet<_> = refreshing.collect();
-    until(async || app.anonymous().get("/readyz").await.status == 200).await;
+    eventually(async || app.anonymous().get("/readyz").await.status == 200).await;
     proxy.cut().await;
     let clients = refreshing.join_all().await;
     proxy.restore().await;
-    until(async || app.anonymous().get("/readyz").await.status == 200).await;
+    eventually(async || app.anonymous().get("/readyz").await.status == 200).await;
     for mut client in clients {
         client.refresh().await.assert_done();
     }
@@ -156,7 +156,7 @@ async fn what_was_revoked_while_postgresql_was_out_of_reach_is_known_afterwards(
     there.ask("mutation { it: logout { errors { code } } }").await.assert_done();
     ada.me().await.assert_done();
     proxy.restore().await;
-    let took = until(async || ada.me().await.body.get("errors").is_some()).await;
+    let took = eventually(async || ada.me().await.body.get("errors").is_some()).await;
     ada.me().await.assert_unauthenticated("TOKEN_REVOKED");
     assert!(took < Duration::from_secs(5), "it took {took:?}");
 }

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::support::{Process, QUICK, TERSE, TestApp, until};
+use crate::support::{Process, QUICK, TERSE, TestApp, eventually};
 
 #[tokio::test]
 async fn the_key_set_holds_the_public_key_of_every_token() {
@@ -64,7 +64,7 @@ async fn a_successful_probe_is_not_logged_at_info() {
     let client = process.anonymous();
     assert_eq!(client.get("/healthz").await.status, 200);
     assert_eq!(client.get("/elsewhere").await.status, 404);
-    until(async || process.log().contains("/elsewhere")).await;
+    eventually(async || process.log().contains("/elsewhere")).await;
     assert!(!process.log().contains("/healthz"), "{}", process.log());
 }
 

@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
-use crate::support::{PASSWORD, PATIENCE, TestApp, free_address, postgres, until};
+use crate::support::{PASSWORD, PATIENCE, TestApp, eventually, free_address, postgres};
 
 /// A `PgBouncer` of the test's own, which refuses the start-up parameters that it refuses by default.
 struct Bouncer {
@@ -87,7 +87,7 @@ async fn a_server_works_behind_pgbouncer_in_session_mode() {
     let there = ada.clone().at(other.url("/graphql"));
     there.me().await.assert_done();
     ada.ask("mutation { it: logout { errors { code } } }").await.assert_done();
-    until(async || there.me().await.body.get("errors").is_some()).await;
+    eventually(async || there.me().await.body.get("errors").is_some()).await;
     app.anonymous().log_in("ada", PASSWORD).await.assert_done();
 }
 

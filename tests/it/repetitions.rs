@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 
 use serde_json::Value;
 
-use crate::support::{Client, TestApp, at_once};
+use crate::support::{Client, TestApp, spawn_all};
 
 const INVALID: &str = "INVALID_REFRESH_TOKEN";
 const HOME: &str = "198.51.100.7";
@@ -89,7 +89,7 @@ async fn of_fifty_refreshes_at_once_three_get_one_successor_and_none_ends_the_se
     let app = TestApp::start().await;
     let root = app.admin().await;
     let ada = app.signed_in("ada").await;
-    let answers = at_once((0..50).map(|_| {
+    let answers = spawn_all((0..50).map(|_| {
         let mut ada = ada.clone();
         async move {
             let answer = ada.refresh().await;

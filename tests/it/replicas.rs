@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::{Value, json};
 
 use crate::support::{
-    AUTH, Answer, Client, OTHER_PASSWORD, PASSWORD, Process, QUICK, TestApp, at_once, postgres,
+    AUTH, Answer, Client, OTHER_PASSWORD, PASSWORD, Process, QUICK, TestApp, postgres, spawn_all,
 };
 
 /// How soon a server must know what another one did: told at once on PostgreSQL, read every second
@@ -158,7 +158,7 @@ async fn a_server_that_starts_later_knows_what_was_revoked_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_refreshes_at_once_at_two_servers_three_get_one_successor_and_none_ends_the_session() {
     let (app, other, ada) = two_servers().await;
-    let answers = at_once((0..50).map(|at| {
+    let answers = spawn_all((0..50).map(|at| {
         let server = if at % 2 == 0 { &app } else { &other };
         let mut ada = ada.clone().at(server.url("/graphql"));
         async move {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use portcullis::{audit::Actor, tokens::KeyState};
 use serde_json::{Value, json};
 
-use crate::support::{Client, PASSWORD, TestApp, decode, until};
+use crate::support::{Client, PASSWORD, TestApp, decode, eventually};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -48,7 +48,7 @@ async fn a_revocation_outlives_every_token_whatever_the_process_that_revokes_is_
     let at_tool = signed_out.clone().at(tool.url("/graphql"));
     at_tool.ask("mutation { it: logout { errors { code } } }").await.assert_done();
     for client in &clients {
-        until(async || client.me().await.body.get("errors").is_some()).await;
+        eventually(async || client.me().await.body.get("errors").is_some()).await;
     }
 
     for pause in [Duration::from_mins(1), Duration::from_hours(2), Duration::from_hours(21)] {
@@ -93,7 +93,7 @@ async fn a_revoked_key_stays_revoked_for_as_long_as_a_token_of_any_server_lives(
     let (header, _) = decode(ada.token.as_deref().expect("a token"));
     let kid = header["kid"].as_str().expect("a kid").to_owned();
     tool.app.admin.revoke_key(&kid, Actor::Server).await.expect("the key is there");
-    until(async || ada.me().await.body.get("errors").is_some()).await;
+    eventually(async || ada.me().await.body.get("errors").is_some()).await;
     server.wait(Duration::from_hours(23));
     sweep(&[&server, &tool]).await;
     server.app.keyring.reload().await.expect("the keys open");

@@ -8,7 +8,7 @@ use portcullis::{
 };
 use serde_json::json;
 
-use crate::support::{PASSWORD, Process, Secrets, TestApp, forms};
+use crate::support::{PASSWORD, Process, Secrets, TestApp, encodings_of};
 
 /// A secret that nothing else has.
 fn secret() -> String {
@@ -22,7 +22,7 @@ fn a_secret_is_found_in_a_log_in_every_form() {
     secrets.add(&secret);
     tracing::trace!("nothing");
     assert_eq!(secrets.leaks(b"nothing"), Vec::<String>::new());
-    for form in forms(&secret) {
+    for form in encodings_of(&secret) {
         assert_eq!(secrets.leaks(format!("before\n{form} and\nbehind").as_bytes()).len(), 1, "{form}");
     }
     tracing::trace!(header = ?secret, "a header");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{AUTH, Heard, MINE, PASSWORD, Socket, TestApp};
+use crate::support::{AUTH, OWN_EVENTS, PASSWORD, Socket, SocketEvent, TestApp};
 
 /// A socket of which nobody knows yet whose it is.
 async fn open(app: &TestApp) -> Socket {
@@ -16,14 +16,14 @@ async fn open(app: &TestApp) -> Socket {
 }
 
 /// How a socket with this payload is received.
-async fn greeted(app: &TestApp, headers: &[(&'static str, &str)], payload: Option<Value>) -> Heard {
+async fn greeted(app: &TestApp, headers: &[(&'static str, &str)], payload: Option<Value>) -> SocketEvent {
     let mut socket = Socket::try_open(app.address(), headers).await.expect("a socket");
     socket.init(payload).await;
-    socket.hear().await
+    socket.recv().await
 }
 
-fn is_ack(heard: &Heard) -> bool {
-    matches!(heard, Heard::Message(message) if *message == json!({ "type": "connection_ack" }))
+fn is_ack(heard: &SocketEvent) -> bool {
+    matches!(heard, SocketEvent::Message(message) if *message == json!({ "type": "connection_ack" }))
 }
 
 #[tokio::test]
@@ -102,8 +102,8 @@ async fn a_wrong_token_is_refused_with_the_reason() {
     let app = TestApp::start().await;
     let (ada, old) = (app.signed_in("ada").await, app.signed_in("old").await);
     ada.ask("mutation { logout { errors { code } } }").await.assert_done();
-    let refused = |heard: Heard, reason: &str| match heard {
-        Heard::Closed(code, why) => assert_eq!((code, why.as_str()), (4403, reason)),
+    let refused = |heard: SocketEvent, reason: &str| match heard {
+        SocketEvent::Closed(code, why) => assert_eq!((code, why.as_str()), (4403, reason)),
         other => panic!("{reason}: {other:?}"),
     };
     for (authorization, reason) in [
@@ -126,7 +126,9 @@ async fn who_says_nothing_is_anonymous_and_guarded_fields_stay_shut() {
     let app = TestApp::start().await;
     app.signed_in("ada").await;
     let mut socket = Socket::open(&app.anonymous()).await;
-    for (number, query) in ["{ me { id } }", MINE, "subscription { auditEvents { id } }"].iter().enumerate() {
+    for (number, query) in
+        ["{ me { id } }", OWN_EVENTS, "subscription { auditEvents { id } }"].iter().enumerate()
+    {
         let id = number.to_string();
         socket.subscribe(&id, query).await;
         let answer = socket.next(&id).await;
@@ -223,12 +225,12 @@ async fn what_is_not_of_the_protocol_ends_the_socket_with_its_code() {
             socket.send(Message::text(message.clone())).await;
         }
         let heard = loop {
-            match socket.hear().await {
-                Heard::Message(_) => {}
+            match socket.recv().await {
+                SocketEvent::Message(_) => {}
                 heard => break heard,
             }
         };
-        assert!(matches!(heard, Heard::Closed(closed, _) if closed == code), "{messages:?}: {heard:?}");
+        assert!(matches!(heard, SocketEvent::Closed(closed, _) if closed == code), "{messages:?}: {heard:?}");
     }
     let mut socket = open(&app).await;
     socket.send(Message::binary(init.into_bytes())).await;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Heard, Socket, TestApp};
+use crate::support::{Answer, Socket, SocketEvent, TestApp};
 
 const QUERY: &str = "query A($name: String) { __typename @skip(if: false) me @skip(if: true) { id } \
     user(username: $name) @skip(if: true) { id } }";
@@ -132,12 +132,12 @@ async fn a_body_with_a_content_coding_is_refused_by_name() {
 }
 
 /// Says who opens a socket with this header and this payload.
-async fn greeted(app: &TestApp, header: &str, payload: Value) -> (Heard, Value) {
+async fn greeted(app: &TestApp, header: &str, payload: Value) -> (SocketEvent, Value) {
     let headers = [("authorization", header)];
     let mut socket = Socket::try_open(app.address(), &headers).await.expect("a socket");
     socket.init(Some(payload)).await;
-    let heard = socket.hear().await;
-    if matches!(heard, Heard::Closed(..)) {
+    let heard = socket.recv().await;
+    if matches!(heard, SocketEvent::Closed(..)) {
         return (heard, Value::Null);
     }
     socket.subscribe("1", "{ me { username } }").await;
@@ -152,7 +152,7 @@ async fn a_token_that_is_empty_is_anonymous_over_http_and_in_a_socket() {
         answer.assert_unauthenticated("TOKEN_MALFORMED");
         for name in ["authorization", "Authorization", "AUTHORIZATION"] {
             let (heard, answer) = greeted(&app, "", json!({ name: empty })).await;
-            assert!(matches!(heard, Heard::Message(_)), "{name}: {empty:?}: {heard:?}");
+            assert!(matches!(heard, SocketEvent::Message(_)), "{name}: {empty:?}: {heard:?}");
             assert_eq!(answer["errors"][0]["extensions"]["reason"], "TOKEN_MALFORMED", "{empty:?}");
         }
     }
@@ -183,7 +183,9 @@ async fn a_token_in_a_socket_is_spelled_as_in_a_header() {
         json!({ "authorization": { "authorization": bearer } }),
     ] {
         match greeted(&app, "", payload).await {
-            (Heard::Closed(code, why), _) => assert_eq!((code, why.as_str()), (4403, "TOKEN_MALFORMED")),
+            (SocketEvent::Closed(code, why), _) => {
+                assert_eq!((code, why.as_str()), (4403, "TOKEN_MALFORMED"))
+            }
             (other, _) => panic!("{other:?}"),
         }
     }

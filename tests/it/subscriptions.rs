@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, MINE, PASSWORD, Socket, TestApp, at_once, mine_after};
+use crate::support::{Client, OWN_EVENTS, PASSWORD, Socket, TestApp, own_events_after, spawn_all};
 
 /// The thing that an answer tells of.
 fn event(answer: &Value) -> &Value {
@@ -152,11 +152,11 @@ async fn somebody_who_comes_back_hears_what_has_happened_since() {
     let all = log_of(&root, &ada.user_id).await;
     for server in [&app, &other] {
         let mut socket = Socket::open(&ada.clone().at(server.url("/graphql"))).await;
-        socket.subscribe("1", &mine_after(&first)).await;
+        socket.subscribe("1", &own_events_after(&first)).await;
         for expected in &all[1..] {
             assert_eq!(id(&socket.next("1").await), *expected);
         }
-        socket.subscribe("2", &mine_after(&all[2])).await;
+        socket.subscribe("2", &own_events_after(&all[2])).await;
         for expected in &all[3..] {
             assert_eq!(id(&socket.next("2").await), *expected);
         }
@@ -183,7 +183,7 @@ async fn nobody_follows_from_an_event_that_is_not_theirs_or_does_not_exist() {
     let unknown = portcullis::id::EventId::generate(&app.clock()).to_string();
     for (number, id) in [of_grace.as_str(), &unknown].into_iter().enumerate() {
         let name = number.to_string();
-        socket.subscribe(&name, &mine_after(id)).await;
+        socket.subscribe(&name, &own_events_after(id)).await;
         let answer = socket.next(&name).await;
         assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
         refusals.insert(answer["errors"][0]["message"].to_string());
@@ -191,7 +191,7 @@ async fn nobody_follows_from_an_event_that_is_not_theirs_or_does_not_exist() {
     }
     assert_eq!(refusals.len(), 1, "nobody learns which events there are: {refusals:?}");
     for id in ["x", "", ada.user_id.as_str()] {
-        socket.subscribe("form", &mine_after(id)).await;
+        socket.subscribe("form", &own_events_after(id)).await;
         let answer = socket.next("form").await;
         assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
         socket.message().await;
@@ -212,7 +212,7 @@ async fn who_comes_and_goes_while_much_happens_misses_nothing_and_hears_nothing_
     let other = app.replica().await;
     let (root, ada) = (app.admin().await, app.signed_in("ada").await);
     let first = log_of(&root, &ada.user_id).await.pop().expect("an event");
-    let writers = at_once((0..WRITERS).map(|number| {
+    let writers = spawn_all((0..WRITERS).map(|number| {
         let server = if number % 2 == 0 { &app } else { &other };
         let client = server.anonymous();
         async move {
@@ -226,7 +226,7 @@ async fn who_comes_and_goes_while_much_happens_misses_nothing_and_hears_nothing_
         for turn in 0.. {
             let server = if turn % 2 == 0 { &other } else { &app };
             let mut socket = Socket::open(&ada.clone().at(server.url("/graphql"))).await;
-            socket.subscribe("1", &mine_after(heard.last().expect("one"))).await;
+            socket.subscribe("1", &own_events_after(heard.last().expect("one"))).await;
             for _ in 0..=turn % 7 {
                 heard.push(id(&socket.next("1").await));
                 if heard.len() == WRITERS * EACH + 1 {
@@ -253,7 +253,7 @@ async fn what_happened_before_somebody_followed_is_not_told() {
         app.anonymous().fail_to_log_in("ada").await;
         let before = log_of(&root, &ada.user_id).await;
         let mut socket = Socket::open(&ada).await;
-        socket.subscribe("1", MINE).await;
+        socket.subscribe("1", OWN_EVENTS).await;
         let first = socket.provoke(async || app.anonymous().fail_to_log_in("ada").await).await;
         assert!(!before.contains(&id(&first["payload"])), "{first}");
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use self::statistics::Comparison;
-use crate::support::{Client, Dice, LOAD, OTHER_PASSWORD, PASSWORD, Process, QUICK, TERSE, TestApp};
+use crate::support::{Client, LOAD, OTHER_PASSWORD, PASSWORD, Process, QUICK, Rng, TERSE, TestApp};
 
 /// The number of attempts of each kind.
 const SAMPLES: usize = 200;
@@ -45,13 +45,13 @@ fn control() -> Kind {
 
 /// Makes all attempts, in turns and each turn in another order. Gives the times of each kind.
 async fn measure(client: &Client, kinds: &[Kind]) -> Vec<Vec<Duration>> {
-    let mut dice = Dice::new(1);
+    let mut rng = Rng::new(1);
     let mut times = vec![Vec::with_capacity(SAMPLES); kinds.len()];
     // The first turns warm up what is met for the first time.
     for turn in 0..SAMPLES + 10 {
         let mut order: Vec<usize> = (0..kinds.len()).collect();
         for last in (1..order.len()).rev() {
-            order.swap(last, dice.below(last + 1));
+            order.swap(last, rng.below(last + 1));
         }
         for kind in order {
             let (name, mutation, input) = &kinds[kind];

@@ -136,8 +136,8 @@ async fn nothing_else_is_executed() {
 
 #[tokio::test]
 async fn nothing_else_is_executed_through_a_socket_or_followed() {
-    const MINE: &str = "subscription Mine { accountEvents { id } }";
-    let app = strict(json!({ "mine": MINE, "server": SERVER })).await;
+    const OWN_EVENTS: &str = "subscription Mine { accountEvents { id } }";
+    let app = strict(json!({ "mine": OWN_EVENTS, "server": SERVER })).await;
     let mut socket = Socket::open(&app.anonymous()).await;
     for other in [OTHER, "subscription { accountEvents { id action } }"] {
         socket.subscribe("1", other).await;

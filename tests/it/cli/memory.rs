@@ -85,7 +85,7 @@ async fn no_other_process_of_its_user_reads_the_memory_or_the_environment_of_the
         let mut running = home.start(arguments);
         let child = &running.0;
         let is_protected = async || !home.may_read(child, "environ") && !home.may_read(child, "maps");
-        crate::support::until(is_protected).await;
+        crate::support::eventually(is_protected).await;
         assert!(home.may_read(child, "status"), "how much memory it takes is no secret");
         let owner = fs::metadata(format!("/proc/{}/mem", child.id())).expect("it runs").uid();
         assert_eq!(owner, 0, "{arguments:?}");

@@ -2,12 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::support::{AUTH, Answer, Client, Dice, PASSWORD, USER};
+use crate::support::{AUTH, Answer, Client, PASSWORD, Rng, USER};
 
 /// Somebody who does one thing after another, and remembers what they were told.
 pub(super) struct Person {
     pub(super) name: String,
-    dice: Dice,
+    rng: Rng,
     pub(super) nobody: Client,
     /// `None` until they have been told that they have one.
     pub(super) account: Option<Account>,
@@ -52,9 +52,9 @@ pub(super) enum Wish {
 
 impl Person {
     pub(super) fn new(number: usize, seed: u64, nobody: Client) -> Self {
-        let dice = Dice::new(seed ^ (number as u64 + 1));
+        let rng = Rng::new(seed ^ (number as u64 + 1));
         let name = format!("person{number}");
-        Self { name, dice, nobody, account: None, unanswered: None, unanswered_ever: 0 }
+        Self { name, rng, nobody, account: None, unanswered: None, unanswered_ever: 0 }
     }
 
     /// Does something, and says whether there was an answer.
@@ -80,9 +80,9 @@ impl Person {
         if open == 0 {
             return Wish::LogIn;
         }
-        let on = self.dice.below(open);
-        let what = self.dice.below(20);
-        let number = self.dice.below(1_000_000);
+        let on = self.rng.below(open);
+        let what = self.rng.below(20);
+        let number = self.rng.below(1_000_000);
         match what {
             0 | 1 if open < 6 => Wish::LogIn,
             2 => Wish::LogOut { on },

@@ -10,7 +10,7 @@ use portcullis::{
 use serde_json::json;
 
 use crate::support::{
-    AUTH, Answer, Client, PASSWORD, Socket, TestApp, Wire, at_once, persisted, sha256_hex, until,
+    AUTH, Answer, Client, PASSWORD, Socket, TestApp, Wire, eventually, persisted, sha256_hex, spawn_all,
 };
 
 /// A refresh token in a cookie, as far as anybody looks who refuses it.
@@ -117,7 +117,7 @@ async fn while_others_send(media: &'static str) -> Vec<Provoked> {
         wire
     };
     let refused = async |client: Client, status| {
-        until(async || client.ask("{ __typename }").await.status == status).await;
+        eventually(async || client.ask("{ __typename }").await.status == status).await;
         client.ask("{ __typename }").await
     };
     let client = app.anonymous().header("accept", media);
@@ -354,7 +354,7 @@ async fn while_something_is_away(media: &'static str) -> Vec<Provoked> {
         let input = json!({ "username": format!("user{number}"), "password": PASSWORD });
         async move { client.mutate("register", input, AUTH).await }
     });
-    let answers = at_once(registrations).await;
+    let answers = spawn_all(registrations).await;
     let refused: Vec<_> = answers.into_iter().filter(|answer| answer.body.get("errors").is_some()).collect();
     assert!(!refused.is_empty(), "one waits for one, and eight have come");
     let mut all = each(what, refused);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
-use crate::support::{MINE, OTHER_PASSWORD, PASSWORD, Process, QUICK, Socket, TestApp, postgres};
+use crate::support::{OTHER_PASSWORD, OWN_EVENTS, PASSWORD, Process, QUICK, Socket, TestApp, postgres};
 
 #[tokio::test]
 async fn a_socket_ends_when_its_token_expires_and_says_so() {
@@ -13,7 +13,7 @@ async fn a_socket_ends_when_its_token_expires_and_says_so() {
     let mut ada = app.signed_in("ada").await;
     let mut socket = Socket::open(&ada).await;
     let mut anonymous = Socket::open(&app.anonymous()).await;
-    socket.subscribe("1", MINE).await;
+    socket.subscribe("1", OWN_EVENTS).await;
     app.wait(Duration::from_hours(1));
     assert_eq!(socket.closed().await, (4401, "TOKEN_EXPIRED".to_owned()));
     // With a fresh one it goes on.

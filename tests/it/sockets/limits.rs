@@ -10,7 +10,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{greeted, open};
 use crate::support::{
-    Client, Heard, MINE, PASSWORD, Process, QUICK, Socket, TestApp, at_once, large_after, until,
+    Client, OWN_EVENTS, PASSWORD, Process, QUICK, Socket, SocketEvent, TestApp, eventually, large_after,
+    spawn_all,
 };
 
 #[tokio::test]
@@ -33,7 +34,7 @@ async fn a_client_that_is_gone_is_noticed_and_one_that_is_there_is_kept() {
     let mut alive = Socket::open(&app.anonymous()).await;
     // It never reads, so it answers no ping.
     let _dead = Socket::open(&app.anonymous()).await;
-    until(async || {
+    eventually(async || {
         alive.assert_silent().await;
         Socket::try_open(app.address(), &[]).await.is_ok()
     })
@@ -63,7 +64,7 @@ async fn a_socket_takes_so_much_and_no_more() {
 
     let mut wide = Socket::open(&ada).await;
     for id in ["1", "2", "3"] {
-        wide.subscribe(id, MINE).await;
+        wide.subscribe(id, OWN_EVENTS).await;
     }
     let errors = wide.error("3").await;
     assert_eq!(errors[0]["extensions"]["code"], "OPERATION_LIMIT_EXCEEDED");
@@ -160,7 +161,7 @@ async fn so_many_sockets_are_open_at_once_and_the_next_is_refused() {
     let ada = app.signed_in("ada").await;
     let first = Socket::open(&ada).await;
     let _second = Socket::open(&ada).await;
-    let Heard::Closed(code, reason) = greeted(&app, &[], Some(ada.payload())).await else {
+    let SocketEvent::Closed(code, reason) = greeted(&app, &[], Some(ada.payload())).await else {
         panic!("it is too many")
     };
     assert_eq!((code, reason.contains("http.streams.max_open_per_session")), (1013, true));
@@ -173,7 +174,7 @@ async fn so_many_sockets_are_open_at_once_and_the_next_is_refused() {
     refused.assert_not_executed(503, "SERVICE_UNAVAILABLE");
     assert!(!refused.header("retry-after").is_empty());
     drop(first);
-    until(async || Socket::try_open(app.address(), &from("203.0.113.8")).await.is_ok()).await;
+    eventually(async || Socket::try_open(app.address(), &from("203.0.113.8")).await.is_ok()).await;
 }
 
 #[tokio::test]
@@ -207,9 +208,9 @@ async fn a_few_addresses_that_take_every_socket_keep_nobody_out() {
     let mut closed = 0;
     for stranger in &mut strangers {
         stranger.subscribe("1", "{ __typename }").await;
-        match stranger.hear().await {
-            Heard::Message(_) => {}
-            Heard::Closed(1013, reason) if reason.contains("http.streams.max_open") => closed += 1,
+        match stranger.recv().await {
+            SocketEvent::Message(_) => {}
+            SocketEvent::Closed(1013, reason) if reason.contains("http.streams.max_open") => closed += 1,
             other => panic!("{other:?}"),
         }
     }
@@ -227,7 +228,7 @@ async fn an_anonymous_socket_makes_room_after_a_while_and_a_signed_in_one_does_n
     let mut adas = Socket::open(&ada).await;
     let mut stranger = Socket::open(&app.anonymous()).await;
     let mut newcomer = None;
-    until(async || {
+    eventually(async || {
         newcomer = Socket::try_open(app.address(), &[]).await.ok();
         newcomer.is_some()
     })
@@ -258,7 +259,7 @@ impl Slow {
     async fn start(stranger: Client) -> Self {
         let ada = stranger.clone().with_large_events("ada").await;
         let mut socket = Socket::open(&ada).await;
-        socket.subscribe("1", MINE).await;
+        socket.subscribe("1", OWN_EVENTS).await;
         let mut told = socket.provoke(async || stranger.fail_to_log_in("ada").await).await;
         stranger.clone().log_in("ada", PASSWORD).await.assert_done();
         while told["payload"]["data"]["accountEvents"]["action"] != "LOGIN_SUCCEEDED" {
@@ -282,10 +283,10 @@ impl Slow {
     }
 
     /// Reads until all was heard, which is told by nothing, or the socket ends.
-    async fn read(&mut self) -> Option<Heard> {
+    async fn read(&mut self) -> Option<SocketEvent> {
         while self.heard.len() <= Self::EVENTS {
-            match self.socket.hear().await {
-                Heard::Message(told) => self.heard.push(id(&told).to_owned()),
+            match self.socket.recv().await {
+                SocketEvent::Message(told) => self.heard.push(id(&told).to_owned()),
                 end => return Some(end),
             }
         }
@@ -295,7 +296,7 @@ impl Slow {
     /// Comes again, and goes on behind the last event that was heard.
     async fn resume(&mut self) {
         let mut opened = None;
-        until(async || {
+        eventually(async || {
             opened = Socket::try_open(self.ada.address(), &[]).await.ok();
             opened.is_some()
         })
@@ -329,9 +330,9 @@ async fn a_client_that_does_not_read_is_cut_off_and_can_resume() {
     let mut slow = Slow::start(app.anonymous()).await;
     slow.write().await;
     // Its seat is free again.
-    until(async || Socket::try_open(app.address(), &[]).await.is_ok()).await;
+    eventually(async || Socket::try_open(app.address(), &[]).await.is_ok()).await;
     // It reads what was on its way, and the end, for whose reason it comes too late.
-    assert!(matches!(slow.read().await, Some(Heard::Closed(1013, _) | Heard::Lost)));
+    assert!(matches!(slow.read().await, Some(SocketEvent::Closed(1013, _) | SocketEvent::Lost)));
     slow.resume().await;
     slow.assert_nothing_is_lost().await;
 }
@@ -349,11 +350,11 @@ async fn a_client_that_pauses_for_too_long_is_told_why_it_is_cut_off_and_can_res
     let write = slow.write();
     let pause = async {
         // It comes back before the server stops waiting for its goodbye.
-        until(async || process.log().contains("http.streams.send_timeout")).await;
+        eventually(async || process.log().contains("http.streams.send_timeout")).await;
         slow.read().await
     };
     let (end, ()) = tokio::join!(pause, write);
-    let Some(Heard::Closed(code, reason)) = end else { panic!("it is told why: {end:?}") };
+    let Some(SocketEvent::Closed(code, reason)) = end else { panic!("it is told why: {end:?}") };
     assert_eq!((code, reason.contains("http.streams.send_timeout")), (1013, true));
     slow.resume().await;
     slow.assert_nothing_is_lost().await;
@@ -376,7 +377,7 @@ async fn sockets_do_not_hold_up_a_server_that_stops() {
     }
     let silent = open(&app).await;
     let began = Instant::now();
-    let farewells = at_once(sockets.into_iter().map(|mut socket| async move { socket.closed().await }));
+    let farewells = spawn_all(sockets.into_iter().map(|mut socket| async move { socket.closed().await }));
     let (farewells, ()) = tokio::join!(farewells, app.stop());
     assert!(farewells.iter().all(|(code, _)| *code == 1001), "{farewells:?}");
     assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());

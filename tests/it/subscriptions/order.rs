@@ -9,7 +9,7 @@ use portcullis::{
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::{action, id, log_of};
-use crate::support::{Client, PATIENCE, Socket, TestApp, mine_after, postgres};
+use crate::support::{Client, PATIENCE, Socket, TestApp, own_events_after, postgres};
 
 /// Writes an event of an account in a transaction that stays open.
 async fn write(app: &TestApp, of: &Client) -> DatabaseTransaction {
@@ -124,7 +124,7 @@ async fn events_that_were_written_in_another_cluster_come_before_those_of_this_o
     let mut live = Socket::open(&ada).await;
     live.subscribe("1", &app.mine(&ada).await).await;
     let mut resumed = Socket::open(&ada).await;
-    resumed.subscribe("1", &mine_after(&before[0])).await;
+    resumed.subscribe("1", &own_events_after(&before[0])).await;
     for expected in &before[1..] {
         assert_eq!(id(&resumed.next("1").await), *expected);
     }

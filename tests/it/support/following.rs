@@ -2,14 +2,14 @@ use entity::audit_event::{Column, Entity};
 use portcullis::id::{EventId, UserId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{Client, PASSWORD, TestApp, until};
+use super::{Client, PASSWORD, TestApp, eventually};
 
 /// Subscribes to the events of the caller's account. The subscription begins at an unknown moment, so a test that needs
 /// a known one uses [`TestApp::newest_event`].
-pub(crate) const MINE: &str = "subscription { accountEvents { id action } }";
+pub(crate) const OWN_EVENTS: &str = "subscription { accountEvents { id action } }";
 
 /// Subscribes to the events of the caller's account after a given event.
-pub(crate) fn mine_after(event: &str) -> String {
+pub(crate) fn own_events_after(event: &str) -> String {
     format!("subscription {{ accountEvents(after: \"{event}\") {{ id action }} }}")
 }
 
@@ -32,7 +32,7 @@ impl TestApp {
         let newest = Entity::find().filter(sea_orm::Condition::all().add_option(of_user));
         let newest = newest.order_by_desc(Column::Position).order_by_desc(Column::Id);
         let newest = newest.one(database.reader()).await.expect("the database answers").expect("an event");
-        until(async || {
+        eventually(async || {
             let snapshot = database.snapshot().await.expect("the database answers");
             snapshot.is_none_or(|snapshot| newest.position < snapshot.first_open)
         })
@@ -42,7 +42,7 @@ impl TestApp {
 
     /// Follows what happens to the client's account from now on.
     pub(crate) async fn mine(&self, client: &Client) -> String {
-        mine_after(&self.newest_event(Some(&client.user_id)).await)
+        own_events_after(&self.newest_event(Some(&client.user_id)).await)
     }
 }
 

@@ -3,11 +3,11 @@
 mod client;
 mod cluster;
 mod database;
-mod dice;
 mod events;
 mod following;
 mod process;
 mod proxy;
+mod rng;
 mod secrets;
 mod socket;
 mod token;
@@ -47,13 +47,13 @@ pub(crate) use self::{
     client::{AUTH, Answer, Client, USER, keys, persisted},
     cluster::Cluster,
     database::{TestDatabase, password_of, postgres, variable},
-    dice::Dice,
     events::{Events, Part},
-    following::{MINE, large_after, mine_after},
+    following::{OWN_EVENTS, large_after, own_events_after},
     process::{LOAD, Process, QUICK, TERSE, free_address},
     proxy::Proxy,
-    secrets::{Secrets, forms},
-    socket::{Heard, Socket},
+    rng::Rng,
+    secrets::{Secrets, encodings_of},
+    socket::{Socket, SocketEvent},
     token::{Forge, base64url, decode, hex, sha256_hex, unsigned, write_pem},
     wire::Wire,
 };
@@ -104,7 +104,7 @@ impl TestApp {
         let (clock, secrets) = (Clock::system(), Secrets::watch());
         let config = |_| Self::config(&database, |_| ());
         let start = |config| Self::run(config, clock.clone(), database.clone(), secrets.clone());
-        at_once((0..2).map(config).map(start)).await.try_into().ok().expect("two servers")
+        spawn_all((0..2).map(config).map(start)).await.try_into().ok().expect("two servers")
     }
 
     /// The error with which a server with this configuration fails to start.
@@ -254,7 +254,7 @@ impl TestApp {
 }
 
 /// Repeats a check until it holds. Panics after [`PATIENCE`].
-pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so().await {
         assert!(Instant::now() < deadline, "the condition never holds");
@@ -273,7 +273,7 @@ pub(crate) async fn wait_for_waiter(app: &TestApp, transaction: &DatabaseTransac
         "SELECT count(*)::int AS number FROM pg_stat_activity WHERE {pid} = ANY(pg_blocking_pids(pid))"
     );
     // Not in a transaction, which would see the same connections in each query.
-    until(async || number(app.app.database.reader(), &sql).await > 0).await;
+    eventually(async || number(app.app.database.reader(), &sql).await > 0).await;
 }
 
 async fn number(db: &impl ConnectionTrait, sql: &str) -> i32 {
@@ -282,7 +282,7 @@ async fn number(db: &impl ConnectionTrait, sql: &str) -> i32 {
 }
 
 /// Runs all futures concurrently, each in a task of its own. The results come in no particular order.
-pub(crate) async fn at_once<T: Send + 'static>(
+pub(crate) async fn spawn_all<T: Send + 'static>(
     futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
     futures.into_iter().collect::<JoinSet<T>>().join_all().await

@@ -81,7 +81,7 @@ impl Secrets {
 
     /// The lines in which one of the secrets stands, in whichever form, of all that was said and of a log.
     pub(crate) fn leaks(&self, log: &[u8]) -> Vec<String> {
-        let forms: Vec<_> = lock(&self.0.known).iter().flat_map(|secret| forms(secret)).collect();
+        let forms: Vec<_> = lock(&self.0.known).iter().flat_map(|secret| encodings_of(secret)).collect();
         let automaton = AhoCorasick::new(&forms).expect("so many forms can be looked for");
         let said = {
             let said = lock(&SAID);
@@ -202,7 +202,7 @@ fn sort<'a>(name: &str, value: &'a Value, secret: &mut HashSet<&'a str>, open: &
 }
 
 /// The encodings of a secret in logs, URLs and errors.
-pub(crate) fn forms(secret: &str) -> Vec<String> {
+pub(crate) fn encodings_of(secret: &str) -> Vec<String> {
     let unquoted = |text: String| text[1..text.len() - 1].to_owned();
     let percent: String = secret.bytes().fold(String::new(), |text, byte| {
         text + &if byte.is_ascii_alphanumeric() {

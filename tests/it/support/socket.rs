@@ -8,14 +8,14 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, handshake::client::Request},
 };
 
-use super::{Answer, Client, PATIENCE, until};
+use super::{Answer, Client, PATIENCE, eventually};
 
 /// A WebSocket client for graphql-transport-ws.
 pub(crate) struct Socket(WebSocketStream<TcpStream>);
 
 /// An event on a WebSocket connection.
 #[derive(Debug)]
-pub(crate) enum Heard {
+pub(crate) enum SocketEvent {
     Message(Value),
     /// The code and the reason with which the server closed the connection.
     Closed(u16, String),
@@ -87,7 +87,7 @@ impl Socket {
     /// Repeats `act` until a message arrives, which proves that the subscription is active.
     pub(crate) async fn provoke(&mut self, act: impl AsyncFn()) -> Value {
         let mut first = None;
-        until(async || {
+        eventually(async || {
             act().await;
             first = timeout(Duration::from_millis(100), self.message()).await.ok();
             first.is_some()
@@ -97,18 +97,18 @@ impl Socket {
     }
 
     /// The next event.
-    pub(crate) async fn hear(&mut self) -> Heard {
+    pub(crate) async fn recv(&mut self) -> SocketEvent {
         loop {
             let message = timeout(PATIENCE, self.0.next()).await.expect("the server sends something");
             return match message {
                 Some(Ok(Message::Text(text))) => {
-                    Heard::Message(serde_json::from_str(&text).expect("a JSON object"))
+                    SocketEvent::Message(serde_json::from_str(&text).expect("a JSON object"))
                 }
                 Some(Ok(Message::Close(Some(frame)))) => {
-                    Heard::Closed(frame.code.into(), frame.reason.to_string())
+                    SocketEvent::Closed(frame.code.into(), frame.reason.to_string())
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                None | Some(Err(_) | Ok(Message::Close(None))) => Heard::Lost,
+                None | Some(Err(_) | Ok(Message::Close(None))) => SocketEvent::Lost,
                 Some(Ok(other)) => panic!("the server sent {other:?}"),
             };
         }
@@ -119,8 +119,8 @@ impl Socket {
     pub(crate) fn message(&mut self) -> impl Future<Output = Value> {
         let caller = std::panic::Location::caller();
         async move {
-            match self.hear().await {
-                Heard::Message(message) => message,
+            match self.recv().await {
+                SocketEvent::Message(message) => message,
                 other => panic!("{caller}: a message was expected: {other:?}"),
             }
         }
@@ -142,15 +142,15 @@ impl Socket {
 
     /// The code and the reason with which the server closes the connection. Asserts that this is the next event.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
-        match self.hear().await {
-            Heard::Closed(code, reason) => (code, reason),
+        match self.recv().await {
+            SocketEvent::Closed(code, reason) => (code, reason),
             other => panic!("the socket should be closed: {other:?}"),
         }
     }
 
     /// Asserts that no event arrives for a while.
     pub(crate) async fn assert_silent(&mut self) {
-        let heard = timeout(Duration::from_millis(300), self.hear()).await;
+        let heard = timeout(Duration::from_millis(300), self.recv()).await;
         assert!(heard.is_err(), "{heard:?}");
     }
 }

@@ -49,32 +49,32 @@ fn deviation(first: &[Duration], second: &[Duration]) -> f64 {
 
 mod tests {
     use super::*;
-    use crate::support::Dice;
+    use crate::support::Rng;
 
     /// Simulated login times: `base` microseconds, up to a fifth more, and one in ten delayed by other requests.
-    fn sample(dice: &mut Dice, base: usize) -> Vec<Duration> {
+    fn sample(rng: &mut Rng, base: usize) -> Vec<Duration> {
         let mut time = || {
-            let waited = if dice.below(10) == 0 { dice.below(3 * base) } else { 0 };
-            Duration::from_micros((base + dice.below(base / 5) + waited) as u64)
+            let waited = if rng.below(10) == 0 { rng.below(3 * base) } else { 0 };
+            Duration::from_micros((base + rng.below(base / 5) + waited) as u64)
         };
         (0..200).map(|_| time()).collect()
     }
 
     #[test]
     fn samples_of_one_distribution_are_not_told_apart() {
-        let mut dice = Dice::new(1);
+        let mut rng = Rng::new(1);
         for _ in 0..1000 {
-            let comparison = Comparison::of(&sample(&mut dice, 20_000), &sample(&mut dice, 20_000));
+            let comparison = Comparison::of(&sample(&mut rng, 20_000), &sample(&mut rng, 20_000));
             assert!(!comparison.tells(0.0), "{comparison:?}");
         }
     }
 
     #[test]
     fn a_hash_that_is_skipped_and_a_look_up_that_is_left_out_are_found_each_time() {
-        let mut dice = Dice::new(2);
+        let mut rng = Rng::new(2);
         for (base, other) in [(20_000, 1_000), (1_000, 20_000), (1_500, 1_250), (5_000, 6_000)] {
             for _ in 0..100 {
-                let comparison = Comparison::of(&sample(&mut dice, base), &sample(&mut dice, other));
+                let comparison = Comparison::of(&sample(&mut rng, base), &sample(&mut rng, other));
                 assert!(comparison.tells(0.1), "{base} {other}: {comparison:?}");
             }
         }
@@ -82,9 +82,9 @@ mod tests {
 
     #[test]
     fn a_shift_that_nobody_could_use_is_let_be() {
-        let mut dice = Dice::new(3);
+        let mut rng = Rng::new(3);
         for _ in 0..100 {
-            let comparison = Comparison::of(&sample(&mut dice, 20_000), &sample(&mut dice, 20_200));
+            let comparison = Comparison::of(&sample(&mut rng, 20_000), &sample(&mut rng, 20_200));
             assert!(!comparison.tells(0.1), "{comparison:?}");
         }
     }

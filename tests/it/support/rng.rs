@@ -1,7 +1,7 @@
 /// A deterministic random number generator: `SplitMix64` (Steele, Lea and Flood 2014).
-pub(crate) struct Dice(u64);
+pub(crate) struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
