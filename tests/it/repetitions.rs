@@ -1,11 +1,11 @@
 //! Repeated refreshes: a client that lost a response or has two tabs succeeds, and a thief who repeats each refresh of
 //! a session gains little.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Client, TestApp, spawn_all};
+use crate::support::{Client, TestApp, refresh_at_once};
 
 const INVALID: &str = "INVALID_REFRESH_TOKEN";
 const HOME: &str = "198.51.100.7";
@@ -89,28 +89,11 @@ async fn of_fifty_refreshes_at_once_three_get_one_successor_and_none_ends_the_se
     let app = TestApp::start().await;
     let root = app.admin().await;
     let ada = app.signed_in("ada").await;
-    let answers = spawn_all((0..50).map(|_| {
-        let mut ada = ada.clone();
-        async move {
-            let answer = ada.refresh().await;
-            (ada, answer)
-        }
-    }))
-    .await;
-    let (served, refused): (Vec<_>, Vec<_>) =
-        answers.into_iter().partition(|(_, answer)| answer.body.get("errors").is_none());
-    assert_eq!(served.len(), 3, "the rotation and two repetitions");
-    let successors: HashSet<_> = served.iter().map(|(client, _)| client.kept()).collect();
-    assert_eq!(successors.len(), 1);
-    let access_tokens: HashSet<_> = served.iter().map(|(client, _)| &client.token).collect();
-    assert_eq!(access_tokens.len(), 3);
-    for (_, answer) in &refused {
-        assert_eq!(answer.error()["code"], "RATE_LIMITED");
-    }
+    let served = refresh_at_once(vec![ada; 50]).await;
 
-    let mut one = served[0].0.clone();
+    let mut one = served[0].clone();
     one.refresh().await.assert_done();
-    let another = served[1].0.refresh_with(served[1].0.kept()).await;
+    let another = served[1].refresh_with(served[1].kept()).await;
     assert_eq!(another.at("/it/refreshToken"), one.kept(), "the chain has not split");
     one.me().await.assert_done();
     assert_eq!(events(&root, "REFRESH_TOKEN_REUSED").await, Vec::<Value>::new());

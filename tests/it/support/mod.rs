@@ -7,6 +7,7 @@ mod events;
 mod following;
 mod process;
 mod proxy;
+mod refreshes;
 mod rng;
 mod secrets;
 mod socket;
@@ -51,6 +52,7 @@ pub(crate) use self::{
     following::{OWN_EVENTS, large_after, own_events_after},
     process::{LOAD, Process, QUICK, TERSE, free_address},
     proxy::Proxy,
+    refreshes::refresh_at_once,
     rng::Rng,
     secrets::{Secrets, encodings_of},
     socket::{Socket, SocketEvent},
