@@ -16,9 +16,9 @@ use crate::{
     clock::Clock,
     config::Config,
     http::{
-        Dependencies, Endpoint, Health, Hosts, IsBehindTls, Origins, Probes, alive, any_origin, check_host,
-        discovery, graphql, harden, jwks, listed_origins, method_not_allowed, not_found, playground,
-        playground_asset, ready, to_playground, trace,
+        Dependencies, Endpoint, Health, Hosts, IsBehindTls, Origins, Probes, api_cors, check_host, discovery,
+        graphql, jwks, liveness, method_not_allowed, not_found, playground, playground_asset, public_cors,
+        readiness, security_headers, to_playground, trace,
     },
     schema::ROOT_FIELDS,
     tokens::Keyring,
@@ -57,15 +57,15 @@ impl FromRef<AppState> for Arc<Health> {
 pub fn router<E: Executor>(app: &App, executor: E) -> Router {
     let endpoint = Arc::new(Endpoint {
         executor,
-        gate: app.gate.clone(),
+        authenticator: app.authenticator.clone(),
         proxies: TrustedProxies(app.config.http.trusted_proxies.clone()),
         origins: Origins::new(&app.config.http),
         http: app.config.http.clone(),
         graphql: app.config.graphql.clone(),
         documents: Arc::clone(&app.documents),
-        fields: ROOT_FIELDS,
-        buffered: Arc::default(),
-        at_work: Arc::default(),
+        root_fields: ROOT_FIELDS,
+        body_bytes: Arc::default(),
+        running_requests: Arc::default(),
         tasks: app.tasks.clone(),
         streams: Arc::clone(&app.streams),
     });
@@ -85,7 +85,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         .route(&format!("{base}/graphql"), post(graphql::<E>).get(graphql::<E>).with_state(endpoint))
         .method_not_allowed_fallback(method_not_allowed);
     if !app.config.http.cors_origins.is_empty() {
-        api = api.layer(listed_origins(&app.config.http));
+        api = api.layer(api_cors(&app.config.http));
     }
     let mut routes = Router::new().merge(public_documents(base)).merge(api).merge(probe_routes(base));
     if app.config.graphql.playground {
@@ -100,7 +100,7 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state::<_, (Arc<Hosts>, Probes), _>((hosts, probes.clone()), check_host))
         .layer(from_fn_with_state::<_, (Clock, Probes), _>((app.clock.clone(), probes), trace))
-        .layer(from_fn_with_state(is_behind_tls, harden))
+        .layer(from_fn_with_state(is_behind_tls, security_headers))
 }
 
 /// The routes of the public documents. With a base path, the discovery documents are at the root as well, where RFC 8414
@@ -113,15 +113,15 @@ fn public_documents(base: &str) -> Router<AppState> {
             routes = routes.route(&format!("{path}{base}"), get(discovery));
         }
     }
-    routes.method_not_allowed_fallback(method_not_allowed).layer(any_origin())
+    routes.method_not_allowed_fallback(method_not_allowed).layer(public_cors())
 }
 
 /// The routes of the health probes: below the base path, and always at the root, because orchestrators do not know it.
 fn probe_routes(base: &str) -> Router<AppState> {
     let at = |base: &str| {
         Router::new()
-            .route(&format!("{base}/healthz"), get(alive))
-            .route(&format!("{base}/readyz"), get(ready))
+            .route(&format!("{base}/healthz"), get(liveness))
+            .route(&format!("{base}/readyz"), get(readiness))
     };
     if base.is_empty() { at("") } else { at("").merge(at(base)) }
 }

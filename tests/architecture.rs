@@ -60,7 +60,7 @@ fn imports_point_downwards() {
     let rank = |name: &str| RANKS.iter().find(|(known, _)| *known == name).map(|(_, rank)| *rank);
     let mut broken = Vec::new();
     for import in imports() {
-        let is_resolver = import.from != "graphql"
+        let is_resolver = !["graphql", "http"].contains(&import.from.as_str())
             && import.file.iter().any(|part| part == "graphql" || part == "graphql.rs");
         let (from, to) = (rank(&import.from), rank(&import.to));
         let (Some(from), Some(to)) = (from, to) else {
@@ -149,7 +149,7 @@ fn imports() -> Vec<Import> {
             for path in expand(&statement) {
                 let mut parts = path.split("::");
                 let to = parts.next().unwrap_or_default().to_owned();
-                let of_resolvers = parts.next() == Some("graphql");
+                let of_resolvers = to != "http" && parts.next() == Some("graphql");
                 imports.push(Import { file: file.clone(), from: from.clone(), to, of_resolvers });
             }
         }

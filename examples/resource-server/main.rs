@@ -24,7 +24,7 @@ use portcullis::{
     changes::RevocationList,
     clock::Clock,
     graphql::{TokenCheck, caller, guarded},
-    http::Gate,
+    http::Authenticator,
     tokens::{Caller, JwkSet, VerificationKeys, Verifier, VerifierConfig},
 };
 use tokio::{net::TcpListener, sync::broadcast, time::sleep};
@@ -62,7 +62,7 @@ async fn renew_keys(jwks_url: &str, verifier: &Verifier) {
 }
 
 /// Builds the authenticator for tokens of this issuer.
-pub(crate) fn authenticator(issuer: &str, keys: VerificationKeys, clock: Clock) -> Gate {
+pub(crate) fn authenticator(issuer: &str, keys: VerificationKeys, clock: Clock) -> Authenticator {
     let config = VerifierConfig {
         issuer: Some(issuer.to_owned()),
         audience: "portcullis".to_owned(),
@@ -71,7 +71,7 @@ pub(crate) fn authenticator(issuer: &str, keys: VerificationKeys, clock: Clock) 
     };
     // The service may fill this list from events of its own, such as a message that a session has ended.
     let revocations = Arc::new(RevocationList::default());
-    Gate { verifier: Arc::new(Verifier::new(&config, keys, clock)), revocations }
+    Authenticator { verifier: Arc::new(Verifier::new(&config, keys, clock)), revocations }
 }
 
 type NoteSchema = Schema<Query, Mutation, Notes>;
@@ -80,18 +80,18 @@ type NoteSchema = Schema<Query, Mutation, Notes>;
 #[derive(Clone)]
 struct Service {
     schema: NoteSchema,
-    authenticator: Gate,
+    authenticator: Authenticator,
 }
 
 /// Gives the extractors [`Caller`] and [`TokenCheck`] their authenticator.
-impl FromRef<Service> for Gate {
+impl FromRef<Service> for Authenticator {
     fn from_ref(service: &Service) -> Self {
         service.authenticator.clone()
     }
 }
 
 /// Builds the route of the service: GraphQL over HTTP, and over a WebSocket for subscriptions.
-pub(crate) fn router(authenticator: Gate) -> Router {
+pub(crate) fn router(authenticator: Authenticator) -> Router {
     let (added, _) = broadcast::channel::<Note>(64);
     let schema = Schema::build(Query, Mutation, Notes).data(added).limit_depth(8).finish();
     Router::new()

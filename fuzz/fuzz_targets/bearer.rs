@@ -14,17 +14,13 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use libfuzzer_sys::fuzz_target;
-use portcullis::{
-    clock::Clock,
-    http::Gate,
-    tokens::{Caller, VerifierConfig, VerificationKeys, Verifier},
-};
+use portcullis::{clock::Clock, http::Authenticator, tokens::{Caller, VerificationKeys, Verifier, VerifierConfig}};
 use serde_json::json;
 
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "portcullis";
 
-static SERVER: LazyLock<(Gate, Ed25519KeyPair, Clock)> = LazyLock::new(|| {
+static SERVER: LazyLock<(Authenticator, Ed25519KeyPair, Clock)> = LazyLock::new(|| {
     let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("any 32 bytes are a seed");
     let x = BASE64_URL_SAFE_NO_PAD.encode(key.public_key());
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "k", "x": x });
@@ -38,7 +34,7 @@ static SERVER: LazyLock<(Gate, Ed25519KeyPair, Clock)> = LazyLock::new(|| {
     };
     let clock = Clock::system();
     let verifier = Arc::new(Verifier::new(&verifier_config, keys, clock.clone()));
-    (Gate { verifier, revocations: Arc::default() }, key, clock)
+    (Authenticator { verifier, revocations: Arc::default() }, key, clock)
 });
 
 fuzz_target!(|data: &[u8]| {

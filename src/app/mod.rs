@@ -27,7 +27,7 @@ use crate::{
     config::{Config, Introspection},
     database::Database,
     graphql::FairQueue,
-    http::{Gate, Streams},
+    http::{Authenticator, OpenStreams},
     limits::{RefreshLimit, Throttle},
     operations::DocumentStore,
     passwords::{Argon2Cost, Hasher, Policy},
@@ -51,7 +51,7 @@ pub struct App {
     /// Where the data are.
     pub database: Database,
     /// Who asks.
-    pub gate: Gate,
+    pub authenticator: Authenticator,
     /// What replicas tell each other.
     pub feed: Arc<ChangeFeed>,
     /// What signs.
@@ -75,7 +75,7 @@ pub struct App {
     /// What runs beside the requests, and must end before the program does.
     pub tasks: TaskTracker,
     /// The sockets and event streams that are open.
-    pub(crate) streams: Arc<Streams>,
+    pub(crate) streams: Arc<OpenStreams>,
 }
 
 impl App {
@@ -112,12 +112,13 @@ impl App {
             tracing::info!(migration, "applied a migration");
         }
         let masters = secret.resolve(&config, &database).await?;
-        let gate = Gate { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
-        let feed = ChangeFeed::new(database.clone(), Arc::clone(&gate.revocations), clock.clone());
+        let authenticator =
+            Authenticator { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
+        let feed = ChangeFeed::new(database.clone(), Arc::clone(&authenticator.revocations), clock.clone());
         let feed = Arc::new(feed);
         feed.reset_foreign_positions().await?;
         feed.catch_up().await?;
-        let keyring = Arc::new(keyring(&config, &database, &masters, &gate.verifier, &clock).await?);
+        let keyring = Arc::new(keyring(&config, &database, &masters, &authenticator.verifier, &clock).await?);
         let (policy, hasher) = passwords(&config)?;
         let config = Arc::new(config);
         let codec = Arc::new(RefreshCodec::new(&masters));
@@ -129,7 +130,7 @@ impl App {
             clock,
             database,
             documents,
-            gate,
+            authenticator,
             feed,
             keyring,
             replicas,
@@ -200,7 +201,7 @@ struct Ground {
     clock: Clock,
     database: Database,
     documents: Arc<DocumentStore>,
-    gate: Gate,
+    authenticator: Authenticator,
     feed: Arc<ChangeFeed>,
     keyring: Arc<Keyring>,
     replicas: Arc<Replicas>,
@@ -211,8 +212,19 @@ struct Ground {
 
 impl Ground {
     fn build(self) -> App {
-        let Self { config, clock, database, documents, gate, feed, keyring, replicas, codec, policy, hasher } =
-            self;
+        let Self {
+            config,
+            clock,
+            database,
+            documents,
+            authenticator,
+            feed,
+            keyring,
+            replicas,
+            codec,
+            policy,
+            hasher,
+        } = self;
         let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
         let retention = Some(config.audit.retention).filter(|time| !time.is_zero());
         let audit = Audit::new(database.clone(), feed.clone(), retention, clock.clone());
@@ -250,13 +262,13 @@ impl Ground {
             keyring: keyring.clone(),
             audit: audit.clone(),
         };
-        let streams = Streams::new(config.http.streams.clone());
+        let streams = OpenStreams::new(config.http.streams.clone());
         App {
             config,
             clock,
             database,
             documents,
-            gate,
+            authenticator,
             feed,
             keyring,
             throttle,

@@ -14,23 +14,25 @@ use crate::{
 
 /// What it takes to know a caller: the verifier and the list of revoked tokens.
 #[derive(Clone)]
-pub struct Gate {
+pub struct Authenticator {
     /// Tells whether a token is genuine.
     pub verifier: Arc<Verifier>,
     /// Tells whether it has been revoked since.
     pub revocations: Arc<RevocationList>,
 }
 
-impl Gate {
+impl Authenticator {
     /// Who bears these headers. Never refuses: who has no valid token is anonymous, with the reason.
     #[must_use]
-    pub fn caller(&self, headers: &HeaderMap) -> Caller {
-        authorization(headers).and_then(|value| self.admit(value)).unwrap_or_else(Caller::Anonymous)
+    pub fn authenticate(&self, headers: &HeaderMap) -> Caller {
+        authorization(headers)
+            .and_then(|value| self.authenticate_header(value))
+            .unwrap_or_else(Caller::Anonymous)
     }
 
     /// The session of a token that has expired or was revoked, so that its bearer can end it.
     #[must_use]
-    pub fn void_session(&self, headers: &HeaderMap, caller: &Caller) -> Option<SessionId> {
+    pub fn expired_session(&self, headers: &HeaderMap, caller: &Caller) -> Option<SessionId> {
         match caller {
             Caller::Anonymous(TokenError::Expired | TokenError::Revoked) => {
                 self.verifier.verify_ignoring_expiry(token(headers).ok()?).map(|claims| claims.sid)
@@ -43,7 +45,7 @@ impl Gate {
     ///
     /// # Errors
     /// Why it is nobody.
-    pub fn admit(&self, authorization: &str) -> Result<Caller, TokenError> {
+    pub fn authenticate_header(&self, authorization: &str) -> Result<Caller, TokenError> {
         let claims = self.verifier.verify(bearer(authorization)?)?;
         if self.revocations.is_revoked(&claims) {
             return Err(TokenError::Revoked);
@@ -94,15 +96,15 @@ fn bearer(authorization: &str) -> Result<&str, TokenError> {
     }
 }
 
-/// Extracts the caller in any axum handler whose state has a [`Gate`].
+/// Extracts the caller in any axum handler whose state has a [`Authenticator`].
 impl<S: Send + Sync> FromRequestParts<S> for Caller
 where
-    Gate: FromRef<S>,
+    Authenticator: FromRef<S>,
 {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        Ok(Gate::from_ref(state).caller(&parts.headers))
+        Ok(Authenticator::from_ref(state).authenticate(&parts.headers))
     }
 }
 
@@ -110,12 +112,12 @@ where
 /// nothing: the [`Caller`] is anonymous already.
 impl<S: Send + Sync> FromRequestParts<S> for TokenCheck
 where
-    Gate: FromRef<S>,
+    Authenticator: FromRef<S>,
 {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let Gate { verifier, revocations } = Gate::from_ref(state);
+        let Authenticator { verifier, revocations } = Authenticator::from_ref(state);
         Ok(Self::new(token(&parts.headers).unwrap_or_default(), verifier, revocations))
     }
 }

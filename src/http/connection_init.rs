@@ -1,10 +1,10 @@
 use async_graphql::{Data, Error};
 use serde_json::{Map, Value};
 
-use super::{Gate, bearer::is_blank};
+use super::{Authenticator, bearer::is_blank};
 use crate::tokens::{Caller, TokenError};
 
-impl Gate {
+impl Authenticator {
     /// Authenticates a WebSocket by the payload of its `connection_init` message. Returns the context data of the
     /// operations: the [`Caller`], and the [`TokenCheck`](crate::graphql::TokenCheck) if there is a token. This is
     /// the callback that `on_connection_init` of async-graphql takes.
@@ -29,7 +29,7 @@ impl Gate {
             None => data.insert(Caller::Anonymous(TokenError::Missing)),
             Some(value) if is_blank(value) => data.insert(Caller::Anonymous(TokenError::Malformed)),
             Some(value) => {
-                data.insert(self.admit(value)?);
+                data.insert(self.authenticate_header(value)?);
                 if let Some(token_check) = self.token_check(value) {
                     data.insert(token_check);
                 }

@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::caching;
+use super::etag;
 use crate::{config::Config, tokens::Keyring};
 
 /// That pages of any site may read what is here.
@@ -34,7 +34,7 @@ pub(crate) async fn discovery(
 fn public(asked: &HeaderMap, document: &impl Serialize) -> Response {
     let json = HeaderValue::from_static("application/json");
     let body = serde_json::to_vec(document).unwrap_or_default();
-    (READABLE, caching::public(asked, "public, max-age=300", json, body)).into_response()
+    (READABLE, etag::cacheable_response(asked, "public, max-age=300", json, body)).into_response()
 }
 
 fn document(config: &Config, keyring: &Keyring) -> Value {

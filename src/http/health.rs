@@ -34,21 +34,21 @@ impl Probes {
 }
 
 /// The time that the database may take to answer.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PING_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The time for which a result serves other probes, so that a flood of probes costs the database one query a second.
 const SHARED_FOR: Duration = Duration::from_secs(1);
 
 /// How it was a moment ago helps nobody.
-const FRESH: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
 /// `/healthz`: the process runs and answers. Restarting it would help nothing that this does not tell.
-pub(crate) async fn alive() -> impl IntoResponse {
-    (FRESH, Json(json!({ "status": "ok" })))
+pub(crate) async fn liveness() -> impl IntoResponse {
+    (NO_STORE, Json(json!({ "status": "ok" })))
 }
 
 /// `/readyz`: the replica can serve.
-pub(crate) async fn ready(State(health): State<Arc<Health>>) -> Response {
+pub(crate) async fn readiness(State(health): State<Arc<Health>>) -> Response {
     health.latest().await.respond()
 }
 
@@ -85,7 +85,7 @@ impl Dependencies {
     /// Computes the readiness.
     async fn check(&self) -> Readiness {
         let database =
-            tokio::time::timeout(PATIENCE, self.database.ping()).await.is_ok_and(|ping| ping.is_ok());
+            tokio::time::timeout(PING_TIMEOUT, self.database.ping()).await.is_ok_and(|ping| ping.is_ok());
         Readiness { database, changes: self.feed.is_current(), keys: self.keyring.signer().is_ok() }
     }
 }
@@ -109,7 +109,7 @@ impl Readiness {
             "changes": word(self.changes),
             "keys": word(self.keys),
         });
-        (status, FRESH, Json(body)).into_response()
+        (status, NO_STORE, Json(body)).into_response()
     }
 }
 

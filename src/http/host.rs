@@ -8,7 +8,11 @@ use axum::{
     response::Response,
 };
 
-use super::{RequestId, health::Probes, media::Media, request::Refusal, respond};
+use super::{
+    RequestId,
+    graphql::{MediaType, RequestError, rejected},
+    health::Probes,
+};
 use crate::{
     config::{HttpConfig, WebOrigin},
     graphql::ApiError,
@@ -39,7 +43,7 @@ impl Hosts {
 
     /// Checks that a request names one host, and one of these. Probes may name any, because orchestrators call the
     /// server by its address; what they are told depends on nobody.
-    fn check(&self, request: &Request, probes: &Probes) -> Result<(), Refusal> {
+    fn check(&self, request: &Request, probes: &Probes) -> Result<(), RequestError> {
         let Some(named) = named(request)? else {
             // Before HTTP/1.1 there was no Host header, and no browser.
             return Ok(());
@@ -56,7 +60,7 @@ impl Hosts {
                  localhost. Set http.public_url, or list the host in http.hosts."
             }
         };
-        Err(Refusal(StatusCode::MISDIRECTED_REQUEST, ApiError::bad_user_input(message)))
+        Err(RequestError(StatusCode::MISDIRECTED_REQUEST, ApiError::bad_user_input(message)))
     }
 
     fn accepts(&self, host: &str) -> bool {
@@ -72,7 +76,7 @@ impl Hosts {
 ///
 /// # Errors
 /// If it names none, several, or one that is no host.
-fn named(request: &Request) -> Result<Option<WebOrigin>, Refusal> {
+fn named(request: &Request) -> Result<Option<WebOrigin>, RequestError> {
     let scheme = request.uri().scheme_str().unwrap_or("http");
     let mut headers = request.headers().get_all(HOST).iter();
     let header = headers.next().map(|value| value.to_str().ok().and_then(|host| WebOrigin::of(scheme, host)));
@@ -84,7 +88,7 @@ fn named(request: &Request) -> Result<Option<WebOrigin>, Refusal> {
         (None, None) if request.version() < Version::HTTP_11 => Ok(None),
         _ => {
             let message = "A request must name one host, in one valid Host header.";
-            Err(Refusal(StatusCode::BAD_REQUEST, ApiError::bad_user_input(message)))
+            Err(RequestError(StatusCode::BAD_REQUEST, ApiError::bad_user_input(message)))
         }
     }
 }
@@ -106,6 +110,6 @@ pub(crate) async fn check_host(
 ) -> Response {
     match hosts.check(&request, &probes) {
         Ok(()) => next.run(request).await,
-        Err(Refusal(status, failure)) => respond::failure(failure, status, Media::Json, &id),
+        Err(RequestError(status, failure)) => rejected(failure, status, MediaType::Json, &id),
     }
 }

@@ -1,59 +1,37 @@
-//! What the server says over HTTP: GraphQL, also through a WebSocket and as a stream of events, the published keys,
-//! its health, and the GraphiQL page; and who may keep a connection to it, for how long.
+//! HTTP: bearer tokens, origins and hosts, the published keys, health, the GraphiQL page, and GraphQL itself.
 //!
-//! Every refusal on the way to the executor is a [`ApiError`](crate::graphql::ApiError) and is answered in
-//! the one shape that `respond.rs` gives.
+//! Every rejected request is an [`ApiError`](crate::graphql::ApiError), written in one shape by `graphql/response.rs`.
 
-#[cfg(feature = "server")]
-mod asker;
 mod bearer;
-#[cfg(feature = "server")]
-mod buffer;
-#[cfg(feature = "server")]
-mod caching;
 mod connection_init;
 #[cfg(feature = "server")]
 mod discovery;
 #[cfg(feature = "server")]
-mod endpoint;
+mod etag;
 #[cfg(feature = "server")]
-mod event_stream;
-#[cfg(feature = "server")]
-mod execute;
-#[cfg(feature = "server")]
-mod harden;
+mod graphql;
 #[cfg(feature = "server")]
 mod health;
 #[cfg(feature = "server")]
 mod host;
 #[cfg(feature = "server")]
-mod media;
-#[cfg(feature = "server")]
 mod origin;
 #[cfg(feature = "server")]
 mod playground;
 #[cfg(feature = "server")]
-mod request;
-#[cfg(feature = "server")]
-mod respond;
-#[cfg(feature = "server")]
-mod socket;
-#[cfg(feature = "server")]
-mod streams;
+mod security_headers;
 #[cfg(feature = "server")]
 mod trace;
 
-pub use self::bearer::Gate;
+pub use self::bearer::Authenticator;
 #[cfg(feature = "server")]
 pub(crate) use self::{
     discovery::{discovery, jwks},
-    endpoint::{Endpoint, graphql},
-    harden::{IsBehindTls, harden},
-    health::{Dependencies, Health, Probes, alive, ready},
+    graphql::{Endpoint, OpenStreams, graphql, method_not_allowed, not_found},
+    health::{Dependencies, Health, Probes, liveness, readiness},
     host::{Hosts, check_host},
-    origin::{Origins, any_origin, listed_origins},
+    origin::{Origins, api_cors, public_cors},
     playground::{playground, playground_asset, to_playground},
-    respond::{method_not_allowed, not_found},
-    streams::Streams,
+    security_headers::{IsBehindTls, security_headers},
     trace::{RequestId, trace},
 };

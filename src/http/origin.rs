@@ -10,11 +10,11 @@ use axum::http::{
 };
 use tower_http::cors::{AllowCredentials, AllowOrigin, Any, CorsLayer};
 
-use super::request::PREFLIGHT_HEADERS;
+use super::graphql::CSRF_HEADERS;
 use crate::config::{HttpConfig, WebOrigin};
 
 /// How long a browser may remember what another site may do here: the longest that any does.
-const REMEMBERED: Duration = Duration::from_hours(2);
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
 /// Request headers of GraphQL clients, and of the tools that trace requests from the page to the server.
 const CLIENT_HEADERS: [&str; 13] = [
@@ -51,7 +51,7 @@ impl Origins {
     ///
     /// What is no browser sends neither header. `Sec-Fetch-Site` decides where both are there, for a proxy that
     /// rewrites `Host` does not change it; older browsers, and pages without TLS, send the `Origin` alone.
-    pub(super) fn is_foreign(&self, parts: &Parts) -> bool {
+    pub(super) fn is_cross_origin(&self, parts: &Parts) -> bool {
         let (Ok(origin), Ok(site)) =
             (single(&parts.headers, &ORIGIN), single(&parts.headers, &SEC_FETCH_SITE))
         else {
@@ -97,10 +97,10 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
 }
 
 /// Lets the pages of the listed origins use the API, with cookies.
-pub(crate) fn listed_origins(config: &HttpConfig) -> CorsLayer {
+pub(crate) fn api_cors(config: &HttpConfig) -> CorsLayer {
     let origins = Origins::new(config);
     let with_cookies = origins.clone();
-    let names = PREFLIGHT_HEADERS.into_iter().chain(CLIENT_HEADERS).map(HeaderName::from_static);
+    let names = CSRF_HEADERS.into_iter().chain(CLIENT_HEADERS).map(HeaderName::from_static);
     let own_names = config.cors_headers.iter().filter_map(|name| name.parse().ok());
     let standard = [ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, IF_NONE_MATCH];
     CorsLayer::new()
@@ -109,10 +109,10 @@ pub(crate) fn listed_origins(config: &HttpConfig) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(standard.into_iter().chain(names).chain(own_names).collect::<Vec<_>>())
         .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER, ETAG])
-        .max_age(REMEMBERED)
+        .max_age(PREFLIGHT_MAX_AGE)
 }
 
 /// Lets the pages of every origin read what is public anyway, without cookies.
-pub(crate) fn any_origin() -> CorsLayer {
-    CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).max_age(REMEMBERED)
+pub(crate) fn public_cors() -> CorsLayer {
+    CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).max_age(PREFLIGHT_MAX_AGE)
 }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::caching::is_kept;
+use super::etag::if_none_match;
 use crate::config::Config;
 
 /// The page needs nothing but its own files, and nobody may frame it.
@@ -41,7 +41,7 @@ pub(crate) async fn playground_asset(request: Request) -> Response {
 fn asset(headers: &HeaderMap, content_type: &'static str, bytes: &'static [u8]) -> Response {
     let described: [(HeaderName, &str); 3] =
         [(CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache"), (ETAG, TAG)];
-    if is_kept(headers, &HeaderValue::from_static(TAG)) {
+    if if_none_match(headers, &HeaderValue::from_static(TAG)) {
         return (StatusCode::NOT_MODIFIED, described).into_response();
     }
     (described, [(CONTENT_TYPE, content_type)], bytes).into_response()

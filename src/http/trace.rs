@@ -9,7 +9,7 @@ use axum::{
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::{health::Probes, respond};
+use super::{graphql::panic_response, health::Probes};
 use crate::{clock::Clock, graphql::shorten_word};
 
 /// Names one request: in the log, in the `x-request-id` header of its answer, and in the
@@ -43,7 +43,7 @@ pub(crate) async fn trace(
     let started = std::time::Instant::now();
     async move {
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        let mut response = answer.unwrap_or_else(|_| respond::panicked(&id));
+        let mut response = answer.unwrap_or_else(|_| panic_response(&id));
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }

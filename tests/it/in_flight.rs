@@ -313,7 +313,7 @@ async fn a_subscription_ends_with_its_token_in_an_executor_of_ones_own() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     let schema = app.app.provide(builder::<portcullis::schema::Query>()).finish();
-    let (gate, authorization) = (&app.app.gate, ada.authorization());
+    let (gate, authorization) = (&app.app.authenticator, ada.authorization());
     let origin = ClientInfo { address: Ipv4Addr::LOCALHOST.into(), user_agent: None };
     let request = Request::new(app.mine(&ada).await)
         .data(gate.admit(&authorization).expect("a valid token"))

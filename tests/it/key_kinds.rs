@@ -17,7 +17,7 @@ use portcullis::{
     audit::Actor,
     changes::RevocationList,
     config::SigningAlgorithm,
-    http::Gate,
+    http::Authenticator,
     tokens::{Activation, SigningKey, VerificationKeys, Verifier, VerifierConfig},
 };
 use serde_json::{Value, json};
@@ -135,12 +135,15 @@ async fn a_resource_server_that_knows_the_secret_alone_verifies_by_this_crate() 
         let keys = VerificationKeys::default().with_shared_secret(secret.as_bytes());
         Arc::new(Verifier::new(&verifier_config, keys, app.clock()))
     };
-    let gate = |secret| Gate { verifier: verifier(secret), revocations: Arc::new(RevocationList::default()) };
+    let authenticator = |secret| Authenticator {
+        verifier: verifier(secret),
+        revocations: Arc::new(RevocationList::default()),
+    };
     let headers = [(axum::http::header::AUTHORIZATION, ada.authorization().parse().expect("text"))];
     let headers = headers.into_iter().collect();
-    let user = gate(SECRET).caller(&headers).user().map(|user| user.to_string());
+    let user = authenticator(SECRET).authenticate(&headers).user().map(|user| user.to_string());
     assert_eq!(user, Some(ada.user_id.clone()));
-    assert!(gate("another secret that is long enough, too").caller(&headers).user().is_none());
+    assert!(authenticator("another secret that is long enough, too").authenticate(&headers).user().is_none());
 }
 
 #[tokio::test]

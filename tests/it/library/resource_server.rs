@@ -9,13 +9,13 @@ use std::time::Duration;
 use async_graphql::{Context, EmptyMutation, EmptySubscription, Object, Result, Schema};
 use async_graphql_axum::{GraphQLRequest, GraphQLResponse};
 use axum::{Router, routing::post};
-use portcullis::audit::Actor;
 use portcullis::{
+    audit::Actor,
     changes::Change,
     clock::Clock,
     config::RoleConfig,
     graphql::{TokenCheck, guarded},
-    http::Gate,
+    http::Authenticator,
     tokens::{Activation, Caller},
 };
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn server() -> TestApp {
 }
 
 /// The authenticator of the service, with the published keys of the server.
-async fn authenticator(app: &TestApp) -> Gate {
+async fn authenticator(app: &TestApp) -> Authenticator {
     let keys = service::fetch_keys(&app.url("/.well-known/jwks.json")).await.expect("published keys");
     service::authenticator("https://id.example.com", keys, app.clock())
 }

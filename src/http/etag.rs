@@ -11,22 +11,22 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 /// An answer that does not depend on who asks, with a tag by which whoever has kept it asks again. It is not sent
 /// to who has it already (RFC 9110 §13.1.2).
-pub(super) fn public(
+pub(super) fn cacheable_response(
     asked: &HeaderMap,
     cache_control: &'static str,
     content_type: HeaderValue,
     body: Vec<u8>,
 ) -> Response {
-    let tag = tag(&content_type, &body);
+    let tag = etag(&content_type, &body);
     let headers = [(CACHE_CONTROL, HeaderValue::from_static(cache_control)), (ETAG, tag.clone())];
-    if is_kept(asked, &tag) {
+    if if_none_match(asked, &tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     (headers, [(CONTENT_TYPE, content_type)], Body::from(body)).into_response()
 }
 
 /// A tag of these bytes in this form, the same on every replica.
-fn tag(content_type: &HeaderValue, body: &[u8]) -> HeaderValue {
+fn etag(content_type: &HeaderValue, body: &[u8]) -> HeaderValue {
     let mut context = Context::new(&SHA256);
     context.update(content_type.as_bytes());
     context.update(body);
@@ -35,7 +35,7 @@ fn tag(content_type: &HeaderValue, body: &[u8]) -> HeaderValue {
 }
 
 /// Whether who asks has kept what bears this tag. Proxies that compress make tags weak.
-pub(super) fn is_kept(asked: &HeaderMap, tag: &HeaderValue) -> bool {
+pub(super) fn if_none_match(asked: &HeaderMap, tag: &HeaderValue) -> bool {
     let lists = asked.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
     let mut kept = lists.flat_map(|list| list.split(',')).map(str::trim);
     kept.any(|kept| kept == "*" || kept.trim_start_matches("W/") == tag)

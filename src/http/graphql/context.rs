@@ -1,18 +1,19 @@
 use std::net::SocketAddr;
 
-use async_graphql::{Executor, Request as Operation};
+use async_graphql::{Executor, Request as GraphqlRequest};
 use axum::http::{StatusCode, request::Parts};
 use secrecy::ExposeSecret;
 
-use super::{bearer::authorization, endpoint::Endpoint, request::Refusal, streams::Pass};
+use super::{endpoint::Endpoint, refusal::RequestError, streams::StreamCredentials};
 use crate::{
     client::ClientInfo,
     graphql::{ApiError, ErrorCode, LastEventId, NoHeaders, RefreshCookie, TokenCheck, VoidSession},
+    http::bearer::authorization,
     tokens::{Caller, read_refresh_cookie},
 };
 
 /// Who asks, from where, and with what.
-pub(super) struct Asker {
+pub(super) struct RequestContext {
     pub(super) caller: Caller,
     pub(super) client: ClientInfo,
     pub(super) token: Option<TokenCheck>,
@@ -22,24 +23,26 @@ pub(super) struct Asker {
     has_headers: bool,
 }
 
-impl Asker {
+impl RequestContext {
     /// Who sends a request.
-    pub(super) fn of_request<E: Executor>(
+    pub(super) fn from_http<E: Executor>(
         endpoint: &Endpoint<E>,
         peer: SocketAddr,
         parts: &Parts,
         caller: Caller,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, RequestError> {
         let cookie = RefreshCookie(read_refresh_cookie(&parts.headers, &endpoint.http));
-        if cookie.0.is_some() && endpoint.origins.is_foreign(parts) {
+        if cookie.0.is_some() && endpoint.origins.is_cross_origin(parts) {
             let message = "A page of an origin that is not in http.cors_origins cannot use the cookie.";
-            return Err(Refusal(StatusCode::FORBIDDEN, ApiError::new(ErrorCode::Forbidden, message)));
+            return Err(RequestError(StatusCode::FORBIDDEN, ApiError::new(ErrorCode::Forbidden, message)));
         }
         let last_event = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
         Ok(Self {
             client: endpoint.proxies.client(peer, &parts.headers),
-            token: authorization(&parts.headers).ok().and_then(|text| endpoint.gate.token_check(text)),
-            void: VoidSession(endpoint.gate.void_session(&parts.headers, &caller)),
+            token: authorization(&parts.headers)
+                .ok()
+                .and_then(|text| endpoint.authenticator.token_check(text)),
+            void: VoidSession(endpoint.authenticator.expired_session(&parts.headers, &caller)),
             cookie,
             last_event: last_event.filter(|id| !id.is_empty()).map(|id| LastEventId(id.to_owned())),
             has_headers: true,
@@ -48,7 +51,7 @@ impl Asker {
     }
 
     /// Who speaks through a socket. Cookies do not count there, and none can be set.
-    pub(super) fn of_socket(pass: &Pass, client: ClientInfo) -> Self {
+    pub(super) fn for_websocket(pass: &StreamCredentials, client: ClientInfo) -> Self {
         Self {
             caller: pass.caller.clone(),
             client,
@@ -68,7 +71,7 @@ impl Asker {
     }
 
     /// Tells an operation who asks.
-    pub(super) fn introduce(&self, operation: &mut Operation) {
+    pub(super) fn insert_into(&self, operation: &mut GraphqlRequest) {
         let data = &mut operation.data;
         data.insert(self.caller.clone());
         data.insert(self.void);

@@ -12,9 +12,9 @@
 //! - It sends request errors as `next`, not as `error`, and accepts the legacy protocol graphql-ws as well.
 //! - It stays open after the token has expired, and a closed connection cancels a mutation that is being executed.
 
-mod conversation;
+mod connection;
+mod messages;
 mod operations;
-mod protocol;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -26,9 +26,12 @@ use axum::{
 };
 use tracing::Instrument;
 
-use self::conversation::Conversation;
-use super::{RequestId, endpoint::Endpoint, request::Refusal};
-use crate::graphql::{ApiError, ErrorCode};
+use self::connection::WebSocketConnection;
+use super::{endpoint::Endpoint, refusal::RequestError};
+use crate::{
+    graphql::{ApiError, ErrorCode},
+    http::RequestId,
+};
 
 /// The name of the protocol, as clients ask for it.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -37,21 +40,21 @@ const PROTOCOL: &str = "graphql-transport-ws";
 const BUFFER_BYTES: usize = 4 * 1024;
 
 /// Whether a request asks for a socket.
-pub(super) fn is_asked_for(headers: &HeaderMap) -> bool {
+pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Opens a socket, unless it is refused.
-pub(super) async fn open<E: Executor>(
+pub(super) async fn upgrade<E: Executor>(
     endpoint: Arc<Endpoint<E>>,
     peer: SocketAddr,
     mut parts: Parts,
     request_id: RequestId,
-) -> Result<Response, Refusal> {
-    let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, ApiError::bad_user_input(message));
-    if endpoint.origins.is_foreign(&parts) {
+) -> Result<Response, RequestError> {
+    let bad = |message: String| RequestError(StatusCode::BAD_REQUEST, ApiError::bad_user_input(message));
+    if endpoint.origins.is_cross_origin(&parts) {
         let message = "A page of an origin that is not in http.cors_origins cannot open a socket.";
-        return Err(Refusal(StatusCode::FORBIDDEN, ApiError::new(ErrorCode::Forbidden, message)));
+        return Err(RequestError(StatusCode::FORBIDDEN, ApiError::new(ErrorCode::Forbidden, message)));
     }
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
     let upgrade = upgrade.map_err(|error| bad(format!("This is no request for a socket: {error}.")))?;
@@ -60,7 +63,7 @@ pub(super) async fn open<E: Executor>(
         return Err(bad(format!("A socket here speaks {PROTOCOL}: ask for it in Sec-WebSocket-Protocol.")));
     }
     let client = endpoint.proxies.client(peer, &parts.headers);
-    let permit = endpoint.streams.admit(client.address, &parts.extensions)?;
+    let permit = endpoint.streams.acquire(client.address, &parts.extensions)?;
     let most = endpoint.http.max_body_bytes;
     let upgrade = upgrade
         .max_message_size(most)
@@ -69,7 +72,8 @@ pub(super) async fn open<E: Executor>(
         .write_buffer_size(BUFFER_BYTES);
     let tasks = endpoint.tasks.clone();
     let talk = move |socket: WebSocket| {
-        let conversation = Conversation::new(endpoint, socket, &parts.headers, client, request_id, permit);
+        let conversation =
+            WebSocketConnection::new(endpoint, socket, &parts.headers, client, request_id, permit);
         conversation.hold()
     };
     let span = tracing::Span::current();

@@ -5,14 +5,14 @@ use axum::http::{
 
 /// In which of its two media types a GraphQL response is written (GraphQL over HTTP §6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Media {
+pub(crate) enum MediaType {
     /// `application/json`: the status tells only whether the request was well-formed.
     Json,
     /// `application/graphql-response+json`: the status tells whether it was executed.
     GraphqlResponse,
 }
 
-impl Media {
+impl MediaType {
     pub(super) fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Json => "application/json; charset=utf-8",
@@ -76,15 +76,18 @@ mod tests {
         let negotiate = |accept: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, accept.parse().expect("a header"));
-            Media::negotiate(&headers)
+            MediaType::negotiate(&headers)
         };
-        assert_eq!(Media::negotiate(&HeaderMap::new()), Some(Media::Json));
-        assert_eq!(negotiate("*/*"), Some(Media::Json));
+        assert_eq!(MediaType::negotiate(&HeaderMap::new()), Some(MediaType::Json));
+        assert_eq!(negotiate("*/*"), Some(MediaType::Json));
         assert_eq!(
             negotiate("application/graphql-response+json, application/json;q=0.9"),
-            Some(Media::GraphqlResponse)
+            Some(MediaType::GraphqlResponse)
         );
-        assert_eq!(negotiate("application/graphql-response+json;q=0.5, application/json"), Some(Media::Json));
+        assert_eq!(
+            negotiate("application/graphql-response+json;q=0.5, application/json"),
+            Some(MediaType::Json)
+        );
         assert_eq!(negotiate("text/html"), None);
         assert_eq!(negotiate("application/json;q=0"), None);
     }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use async_graphql::{Response as Answer, ServerError};
+use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::{
     Extension,
     body::Body,
@@ -13,10 +13,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{RequestId, caching, media::Media};
+use super::media_type::MediaType;
 use crate::{
     config::Config,
     graphql::{ApiError, normalize_error},
+    http::{RequestId, etag},
 };
 
 /// A response of the executor on the wire: `data` is there when there was an execution
@@ -26,7 +27,7 @@ use crate::{
 /// that was not executed, such as a rejected entry of a batch. Server-sent events and WebSocket messages need the
 /// same body without a response.
 #[derive(Serialize)]
-pub(super) struct Wire<'a> {
+pub(super) struct ResponseBody<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) errors: &'a [ServerError],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,44 +40,45 @@ pub(super) struct Wire<'a> {
 const MAX_ERRORS: usize = 100;
 
 /// Writes what the executor answered. In `application/json` the status is 200 also where nothing was executed.
-pub(super) fn answer(mut answer: Answer, media: Media, request_id: &RequestId) -> Response {
+pub(super) fn executed(mut answer: GraphqlResponse, media: MediaType, request_id: &RequestId) -> Response {
     let headers = std::mem::take(&mut answer.http_headers);
-    let wire = finish(&mut answer, request_id);
+    let wire = finalize(&mut answer, request_id);
     let status = match media {
-        Media::GraphqlResponse if wire.data.is_none() => StatusCode::BAD_REQUEST,
+        MediaType::GraphqlResponse if wire.data.is_none() => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
     json(status, media, &wire, headers)
 }
 
 /// Writes what anybody is answered who sends the same; with errors it is like any other answer.
-pub(super) fn public(
-    mut answer: Answer,
-    media: Media,
+pub(super) fn cacheable(
+    mut answer: GraphqlResponse,
+    media: MediaType,
     request_id: &RequestId,
     asked: &HeaderMap,
 ) -> Response {
     if answer.is_err() || !answer.http_headers.is_empty() {
-        return self::answer(answer, media, request_id);
+        return executed(answer, media, request_id);
     }
-    let body = serde_json::to_vec(&finish(&mut answer, request_id)).unwrap_or_default();
-    let mut response = caching::public(asked, "public, max-age=60", media.content_type(), body);
+    let body = serde_json::to_vec(&finalize(&mut answer, request_id)).unwrap_or_default();
+    let mut response = etag::cacheable_response(asked, "public, max-age=60", media.content_type(), body);
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     response
 }
 
 /// Writes what the executor answered to each operation of a batch.
-pub(super) fn batch(mut answers: Vec<Answer>, media: Media, request_id: &RequestId) -> Response {
+pub(super) fn batch(mut answers: Vec<GraphqlResponse>, media: MediaType, request_id: &RequestId) -> Response {
     let mut headers = HeaderMap::new();
     for answer in &mut answers {
         headers.extend(std::mem::take(&mut answer.http_headers));
     }
-    let wires: Vec<Wire<'_>> = answers.iter_mut().map(|answer| finish(answer, request_id)).collect();
+    let wires: Vec<ResponseBody<'_>> =
+        answers.iter_mut().map(|answer| finalize(answer, request_id)).collect();
     json(StatusCode::OK, media, &wires, headers)
 }
 
 /// What the executor answered, with its errors in the shape that all errors have.
-pub(super) fn finish<'a>(answer: &'a mut Answer, request_id: &RequestId) -> Wire<'a> {
+pub(super) fn finalize<'a>(answer: &'a mut GraphqlResponse, request_id: &RequestId) -> ResponseBody<'a> {
     answer.errors.truncate(MAX_ERRORS);
     for error in &mut answer.errors {
         normalize_error(error, request_id.as_str());
@@ -85,14 +87,14 @@ pub(super) fn finish<'a>(answer: &'a mut Answer, request_id: &RequestId) -> Wire
         && !answer.errors.is_empty()
         && answer.errors.iter().all(|error| error.path.is_empty());
     let data = (!failed_before_execution).then_some(&answer.data);
-    Wire { errors: &answer.errors, data, extensions: &answer.extensions }
+    ResponseBody { errors: &answer.errors, data, extensions: &answer.extensions }
 }
 
 /// Writes a failure on the way to the executor, with this status in both media types.
-pub(super) fn failure(
+pub(crate) fn rejected(
     failure: ApiError,
     status: StatusCode,
-    media: Media,
+    media: MediaType,
     request_id: &RequestId,
 ) -> Response {
     let mut headers = HeaderMap::new();
@@ -100,22 +102,22 @@ pub(super) fn failure(
         headers.insert(RETRY_AFTER, seconds.into());
     }
     let extensions = std::collections::BTreeMap::new();
-    let errors = [error(failure, request_id)];
-    json(status, media, &Wire { errors: &errors, data: None, extensions: &extensions }, headers)
+    let errors = [server_error(failure, request_id)];
+    json(status, media, &ResponseBody { errors: &errors, data: None, extensions: &extensions }, headers)
 }
 
 /// A failure in the shape that all errors have.
-pub(super) fn error(failure: ApiError, request_id: &RequestId) -> ServerError {
+pub(super) fn server_error(failure: ApiError, request_id: &RequestId) -> ServerError {
     let mut error = ServerError::from(failure);
     normalize_error(&mut error, request_id.as_str());
     error
 }
 
-fn json(status: StatusCode, media: Media, wire: &impl Serialize, headers: HeaderMap) -> Response {
+fn json(status: StatusCode, media: MediaType, wire: &impl Serialize, headers: HeaderMap) -> Response {
     let body = serde_json::to_vec(wire).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    // Answers hold tokens and what only their caller may see.
+    // Responses hold tokens and what only their caller may see.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(CONTENT_TYPE, media.content_type());
     let mut last: Option<HeaderName> = None;
@@ -128,24 +130,24 @@ fn json(status: StatusCode, media: Media, wire: &impl Serialize, headers: Header
     response
 }
 
-/// Answers for a path that does not exist.
+/// The response for a path that does not exist.
 pub(crate) async fn not_found(
     State(config): State<Arc<Config>>,
     Extension(id): Extension<RequestId>,
 ) -> Response {
     let base = config.http.base_path();
-    let error = ApiError::bad_user_input(format!("There is nothing here; GraphQL is at {base}/graphql."));
-    failure(error, StatusCode::NOT_FOUND, Media::Json, &id)
+    let error = ApiError::bad_user_input(format!("Not found. The GraphQL endpoint is {base}/graphql."));
+    rejected(error, StatusCode::NOT_FOUND, MediaType::Json, &id)
 }
 
-/// Answers for a method that a path does not know.
+/// The response for a method that the path does not support.
 pub(crate) async fn method_not_allowed(method: Method, Extension(id): Extension<RequestId>) -> Response {
-    let error = ApiError::bad_user_input(format!("{method} is not a method of this path."));
-    failure(error, StatusCode::METHOD_NOT_ALLOWED, Media::Json, &id)
+    let error = ApiError::bad_user_input(format!("Method {method} is not allowed for this path."));
+    rejected(error, StatusCode::METHOD_NOT_ALLOWED, MediaType::Json, &id)
 }
 
-/// Answers for a handler that panicked. What it said may hold anything and is not repeated.
-pub(super) fn panicked(request_id: &RequestId) -> Response {
+/// The response of a handler that panicked. The panic message may contain secrets and is not sent.
+pub(crate) fn panic_response(request_id: &RequestId) -> Response {
     tracing::error!("a request handler panicked");
-    failure(ApiError::masked(), StatusCode::INTERNAL_SERVER_ERROR, Media::Json, request_id)
+    rejected(ApiError::masked(), StatusCode::INTERNAL_SERVER_ERROR, MediaType::Json, request_id)
 }

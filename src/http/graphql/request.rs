@@ -1,4 +1,4 @@
-use async_graphql::Request as Operation;
+use async_graphql::Request as GraphqlRequest;
 use axum::{
     body::Body,
     extract::Query,
@@ -11,7 +11,7 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{buffer::Buffer, media::is_json};
+use super::{body::BodyReader, media_type::is_json, refusal::RequestError};
 use crate::{
     config::HttpConfig,
     graphql::ApiError,
@@ -19,21 +19,18 @@ use crate::{
 };
 
 /// A header with which a POST that is not JSON shows that no form has sent it, as Apollo clients do.
-pub(super) const PREFLIGHT_HEADERS: [&str; 4] =
+pub(crate) const CSRF_HEADERS: [&str; 4] =
     ["x-apollo-operation-name", "apollo-require-preflight", "graphql-require-preflight", "x-requested-with"];
 
-/// A request that does not reach the executor, and its status.
-pub(super) struct Refusal(pub(super) StatusCode, pub(super) ApiError);
-
 /// What a request asks for: one operation, or a batch of them, of which some may be none.
-pub(super) struct Asked {
-    pub(super) operations: Vec<Result<Operation, ApiError>>,
+pub(super) struct ParsedRequest {
+    pub(super) operations: Vec<Result<GraphqlRequest, ApiError>>,
     pub(super) is_batch: bool,
 }
 
-impl Asked {
-    fn one(operation: Operation) -> Result<Self, Refusal> {
-        Ok(Self { operations: vec![Ok(required(operation)?)], is_batch: false })
+impl ParsedRequest {
+    fn one(operation: GraphqlRequest) -> Result<Self, RequestError> {
+        Ok(Self { operations: vec![Ok(require_document(operation)?)], is_batch: false })
     }
 }
 
@@ -52,65 +49,71 @@ pub(super) fn is_safe(method: &Method) -> bool {
 pub(super) async fn read(
     parts: &Parts,
     body: Body,
-    mut buffer: Buffer,
+    mut buffer: BodyReader,
     limits: &HttpConfig,
     max_batch: usize,
-) -> Result<Asked, Refusal> {
+) -> Result<ParsedRequest, RequestError> {
     if is_safe(&parts.method) {
-        return Asked::one(from_query_string(&parts.uri).map_err(bad)?);
+        return ParsedRequest::one(from_query_string(&parts.uri).map_err(bad_request)?);
     }
     if is_encoded(&parts.headers) {
         let message = "The body has a Content-Encoding. Send it without one.";
-        return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, ApiError::bad_user_input(message)));
+        return Err(RequestError(StatusCode::UNSUPPORTED_MEDIA_TYPE, ApiError::bad_user_input(message)));
     }
-    refuse_forgery(&parts.headers)?;
+    check_csrf(&parts.headers)?;
     let deadline = tokio::time::timeout(limits.request_timeout, buffer.read(body, limits)).await;
     let body = deadline.map_err(|_| {
-        Refusal(StatusCode::REQUEST_TIMEOUT, ApiError::bad_user_input("The body did not arrive in time."))
+        RequestError(
+            StatusCode::REQUEST_TIMEOUT,
+            ApiError::bad_user_input("The body did not arrive in time."),
+        )
     })??;
     let body = without_byte_order_mark(body);
     match body.trim_ascii_start().first() {
         Some(b'[') => from_batch(body, max_batch),
         // Serde would take a list of the members' values as well.
         Some(b'{') => {
-            let WireRequest(operation) =
-                serde_json::from_slice(body).map_err(|error| bad(json_fault("The body", &error)))?;
-            Asked::one(operation)
+            let WireRequest(operation) = serde_json::from_slice(body)
+                .map_err(|error| bad_request(describe_json_error("The body", &error)))?;
+            ParsedRequest::one(operation)
         }
-        _ => Err(bad("The body is not a GraphQL request: it must be a JSON object.".to_owned())),
+        _ => Err(bad_request("The body is not a GraphQL request: it must be a JSON object.".to_owned())),
     }
 }
 
-fn bad(message: String) -> Refusal {
-    Refusal(StatusCode::BAD_REQUEST, ApiError::bad_user_input(message))
+fn bad_request(message: String) -> RequestError {
+    RequestError(StatusCode::BAD_REQUEST, ApiError::bad_user_input(message))
 }
 
 /// Reads an array of requests.
-fn from_batch(body: &[u8], most: usize) -> Result<Asked, Refusal> {
+fn from_batch(body: &[u8], most: usize) -> Result<ParsedRequest, RequestError> {
     if most == 1 {
-        return Err(bad(
-            "The body must be a JSON object: batches are off (graphql.max_batch is 1).".to_owned()
+        return Err(bad_request(
+            "The body must be a JSON object: batches are off (graphql.max_batch is 1).".to_owned(),
         ));
     }
     let entries: Vec<Map<String, Value>> =
-        serde_json::from_slice(body).map_err(|error| bad(json_fault("The body", &error)))?;
+        serde_json::from_slice(body).map_err(|error| bad_request(describe_json_error("The body", &error)))?;
     if entries.is_empty() {
-        return Err(bad("The batch is empty.".to_owned()));
+        return Err(bad_request("The batch is empty.".to_owned()));
     }
     if entries.len() > most {
-        return Err(Refusal(StatusCode::BAD_REQUEST, ApiError::limit_exceeded("graphql.max_batch", most)));
+        return Err(RequestError(
+            StatusCode::BAD_REQUEST,
+            ApiError::limit_exceeded("graphql.max_batch", most),
+        ));
     }
     let read = |entry| {
         let sent = serde_json::from_value(Value::Object(entry));
         let WireRequest(operation) =
             sent.map_err(|_| ApiError::bad_user_input("This entry is not a GraphQL request."))?;
-        required(operation).map_err(|Refusal(_, failure)| failure)
+        require_document(operation).map_err(|RequestError(_, failure)| failure)
     };
-    Ok(Asked { operations: entries.into_iter().map(read).collect(), is_batch: true })
+    Ok(ParsedRequest { operations: entries.into_iter().map(read).collect(), is_batch: true })
 }
 
 /// Reads a request from the parameters of a URL (GraphQL over HTTP §6.2).
-fn from_query_string(uri: &Uri) -> Result<Operation, String> {
+fn from_query_string(uri: &Uri) -> Result<GraphqlRequest, String> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
     struct Parameters {
@@ -139,7 +142,7 @@ fn from_parameter<T: DeserializeOwned>(name: &str, text: &str) -> Result<Option<
     if text.trim().is_empty() {
         return Ok(None);
     }
-    serde_json::from_str(text).map_err(|error| json_fault(&format!("The parameter {name}"), &error))
+    serde_json::from_str(text).map_err(|error| describe_json_error(&format!("The parameter {name}"), &error))
 }
 
 /// A text in UTF-8 without the byte order mark that some editors and clients write first (RFC 8259 §8.1).
@@ -162,7 +165,7 @@ fn is_encoded(headers: &HeaderMap) -> bool {
 }
 
 /// What is wrong with a piece of JSON. It never repeats what stands there, for that may be a password.
-fn json_fault(what: &str, error: &serde_json::Error) -> String {
+fn describe_json_error(what: &str, error: &serde_json::Error) -> String {
     if error.classify() == serde_json::error::Category::Data {
         let place = format!("line {} column {}", error.line(), error.column());
         format!(
@@ -174,19 +177,19 @@ fn json_fault(what: &str, error: &serde_json::Error) -> String {
 }
 
 /// The parameter `query` has no default (GraphQL over HTTP §5.1), but a document may be named instead.
-pub(super) fn required(operation: Operation) -> Result<Operation, Refusal> {
+pub(super) fn require_document(operation: GraphqlRequest) -> Result<GraphqlRequest, RequestError> {
     let name = operation.extensions.get("persistedQuery").filter(|name| **name != async_graphql::Value::Null);
     if !operation.query.is_empty() || name.is_some() {
         return Ok(operation);
     }
-    Err(Refusal(StatusCode::BAD_REQUEST, ApiError::bad_user_input("The request has no query.")))
+    Err(RequestError(StatusCode::BAD_REQUEST, ApiError::bad_user_input("The request has no query.")))
 }
 
 /// Refuses a POST that the form of another site could have sent with the user's cookies.
-fn refuse_forgery(headers: &HeaderMap) -> Result<(), Refusal> {
-    if is_json(headers) || PREFLIGHT_HEADERS.iter().any(|name| headers.contains_key(*name)) {
+fn check_csrf(headers: &HeaderMap) -> Result<(), RequestError> {
+    if is_json(headers) || CSRF_HEADERS.iter().any(|name| headers.contains_key(*name)) {
         return Ok(());
     }
     let message = "Send the request as application/json.";
-    Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, ApiError::bad_user_input(message)))
+    Err(RequestError(StatusCode::UNSUPPORTED_MEDIA_TYPE, ApiError::bad_user_input(message)))
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 
-use super::{endpoint::Endpoint, request::Refusal};
+use super::{endpoint::Endpoint, refusal::RequestError};
 use crate::{
     config::HttpConfig,
     graphql::ApiError,
@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// How many addresses it takes at least to leave no memory for the bodies of others.
-const FEWEST_ADDRESSES: usize = 8;
+const MAX_SHARE_OF_ADDRESS: usize = 8;
 
 /// What has come of a body. Its memory is free for others when this is dropped.
-pub(super) struct Buffer {
+pub(super) struct BodyReader {
     bytes: Vec<u8>,
     of_all: QuotaPermit,
     /// The share of each network of the address, and how much it may have.
@@ -30,37 +30,37 @@ pub(super) struct Buffer {
 impl<E> Endpoint<E> {
     /// Memory for the body of a request, of which nothing is taken yet. A trusted proxy that names no client speaks
     /// for many.
-    pub(super) fn buffer(&self, peer: SocketAddr, parts: &Parts) -> Buffer {
+    pub(super) fn body_reader(&self, peer: SocketAddr, parts: &Parts) -> BodyReader {
         let address = self.proxies.client(peer, &parts.headers).address;
         let total = self.http.max_buffered_bytes;
         // Whoever sends one body at a time may send the largest.
-        let per_address = (total / FEWEST_ADDRESSES).max(self.http.max_body_bytes);
+        let per_address = (total / MAX_SHARE_OF_ADDRESS).max(self.http.max_body_bytes);
         let is_of_one = !self.proxies.trusts(address);
         let networks = if is_of_one { network_limits(address, per_address, total) } else { Vec::new() };
-        let nothing = |(owner, max)| (self.buffered.empty(owner), max);
-        Buffer {
+        let empty = |(owner, max)| (self.body_bytes.empty(owner), max);
+        BodyReader {
             bytes: Vec::new(),
-            of_all: self.buffered.empty(QuotaKey::Global),
-            of_networks: networks.into_iter().map(nothing).collect(),
+            of_all: self.body_bytes.empty(QuotaKey::Global),
+            of_networks: networks.into_iter().map(empty).collect(),
         }
     }
 }
 
-impl Buffer {
+impl BodyReader {
     /// Reads a body to its end, and takes memory only as it comes: what a client announces costs it nothing.
     ///
     /// # Errors
     /// When it is too large, breaks off, or there is no memory left for it.
-    pub(super) async fn read(&mut self, mut body: Body, limits: &HttpConfig) -> Result<&[u8], Refusal> {
+    pub(super) async fn read(&mut self, mut body: Body, limits: &HttpConfig) -> Result<&[u8], RequestError> {
         let most = limits.max_body_bytes;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| {
-                Refusal(StatusCode::BAD_REQUEST, ApiError::bad_user_input("The body could not be read."))
+                RequestError(StatusCode::BAD_REQUEST, ApiError::bad_user_input("The body could not be read."))
             })?;
             let Ok(data) = frame.into_data() else { continue };
             if self.bytes.len() + data.len() > most {
                 let failure = ApiError::limit_exceeded("http.max_body_bytes", most);
-                return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, failure));
+                return Err(RequestError(StatusCode::PAYLOAD_TOO_LARGE, failure));
             }
             self.take(data.len(), limits)?;
             self.bytes.extend_from_slice(&data);
@@ -68,7 +68,7 @@ impl Buffer {
         Ok(&self.bytes)
     }
 
-    fn take(&mut self, more: usize, limits: &HttpConfig) -> Result<(), Refusal> {
+    fn take(&mut self, more: usize, limits: &HttpConfig) -> Result<(), RequestError> {
         let most = limits.max_buffered_bytes;
         if !self.of_networks.iter_mut().all(|(permit, max)| permit.try_grow(more, *max)) {
             let message =
@@ -84,8 +84,8 @@ impl Buffer {
     }
 }
 
-fn full(status: StatusCode, message: &'static str) -> Refusal {
+fn full(status: StatusCode, message: &'static str) -> RequestError {
     let mut failure = ApiError::unavailable(Duration::from_secs(1));
     failure.message = message.into();
-    Refusal(status, failure)
+    RequestError(status, failure)
 }

@@ -11,20 +11,21 @@ use axum::http::{Extensions, StatusCode};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Gate, bearer::is_blank, request::Refusal};
+use super::refusal::RequestError;
 use crate::{
     config::StreamsConfig,
     graphql::{ApiError, TokenCheck},
+    http::{Authenticator, bearer::is_blank},
     limits::{QuotaKey, QuotaPermit, Quotas, Slot, Slots, SlotsFull},
     listener::RequestConnection,
     tokens::{Caller, TokenError},
 };
 
 /// How often it is asked whether a token still counts, besides before each event.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
+pub(super) const TOKEN_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The sockets and event streams that are open.
-pub(crate) struct Streams {
+pub(crate) struct OpenStreams {
     /// Their limits.
     pub(super) limits: StreamsConfig,
     /// Is cancelled when all must end.
@@ -41,7 +42,7 @@ pub(super) struct StreamPermit {
     session: Option<QuotaPermit>,
 }
 
-impl Streams {
+impl OpenStreams {
     /// None yet.
     #[must_use]
     pub(crate) fn new(limits: StreamsConfig) -> Arc<Self> {
@@ -58,7 +59,11 @@ impl Streams {
     ///
     /// # Errors
     /// `SERVICE_UNAVAILABLE` when there are too many, `OPERATION_LIMIT_EXCEEDED` when too many are from there.
-    pub(super) fn admit(&self, address: IpAddr, extensions: &Extensions) -> Result<StreamPermit, Refusal> {
+    pub(super) fn acquire(
+        &self,
+        address: IpAddr,
+        extensions: &Extensions,
+    ) -> Result<StreamPermit, RequestError> {
         let carrier = extensions.get::<RequestConnection>().cloned();
         match self.slots.try_acquire(address, false) {
             Ok(slot) => Ok(StreamPermit { slot, carrier, session: None }),
@@ -70,7 +75,7 @@ impl Streams {
                 tracing::warn!("a stream was refused, for there are http.streams.max_open already");
                 let mut failure = ApiError::unavailable(Duration::from_secs(1));
                 failure.message = "There are http.streams.max_open streams already; try again soon.".into();
-                Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, failure))
+                Err(RequestError(StatusCode::SERVICE_UNAVAILABLE, failure))
             }
         }
     }
@@ -79,12 +84,12 @@ impl Streams {
     ///
     /// # Errors
     /// `OPERATION_LIMIT_EXCEEDED` if it exceeds `http.streams.max_document_bytes`.
-    pub(super) fn limit_memory(&self, bytes: usize) -> Result<(), Refusal> {
+    pub(super) fn limit_memory(&self, bytes: usize) -> Result<(), RequestError> {
         let max = self.limits.max_document_bytes;
         if bytes <= max {
             return Ok(());
         }
-        Err(Refusal(
+        Err(RequestError(
             StatusCode::BAD_REQUEST,
             ApiError::limit_exceeded("http.streams.max_document_bytes", max),
         ))
@@ -94,7 +99,7 @@ impl Streams {
     ///
     /// # Errors
     /// `OPERATION_LIMIT_EXCEEDED` when the caller's session has too many.
-    pub(super) fn identify(&self, permit: &mut StreamPermit, caller: &Caller) -> Result<(), Refusal> {
+    pub(super) fn identify(&self, permit: &mut StreamPermit, caller: &Caller) -> Result<(), RequestError> {
         let Some(session) = caller.session() else { return Ok(()) };
         let max = self.limits.max_open_per_session;
         let share = self.sessions.try_acquire(QuotaKey::Session(session), max);
@@ -117,24 +122,24 @@ impl StreamPermit {
     }
 }
 
-fn too_many(limit: &str, most: usize) -> Refusal {
-    Refusal(StatusCode::TOO_MANY_REQUESTS, ApiError::limit_exceeded(limit, most))
+fn too_many(limit: &str, most: usize) -> RequestError {
+    RequestError(StatusCode::TOO_MANY_REQUESTS, ApiError::limit_exceeded(limit, most))
 }
 
 /// Ticks for the first time when the time has passed once.
-pub(super) fn every(time: Duration) -> Interval {
+pub(super) fn delayed_interval(time: Duration) -> Interval {
     let mut interval = interval_at(Instant::now() + time, time);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
 }
 
 /// Who has opened a stream, and the token that must count for as long as it is open.
-pub(super) struct Pass {
+pub(super) struct StreamCredentials {
     pub(super) caller: Caller,
     token: Option<TokenCheck>,
 }
 
-impl Pass {
+impl StreamCredentials {
     /// The pass of somebody who need not have a token.
     pub(super) const fn anonymous(rejection: TokenError) -> Self {
         Self { caller: Caller::Anonymous(rejection), token: None }
@@ -145,15 +150,21 @@ impl Pass {
     ///
     /// # Errors
     /// Why it does not count.
-    pub(super) fn of(authorization: &str, gate: &Gate) -> Result<Self, TokenError> {
+    pub(super) fn authenticate(
+        authorization: &str,
+        authenticator: &Authenticator,
+    ) -> Result<Self, TokenError> {
         if is_blank(authorization) {
             return Ok(Self::anonymous(TokenError::Malformed));
         }
-        Ok(Self::bearing(gate.admit(authorization)?, gate.token_check(authorization)))
+        Ok(Self::new(
+            authenticator.authenticate_header(authorization)?,
+            authenticator.token_check(authorization),
+        ))
     }
 
-    /// The pass of a caller whose token this is. Whether it still counts is for [`Pass::check`] to say.
-    pub(super) const fn bearing(caller: Caller, token: Option<TokenCheck>) -> Self {
+    /// The pass of a caller whose token this is. Whether it still counts is for [`StreamCredentials::check`] to say.
+    pub(super) const fn new(caller: Caller, token: Option<TokenCheck>) -> Self {
         Self { caller, token }
     }
 

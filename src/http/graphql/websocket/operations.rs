@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, pin::Pin};
 
-use async_graphql::Response as Answer;
+use async_graphql::Response as GraphqlResponse;
 use futures_util::{
     Stream, StreamExt,
     stream::{self, AbortHandle, SelectAll, abortable},
@@ -13,9 +13,9 @@ use crate::graphql::ApiError;
 /// Something that an operation has come to.
 pub(super) enum Outcome {
     /// An answer.
-    Answer(Answer),
+    GraphqlResponse(GraphqlResponse),
     /// One of many, to something that has happened since.
-    Event(Answer),
+    Event(GraphqlResponse),
     /// There is none.
     ApiError(ApiError),
     /// That was all.
@@ -26,13 +26,13 @@ type Outcomes = Pin<Box<dyn Stream<Item = (String, Outcome)> + Send>>;
 
 /// Those that run, by the ids that the client gave them.
 #[derive(Default)]
-pub(super) struct Operations {
-    running: HashMap<String, Running>,
+pub(super) struct RunningOperations {
+    running: HashMap<String, RunningOperation>,
     outcomes: SelectAll<Outcomes>,
 }
 
 /// Something that can be ended.
-struct Running {
+struct RunningOperation {
     handle: AbortHandle,
     kind: Kind,
     /// The approximate memory of the operation.
@@ -48,7 +48,7 @@ enum Kind {
     Many,
 }
 
-impl Operations {
+impl RunningOperations {
     pub(super) fn len(&self) -> usize {
         self.running.len()
     }
@@ -71,7 +71,7 @@ impl Operations {
     pub(super) fn follow(
         &mut self,
         id: String,
-        answers: impl Stream<Item = Answer> + Send + 'static,
+        answers: impl Stream<Item = GraphqlResponse> + Send + 'static,
         bytes: usize,
     ) {
         self.run(id, answers.map(Outcome::Event), Kind::Many, bytes);
@@ -90,7 +90,7 @@ impl Operations {
         bytes: usize,
     ) {
         let (outcomes, handle) = abortable(outcomes.chain(stream::iter([Outcome::Done])));
-        self.running.insert(id.clone(), Running { handle, kind, bytes });
+        self.running.insert(id.clone(), RunningOperation { handle, kind, bytes });
         self.outcomes.push(Box::pin(outcomes.map(move |outcome| (id.clone(), outcome))));
     }
 

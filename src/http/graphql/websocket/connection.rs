@@ -1,6 +1,6 @@
 use std::{convert::Infallible, ops::ControlFlow, sync::Arc, time::Duration};
 
-use async_graphql::{Executor, Request as Operation};
+use async_graphql::{Executor, Request as GraphqlRequest};
 use axum::{
     extract::ws::{Message, WebSocket},
     http::HeaderMap,
@@ -9,54 +9,57 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
-    operations::{Operations, Outcome},
-    protocol::{Close, Said, Say},
+    messages::{ClientMessage, CloseReason, ServerMessage},
+    operations::{Outcome, RunningOperations},
 };
 use crate::{
     client::ClientInfo,
     graphql::ApiError,
     http::{
         RequestId,
-        asker::Asker,
         bearer::{authorization, is_blank},
         connection_init::payload_authorization,
-        endpoint::{Endpoint, Started},
-        request::Refusal,
-        respond,
-        streams::{LOOK_EVERY, Pass, StreamPermit, every},
+        graphql::{
+            context::RequestContext,
+            endpoint::Endpoint,
+            prepare::Started,
+            refusal::RequestError,
+            response,
+            streams::{StreamCredentials, StreamPermit, TOKEN_CHECK_INTERVAL, delayed_interval},
+        },
     },
     tokens::TokenError,
 };
 
 /// How long a client may take to say goodbye. What it has sent meanwhile is read, for else the network could
 /// take our reason from it.
-const GOODBYE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The longest name of an operation, in bytes: it comes back in reasons, and clients count or use UUIDs.
 const MAX_ID_BYTES: usize = 64;
 
 /// How a conversation goes on, or why it ends; without a reason where nobody is there to hear it.
-type Turn = ControlFlow<Option<Close>>;
+type Flow = ControlFlow<Option<CloseReason>>;
 
 /// What is said through one socket.
-pub(super) struct Conversation<E> {
+pub(super) struct WebSocketConnection<E> {
     endpoint: Arc<Endpoint<E>>,
     socket: WebSocket,
     /// The pass by the token of the upgrade request. `connection_init` takes it or drops it.
-    upgrade_pass: Result<Pass, TokenError>,
+    upgrade_pass: Result<StreamCredentials, TokenError>,
     client: ClientInfo,
     request_id: RequestId,
     /// Who is there, once it was said.
-    pass: Option<Pass>,
+    pass: Option<StreamCredentials>,
     /// Held while the socket is open.
     permit: StreamPermit,
-    operations: Operations,
-    pace: Pace,
+    operations: RunningOperations,
+    pace: MessageRate,
     /// Whether anything was heard since the last heartbeat.
     is_alive: bool,
 }
 
-impl<E: Executor> Conversation<E> {
+impl<E: Executor> WebSocketConnection<E> {
     pub(super) fn new(
         endpoint: Arc<Endpoint<E>>,
         socket: WebSocket,
@@ -65,7 +68,8 @@ impl<E: Executor> Conversation<E> {
         request_id: RequestId,
         permit: StreamPermit,
     ) -> Self {
-        let upgrade_pass = authorization(headers).and_then(|token| Pass::of(token, &endpoint.gate));
+        let upgrade_pass = authorization(headers)
+            .and_then(|token| StreamCredentials::authenticate(token, &endpoint.authenticator));
         Self {
             endpoint,
             socket,
@@ -74,8 +78,8 @@ impl<E: Executor> Conversation<E> {
             request_id,
             pass: None,
             permit,
-            operations: Operations::default(),
-            pace: Pace::new(),
+            operations: RunningOperations::default(),
+            pace: MessageRate::new(),
             is_alive: true,
         }
     }
@@ -87,7 +91,7 @@ impl<E: Executor> Conversation<E> {
             ControlFlow::Continue(never) => match never {},
         };
         tracing::debug!(?why, "a socket closes");
-        if matches!(why, Some(Close::Void(_) | Close::GoingAway)) {
+        if matches!(why, Some(CloseReason::TokenInvalidated(_) | CloseReason::GoingAway)) {
             self.settle().await;
         }
         if let Some(close) = why {
@@ -95,28 +99,28 @@ impl<E: Executor> Conversation<E> {
                 let closed = self.socket.send(Message::Close(Some(close.frame()))).await;
                 while closed.is_ok() && matches!(self.socket.recv().await, Some(Ok(_))) {}
             };
-            let _ = timeout(GOODBYE, farewell).await;
+            let _ = timeout(CLOSE_TIMEOUT, farewell).await;
         }
     }
 
-    async fn talk(&mut self) -> ControlFlow<Option<Close>, Infallible> {
+    async fn talk(&mut self) -> ControlFlow<Option<CloseReason>, Infallible> {
         let limits = self.endpoint.streams.limits.clone();
         let closing = self.endpoint.streams.closing.clone();
         let evicted = self.permit.evicted();
         let init_is_due = Instant::now() + limits.init_timeout;
-        let mut heartbeat = every(limits.heartbeat);
-        let mut look = every(LOOK_EVERY);
+        let mut heartbeat = delayed_interval(limits.heartbeat);
+        let mut look = delayed_interval(TOKEN_CHECK_INTERVAL);
         loop {
             tokio::select! {
-                () = closing.cancelled() => return ControlFlow::Break(Some(Close::GoingAway)),
+                () = closing.cancelled() => return ControlFlow::Break(Some(CloseReason::GoingAway)),
                 () = evicted.cancelled() => {
                     let reason = "There are http.streams.max_open already, and others have fewer.";
-                    return ControlFlow::Break(Some(Close::TryAgainLater(reason)));
+                    return ControlFlow::Break(Some(CloseReason::TryAgainLater(reason)));
                 }
                 message = self.socket.recv() => {
                     let message = match message {
                         Some(Ok(message)) => message,
-                        Some(Err(error)) => return ControlFlow::Break(Close::for_error(error)),
+                        Some(Err(error)) => return ControlFlow::Break(CloseReason::for_error(error)),
                         None => return ControlFlow::Break(None),
                     };
                     self.hear(message).await?;
@@ -124,7 +128,7 @@ impl<E: Executor> Conversation<E> {
                 (id, outcome) = self.operations.next() => self.tell(&id, outcome).await?,
                 _ = look.tick(), if self.pass.is_some() => self.check_pass()?,
                 () = sleep_until(init_is_due), if self.pass.is_none() => {
-                    return ControlFlow::Break(Some(Close::InitTimeout));
+                    return ControlFlow::Break(Some(CloseReason::InitTimeout));
                 }
                 _ = heartbeat.tick() => {
                     if !std::mem::take(&mut self.is_alive) {
@@ -136,7 +140,7 @@ impl<E: Executor> Conversation<E> {
         }
     }
 
-    /// Answers what was begun while the token counted, such as the mutation that has ended it.
+    /// Outcome what was begun while the token counted, such as the mutation that has ended it.
     async fn settle(&mut self) {
         self.operations.end_subscriptions();
         while self.operations.len() > 0 {
@@ -147,82 +151,82 @@ impl<E: Executor> Conversation<E> {
         }
     }
 
-    async fn hear(&mut self, message: Message) -> Turn {
+    async fn hear(&mut self, message: Message) -> Flow {
         self.is_alive = true;
         if self.pace.count() > self.endpoint.streams.limits.max_messages_per_second {
-            return end(Close::TooFast);
+            return end(CloseReason::RateLimited);
         }
         let text = match message {
             Message::Text(text) => text,
             Message::Ping(_) | Message::Pong(_) => return ControlFlow::Continue(()),
             Message::Close(_) => {
                 // The answer to it (RFC 6455 §5.5.1) is queued, and goes out with the next read.
-                let _ = timeout(GOODBYE, self.socket.recv()).await;
+                let _ = timeout(CLOSE_TIMEOUT, self.socket.recv()).await;
                 return ControlFlow::Break(None);
             }
-            Message::Binary(_) => return end(Close::Invalid("A message must be text.")),
+            Message::Binary(_) => return end(CloseReason::Invalid("A message must be text.")),
         };
-        let Ok(said) = serde_json::from_str::<Said>(text.trim_start_matches('\u{feff}')) else {
-            return end(Close::Invalid("This is no message of graphql-transport-ws."));
+        let Ok(said) = serde_json::from_str::<ClientMessage>(text.trim_start_matches('\u{feff}')) else {
+            return end(CloseReason::Invalid("This is no message of graphql-transport-ws."));
         };
         match said {
-            Said::ConnectionInit { payload } => self.initialise(&payload.unwrap_or_default()).await,
-            Said::Ping {} => self.send(Say::Pong.message()).await,
-            Said::Pong {} => ControlFlow::Continue(()),
-            Said::Subscribe { id, payload } => self.begin(id, payload.0).await,
-            Said::Complete { id } => {
+            ClientMessage::ConnectionInit { payload } => self.initialise(&payload.unwrap_or_default()).await,
+            ClientMessage::Ping {} => self.send(ServerMessage::Pong.message()).await,
+            ClientMessage::Pong {} => ControlFlow::Continue(()),
+            ClientMessage::Subscribe { id, payload } => self.begin(id, payload.0).await,
+            ClientMessage::Complete { id } => {
                 self.operations.end(&id);
                 ControlFlow::Continue(())
             }
         }
     }
 
-    async fn initialise(&mut self, payload: &Map<String, Value>) -> Turn {
+    async fn initialise(&mut self, payload: &Map<String, Value>) -> Flow {
         if self.pass.is_some() {
-            return end(Close::SecondInit);
+            return end(CloseReason::TooManyInitRequests);
         }
         let upgrade_pass = std::mem::replace(&mut self.upgrade_pass, Err(TokenError::Missing));
         let pass = match self.identify(payload, upgrade_pass) {
             Ok(pass) => pass,
-            Err(rejection) => return end(Close::Refused(rejection)),
+            Err(rejection) => return end(CloseReason::Forbidden(rejection)),
         };
         if self.endpoint.streams.identify(&mut self.permit, &pass.caller).is_err() {
-            return end(Close::TryAgainLater("There are http.streams.max_open_per_session already."));
+            return end(CloseReason::TryAgainLater("There are http.streams.max_open_per_session already."));
         }
         self.pass = Some(pass);
-        self.send(Say::ConnectionAck.message()).await
+        self.send(ServerMessage::ConnectionAck.message()).await
     }
 
     /// The caller, by the token in the payload, otherwise by that of the upgrade request.
     fn identify(
         &self,
         payload: &Map<String, Value>,
-        upgrade_pass: Result<Pass, TokenError>,
-    ) -> Result<Pass, TokenError> {
-        let gate = &self.endpoint.gate;
+        upgrade_pass: Result<StreamCredentials, TokenError>,
+    ) -> Result<StreamCredentials, TokenError> {
+        let authenticator = &self.endpoint.authenticator;
         match (payload_authorization(payload)?, upgrade_pass) {
-            (Some(value), _) if !is_blank(value) => Pass::of(value, gate),
+            (Some(value), _) if !is_blank(value) => StreamCredentials::authenticate(value, authenticator),
             (_, Ok(pass)) => pass.check().map(|()| pass),
-            (Some(blank), Err(TokenError::Missing)) => Pass::of(blank, gate),
-            (None, Err(TokenError::Missing)) => Ok(Pass::anonymous(TokenError::Missing)),
+            (Some(blank), Err(TokenError::Missing)) => StreamCredentials::authenticate(blank, authenticator),
+            (None, Err(TokenError::Missing)) => Ok(StreamCredentials::anonymous(TokenError::Missing)),
             (_, Err(rejection)) => Err(rejection),
         }
     }
 
-    fn check_pass(&self) -> Turn {
-        match self.pass.as_ref().map(Pass::check) {
-            Some(Err(rejection)) => end(Close::Void(rejection)),
+    fn check_pass(&self) -> Flow {
+        match self.pass.as_ref().map(StreamCredentials::check) {
+            Some(Err(rejection)) => end(CloseReason::TokenInvalidated(rejection)),
             _ => ControlFlow::Continue(()),
         }
     }
 
-    async fn begin(&mut self, id: String, operation: Operation) -> Turn {
-        let Some(pass) = &self.pass else { return end(Close::NotInitialised) };
+    async fn begin(&mut self, id: String, operation: GraphqlRequest) -> Flow {
+        let Some(pass) = &self.pass else { return end(CloseReason::Unauthorized) };
         if id.is_empty() || id.len() > MAX_ID_BYTES {
-            return end(Close::Invalid("The id of an operation must have 1 to 64 bytes."));
+            return end(CloseReason::Invalid("The id of an operation must have 1 to 64 bytes."));
         }
         if self.operations.is_running(&id) {
-            return end(Close::Duplicate(id));
+            return end(CloseReason::SubscriberExists(id));
         }
         self.check_pass()?;
         let most = self.endpoint.streams.limits.max_operations;
@@ -231,20 +235,20 @@ impl<E: Executor> Conversation<E> {
                 .tell(&id, Outcome::ApiError(ApiError::limit_exceeded("http.streams.max_operations", most)))
                 .await;
         }
-        let asker = Asker::of_socket(pass, self.client.clone());
-        let kept = pass.size() + asker.size() + self.operations.bytes();
+        let context = RequestContext::for_websocket(pass, self.client.clone());
+        let kept = pass.size() + context.size() + self.operations.bytes();
         let fits = |more| self.endpoint.streams.limit_memory(kept + id.len() + more);
-        let started = self.endpoint.start(operation, &asker).and_then(|started| {
-            let (Started::Once(_, bytes) | Started::Events(_, bytes)) = &started;
-            fits(*bytes).map(|()| started).map_err(|Refusal(_, failure)| failure)
+        let started = self.endpoint.start(operation, &context).and_then(|started| {
+            let (Started::Single(_, bytes) | Started::Subscription(_, bytes)) = &started;
+            fits(*bytes).map(|()| started).map_err(|RequestError(_, failure)| failure)
         });
         match started {
-            Ok(Started::Events(events, bytes)) => self.operations.follow(id, events, bytes),
-            Ok(Started::Once(operation, bytes)) => {
+            Ok(Started::Subscription(events, bytes)) => self.operations.follow(id, events, bytes),
+            Ok(Started::Single(operation, bytes)) => {
                 let endpoint = Arc::clone(&self.endpoint);
                 let execution = async move {
-                    let answer = endpoint.execute(*operation, &asker).await;
-                    answer.map_or_else(|refusal| Outcome::ApiError(refusal.1), Outcome::Answer)
+                    let answer = endpoint.execute(*operation, &context).await;
+                    answer.map_or_else(|refusal| Outcome::ApiError(refusal.1), Outcome::GraphqlResponse)
                 };
                 self.operations.start(id, execution, bytes);
             }
@@ -254,52 +258,52 @@ impl<E: Executor> Conversation<E> {
     }
 
     /// Tells what an operation has come to; who may not hear of events any longer is told why.
-    async fn tell(&mut self, id: &str, outcome: Outcome) -> Turn {
+    async fn tell(&mut self, id: &str, outcome: Outcome) -> Flow {
         if matches!(outcome, Outcome::Event(_)) {
             self.check_pass()?;
         }
         match outcome {
-            Outcome::Answer(mut answer) | Outcome::Event(mut answer) => {
-                let payload = respond::finish(&mut answer, &self.request_id);
+            Outcome::GraphqlResponse(mut answer) | Outcome::Event(mut answer) => {
+                let payload = response::finalize(&mut answer, &self.request_id);
                 let message = if payload.data.is_some() {
-                    Say::Next { id, payload: &payload }.message()
+                    ServerMessage::Next { id, payload: &payload }.message()
                 } else {
                     // Nothing was executed, so nothing more comes.
                     self.operations.end(id);
-                    Say::Error { id, payload: payload.errors }.message()
+                    ServerMessage::Error { id, payload: payload.errors }.message()
                 };
                 self.send(message).await
             }
             Outcome::ApiError(failure) => {
                 self.operations.end(id);
-                let error = respond::error(failure, &self.request_id);
-                self.send(Say::Error { id, payload: &[error] }.message()).await
+                let error = response::server_error(failure, &self.request_id);
+                self.send(ServerMessage::Error { id, payload: &[error] }.message()).await
             }
             Outcome::Done => {
                 self.operations.end(id);
-                self.send(Say::Complete { id }.message()).await
+                self.send(ServerMessage::Complete { id }.message()).await
             }
         }
     }
 
     /// Sends a message, for which the client has a while. Nothing else happens meanwhile, so that no more than
     /// this one waits for a client that does not read.
-    async fn send(&mut self, message: Message) -> Turn {
+    async fn send(&mut self, message: Message) -> Flow {
         match timeout(self.endpoint.streams.limits.send_timeout, self.socket.send(message)).await {
             Ok(Ok(())) => ControlFlow::Continue(()),
             Ok(Err(_)) => ControlFlow::Break(None),
-            Err(_) => end(Close::TryAgainLater("The client is slower than http.streams.send_timeout.")),
+            Err(_) => end(CloseReason::TryAgainLater("The client is slower than http.streams.send_timeout.")),
         }
     }
 }
 
 /// How fast messages come.
-struct Pace {
+struct MessageRate {
     since: Instant,
     messages: usize,
 }
 
-impl Pace {
+impl MessageRate {
     fn new() -> Self {
         Self { since: Instant::now(), messages: 0 }
     }
@@ -314,6 +318,6 @@ impl Pace {
     }
 }
 
-fn end(why: Close) -> Turn {
+fn end(why: CloseReason) -> Flow {
     ControlFlow::Break(Some(why))
 }

@@ -23,21 +23,25 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// A year. Subdomains are for their own servers to decide.
-const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Whether clients reach the server through TLS, and should never do otherwise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IsBehindTls(pub(crate) bool);
 
 /// Gives each answer the headers that keep browsers from harm.
-pub(crate) async fn harden(State(tls): State<IsBehindTls>, request: Request, next: Next) -> Response {
+pub(crate) async fn security_headers(
+    State(tls): State<IsBehindTls>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if tls.0 {
-        headers.insert(STRICT_TRANSPORT_SECURITY, TLS_ONLY);
+        headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
     response
 }

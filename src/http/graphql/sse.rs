@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::{Executor, Request as Operation, Response as Answer};
+use async_graphql::{Executor, Request as GraphqlRequest, Response as GraphqlResponse};
 use axum::{
     body::{Body, Bytes},
     http::{
@@ -29,22 +29,22 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::{
-    RequestId,
-    asker::Asker,
+    context::RequestContext,
     endpoint::Endpoint,
-    request::Refusal,
-    respond,
-    streams::{LOOK_EVERY, Pass, StreamPermit, Streams, every},
+    refusal::RequestError,
+    response,
+    streams::{OpenStreams, StreamCredentials, StreamPermit, TOKEN_CHECK_INTERVAL, delayed_interval},
 };
 use crate::{
     graphql::ApiError,
+    http::RequestId,
     id::EventId,
     listener::LongLivedResponse,
     tokens::{Caller, TokenError},
 };
 
 /// How many events wait for a client that has not received those before.
-const WAITING: usize = 4;
+const CHANNEL_CAPACITY: usize = 4;
 
 /// Nothing but a sign that somebody is there.
 const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
@@ -53,38 +53,38 @@ const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
 const COMPLETE: Bytes = Bytes::from_static(b"event: complete\ndata:\n\n");
 
 /// A subscription whose events are sent as they come.
-pub(super) struct EventStream {
-    answers: BoxStream<'static, Answer>,
-    pass: Pass,
-    streams: Arc<Streams>,
+pub(super) struct SseSubscription {
+    answers: BoxStream<'static, GraphqlResponse>,
+    pass: StreamCredentials,
+    streams: Arc<OpenStreams>,
     /// Held while it is open.
     permit: StreamPermit,
 }
 
-impl EventStream {
+impl SseSubscription {
     /// Begins a subscription of so many bytes, unless it is too large or there are too many.
     pub(super) fn open<E: Executor>(
         endpoint: &Endpoint<E>,
-        operation: Operation,
+        operation: GraphqlRequest,
         bytes: usize,
-        asker: &Asker,
+        context: &RequestContext,
         parts: &Parts,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, RequestError> {
         let streams = Arc::clone(&endpoint.streams);
-        let mut permit = streams.admit(asker.client.address, &parts.extensions)?;
-        streams.identify(&mut permit, &asker.caller)?;
-        let pass = match &asker.caller {
-            Caller::Anonymous(rejection) => Pass::anonymous(*rejection),
-            Caller::Authenticated(_) => Pass::bearing(asker.caller.clone(), asker.token.clone()),
+        let mut permit = streams.acquire(context.client.address, &parts.extensions)?;
+        streams.identify(&mut permit, &context.caller)?;
+        let pass = match &context.caller {
+            Caller::Anonymous(rejection) => StreamCredentials::anonymous(*rejection),
+            Caller::Authenticated(_) => StreamCredentials::new(context.caller.clone(), context.token.clone()),
         };
-        streams.limit_memory(bytes + asker.size() + pass.size())?;
+        streams.limit_memory(bytes + context.size() + pass.size())?;
         let answers = endpoint.events(operation);
         Ok(Self { answers, pass, streams, permit })
     }
 
     /// The response, which lasts as long as the subscription.
     pub(super) fn respond(self, tasks: &TaskTracker, request_id: RequestId) -> Response {
-        let (sender, receiver) = channel(WAITING);
+        let (sender, receiver) = channel(CHANNEL_CAPACITY);
         let out = Out { sender, patience: self.streams.limits.send_timeout };
         tasks.spawn(self.send(out, request_id).in_current_span());
         let chunks = stream::unfold(receiver, |mut receiver| async {
@@ -99,10 +99,10 @@ impl EventStream {
     /// Sends what comes until there is no more, the token counts no more, the server stops, or nobody reads.
     async fn send(mut self, out: Out, request_id: RequestId) {
         let pause = self.streams.limits.heartbeat;
-        let mut heartbeat = every(pause);
+        let mut heartbeat = delayed_interval(pause);
         // The first at once, so that the client is told that it follows.
         heartbeat.reset_immediately();
-        let mut look = every(LOOK_EVERY);
+        let mut look = delayed_interval(TOKEN_CHECK_INTERVAL);
         let evicted = self.permit.evicted();
         let mut is_open = true;
         while is_open {
@@ -150,14 +150,14 @@ impl Out {
 
     /// Says why there is no more.
     async fn refuse(&self, rejection: TokenError, request_id: &RequestId) {
-        let answer = Answer::from_errors(vec![ApiError::unauthenticated(rejection).into()]);
+        let answer = GraphqlResponse::from_errors(vec![ApiError::unauthenticated(rejection).into()]);
         self.send(next(answer, request_id)).await;
         self.send(COMPLETE).await;
     }
 }
 
 /// The answer to an operation that is none to follow, for a client that takes nothing but events.
-pub(super) fn once(mut answer: Answer, request_id: &RequestId) -> Response {
+pub(super) fn single_result(mut answer: GraphqlResponse, request_id: &RequestId) -> Response {
     let headers = std::mem::take(&mut answer.http_headers);
     let mut response = response(Body::from([next(answer, request_id), COMPLETE].concat()));
     response.headers_mut().extend(headers);
@@ -165,9 +165,9 @@ pub(super) fn once(mut answer: Answer, request_id: &RequestId) -> Response {
 }
 
 /// An event that tells an answer, and the id of what it tells of where that was asked for.
-fn next(mut answer: Answer, request_id: &RequestId) -> Bytes {
+fn next(mut answer: GraphqlResponse, request_id: &RequestId) -> Bytes {
     let id = event_id(&answer.data).map(|id| format!("id: {id}\n")).unwrap_or_default();
-    let data = serde_json::to_string(&respond::finish(&mut answer, request_id)).unwrap_or_default();
+    let data = serde_json::to_string(&response::finalize(&mut answer, request_id)).unwrap_or_default();
     format!("event: next\n{id}data: {data}\n\n").into()
 }
 
