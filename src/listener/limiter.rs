@@ -10,13 +10,13 @@ use crate::{
     limits::{Slot, Slots, SlotsFull},
 };
 
-/// How often it is logged that there are no slots left.
-const WARN_EVERY: Duration = Duration::from_mins(1);
+/// Minimum time between two log lines about refused connections.
+const WARN_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The slots for connections.
+/// Limits the number of connections, in total and for each client address.
 pub(super) struct ConnectionLimiter {
     slots: Arc<Slots>,
-    /// Speak for many clients, and have no limit of their own.
+    /// Trusted proxies. They carry the connections of many clients, so they have no limit of their own.
     proxies: TrustedProxies,
     warned_at: Mutex<Option<Instant>>,
 }
@@ -31,8 +31,8 @@ impl ConnectionLimiter {
         }
     }
 
-    /// A slot for a connection from this address, if there is one. Without one the connection is closed at once: were
-    /// it to wait, so would all behind it, and its client could not try another replica.
+    /// Acquires a slot for a connection from this address. Without a slot the connection is closed at once. If it
+    /// waited, all later connections would wait as well, and its client could not try another replica.
     pub(super) fn try_acquire(&self, address: IpAddr) -> Option<Slot> {
         let is_proxy = self.proxies.trusts(address.to_canonical());
         match self.slots.try_acquire(address, is_proxy) {
@@ -44,16 +44,16 @@ impl ConnectionLimiter {
         }
     }
 
-    /// Logs a refusal, but rarely, so that a flood of connections does not flood the log.
+    /// Logs a refused connection. Rate-limited, so that a connection flood does not flood the log.
     fn warn(&self, full: SlotsFull, address: IpAddr) {
         let limit = match full {
             SlotsFull::Total => "http.max_connections",
             SlotsFull::Network => "http.max_connections_per_address",
         };
         let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned_at.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+        if warned_at.is_none_or(|at| at.elapsed() >= WARN_INTERVAL) {
             *warned_at = Some(Instant::now());
-            tracing::warn!(limit, %address, "connections are closed, for there are too many");
+            tracing::warn!(limit, %address, "connection refused: limit reached");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The connections beneath the requests: how many there are, and how long one may keep the server waiting.
+//! The TCP listener. It accepts connections, limits their number, and enforces timeouts for headers, idle connections
+//! and unread responses.
 
 mod limiter;
 mod monitor;
@@ -39,20 +40,20 @@ use self::{
 };
 use crate::{config::HttpConfig, limits::Slot};
 
-/// The most requests at once in one HTTP/2 connection: what RFC 9113 §6.5.2 asks for at least.
+/// Maximum number of concurrent requests on an HTTP/2 connection. RFC 9113 §6.5.2 recommends no lower value.
 const MAX_STREAMS: u32 = 100;
 
-/// The most that the headers of a request may come to in HTTP/2, in bytes: each stream may bring as much.
+/// Maximum size of the headers of an HTTP/2 request, in bytes. Each stream of a connection may use as much memory.
 const MAX_STREAM_HEADER_BYTES: u32 = 16 * 1024;
 
-/// The same in HTTP/1, which is one request at a time.
+/// The same for HTTP/1, where a connection carries one request at a time.
 const MAX_HEADER_BYTES: usize = 256 * 1024;
 
-/// How long to wait when no connection can be had, mostly for want of a file descriptor.
+/// Delay before the next attempt when a connection cannot be accepted, usually because no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Answers the connections of a listener until `stop` is cancelled, and then what is in flight. Who drops
-/// the future cuts off what is still in flight.
+/// Serves the connections of a listener until `stop` is cancelled, and then finishes the requests in flight. Dropping
+/// the future aborts the requests in flight.
 pub(crate) async fn serve_connections(
     listener: TcpListener,
     router: Router,
@@ -61,26 +62,26 @@ pub(crate) async fn serve_connections(
 ) {
     let limiter = Arc::new(ConnectionLimiter::new(config));
     let builder = http_builder(config);
-    let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
-    let _cut_when_dropped = cut.clone().drop_guard();
-    while let Some((socket, peer)) = stop.run_until_cancelled(accept(&listener)).await {
+    let (tasks, abort) = (TaskTracker::new(), CancellationToken::new());
+    let _abort_on_drop = abort.clone().drop_guard();
+    while let Some((stream, peer)) = stop.run_until_cancelled(accept(&listener)).await {
         let Some(slot) = limiter.try_acquire(peer.ip()) else { continue };
-        // An answer is written as a whole; to wait for more of it would only delay it.
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        // Nagle's algorithm would only delay a response, because a response is written as a whole.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "failed to set TCP_NODELAY");
         }
         let monitor = ConnectionMonitor::new(config, slot.priority());
-        let connection = Connection { socket, peer, slot, monitor };
-        let answer = connection.answer(router.clone(), builder.clone(), stop.clone());
-        tasks.spawn(cut.clone().run_until_cancelled_owned(answer));
+        let connection = Connection { stream, peer, slot, monitor };
+        let serving = connection.serve(router.clone(), builder.clone(), stop.clone());
+        tasks.spawn(abort.clone().run_until_cancelled_owned(serving));
     }
     drop(listener);
     tasks.close();
     tasks.wait().await;
 }
 
-/// How both versions of HTTP are spoken. Times are kept by [`ConnectionMonitor`]: hyper's own for headers would close
-/// idle connections as well, and does not run before the first byte.
+/// Configures HTTP/1 and HTTP/2. [`ConnectionMonitor`] enforces the timeouts instead of hyper. Hyper's timeout for
+/// headers would also close idle connections, and starts only at the first byte.
 fn http_builder(config: &HttpConfig) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -100,8 +101,8 @@ fn http_builder(config: &HttpConfig) -> Builder<TokioExecutor> {
     builder
 }
 
-/// Whether a request asks for another protocol. The response to it spells the headers as the request did, which hyper
-/// knows from the extensions: Python's gql looks for `Sec-WebSocket-Protocol` with a capital S in the middle.
+/// Whether a request asks for another protocol. Its response copies the capitalization of the request's headers, which
+/// hyper stores in the extensions. Python's gql client requires the spelling `Sec-WebSocket-Protocol`.
 fn is_upgrade(request: &Request<Incoming>) -> bool {
     request.headers().contains_key(UPGRADE)
 }
@@ -111,33 +112,35 @@ fn is_upgrade(request: &Request<Incoming>) -> bool {
 pub(crate) struct RequestConnection(ConnectionMonitor);
 
 impl RequestConnection {
-    /// Notes that a signed-in caller uses the connection: others are closed before it when there are too many.
+    /// Records that an authenticated caller uses the connection. Anonymous connections are evicted before it.
     pub(crate) fn signed_in(&self) {
         self.0.signed_in();
     }
 }
 
-/// Marks a response whose body lasts as long as there is something to follow. Its connection is not idle.
+/// Marks a response whose body has no fixed end, such as an event stream. Its connection is not idle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LongLivedResponse;
 
-/// Watches that the client reads its answer. Where that lasts, the request is in flight until its end.
-fn track_response(answer: Response, in_flight: InFlight) -> Result<Response, UnreadLimitExceeded> {
-    if answer.extensions().get::<LongLivedResponse>().is_some() {
-        let part = move |bytes: Bytes| TrackedBytes::of(Arc::new(in_flight.part(bytes.len() as u64)), bytes);
-        return Ok(answer.map(|body| Body::new(body.map_frame(move |frame| frame.map_data(&part)))));
+/// Tracks whether the client reads a response. The request of a long-lived response stays in flight until the body
+/// ends.
+fn track_response(response: Response, in_flight: InFlight) -> Result<Response, UnreadLimitExceeded> {
+    if response.extensions().get::<LongLivedResponse>().is_some() {
+        let track =
+            move |bytes: Bytes| TrackedBytes::of(Arc::new(in_flight.unread_chunk(bytes.len() as u64)), bytes);
+        return Ok(response.map(|body| Body::new(body.map_frame(move |frame| frame.map_data(&track)))));
     }
-    // In HTTP/1 the socket tells whether the client reads, and who reads slowly is not cut off.
+    // On HTTP/1 the TCP stream shows whether the client reads, and a client that reads slowly is not disconnected.
     if !in_flight.is_http2() {
-        return Ok(answer);
+        return Ok(response);
     }
-    let unread = Arc::new(in_flight.whole(answer.body().size_hint().lower())?);
-    let part = move |bytes| TrackedBytes::of(Arc::clone(&unread), bytes);
-    Ok(answer.map(|body| Body::new(body.map_frame(move |frame| frame.map_data(&part)))))
+    let unread = Arc::new(in_flight.unread_response(response.body().size_hint().lower())?);
+    let track = move |bytes| TrackedBytes::of(Arc::clone(&unread), bytes);
+    Ok(response.map(|body| Body::new(body.map_frame(move |frame| frame.map_data(&track)))))
 }
 
-/// A part of an answer. It is dropped when it is written, and not when hyper takes it over: what a client of HTTP/2
-/// has not opened its window for is kept there for as long as the client likes.
+/// A chunk of a response. It is dropped when it is written to the stream, not when hyper takes it. Until an HTTP/2
+/// client opens its flow-control window, hyper keeps the chunk for any length of time.
 struct TrackedBytes {
     bytes: Bytes,
     _unread: Arc<UnreadResponse>,
@@ -155,63 +158,65 @@ impl AsRef<[u8]> for TrackedBytes {
     }
 }
 
-/// The next connection. A fault of one of them is its own affair.
+/// Accepts the next connection. Errors of single connections are ignored.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
             Err(error) if is_connection_error(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "cannot accept connections");
+                tracing::error!(%error, "failed to accept a connection");
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
+/// Whether an error concerns only one incoming connection, and not the listener.
 fn is_connection_error(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     [ConnectionAborted, ConnectionRefused, ConnectionReset].contains(&error.kind())
 }
 
-/// One connection, not answered yet.
+/// An accepted connection with its slot.
 struct Connection {
-    socket: TcpStream,
+    stream: TcpStream,
     peer: SocketAddr,
     slot: Slot,
     monitor: ConnectionMonitor,
 }
 
 impl Connection {
-    /// Answers the requests of the connection until it ends, `stop` is cancelled, or its time is over.
-    async fn answer(self, router: Router, builder: Builder<TokioExecutor>, stop: CancellationToken) {
-        let Self { socket, peer, slot, monitor } = self;
+    /// Serves the requests of the connection until it ends, is evicted or times out. Closes it gracefully when `stop`
+    /// is cancelled.
+    async fn serve(self, router: Router, builder: Builder<TokioExecutor>, stop: CancellationToken) {
+        let Self { stream, peer, slot, monitor } = self;
         let evicted = slot.evicted();
         let service = service_fn(|mut request: Request<Incoming>| {
             let in_flight = monitor.start_request(request.version());
             let spelling = is_upgrade(&request).then(|| request.extensions().clone());
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(RequestConnection(monitor.clone()));
-            let answer = router.clone().call(request.map(Body::new));
+            let response = router.clone().call(request.map(Body::new));
             let monitor = monitor.clone();
             async move {
-                let Ok(mut answer) = answer.await;
-                if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                let Ok(mut response) = response.await;
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     monitor.upgraded();
-                    answer.extensions_mut().extend(spelling.unwrap_or_default());
+                    response.extensions_mut().extend(spelling.unwrap_or_default());
                 }
-                track_response(answer, in_flight)
+                track_response(response, in_flight)
             }
         });
-        let socket = TokioIo::new(MonitoredStream::new(socket, monitor.clone(), slot));
-        let mut connection = pin!(builder.serve_connection_with_upgrades(socket, service));
+        let stream = TokioIo::new(MonitoredStream::new(stream, monitor.clone(), slot));
+        let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
         let mut is_closing = false;
         let mut check_at = Instant::now();
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
-                        tracing::debug!(error, "a connection broke");
+                        tracing::debug!(error, "connection failed");
                     }
                     return;
                 }
@@ -222,8 +227,8 @@ impl Connection {
                 }
                 () = sleep_until(check_at) => match monitor.check() {
                     ConnectionStatus::Healthy { next_check } => check_at = next_check,
-                    // HTTP/2 says goodbye first, so that no request is lost on its way: behind a proxy it could be that
-                    // of somebody else than who leaves answers.
+                    // HTTP/2 sends GOAWAY first, so that no request is lost on its way. Behind a proxy, the request
+                    // could belong to another client than the unread responses.
                     ConnectionStatus::CloseGracefully { next_check } if !is_closing => {
                         is_closing = true;
                         check_at = next_check;

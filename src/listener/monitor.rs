@@ -10,80 +10,81 @@ use tokio::time::Instant;
 
 use crate::{config::HttpConfig, limits::SlotPriority};
 
-/// Knows for what a connection waits, and since when. Its clones monitor the same connection.
+/// Tracks what a connection is waiting for (headers, the next request, the client's reads) and since when, to enforce
+/// the timeouts. Clones monitor the same connection.
 #[derive(Clone)]
 pub(super) struct ConnectionMonitor {
     header_timeout: Duration,
     idle_timeout: Duration,
     priority: Arc<SlotPriority>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<MonitorState>>,
 }
 
-struct State {
-    /// How many requests are being answered. Their times are the endpoint's business.
+struct MonitorState {
+    /// The number of requests in flight. The HTTP handlers enforce their timeouts.
     in_flight: usize,
-    /// When the wait for the next request began.
+    /// Start of the wait for the next request.
     since: Instant,
-    /// Whether a part of the next request has come. HTTP/2 sends much that belongs to none; it has this only
-    /// until its first request.
+    /// Whether a part of the next request has arrived. False on HTTP/2 after the first request, because many HTTP/2
+    /// frames belong to no request.
     has_begun: bool,
     is_http2: bool,
-    /// Whether it speaks another protocol now.
+    /// Whether the connection was upgraded to another protocol.
     is_upgraded: bool,
-    /// Since when the client has not read what was written, and who wants to read on when it has.
+    /// Start of the wait for the client to read written bytes.
     unread_since: Option<Instant>,
+    /// Resumes reading, which is paused during that wait.
     reader: Option<Waker>,
-    /// The answers, or parts of them, that wait to be read, by the time at which each begins to be late, and a number.
-    /// HTTP/2 keeps those back for which its client opens no window, whatever else is written.
-    answers: BTreeSet<(Instant, u64)>,
-    last_answer: u64,
-    /// How many bytes these have.
+    /// The unread responses and chunks, by the time by which each should be read, and a unique number. On HTTP/2 a
+    /// client can hold back a response by its flow-control window while other responses are written.
+    unread: BTreeSet<(Instant, u64)>,
+    last_number: u64,
+    /// The total size of the unread responses and chunks.
     unread_bytes: u64,
 }
 
-/// How many bytes of answers a client of HTTP/2 may leave unread, besides one that is larger.
+/// Maximum bytes of responses that an HTTP/2 client may leave unread. A single response may be larger.
 const MAX_UNREAD_BYTES: u64 = 2 * 1024 * 1024;
 
-/// How fast a client must read at least, in bytes a second.
+/// Minimum rate at which a client must read, in bytes per second.
 const MIN_READ_BYTES_PER_SECOND: u64 = 4 * 1024;
 
-/// What is to be done about a connection.
+/// The result of a check of the timeouts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ConnectionStatus {
-    /// Nothing before this time.
+    /// No timeout was exceeded.
     Healthy {
-        /// No deadline is before it, whatever happens until then.
+        /// The time of the next check. No timeout can be exceeded before it.
         next_check: Instant,
     },
-    /// It lies idle, or its client leaves answers unread: it is closed with a goodbye, for which there is time until
-    /// then.
+    /// The connection is idle, or its client leaves responses unread. It is closed gracefully.
     CloseGracefully {
-        /// When it must be gone.
+        /// The time by which the connection must have ended.
         next_check: Instant,
     },
-    /// Its client has kept the server waiting for too long.
+    /// The client exceeded a timeout. The connection is closed at once.
     TimedOut,
 }
 
-/// A request that is being answered.
+/// A request in flight, until it is dropped.
 pub(super) struct InFlight(ConnectionMonitor);
 
-/// An answer, or a part of one, that was not read.
+/// An unread response, or an unread chunk of one.
 pub(super) struct UnreadResponse {
     monitor: ConnectionMonitor,
-    answer: (Instant, u64),
+    key: (Instant, u64),
     bytes: u64,
 }
 
-/// The client leaves its answers unread.
+/// The client leaves too many bytes of responses unread.
 #[derive(Debug, thiserror::Error)]
-#[error("the client has {MAX_UNREAD_BYTES} bytes of answers to read first")]
+#[error("the client has not read {MAX_UNREAD_BYTES} bytes of earlier responses")]
 pub(super) struct UnreadLimitExceeded;
 
 impl ConnectionMonitor {
-    /// Watches a connection that is opened now, and must bring a request soon.
+    /// Monitors a new connection, which must send its first request within the header timeout.
     pub(super) fn new(config: &HttpConfig, priority: Arc<SlotPriority>) -> Self {
-        let state = State {
+        let state = MonitorState {
             in_flight: 0,
             since: Instant::now(),
             has_begun: true,
@@ -91,15 +92,15 @@ impl ConnectionMonitor {
             is_upgraded: false,
             unread_since: None,
             reader: None,
-            answers: BTreeSet::new(),
-            last_answer: 0,
+            unread: BTreeSet::new(),
+            last_number: 0,
             unread_bytes: 0,
         };
         let (header_timeout, idle_timeout) = (config.header_timeout, config.idle_timeout);
         Self { header_timeout, idle_timeout, priority, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Notes that a request has come, until its answer is there.
+    /// Records a request in flight, until the returned value is dropped.
     pub(super) fn start_request(&self, version: Version) -> InFlight {
         let mut state = self.state();
         state.in_flight += 1;
@@ -108,18 +109,17 @@ impl ConnectionMonitor {
         InFlight(self.clone())
     }
 
-    /// Notes that the connection speaks another protocol from now on, and is never idle again.
+    /// Records an upgrade to another protocol. The connection is never idle again.
     pub(super) fn upgraded(&self) {
         self.state().is_upgraded = true;
     }
 
-    /// Notes that a signed-in caller uses the connection.
+    /// Records that an authenticated caller uses the connection.
     pub(super) fn signed_in(&self) {
         self.priority.is_signed_in.store(true, Ordering::Relaxed);
     }
 
-    /// Says how the connection does. Between two looks less time passes than any wait may take, so none is
-    /// overlooked.
+    /// Checks the timeouts. The time between two checks is never longer than the shortest timeout, so none is missed.
     pub(super) fn check(&self) -> ConnectionStatus {
         let now = Instant::now();
         let state = self.state();
@@ -128,14 +128,14 @@ impl ConnectionMonitor {
         if state.unread_since.as_ref().is_some_and(is_late) {
             return ConnectionStatus::TimedOut;
         }
-        if state.answers.first().is_some_and(|(since, _)| is_late(since)) {
+        if state.unread.first().is_some_and(|(since, _)| is_late(since)) {
             return ConnectionStatus::CloseGracefully { next_check: latest };
         }
         if state.in_flight > 0 {
             return ConnectionStatus::Healthy { next_check: latest };
         }
-        let patience = if state.has_begun { self.header_timeout } else { self.idle_timeout };
-        let deadline = state.since + patience;
+        let timeout = if state.has_begun { self.header_timeout } else { self.idle_timeout };
+        let deadline = state.since + timeout;
         match (deadline <= now, state.has_begun) {
             (false, _) => ConnectionStatus::Healthy { next_check: deadline.min(latest) },
             (true, true) => ConnectionStatus::TimedOut,
@@ -143,7 +143,7 @@ impl ConnectionMonitor {
         }
     }
 
-    /// Notes that something has come.
+    /// Records that bytes were received.
     pub(super) fn on_read(&self) {
         let mut state = self.state();
         if state.in_flight == 0 && !state.has_begun && !state.is_http2 {
@@ -152,7 +152,7 @@ impl ConnectionMonitor {
         }
     }
 
-    /// Notes that something was written, or that the client must first read what was.
+    /// Records a write. It is done, or it waits until the client reads earlier bytes.
     pub(super) fn on_write(&self, is_done: bool) {
         let mut state = self.state();
         if !is_done {
@@ -163,13 +163,13 @@ impl ConnectionMonitor {
         if let Some(reader) = state.reader.take() {
             reader.wake();
         }
-        // Slow readers of an answer are not idle. In HTTP/2 it could be a ping that was answered.
+        // A client that reads a response slowly is not idle. On HTTP/2 the write may be the reply to a ping.
         if !state.has_begun && !state.is_http2 {
             state.since = Instant::now();
         }
     }
 
-    /// Whether more may be read: whose answers pile up here may not ask for more of them.
+    /// Back-pressure: reading is paused while the client has not read earlier responses.
     pub(super) fn poll_read_allowed(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if state.unread_since.is_none() {
@@ -179,46 +179,47 @@ impl ConnectionMonitor {
         Poll::Pending
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MonitorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl InFlight {
+    /// Whether the connection uses HTTP/2.
     pub(super) fn is_http2(&self) -> bool {
         self.0.state().is_http2
     }
 
-    /// Notes that an answer of so many bytes is there, until it was read.
+    /// Records an unread response of this size, until the returned value is dropped.
     ///
     /// # Errors
-    /// When the client has too much to read already.
-    pub(super) fn whole(self, bytes: u64) -> Result<UnreadResponse, UnreadLimitExceeded> {
+    /// If the client already leaves too many bytes unread.
+    pub(super) fn unread_response(self, bytes: u64) -> Result<UnreadResponse, UnreadLimitExceeded> {
         let state = self.0.state();
-        if !state.answers.is_empty() && state.unread_bytes + bytes > MAX_UNREAD_BYTES {
+        if !state.unread.is_empty() && state.unread_bytes + bytes > MAX_UNREAD_BYTES {
             return Err(UnreadLimitExceeded);
         }
         drop(state);
-        Ok(self.part(bytes))
+        Ok(self.unread_chunk(bytes))
     }
 
-    /// Notes that a part of an answer is there, until it was read.
-    pub(super) fn part(&self, bytes: u64) -> UnreadResponse {
+    /// Records an unread chunk of a response, until the returned value is dropped.
+    pub(super) fn unread_chunk(&self, bytes: u64) -> UnreadResponse {
         let mut state = self.0.state();
-        state.last_answer += 1;
-        let answer =
-            (Instant::now() + Duration::from_secs(bytes / MIN_READ_BYTES_PER_SECOND), state.last_answer);
+        state.last_number += 1;
+        let key =
+            (Instant::now() + Duration::from_secs(bytes / MIN_READ_BYTES_PER_SECOND), state.last_number);
         state.unread_bytes += bytes;
-        state.answers.insert(answer);
+        state.unread.insert(key);
         drop(state);
-        UnreadResponse { monitor: self.0.clone(), answer, bytes }
+        UnreadResponse { monitor: self.0.clone(), key, bytes }
     }
 }
 
 impl Drop for UnreadResponse {
     fn drop(&mut self) {
         let mut state = self.monitor.state();
-        state.answers.remove(&self.answer);
+        state.unread.remove(&self.key);
         state.unread_bytes -= self.bytes;
     }
 }
@@ -247,24 +248,24 @@ mod tests {
         )
     }
 
-    fn is_fine(monitor: &ConnectionMonitor) -> bool {
+    fn is_healthy(monitor: &ConnectionMonitor) -> bool {
         matches!(monitor.check(), ConnectionStatus::Healthy { .. })
     }
 
     #[test]
-    fn a_connection_has_the_time_for_what_it_waits_for() {
-        assert_eq!(monitor(NOW, LATER).check(), ConnectionStatus::TimedOut, "its first request is due");
+    fn each_phase_of_a_connection_has_its_own_timeout() {
+        assert_eq!(monitor(NOW, LATER).check(), ConnectionStatus::TimedOut, "no first request");
         let monitor = monitor(NOW, LATER);
         let request = monitor.start_request(Version::HTTP_11);
-        assert!(is_fine(&monitor), "it is the server's turn");
+        assert!(is_healthy(&monitor), "the request is in flight");
         drop(request);
-        assert!(is_fine(&monitor), "it lies idle");
+        assert!(is_healthy(&monitor), "it is idle");
         monitor.on_read();
         assert_eq!(monitor.check(), ConnectionStatus::TimedOut, "the next request has begun");
     }
 
     #[test]
-    fn a_ping_begins_no_request_and_keeps_no_connection() {
+    fn a_ping_starts_no_request_and_keeps_no_connection_open() {
         let monitor = monitor(LATER, NOW);
         drop(monitor.start_request(Version::HTTP_2));
         monitor.on_read();
@@ -273,12 +274,12 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_read_is_overdue_whatever_they_have_asked_for() {
+    fn a_client_that_does_not_read_times_out_even_with_a_request_in_flight() {
         let monitor = monitor(LATER, NOW);
         let _request = monitor.start_request(Version::HTTP_2);
         monitor.on_write(false);
         assert_eq!(monitor.check(), ConnectionStatus::TimedOut);
         monitor.on_write(true);
-        assert!(is_fine(&monitor));
+        assert!(is_healthy(&monitor));
     }
 }

@@ -8,25 +8,24 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
-
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::monitor::ConnectionMonitor;
 use crate::limits::Slot;
 
-/// A socket that tells its monitor what happens, and keeps the connection's slot while it is open.
+/// A TCP stream that reports reads and writes to its monitor, and holds the connection's slot while it is open.
 pub(super) struct MonitoredStream {
-    socket: TcpStream,
+    stream: TcpStream,
     monitor: ConnectionMonitor,
-    /// Also ends what the connection was upgraded to.
+    /// Ready on eviction. This also ends a connection that was upgraded to another protocol.
     evicted: Pin<Box<WaitForCancellationFutureOwned>>,
-    #[expect(dead_code, reason = "it is free again when the socket closes")]
+    #[expect(dead_code, reason = "dropping it with the stream frees the slot")]
     slot: Slot,
 }
 
 impl MonitoredStream {
-    pub(super) fn new(socket: TcpStream, monitor: ConnectionMonitor, slot: Slot) -> Self {
-        Self { socket, monitor, evicted: Box::pin(slot.evicted().cancelled_owned()), slot }
+    pub(super) fn new(stream: TcpStream, monitor: ConnectionMonitor, slot: Slot) -> Self {
+        Self { stream, monitor, evicted: Box::pin(slot.evicted().cancelled_owned()), slot }
     }
 }
 
@@ -41,7 +40,7 @@ impl AsyncRead for MonitoredStream {
         }
         ready!(self.monitor.poll_read_allowed(cx));
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.socket).poll_read(cx, buf);
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
             self.monitor.on_read();
         }
@@ -51,7 +50,7 @@ impl AsyncRead for MonitoredStream {
 
 impl AsyncWrite for MonitoredStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write(cx, buf);
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.monitor.on_write(written.is_ready());
         written
     }
@@ -61,21 +60,21 @@ impl AsyncWrite for MonitoredStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.monitor.on_write(written.is_ready());
         written
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -91,27 +90,27 @@ mod tests {
     use crate::config::HttpConfig;
 
     #[tokio::test]
-    async fn who_does_not_read_is_not_read_from_until_they_do() {
+    async fn reading_is_paused_while_the_client_does_not_read() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let mut client = TcpStream::connect(address).await.expect("a connection");
-        let (socket, peer) = listener.accept().await.expect("a connection");
+        let (stream, peer) = listener.accept().await.expect("a connection");
         let config = HttpConfig::default();
         let slot = ConnectionLimiter::new(&config).try_acquire(peer.ip()).expect("a slot");
-        let mut server = MonitoredStream::new(socket, ConnectionMonitor::new(&config, slot.priority()), slot);
+        let mut server = MonitoredStream::new(stream, ConnectionMonitor::new(&config, slot.priority()), slot);
 
-        let (answer, mut written) = (vec![0; 64 * 1024], 0);
-        server.socket.writable().await.expect("it is open");
-        while let Some(bytes) = server.write(&answer).now_or_never() {
+        let (response, mut written) = (vec![0; 64 * 1024], 0);
+        server.stream.writable().await.expect("it is open");
+        while let Some(bytes) = server.write(&response).now_or_never() {
             written += bytes.expect("it is open");
         }
         client.write_all(b"more").await.expect("it is open");
-        server.socket.readable().await.expect("it is open");
+        server.stream.readable().await.expect("it is open");
         let mut request = [0; 4];
-        assert!(server.read(&mut request).now_or_never().is_none(), "there are answers to read first");
+        assert!(server.read(&mut request).now_or_never().is_none(), "earlier responses are unread");
 
         let mut all = vec![0; written + 1];
-        let (wrote, read) = tokio::join!(server.write(&answer[..1]), client.read_exact(&mut all));
+        let (wrote, read) = tokio::join!(server.write(&response[..1]), client.read_exact(&mut all));
         assert_eq!((wrote.expect("it is open"), read.expect("it is open")), (1, all.len()));
         server.read_exact(&mut request).await.expect("it is open");
         assert_eq!(&request, b"more");
