@@ -14,36 +14,36 @@ use crate::{
     graphql::{ApiError, ErrorCode},
 };
 
-/// A document that was parsed and keeps the limits of one. What an operation of it may be depends on the request as
-/// well: see [`prepare`](super::prepare).
+/// A parsed document that respects the limits of documents. The limits of its operations also depend on the request:
+/// see [`prepare`](super::prepare).
 pub struct Document {
     pub(super) parsed: ExecutableDocument,
-    /// About how much memory it takes, in bytes.
+    /// The approximate memory of the document, in bytes.
     pub(super) size: usize,
-    /// How often each variable stands in it.
+    /// The number of uses of each variable in the arguments.
     pub(super) uses: HashMap<Name, usize>,
-    /// Whether a password may stand in it: whoever guesses the hash of such a document guesses the password, and
-    /// nothing would slow them down.
+    /// Whether the text may contain a password. Such a document is never cached: a persisted-query lookup by hash
+    /// would let an attacker test password guesses without the login throttle.
     pub(super) may_hold_secrets: bool,
 }
 
 impl Document {
-    /// Parses a document and counts it.
+    /// Parses a document and checks its limits.
     ///
     /// # Errors
     /// `GRAPHQL_PARSE_FAILED` or `OPERATION_LIMIT_EXCEEDED`.
     pub fn parse(text: &str, limits: &GraphqlConfig) -> Result<Self, ApiError> {
-        let shape = LexicalStats::scan(text);
-        let parsed = parse(text, &shape, limits.max_tokens)?;
+        let stats = LexicalStats::scan(text);
+        let parsed = parse(text, &stats, limits.max_tokens)?;
         DocumentLimits::check(&parsed, limits)?;
         let has_mutation =
             parsed.operations.iter().any(|(_, operation)| operation.node.ty == OperationType::Mutation);
         let may_hold_secrets = has_mutation && text.contains('"');
         let uses = variables::count_uses(&parsed);
-        Ok(Self { parsed, size: text.len() + shape.tokens * BYTES_PER_TOKEN, uses, may_hold_secrets })
+        Ok(Self { parsed, size: text.len() + stats.tokens * BYTES_PER_TOKEN, uses, may_hold_secrets })
     }
 
-    /// The operation that a request means (GraphQL specification §6.1).
+    /// The operation that a request selects (GraphQL specification §6.1).
     pub(super) fn operation(&self, name: Option<&str>) -> Result<&OperationDefinition, ApiError> {
         let unknown = |message| ApiError::new(ErrorCode::ValidationFailed, message);
         match (&self.parsed.operations, name) {
@@ -51,7 +51,8 @@ impl Document {
             (DocumentOperations::Multiple(operations), None) => match operations.values().next() {
                 Some(operation) if operations.len() == 1 => Ok(&operation.node),
                 _ => {
-                    Err(unknown("The document has several operations; operationName must say which.".into()))
+                    let message = "The document has several operations. Set operationName to one of them.";
+                    Err(unknown(message.into()))
                 }
             },
             (DocumentOperations::Multiple(operations), Some(name)) if operations.contains_key(name) => {
@@ -63,40 +64,40 @@ impl Document {
 }
 
 impl fmt::Debug for Document {
-    /// Says nothing of what stands in it, for that may be a password.
+    /// Omits the content, because it may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Document").field("size", &self.size).finish_non_exhaustive()
     }
 }
 
-/// The memory of a parsed document for each of its tokens, at most: inline fragments of one field take the most,
-/// 268 bytes, of what was measured.
+/// Maximum memory of a parsed document per token, in bytes. The largest measured value is 268, for inline fragments
+/// of one field.
 const BYTES_PER_TOKEN: usize = 280;
 
-/// The parser recurses with the brackets of the document, and both it and the validation take time and
-/// memory for every token, so these are counted first.
-fn parse(query: &str, shape: &LexicalStats, max_tokens: usize) -> Result<ExecutableDocument, ApiError> {
+/// Parses a document after its tokens and brackets were checked. The parser recurses at each bracket, and parsing and
+/// validation take time and memory for each token.
+fn parse(query: &str, stats: &LexicalStats, max_tokens: usize) -> Result<ExecutableDocument, ApiError> {
     const MAX_BRACKETS: usize = 64;
-    // Validation repeats a name in an error for each operation that is wrong in the same way.
+    // Validation quotes an invalid name in one error for each operation that uses it.
     const MAX_NAME_BYTES: usize = 1024;
-    for (count, most, name) in [
-        (shape.tokens, max_tokens, "graphql.max_tokens"),
-        (shape.brackets, MAX_BRACKETS, "the depth of brackets"),
-        (shape.longest_name, MAX_NAME_BYTES, "the length of a name"),
+    for (count, max, name) in [
+        (stats.tokens, max_tokens, "graphql.max_tokens"),
+        (stats.brackets, MAX_BRACKETS, "the depth of brackets"),
+        (stats.longest_name, MAX_NAME_BYTES, "the length of a name"),
     ] {
-        if count > most {
-            return Err(ApiError::limit_exceeded(name, most));
+        if count > max {
+            return Err(ApiError::limit_exceeded(name, max));
         }
     }
-    let query = escapes::resolve(query, &shape.escaped)?;
+    let query = escapes::resolve(query, &stats.escaped)?;
     parse_query(&*query).map_err(|error| {
         let message = error.to_string();
-        // The parser shows the line that it did not understand, and a line may hold a password.
-        let fault = message.rsplit_once(" = ").map_or(&*message, |(_, fault)| fault);
+        // The parser quotes the line of the error, which may contain a password. Only the reason is kept.
+        let reason = message.rsplit_once(" = ").map_or(&*message, |(_, reason)| reason);
         let position = error.positions().next().map(|at| format!(" at {}:{}", at.line, at.column));
         ApiError::new(
             ErrorCode::ParseFailed,
-            format!("Syntax error{}: {fault}.", position.unwrap_or_default()),
+            format!("Syntax error{}: {reason}.", position.unwrap_or_default()),
         )
     })
 }

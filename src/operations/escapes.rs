@@ -1,18 +1,18 @@
 //! Escapes of characters beyond U+FFFF in the strings of a document: `\ud83d\ude80` and `\u{1F680}` (GraphQL
-//! specification, September 2025, §2.9.4). The parser (async-graphql-parser 8.0.0-rc.5) takes both for errors.
+//! specification, September 2025, §2.9.4). The parser (async-graphql-parser 8.0.0-rc.5) rejects both.
 
 use std::{borrow::Cow, iter::Peekable, ops::Range, str::CharIndices};
 
 use crate::graphql::{ApiError, ErrorCode};
 
-/// The most hexadecimal digits of an escape in braces, leading zeros included.
+/// Maximum number of hexadecimal digits of an escape in braces, including leading zeros.
 const MAX_DIGITS: usize = 8;
 
-/// Replaces the escapes in these strings by what they stand for, so that the parser understands them. Spaces behind
-/// the string make up for its lost length, so that everything behind it keeps its position.
+/// Replaces the escapes in these strings by their characters, because the parser rejects the escapes. A shortened
+/// string is followed by spaces, so that all later tokens keep their positions.
 ///
 /// # Errors
-/// `GRAPHQL_PARSE_FAILED` for an escape that stands for no character, such as half of a surrogate pair.
+/// `GRAPHQL_PARSE_FAILED` for an escape that encodes no character, such as half of a surrogate pair.
 pub(super) fn resolve<'a>(document: &'a str, strings: &[Range<usize>]) -> Result<Cow<'a, str>, ApiError> {
     if strings.is_empty() {
         return Ok(document.into());
@@ -22,7 +22,7 @@ pub(super) fn resolve<'a>(document: &'a str, strings: &[Range<usize>]) -> Result
     for string in strings {
         let text = &document[string.clone()];
         let content = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        // The parser says what is wrong with a string without an end.
+        // The parser reports an unterminated string.
         let Some(content) = content.filter(|content| !content.contains(['\n', '\r'])) else { continue };
         let new = unescape(content).map_err(|at| invalid(&document[..string.start + 1 + at]))?;
         resolved.push_str(&document[end..string.start]);
@@ -35,8 +35,8 @@ pub(super) fn resolve<'a>(document: &'a str, strings: &[Range<usize>]) -> Result
     Ok(resolved.into())
 }
 
-/// Rewrites the content of a string with the escapes that the parser knows. Gives the place of an escape that is
-/// none as an error.
+/// Rewrites the content of a string with the escapes that the parser supports. The error is the position of an invalid
+/// escape.
 fn unescape(content: &str) -> Result<String, usize> {
     let mut new = String::with_capacity(content.len());
     let mut rest = content.char_indices().peekable();
@@ -56,7 +56,7 @@ fn unescape(content: &str) -> Result<String, usize> {
     Ok(new)
 }
 
-/// Appends a character, escaped if it cannot stand in a string as it is.
+/// Appends a character, escaped if a string cannot contain it unescaped.
 fn push(text: &mut String, char: char) {
     match char {
         '"' | '\\' => text.extend(['\\', char]),
@@ -66,7 +66,7 @@ fn push(text: &mut String, char: char) {
     }
 }
 
-/// Reads what stands behind `\u`, and the second half of a surrogate pair.
+/// Reads the code after `\u`, including the second half of a surrogate pair.
 fn character(rest: &mut Peekable<CharIndices<'_>>) -> Option<char> {
     if rest.next_if(|(_, char)| *char == '{').is_some() {
         let mut digits = 0;
@@ -89,7 +89,7 @@ fn character(rest: &mut Peekable<CharIndices<'_>>) -> Option<char> {
     char::decode_utf16(units).next()?.ok()
 }
 
-/// Reads four hexadecimal digits: a code unit of UTF-16.
+/// Reads four hexadecimal digits: a UTF-16 code unit.
 fn unit(rest: &mut Peekable<CharIndices<'_>>) -> Option<u16> {
     let mut unit = 0;
     for _ in 0..4 {
@@ -99,12 +99,11 @@ fn unit(rest: &mut Peekable<CharIndices<'_>>) -> Option<u16> {
     Some(unit)
 }
 
-/// The error at the end of this part of a document.
+/// The error for an invalid escape that follows this part of a document.
 fn invalid(before: &str) -> ApiError {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    let message =
-        format!("Syntax error at {line}:{column}: the escape in the string stands for no character.");
+    let message = format!("Syntax error at {line}:{column}: the escape in the string encodes no character.");
     ApiError::new(ErrorCode::ParseFailed, message)
 }
 
@@ -120,7 +119,7 @@ mod tests {
     use super::{super::lexer::LexicalStats, *};
 
     #[test]
-    fn escapes_become_what_they_stand_for() {
+    fn escapes_are_replaced_by_their_characters() {
         for (content, expected) in [
             (r"\ud83d\ude80", "🚀"),
             (r"\uD83D\uDE80\u{1F680}", "🚀🚀"),
@@ -152,7 +151,7 @@ mod tests {
         }
     }
 
-    /// Spells a character: as it is, by its code units in UTF-16, or by its code point.
+    /// Spells a character: unescaped, as its UTF-16 code units, or as its code point.
     fn spell(char: char, form: u8) -> String {
         match form {
             0 if !['"', '\\', '\n', '\r'].contains(&char) => char.to_string(),

@@ -1,61 +1,61 @@
 use std::ops::Range;
 
-/// What a document looks like from afar.
+/// Token count and bracket depth of a document, computed without parsing it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct LexicalStats {
-    /// How many tokens it has.
+    /// The number of tokens.
     pub(super) tokens: usize,
-    /// How deep its brackets are nested, those in strings and comments left out.
+    /// The maximum depth of nested brackets, excluding those in strings and comments.
     pub(super) brackets: usize,
     /// The length of the longest name, in bytes.
     pub(super) longest_name: usize,
-    /// Where strings stand that may have escapes of characters beyond U+FFFF, with their quotation marks.
+    /// The strings that may contain escapes of characters beyond U+FFFF, including their quotation marks.
     pub(super) escaped: Vec<Range<usize>>,
 }
 
 impl LexicalStats {
-    /// Reads a document by its lexical grammar (GraphQL specification §2.1), as the parser has it: what is
-    /// a bracket to the parser must not seem to be in a string.
+    /// Scans a document by its lexical grammar (GraphQL specification §2.1), exactly as the parser reads it. Otherwise
+    /// a bracket could look like part of a string here and make the parser recurse deeper than allowed.
     pub(super) fn scan(query: &str) -> Self {
-        let (mut shape, mut depth) = (Self::default(), 0_usize);
+        let (mut stats, mut depth) = (Self::default(), 0_usize);
         let mut rest = query.as_bytes();
         let mut has_open_block = false;
         while let Some((byte, mut after)) = rest.split_first() {
-            shape.tokens += usize::from(!byte.is_ascii_whitespace() && ![b',', b'#'].contains(byte));
+            stats.tokens += usize::from(!byte.is_ascii_whitespace() && ![b',', b'#'].contains(byte));
             match byte {
                 b'{' | b'[' | b'(' => depth += 1,
                 b'}' | b']' | b')' => depth = depth.saturating_sub(1),
-                b'#' => after = behind_line(after),
-                // A block string without an end is none: its first two quotation marks are an empty string.
-                // No later one has an end then, and looking for it each time would take forever.
+                b'#' => after = skip_comment(after),
+                // The parser reads the start of an unterminated block string as an empty string. No later block
+                // string has an end either: searching for it each time would take quadratic time.
                 b'"' if !has_open_block && after.starts_with(b"\"\"") => {
-                    let behind = behind_block_string(&after[2..]);
-                    has_open_block = behind.is_none();
-                    after = behind.unwrap_or(&after[1..]);
+                    let end = skip_block_string(&after[2..]);
+                    has_open_block = end.is_none();
+                    after = end.unwrap_or(&after[1..]);
                 }
                 b'"' => {
-                    after = behind_string(after);
+                    after = skip_string(after);
                     let string = query.len() - rest.len()..query.len() - after.len();
                     if has_far_escape(&query.as_bytes()[string.clone()]) {
-                        shape.escaped.push(string);
+                        stats.escaped.push(string);
                     }
                 }
-                b'-' | b'0'..=b'9' => after = behind_number(rest),
+                b'-' | b'0'..=b'9' => after = skip_number(rest),
                 b'.' => after = after.strip_prefix(b"..").unwrap_or(after),
                 b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
-                    after = behind(after, |byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-                    shape.longest_name = shape.longest_name.max(rest.len() - after.len());
+                    after = skip_while(after, |byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+                    stats.longest_name = stats.longest_name.max(rest.len() - after.len());
                 }
                 _ => {}
             }
-            shape.brackets = shape.brackets.max(depth);
+            stats.brackets = stats.brackets.max(depth);
             rest = after;
         }
-        shape
+        stats
     }
 }
 
-/// Whether a string may have an escape in braces, or half of a surrogate pair.
+/// Whether a string may contain an escape in braces, or half of a surrogate pair.
 fn has_far_escape(string: &[u8]) -> bool {
     string.windows(4).any(|window| match window {
         [b'\\', b'u', b'{', _] => true,
@@ -64,15 +64,15 @@ fn has_far_escape(string: &[u8]) -> bool {
     })
 }
 
-/// The text behind as many of these bytes as there are.
-fn behind(text: &[u8], is_one: impl Fn(&u8) -> bool) -> &[u8] {
-    let end = text.iter().position(|byte| !is_one(byte)).unwrap_or(text.len());
+/// Skips the leading bytes that satisfy a condition.
+fn skip_while(text: &[u8], condition: impl Fn(&u8) -> bool) -> &[u8] {
+    let end = text.iter().position(|byte| !condition(byte)).unwrap_or(text.len());
     &text[end..]
 }
 
-/// The text behind a number. It goes no further than the parser's, which takes a zero for a number of its own.
-fn behind_number(text: &[u8]) -> &[u8] {
-    let digits = |text| behind(text, u8::is_ascii_digit);
+/// Skips a number exactly as the parser does, which reads a leading zero as a separate number.
+fn skip_number(text: &[u8]) -> &[u8] {
+    let digits = |text| skip_while(text, u8::is_ascii_digit);
     let text = text.strip_prefix(b"-").unwrap_or(text);
     let mut text = text.strip_prefix(b"0").unwrap_or_else(|| digits(text));
     if let [b'.', b'0'..=b'9', ..] = text {
@@ -85,29 +85,30 @@ fn behind_number(text: &[u8]) -> &[u8] {
     }
 }
 
-fn behind_line(text: &[u8]) -> &[u8] {
+/// Skips the rest of a comment, up to the end of its line.
+fn skip_comment(text: &[u8]) -> &[u8] {
     let end = text.iter().position(|byte| [b'\n', b'\r'].contains(byte));
     end.map_or(&[], |end| &text[end..])
 }
 
-/// The text behind a block string that has begun, where it ends. In it, a backslash escapes three quotation
-/// marks and nothing else (GraphQL specification §2.9.4).
-fn behind_block_string(mut text: &[u8]) -> Option<&[u8]> {
+/// Skips the rest of a block string. Returns `None` if it is unterminated. In a block string, a backslash escapes only
+/// three quotation marks (GraphQL specification §2.9.4).
+fn skip_block_string(mut text: &[u8]) -> Option<&[u8]> {
     loop {
         text = match text {
-            [b'"', b'"', b'"', behind @ ..] => return Some(behind),
-            [b'\\', b'"', b'"', b'"', behind @ ..] | [_, behind @ ..] => behind,
+            [b'"', b'"', b'"', rest @ ..] => return Some(rest),
+            [b'\\', b'"', b'"', b'"', rest @ ..] | [_, rest @ ..] => rest,
             [] => return None,
         };
     }
 }
 
-/// The text behind a string that has begun.
-fn behind_string(mut text: &[u8]) -> &[u8] {
+/// Skips the rest of a string.
+fn skip_string(mut text: &[u8]) -> &[u8] {
     loop {
         text = match text {
-            [b'"' | b'\n', behind @ ..] => return behind,
-            [b'\\', _, behind @ ..] | [_, behind @ ..] => behind,
+            [b'"' | b'\n', rest @ ..] => return rest,
+            [b'\\', _, rest @ ..] | [_, rest @ ..] => rest,
             [] => return text,
         };
     }
@@ -131,11 +132,11 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_counted_as_the_grammar_has_them() {
+    fn tokens_are_counted_by_the_grammar() {
         let tokens = |query| LexicalStats::scan(query).tokens;
         assert_eq!(tokens("{ a(b: -1.5e+3, c: $d) @e ...F }"), 16);
         assert_eq!(tokens("0 10 -1 1.5 0.5e3 1E-9"), 6);
-        // What the parser takes for several values without a space between them.
+        // The parser reads each of these as several values without spaces between them.
         for (several, count) in [("1-1-1", 3), ("000", 3), ("a-1b-1", 4), ("e-1e-1", 2), ("1.5.5", 3)] {
             assert_eq!(tokens(several), count, "{several}");
         }
@@ -153,12 +154,12 @@ mod tests {
         assert_eq!(bracket_depth("\"[[[[\" # {{{{\n{ a }"), 1);
         assert_eq!(bracket_depth("\"\"\" \" [[[ \\\"\"\" [ \"\"\" { a }"), 1);
         assert_eq!(bracket_depth("\"unterminated ]\n[[[ \\"), 3);
-        // The parser takes a block string without an end for two strings, and a backslash in one for itself.
+        // The parser reads an unterminated block string as two strings, and a backslash in a block string literally.
         assert_eq!(bracket_depth("\"\"\"a\"[[["), 3);
         assert_eq!(bracket_depth("\"\"\" \\\\\"\"\" ] \"\"\"[[["), 3);
     }
 
-    /// How deep the lists and objects of a value are nested.
+    /// The nesting depth of lists and objects in a value.
     fn depth(value: &Value) -> usize {
         match value {
             Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
@@ -167,7 +168,7 @@ mod tests {
         }
     }
 
-    /// What may stand in a list, and where a scanner may lose its way.
+    /// An item of a list, or text that a scanner may misread.
     fn item() -> impl Strategy<Value = String> {
         let word = prop::sample::select(vec![
             "1",
@@ -214,7 +215,7 @@ mod tests {
         }
     }
 
-    /// The value that the document above hands to its field.
+    /// The argument of the field in the document above.
     fn argument(document: &ExecutableDocument) -> Value {
         let (_, operation) = document.operations.iter().next().expect("an operation");
         let Selection::Field(field) = &operation.node.selection_set.node.items[0].node else {

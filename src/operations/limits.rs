@@ -12,14 +12,14 @@ use crate::{
     graphql::ApiError,
 };
 
-/// The fields of introspection that list what has such fields in turn. Nested, they multiply.
+/// Introspection fields that list objects with such fields again. Nesting multiplies the size of the response.
 const INTROSPECTION_LISTS: [&str; 4] = ["fields", "inputFields", "interfaces", "possibleTypes"];
 
-/// How deep these may be nested. The query of every tool nests them once.
+/// Maximum nesting depth of these fields. The introspection queries of tools nest them once.
 const MAX_INTROSPECTION_LISTS: usize = 2;
 
-/// Counts what a document asks for. Fragments count wherever they are spread; since each spread counts as
-/// well, a fragment that spreads itself runs into the limit.
+/// Counts the fields, aliases and directives of a document. A fragment counts wherever it is spread. Each spread
+/// counts as well, so a fragment that spreads itself exceeds the limit.
 pub(super) struct DocumentLimits<'a> {
     document: &'a ExecutableDocument,
     limits: &'a GraphqlConfig,
@@ -29,16 +29,15 @@ pub(super) struct DocumentLimits<'a> {
 }
 
 impl<'a> DocumentLimits<'a> {
-    /// That of a document which was counted before.
+    /// The limits of a document that was already checked.
     pub(super) fn new(document: &'a ExecutableDocument, limits: &'a GraphqlConfig) -> Self {
         Self { document, limits, aliases: 0, directives: 0, fields: 0 }
     }
 
-    /// Counts a document. All its operations count, and the fragments that nothing spreads, for all of them
-    /// are validated.
+    /// Checks a document. All operations and also unused fragments count, because validation visits all of them.
     ///
     /// # Errors
-    /// When it exceeds one of the limits.
+    /// `OPERATION_LIMIT_EXCEEDED`.
     pub(super) fn check(
         document: &'a ExecutableDocument,
         limits: &'a GraphqlConfig,
@@ -46,17 +45,17 @@ impl<'a> DocumentLimits<'a> {
         let mut document_limits = Self::new(document, limits);
         for fragment in document.fragments.values() {
             document_limits.count_definition(&fragment.node.selection_set.node)?;
-            document_limits.limit_arguments(&fragment.node.selection_set.node)?;
+            document_limits.check_arguments(&fragment.node.selection_set.node)?;
         }
         for (_, operation) in document.operations.iter() {
             document_limits.count(&operation.node.selection_set.node, 1, 0)?;
-            document_limits.limit_arguments(&operation.node.selection_set.node)?;
+            document_limits.check_arguments(&operation.node.selection_set.node)?;
         }
         Ok(document_limits)
     }
 
-    /// How many fields the answer can have, besides `other` ones. The items of a list count as often as the
-    /// page is long.
+    /// The maximum number of fields in the response, plus `other`. The fields of a list count once for each item of
+    /// its page.
     pub(super) fn complexity(&self, selections: &SelectionSet, variables: &Variables, other: usize) -> usize {
         let of = |selection: &Positioned<Selection>| {
             let inner = self
@@ -64,7 +63,7 @@ impl<'a> DocumentLimits<'a> {
                 .map_or(0, |inner| self.complexity(inner, variables, 0));
             match &selection.node {
                 Selection::Field(field) => {
-                    let items = items(&field.node, variables).unwrap_or_else(|| {
+                    let items = page_size(&field.node, variables).unwrap_or_else(|| {
                         if self.selects_connection(&field.node.selection_set.node) {
                             DEFAULT_PAGE_SIZE
                         } else {
@@ -79,8 +78,8 @@ impl<'a> DocumentLimits<'a> {
         selections.items.iter().map(of).fold(other, usize::saturating_add)
     }
 
-    /// Counts the selections of a fragment where it is defined, whether or not anything spreads it, for
-    /// validation looks at each.
+    /// Counts the selections of a fragment definition, even if no operation spreads it, because validation visits
+    /// each.
     fn count_definition(&mut self, selections: &'a SelectionSet) -> Result<(), ApiError> {
         for selection in &selections.items {
             self.fields += 1;
@@ -96,6 +95,7 @@ impl<'a> DocumentLimits<'a> {
         Ok(())
     }
 
+    /// Counts selections, and checks the limits on the way.
     fn count(&mut self, selections: &'a SelectionSet, depth: usize, lists: usize) -> Result<(), ApiError> {
         let limits = self.limits;
         for selection in &selections.items {
@@ -107,15 +107,15 @@ impl<'a> DocumentLimits<'a> {
                 inner_depth += 1;
                 inner_lists += usize::from(INTROSPECTION_LISTS.contains(&field.node.name.node.as_str()));
             }
-            for (count, most, name) in [
+            for (count, max, name) in [
                 (depth, limits.max_depth, "graphql.max_depth"),
                 (self.fields, limits.max_fields, "graphql.max_fields"),
                 (self.directives, limits.max_directives, "graphql.max_directives"),
                 (self.aliases, limits.max_aliases, "graphql.max_aliases"),
                 (inner_lists, MAX_INTROSPECTION_LISTS, "the depth of lists in introspection"),
             ] {
-                if count > most {
-                    return Err(ApiError::limit_exceeded(name, most));
+                if count > max {
+                    return Err(ApiError::limit_exceeded(name, max));
                 }
             }
             if let Some(inner) = self.nested_selections(&selection.node) {
@@ -125,9 +125,9 @@ impl<'a> DocumentLimits<'a> {
         Ok(())
     }
 
-    /// Holds the lists in arguments against the limit, each where it stands. Called when the other limits
-    /// have shown that there is an end to the selections.
-    fn limit_arguments(&self, selections: &SelectionSet) -> Result<(), ApiError> {
+    /// Checks the lists in arguments, without following fragment spreads. Called after the other limits, which prove
+    /// that the selections are finite.
+    fn check_arguments(&self, selections: &SelectionSet) -> Result<(), ApiError> {
         for selection in selections.items.iter().map(|selection| &selection.node) {
             let of_field = match selection {
                 Selection::Field(field) => field.node.arguments.as_slice(),
@@ -136,18 +136,18 @@ impl<'a> DocumentLimits<'a> {
             let of_directives = selection.directives().iter().flat_map(|directive| &directive.node.arguments);
             for (_, value) in of_field.iter().chain(of_directives) {
                 let value = value.node.clone().into_const_with(|_| Ok::<_, Infallible>(ConstValue::Null));
-                limit_lists(value.as_ref().ok(), self.limits.max_list_items)?;
+                check_lists(value.as_ref().ok(), self.limits.max_list_items)?;
             }
             if !matches!(selection, Selection::FragmentSpread(_))
                 && let Some(inner) = self.nested_selections(selection)
             {
-                self.limit_arguments(inner)?;
+                self.check_arguments(inner)?;
             }
         }
         Ok(())
     }
 
-    /// Whether these are the fields of a connection.
+    /// Whether these selections are fields of a connection.
     fn selects_connection(&self, selections: &SelectionSet) -> bool {
         selections.items.iter().any(|selection| match &selection.node {
             Selection::Field(field) => ["edges", "nodes"].contains(&field.node.name.node.as_str()),
@@ -155,8 +155,8 @@ impl<'a> DocumentLimits<'a> {
         })
     }
 
-    /// The fields that the operation has at its root, whichever fragments they stand in. Called when
-    /// [`DocumentLimits::count`] has shown that there is an end to them.
+    /// The root fields of the operation, including those in fragments. Called after [`DocumentLimits::count`], which
+    /// proves that the selections are finite.
     pub(super) fn root_fields(&self, selections: &'a SelectionSet) -> Vec<&'a Field> {
         let of = |selection: &'a Positioned<Selection>| match &selection.node {
             Selection::Field(field) => vec![&field.node],
@@ -167,6 +167,7 @@ impl<'a> DocumentLimits<'a> {
         selections.items.iter().flat_map(of).collect()
     }
 
+    /// The selections of a field or a fragment. `None` if the fragment is not defined.
     fn nested_selections<'s>(&self, selection: &'s Selection) -> Option<&'s SelectionSet>
     where
         'a: 's,
@@ -182,19 +183,19 @@ impl<'a> DocumentLimits<'a> {
     }
 }
 
-/// Holds every list in these values against the limit.
+/// Checks the length of every list in these values.
 ///
 /// # Errors
-/// When one exceeds `graphql.max_list_items`.
-pub(super) fn limit_lists<'a>(
+/// `OPERATION_LIMIT_EXCEEDED` if a list exceeds `graphql.max_list_items`.
+pub(super) fn check_lists<'a>(
     values: impl IntoIterator<Item = &'a ConstValue>,
-    most: usize,
+    max: usize,
 ) -> Result<(), ApiError> {
     let mut pending: Vec<&ConstValue> = values.into_iter().collect();
     while let Some(value) = pending.pop() {
         match value {
-            ConstValue::List(items) if items.len() > most => {
-                return Err(ApiError::limit_exceeded("graphql.max_list_items", most));
+            ConstValue::List(items) if items.len() > max => {
+                return Err(ApiError::limit_exceeded("graphql.max_list_items", max));
             }
             ConstValue::List(items) => pending.extend(items),
             ConstValue::Object(fields) => pending.extend(fields.values()),
@@ -204,9 +205,10 @@ pub(super) fn limit_lists<'a>(
     Ok(())
 }
 
-/// How many items a field answers with, where its arguments say so: Relay's `first` and `last`, and a list
-/// of `ids` or, from a router, of `representations`. Looks at variables where they are, for they may be large.
-fn items(field: &Field, variables: &Variables) -> Option<usize> {
+/// The maximum number of items that a field returns, if its arguments limit it: Relay's `first` and `last`, a list of
+/// `ids`, or a list of `representations` from a federation router. Variables are not copied, because they may be
+/// large.
+fn page_size(field: &Field, variables: &Variables) -> Option<usize> {
     let length = |name: &str| match &field.get_argument(name)?.node {
         Value::List(items) => Some(items.len()),
         Value::Variable(name) => match variables.get(name)? {

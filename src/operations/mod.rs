@@ -1,4 +1,4 @@
-//! From the text of a document to an operation that may be executed.
+//! Turns the text of a document into an operation that may be executed.
 //!
 //! `lexer.rs` counts tokens and brackets before anything is parsed, `document.rs` parses within these limits,
 //! `limits.rs` checks depth, complexity and the other limits, and `prepare.rs` applies the variables of the request.

@@ -20,33 +20,32 @@ use crate::{
     graphql::{ApiError, ErrorCode},
 };
 
-/// The fields that tell the schema; the last is Apollo Federation's.
+/// The fields that return the schema. `_service` is Apollo Federation's.
 const INTROSPECTION: [&str; 3] = ["__schema", "__type", "_service"];
 
-/// What a request asks for.
+/// The properties of an operation that the request handler needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OperationInfo {
     /// The kind of the operation.
     pub kind: OperationType,
-    /// Whether it asks for the schema.
+    /// Whether the operation selects introspection fields.
     pub introspects: bool,
-    /// Whether everybody gets the same answer, so that it may be kept.
+    /// Whether the response is the same for every caller, so that it may be cached.
     pub is_public: bool,
     /// The approximate memory of the operation while it runs, in bytes: document, variables, extensions and name.
     pub size: usize,
 }
 
-/// The fields at the root of the schema that are not like others.
+/// The root fields of the schema to which special rules apply.
 #[derive(Clone, Copy, Debug)]
 pub struct RootFieldPolicy {
-    /// The mutations that check a password. A request may hold one of them, so that each guess is a request of its
-    /// own.
+    /// Mutations that check a password. A request may contain only one of them, so that each guess takes a request.
     pub password: &'static [&'static str],
-    /// The queries whose answer does not depend on who asks.
+    /// Queries whose response does not depend on the caller.
     pub public: &'static [&'static str],
 }
 
-/// What the operations of one request come to so far; those of a batch are counted together.
+/// The totals of the operations of a request so far. All operations of a batch count together.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestTotals {
     complexity: usize,
@@ -54,42 +53,42 @@ pub struct RequestTotals {
     password_fields: usize,
 }
 
-/// Holds an operation of a document against the limits, and lets the request execute it.
+/// Checks an operation of a document against the limits, and stores the parsed document in the request.
 ///
 /// # Errors
-/// `GRAPHQL_VALIDATION_FAILED` when there is no such operation, `BAD_USER_INPUT` when a variable is missing, or
+/// `GRAPHQL_VALIDATION_FAILED` if there is no such operation, `BAD_USER_INPUT` if a variable is missing, or
 /// `OPERATION_LIMIT_EXCEEDED`.
 pub fn prepare(
     request: &mut Request,
     document: &Document,
     limits: &GraphqlConfig,
     fields: RootFieldPolicy,
-    tally: &mut RequestTotals,
+    totals: &mut RequestTotals,
 ) -> Result<OperationInfo, ApiError> {
     let document_limits = DocumentLimits::new(&document.parsed, limits);
     let operation = document.operation(request.operation_name.as_deref())?;
-    variables::fill_in(operation, &mut request.variables)?;
-    let variable_bytes = variables::limit(&request.variables, &document.uses, limits)?;
-    let root = tally.add(&document_limits, operation, &request.variables, fields);
-    tally.check(limits)?;
+    variables::apply_defaults(operation, &mut request.variables)?;
+    let variable_bytes = variables::check_limits(&request.variables, &document.uses, limits)?;
+    let root = totals.add(&document_limits, operation, &request.variables, fields);
+    totals.check(limits)?;
     let is_public = |field: &&Field| is_one_of(field, fields.public) || is_one_of(field, &["__typename"]);
-    let prepared = OperationInfo {
+    let info = OperationInfo {
         kind: operation.ty,
         introspects: root.iter().any(|field| is_one_of(field, &INTROSPECTION)),
         is_public: operation.ty == OperationType::Query && root.iter().all(is_public),
         size: document.size + variable_bytes + size_besides_variables(request),
     };
     let mut document = document.parsed.clone();
-    if prepared.kind == OperationType::Subscription {
+    if info.kind == OperationType::Subscription {
         check_single_root_field(&root)?;
         inline_root_fragments(&mut document)?;
     }
     variables::strip_list_defaults(&mut document, &request.variables);
     request.set_parsed_query(document);
-    Ok(prepared)
+    Ok(info)
 }
 
-/// The memory of the other members of a request that the executor keeps, in bytes. The document has its own size.
+/// The memory of the extensions and the operation name of a request, in bytes.
 fn size_besides_variables(request: &Request) -> usize {
     let extensions = request.extensions.iter().map(|(name, value)| name.len() + variables::size(value));
     request.operation_name.as_deref().map_or(0, str::len) + extensions.sum::<usize>()
@@ -100,7 +99,7 @@ fn is_one_of(field: &Field, names: &[&str]) -> bool {
     names.contains(&field.name.node.as_str())
 }
 
-/// Holds each operation of a document against the limits, as far as these hang on no variable of a request.
+/// Checks each operation of a document against the limits, with the default values of its variables.
 ///
 /// # Errors
 /// `OPERATION_LIMIT_EXCEEDED`.
@@ -111,14 +110,14 @@ pub(super) fn check(
 ) -> Result<(), ApiError> {
     let document_limits = DocumentLimits::new(&document.parsed, limits);
     for (_, operation) in document.parsed.operations.iter() {
-        let mut tally = RequestTotals::default();
-        tally.add(&document_limits, &operation.node, &defaults(&operation.node), fields);
-        tally.check(limits)?;
+        let mut totals = RequestTotals::default();
+        totals.add(&document_limits, &operation.node, &defaults(&operation.node), fields);
+        totals.check(limits)?;
     }
     Ok(())
 }
 
-/// The variables that have a value without a request.
+/// The default values of the variables of an operation.
 fn defaults(operation: &OperationDefinition) -> Variables {
     let mut variables = Variables::default();
     for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
@@ -130,7 +129,7 @@ fn defaults(operation: &OperationDefinition) -> Variables {
 }
 
 impl RequestTotals {
-    /// Adds an operation; gives the fields at its root.
+    /// Adds an operation and returns its root fields.
     fn add<'a>(
         &mut self,
         document_limits: &DocumentLimits<'a>,
@@ -149,38 +148,38 @@ impl RequestTotals {
     }
 
     fn check(&self, limits: &GraphqlConfig) -> Result<(), ApiError> {
-        for (count, most, name) in [
+        for (count, max, name) in [
             (self.complexity, limits.max_complexity, "graphql.max_complexity"),
             (self.root_fields, limits.max_root_fields, "graphql.max_root_fields"),
         ] {
-            if count > most {
-                return Err(ApiError::limit_exceeded(name, most));
+            if count > max {
+                return Err(ApiError::limit_exceeded(name, max));
             }
         }
         if self.password_fields > 1 {
-            let message = "A request may hold only one field that checks a password.";
+            let message = "A request may contain only one field that checks a password.";
             return Err(ApiError::new(ErrorCode::LimitExceeded, message));
         }
         Ok(())
     }
 }
 
-/// A subscription has one field at its root, which is none of introspection (GraphQL specification §5.2.4.1).
+/// Checks that a subscription has exactly one root field, and no introspection field (GraphQL specification §5.2.4.1).
 fn check_single_root_field(root: &[&Field]) -> Result<(), ApiError> {
     match root {
         [field] if !field.name.node.starts_with("__") => Ok(()),
         _ => {
             let message =
-                "A subscription must have exactly one field at its root, and none of introspection.";
+                "A subscription must have exactly one root field, which cannot be an introspection field.";
             Err(ApiError::new(ErrorCode::ValidationFailed, message))
         }
     }
 }
 
-/// Lifts the one field of each subscription out of the fragments around it, in which async-graphql (8.0.0-rc.5)
-/// does not look for it. That these have an end was counted before.
+/// Replaces the fragments around the root field of each subscription by their content, because async-graphql
+/// (8.0.0-rc.5) does not look for the field in fragments. The limits have proved that the fragments are finite.
 fn inline_root_fragments(document: &mut ExecutableDocument) -> Result<(), ApiError> {
-    let mut lifted = HashSet::new();
+    let mut inlined = HashSet::new();
     for operation in operations_mut(&mut document.operations) {
         if operation.ty != OperationType::Subscription {
             continue;
@@ -190,13 +189,13 @@ fn inline_root_fragments(document: &mut ExecutableDocument) -> Result<(), ApiErr
             let inner = match selection {
                 Selection::Field(_) => break,
                 _ if !selection.directives().is_empty() => {
-                    let message = "A fragment at the root of a subscription can have no directive.";
+                    let message = "A fragment at the root of a subscription cannot have directives.";
                     return Err(ApiError::new(ErrorCode::ValidationFailed, message));
                 }
                 Selection::InlineFragment(fragment) => fragment.node.selection_set.clone(),
                 Selection::FragmentSpread(spread) => {
                     let name = &spread.node.fragment_name.node;
-                    lifted.insert(name.clone());
+                    inlined.insert(name.clone());
                     let fragment = document.fragments.get(name);
                     fragment.map(|fragment| fragment.node.selection_set.clone()).unwrap_or_default()
                 }
@@ -204,24 +203,24 @@ fn inline_root_fragments(document: &mut ExecutableDocument) -> Result<(), ApiErr
             *selections = inner.node.items;
         }
     }
-    document.fragments.retain(|name, _| !lifted.contains(name));
+    document.fragments.retain(|name, _| !inlined.contains(name));
     Ok(())
 }
 
-/// A request that has all of a document validated, and none of its operations executed.
+/// A request that validates a whole document. It executes an added operation, and none of the document's.
 pub(super) fn validation_request(document: &Document) -> Request {
-    const ALONE: &str = "_validation";
+    const ADDED: &str = "_validation";
     let mut validated = document.parsed.clone();
     variables::strip_list_defaults(&mut validated, &Variables::default());
-    let alone = parse_query(format!("query {ALONE} {{ __typename }}")).expect("it is GraphQL");
+    let added = parse_query(format!("query {ADDED} {{ __typename }}")).expect("it is GraphQL");
     let named = |operations| match operations {
         DocumentOperations::Single(operation) => [(Name::new("_"), operation)].into(),
         DocumentOperations::Multiple(operations) => operations,
     };
     let mut operations = named(validated.operations);
-    operations.extend(named(alone.operations));
+    operations.extend(named(added.operations));
     validated.operations = DocumentOperations::Multiple(operations);
-    let mut request = Request::new("").operation_name(ALONE);
+    let mut request = Request::new("").operation_name(ADDED);
     request.set_parsed_query(validated);
     request
 }

@@ -4,11 +4,11 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use super::variables::normalise_numbers;
 
-/// The extension that names a document, as Apollo's protocol has it.
+/// The extension that identifies a document in Apollo's protocol for persisted queries.
 pub(super) const PERSISTED_QUERY: &str = "persistedQuery";
 
-/// A request as clients send it. In the place of the document, its name may stand in a member of its own as well:
-/// `documentId` (GraphQL over HTTP, appendix A), or `doc_id`, as Relay's users call it.
+/// A request as clients send it. Besides Apollo's extension, two members may identify the document: `documentId`
+/// (GraphQL over HTTP, appendix A) and `doc_id`, which Relay's documentation uses.
 pub struct WireRequest(pub Request);
 
 /// The members of a request, from a JSON object or the parameters of a URL. A member that is null or an empty string
@@ -25,10 +25,10 @@ pub(crate) struct RequestFields {
 }
 
 impl RequestFields {
-    /// The request that consists of these members.
+    /// Converts the members to a request.
     ///
     /// # Errors
-    /// The reason why they are no request.
+    /// The reason why they are invalid.
     pub(crate) fn into_request(self) -> Result<Request, &'static str> {
         let mut variables = object(self.variables).ok_or("variables is not an object")?;
         let mut extensions = object(self.extensions).ok_or("extensions is not an object")?;
@@ -39,13 +39,13 @@ impl RequestFields {
             Extensions(extensions.into_iter().map(|(name, value)| (name.to_string(), value)).collect());
         request.operation_name = self.operation_name.filter(|name| !name.is_empty());
         match self.document_id.filter(|id| !id.is_empty()) {
-            Some(id) if !set_document_id(&mut request, &id) => Err("the document has two names"),
+            Some(id) if !set_document_id(&mut request, &id) => Err("the document has two ids"),
             _ => Ok(request),
         }
     }
 }
 
-/// The members of an object, none if it is absent, and `None` if the value is something else.
+/// The members of an object. Empty if the value is absent, and `None` if it is not an object.
 fn object(value: Option<Value>) -> Option<IndexMap<async_graphql::Name, Value>> {
     match value {
         None | Some(Value::Null) => Some(IndexMap::new()),
@@ -62,15 +62,15 @@ impl<'de> Deserialize<'de> for WireRequest {
     }
 }
 
-/// Gives the document of a request a name, unless it has one already; then gives `false`. One that is there in full
-/// needs none. Appendix A says of a hash that it is one.
+/// Sets the document id of a request. Returns `false` if the request already has one. Ignores the id if the request
+/// contains the document. Appendix A prefixes a hash with `sha256:`.
 #[must_use]
 fn set_document_id(request: &mut Request, id: &str) -> bool {
     if !request.query.is_empty() {
         return true;
     }
-    let name = id.strip_prefix("sha256:").unwrap_or(id);
-    let persisted: Value = value!({ "version": 1, "sha256Hash": name });
+    let id = id.strip_prefix("sha256:").unwrap_or(id);
+    let persisted: Value = value!({ "version": 1, "sha256Hash": id });
     let other = request.extensions.insert(PERSISTED_QUERY.to_owned(), persisted);
     other.is_none_or(|other| other == Value::Null)
 }

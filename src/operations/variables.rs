@@ -1,4 +1,4 @@
-//! The variables of a request: filled in, and held against what they may come to.
+//! The variables of a request: their default values and their limits.
 
 use std::collections::HashMap;
 
@@ -11,22 +11,22 @@ use async_graphql::{
 };
 use async_graphql_value::Value;
 
-use super::limits::limit_lists;
+use super::limits::check_lists;
 use crate::{config::GraphqlConfig, graphql::ApiError};
 
-/// About how much memory a value takes besides its text, in bytes: measured, lists of numbers take the most.
+/// Approximate memory of a value without its text, in bytes. The largest measured value, for lists of numbers.
 const BYTES_PER_VALUE: usize = 72;
 
-/// The integers from which each has a floating-point number of its own are below this one.
+/// 2^53. Below it, different integers are different floating-point numbers.
 const FIRST_AMBIGUOUS: f64 = 9_007_199_254_740_992.0;
 
-/// Writes each integer as one. To JavaScript, and to each server that is written in it, `10.0` and `10` are the same
-/// number in JSON, so either may stand for an `Int` or an `ID`. A `Float` takes both.
+/// Converts each floating-point number without a fraction to an integer. Servers in JavaScript read `10.0` and `10` as
+/// the same number, so clients may send either for an `Int` or an `ID`. A `Float` accepts both.
 pub(super) fn normalise_numbers(value: &mut ConstValue) {
     match value {
         ConstValue::Number(number) => {
             let fractional = number.as_f64().filter(|float| number.is_f64() && float.abs() < FIRST_AMBIGUOUS);
-            // One with a fraction is not spelled as an integer.
+            // A number with a fraction does not parse as an integer.
             if let Some(integer) = fractional.and_then(|float| float.to_string().parse::<i64>().ok()) {
                 *number = integer.into();
             }
@@ -37,13 +37,12 @@ pub(super) fn normalise_numbers(value: &mut ConstValue) {
     }
 }
 
-/// Fills in the defaults, for the executor reads @skip and @include from the variables alone; asks for what must be
-/// there before anything is executed (GraphQL specification §6.1.2); and forgets what the operation does not
-/// declare.
+/// Applies default values, because the executor reads @skip and @include from the variables alone. Rejects missing
+/// variables before anything is executed (GraphQL specification §6.1.2). Removes undeclared variables.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` when a variable is missing.
-pub(super) fn fill_in(operation: &OperationDefinition, given: &mut Variables) -> Result<(), ApiError> {
+/// `BAD_USER_INPUT` if a required variable is missing.
+pub(super) fn apply_defaults(operation: &OperationDefinition, given: &mut Variables) -> Result<(), ApiError> {
     let mut variables = Variables::default();
     for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
         let name = &definition.name.node;
@@ -51,7 +50,7 @@ pub(super) fn fill_in(operation: &OperationDefinition, given: &mut Variables) ->
         let value = given.remove(name).or_else(default);
         if value.as_ref().is_none_or(|value| *value == ConstValue::Null) && !definition.var_type.node.nullable
         {
-            let message = format!("The variable ${name} of type {} must be given.", definition.var_type.node);
+            let message = format!("The variable ${name} of type {} is required.", definition.var_type.node);
             return Err(ApiError::bad_user_input(message));
         }
         variables.extend(value.map(|value| (name.clone(), value)));
@@ -60,17 +59,17 @@ pub(super) fn fill_in(operation: &OperationDefinition, given: &mut Variables) ->
     Ok(())
 }
 
-/// Holds the lists in the variables against the limit, and the memory of them all: validation and execution put a
-/// copy wherever one is used. Returns that memory, in bytes.
+/// Checks the lists in the variables, and the memory of all variables. Each use counts, because validation and
+/// execution copy a variable wherever it is used. Returns the memory in bytes.
 ///
 /// # Errors
 /// `OPERATION_LIMIT_EXCEEDED`.
-pub(super) fn limit(
+pub(super) fn check_limits(
     variables: &Variables,
     uses: &HashMap<Name, usize>,
     limits: &GraphqlConfig,
 ) -> Result<usize, ApiError> {
-    limit_lists(variables.values(), limits.max_list_items)?;
+    check_lists(variables.values(), limits.max_list_items)?;
     let bytes = variables.iter().map(|(name, value)| {
         let uses = uses.get(name).copied().unwrap_or_default();
         size(value).saturating_mul(uses.max(1))
@@ -93,7 +92,7 @@ pub(super) fn size(value: &ConstValue) -> usize {
     BYTES_PER_VALUE + inside
 }
 
-/// How often each variable stands in the arguments of a document.
+/// The number of uses of each variable in the arguments of a document.
 pub(super) fn count_uses(document: &ExecutableDocument) -> HashMap<Name, usize> {
     let mut uses = HashMap::new();
     for (_, operation) in document.operations.iter() {
@@ -135,9 +134,9 @@ fn count_in_value(value: &Value, uses: &mut HashMap<Name, usize>) {
     }
 }
 
-/// The validation panics at the default of a variable that is a list of an unknown type (async-graphql
-/// 8.0.0-rc.5, `DefaultValuesOfCorrectType`). Since the variables have their values by now, such a default need
-/// not be there; it has only made sure that the variable is not null.
+/// Removes the default values of list variables, because validation panics if the type of the list is unknown
+/// (async-graphql 8.0.0-rc.5, `DefaultValuesOfCorrectType`). They were already applied. A default value also lets the
+/// variable be used where null is not allowed, so the type becomes non-null unless the value is null.
 pub(super) fn strip_list_defaults(document: &mut ExecutableDocument, variables: &Variables) {
     for definition in
         operations_mut(&mut document.operations).flat_map(|operation| &mut operation.variable_definitions)

@@ -55,7 +55,7 @@ async fn an_option_that_is_null_or_empty_is_treated_as_absent_everywhere() {
     let two = json!({ "query": "query A { __typename } query B { __typename }", "operationName": "" });
     for answer in everywhere(&app, &two).await {
         let text = answer.to_string();
-        assert!(text.contains("operationName must say which"), "{text}");
+        assert!(text.contains("Set operationName to one of them"), "{text}");
     }
 }
 

@@ -180,8 +180,8 @@ async fn beside_trusted_documents_others_are_executed_where_that_is_allowed() {
 #[tokio::test]
 async fn a_manifest_that_cannot_be_used_stops_the_start_and_says_why() {
     for (manifest, why) in [
-        ("{".to_owned(), "is neither a manifest of Apollo"),
-        ("[]".to_owned(), "is neither a manifest of Apollo"),
+        ("{".to_owned(), "is neither an Apollo manifest"),
+        ("[]".to_owned(), "is neither an Apollo manifest"),
         (r#"{"a": 1}"#.to_owned(), "expected a string"),
         (json!({ "format": "other", "version": 1, "operations": [] }).to_string(), "format is other"),
         ("{}".to_owned(), "no document"),

@@ -169,7 +169,7 @@ fn trusted_documents_are_validated_against_the_schema() {
     for (manifest, level, part) in [
         (r#"{"a":"{ server { version } }"}"#, "ok", "valid for the schema"),
         (r#"{"a":"{ nothing }"}"#, "fail", "the document a: Unknown field"),
-        ("{", "fail", "is neither a manifest of Apollo"),
+        ("{", "fail", "is neither an Apollo manifest"),
     ] {
         place.write("manifest.json", manifest);
         assert_found(&place, "trusted documents", level, part);
