@@ -1,50 +1,50 @@
 use crate::words::words;
 
 words! {
-    /// What kind of failure it was: the `extensions.code` of every top-level error.
+    /// The codes of top-level errors, in `extensions.code`.
     pub enum ErrorCode {
-        /// The field wants a valid access token; `reason` says why there is none.
+        /// The field requires a valid access token; `reason` says why the request has none.
         Unauthenticated = "UNAUTHENTICATED",
-        /// The token lacks a scope, and `requiredScopes` lists what would do; or a page of another origin used the
-        /// cookie.
+        /// The token lacks a scope, and `requiredScopes` lists the scopes that suffice; or a page of another origin
+        /// used the cookie.
         Forbidden = "FORBIDDEN",
-        /// A variable, an argument or the HTTP request itself has the wrong form, or is out of range.
+        /// A variable, an argument or the HTTP request itself is malformed or out of range.
         BadUserInput = "BAD_USER_INPUT",
-        /// The document is not GraphQL.
+        /// The document is not valid GraphQL.
         ParseFailed = "GRAPHQL_PARSE_FAILED",
-        /// The document does not fit the schema.
+        /// The document is not valid under the schema.
         ValidationFailed = "GRAPHQL_VALIDATION_FAILED",
-        /// The request asks for more than a limit allows; the message names the limit.
+        /// The request exceeds a limit; the message names the limit.
         LimitExceeded = "OPERATION_LIMIT_EXCEEDED",
-        /// The server does not know a document of this hash; send it in full.
+        /// The server does not know a document with this hash; send the full document.
         PersistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND",
-        /// The server keeps no documents; send them in full.
+        /// The server does not support persisted queries; send the full document.
         PersistedQueryNotSupported = "PERSISTED_QUERY_NOT_SUPPORTED",
-        /// The server executes only the documents that its operator trusts, and this is none of them.
+        /// The server executes only the documents that its operator trusts, and this is not one of them.
         UntrustedDocument = "UNTRUSTED_DOCUMENT",
-        /// Too many tries; `retryAfter` says how long to wait.
+        /// Too many attempts were made; wait for `retryAfter` seconds.
         RateLimited = "RATE_LIMITED",
-        /// The database is away or too much is waiting; `retryAfter` says when to try again.
+        /// The database is unavailable or the server is overloaded; retry after `retryAfter` seconds.
         ServiceUnavailable = "SERVICE_UNAVAILABLE",
-        /// A fault of the server; `requestId` finds it in the log.
+        /// An internal error of the server; its log has the cause under `requestId`.
         Internal = "INTERNAL_SERVER_ERROR",
     }
 }
 
 words! {
-    /// What `extensions` may hold besides the `code` and the `requestId` that every error has.
+    /// The extensions of errors, besides the `code` and the `requestId` that every error has.
     pub enum ErrorExtension {
-        /// Why the access token does not count.
+        /// The reason why the access token is not valid.
         Reason = "reason",
-        /// Lists of scopes; a token that holds every scope of one list will do.
+        /// Lists of scopes; a token that has every scope of at least one list suffices.
         RequiredScopes = "requiredScopes",
-        /// How many seconds to wait. Where the request as a whole was refused, the header Retry-After says the same.
+        /// The time to wait, in seconds. If the whole request was refused, the header Retry-After has the same value.
         RetryAfter = "retryAfter",
     }
 }
 
 impl ErrorCode {
-    /// What the `extensions` of an error with this code may hold besides `code` and `requestId`.
+    /// The extensions that an error with this code may have, besides `code` and `requestId`.
     #[must_use]
     pub const fn extensions(self) -> &'static [ErrorExtension] {
         match self {

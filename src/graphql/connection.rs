@@ -9,8 +9,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::ApiError;
 use crate::database::{DEFAULT_PAGE_SIZE, Direction, MAX_PAGE_SIZE, PageRequest};
 
-/// A page of a list of `Node`, which is paged by key (Relay's connection specification). `Extra` are
-/// fields of the list besides.
+/// A page of a list of `Node`, with keyset pagination (Relay's Cursor Connections Specification). `Extra` has the
+/// additional fields of the list.
 ///
 /// async-graphql's `connection::Connection` cannot replace it (8.0.0-rc.5). Its type has no description in the schema.
 /// Its lists and edges are `@shareable`, which would let another subgraph of a supergraph resolve the fields of ours.
@@ -91,7 +91,7 @@ impl<Node: OutputType> TypeName for Edge<Node> {
     }
 }
 
-/// The rows of a page in the order of the list, and whether the list goes on around them.
+/// The rows of a page in the order of the list, and whether the list has rows before and after them.
 pub struct Page<Row> {
     items: Vec<Row>,
     has_previous: bool,
@@ -102,7 +102,8 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> PageRequest<K> {
     /// Reads Relay's four arguments.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT`: both `first` and `last`, one of them out of 0 to 100, or a cursor that is none.
+    /// `BAD_USER_INPUT` if both `first` and `last` are given, if one of them is not within 0 to 100, or if a cursor is
+    /// invalid.
     pub fn parse(
         first: Option<i32>,
         after: Option<String>,
@@ -126,11 +127,11 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> PageRequest<K> {
         Ok(Self { direction, count, after: key(after, "after")?, before: key(before, "before")? })
     }
 
-    /// Reads the rows of the page. `read` gives those of any page: up to [`PageRequest::limit`], nearest to the page's
-    /// end of the range first. What lies beyond a cursor is read when the caller asks for it.
+    /// Reads the rows of the page. `read` returns the rows of any page: up to [`PageRequest::limit`], in the direction
+    /// of the page. Rows beyond a cursor are read only if the caller selects the field that depends on them.
     ///
     /// # Errors
-    /// Those of `read`.
+    /// The errors of `read`.
     pub async fn read<Row, Error, Reading>(
         self,
         ctx: &Context<'_>,
@@ -149,35 +150,35 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> PageRequest<K> {
         if self.direction == Direction::Backward {
             rows.reverse();
         }
-        let asked = |field| ctx.look_ahead().field("pageInfo").field(field).exists();
+        let is_selected = |field| ctx.look_ahead().field("pageInfo").field(field).exists();
         if let Bound::Excluded(after) = self.after
             && !has_previous
-            && asked("hasPreviousPage")
+            && is_selected("hasPreviousPage")
         {
             has_previous = !read(Self::probe(Direction::Backward, after)).await?.is_empty();
         }
         if let Bound::Excluded(before) = self.before
             && !has_next
-            && asked("hasNextPage")
+            && is_selected("hasNextPage")
         {
             has_next = !read(Self::probe(Direction::Forward, before)).await?.is_empty();
         }
         Ok(Page { items: rows, has_previous, has_next })
     }
 
-    /// The item of this key, or else the one next to its place in this direction.
+    /// A request for the item with this key, or otherwise for the next item in this direction.
     fn probe(direction: Direction, key: K) -> Self {
         let (after, before) = match direction {
             Direction::Forward => (Bound::Included(key), Bound::Unbounded),
             Direction::Backward => (Bound::Unbounded, Bound::Included(key)),
         };
-        // The row that `limit` adds is all that is wanted.
+        // `limit` adds one row, which is enough.
         Self { direction, count: 0, after, before }
     }
 }
 
 impl<Row> Page<Row> {
-    /// Makes the list.
+    /// Converts the page to a list of nodes with cursors.
     pub fn list<K, Node, Extra>(
         self,
         extra: Extra,
@@ -230,7 +231,7 @@ mod tests {
         fn a_string_is_a_cursor_or_is_refused(text in "[A-Za-z0-9_-]{0,30}|.{0,30}|WzEsIiJd.?") {
             match after(text) {
                 Ok(key) => prop_assert_eq!(read_again(key.clone()), Ok(key)),
-                Err(failure) => prop_assert_eq!(failure.code, ErrorCode::BadUserInput),
+                Err(error) => prop_assert_eq!(error.code, ErrorCode::BadUserInput),
             }
         }
 
@@ -242,7 +243,7 @@ mod tests {
                 (Some(count), None) | (None, Some(count)) if (0..=100).contains(&count) => {
                     prop_assert_eq!(page.map(|page| i32::try_from(page.count)), Ok(Ok(count)));
                 }
-                _ => prop_assert_eq!(page.map_err(|failure| failure.code), Err(ErrorCode::BadUserInput)),
+                _ => prop_assert_eq!(page.map_err(|error| error.code), Err(ErrorCode::BadUserInput)),
             }
         }
     }

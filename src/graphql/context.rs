@@ -17,7 +17,7 @@ pub struct RefreshCookie(pub Option<SecretString>);
 #[derive(Clone, Copy, Debug)]
 pub struct NoHeaders;
 
-/// The last event that a client has received before it lost the stream, as it says in a header of that name.
+/// The id of the last event that the client received before it lost the stream, from the header `Last-Event-ID`.
 #[derive(Clone, Debug)]
 pub struct LastEventId(pub String);
 
@@ -30,7 +30,7 @@ pub struct VoidSession(pub Option<SessionId>);
 #[must_use]
 pub fn caller(ctx: &Context<'_>) -> Caller {
     match (ctx.data_opt::<Caller>(), ctx.data_opt::<TokenCheck>().map(TokenCheck::check)) {
-        (Some(Caller::Authenticated(_)), Some(Err(rejection))) => Caller::Anonymous(rejection),
+        (Some(Caller::Authenticated(_)), Some(Err(error))) => Caller::Anonymous(error),
         (Some(caller), _) => caller.clone(),
         (None, _) => Caller::Anonymous(TokenError::Missing),
     }

@@ -8,68 +8,67 @@ use super::{
 };
 use crate::tokens::TokenError;
 
-/// A top-level error: guards, limits, malformed requests and faults of the server.
+/// A top-level error: guards, limits, malformed requests and internal errors of the server.
 ///
-/// It has no `Display` on purpose: async-graphql would take that for an error without a code.
+/// It has no `Display` on purpose, because async-graphql would convert it to an error without a code.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiError {
-    /// What kind of failure it was.
+    /// The code of the error.
     pub code: ErrorCode,
-    /// What to tell a person.
+    /// A message in English for developers and users.
     pub message: Cow<'static, str>,
     extensions: Vec<(ErrorExtension, Value)>,
 }
 
 impl ApiError {
-    /// A failure that needs no more than its message.
+    /// An error with a code and a message only.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), extensions: Vec::new() }
     }
 
-    /// The field wants a valid access token.
+    /// The error of a field that requires a valid access token.
     #[must_use]
-    pub fn unauthenticated(rejection: TokenError) -> Self {
-        Self::new(ErrorCode::Unauthenticated, rejection.message())
-            .with(ErrorExtension::Reason, rejection.as_str())
+    pub fn unauthenticated(error: TokenError) -> Self {
+        Self::new(ErrorCode::Unauthenticated, error.message()).with(ErrorExtension::Reason, error.as_str())
     }
 
-    /// The token lacks a scope.
+    /// The error of a field that requires a scope which the token lacks.
     #[must_use]
     pub fn forbidden(required: &[&[&str]]) -> Self {
         let scopes = |list: &&[&str]| list.iter().map(|scope| Value::from(*scope)).collect();
         let required = required.iter().map(|list| Value::List(scopes(list))).collect();
-        Self::new(ErrorCode::Forbidden, "The access token does not have the scope that this takes.")
+        Self::new(ErrorCode::Forbidden, "The access token lacks a required scope.")
             .with(ErrorExtension::RequiredScopes, Value::List(required))
     }
 
-    /// What was sent has the wrong form.
+    /// An error for invalid input.
     #[must_use]
     pub fn bad_user_input(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::BadUserInput, message)
     }
 
-    /// A limit of the request: which, and how much it allows.
+    /// An error for an exceeded limit of the request, with the name of the limit and its maximum.
     #[must_use]
-    pub fn limit_exceeded(name: &str, most: usize) -> Self {
-        Self::new(ErrorCode::LimitExceeded, format!("The request exceeds {name}, which is {most}."))
+    pub fn limit_exceeded(name: &str, max: usize) -> Self {
+        Self::new(ErrorCode::LimitExceeded, format!("The request exceeds {name}, which is {max}."))
     }
 
-    /// Something is away or too busy.
+    /// An error for a dependency or a queue that is unavailable or overloaded.
     #[must_use]
     pub fn unavailable(retry_after: Duration) -> Self {
-        Self::new(ErrorCode::ServiceUnavailable, "The service is busy or unavailable; try again soon.")
+        Self::new(ErrorCode::ServiceUnavailable, "The service is busy or unavailable. Try again soon.")
             .with(ErrorExtension::RetryAfter, retry_after.as_secs().max(1))
     }
 
-    /// The caller tried too often, and may try again later.
+    /// An error for too many attempts.
     #[must_use]
     pub fn rate_limited(message: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
         Self::new(ErrorCode::RateLimited, message)
             .with(ErrorExtension::RetryAfter, retry_after.as_secs().max(1))
     }
 
-    /// A fault of ours. Logs the cause and tells the caller nothing of it.
+    /// An internal error. Logs the cause and hides it from the client.
     #[must_use]
     pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
         let mut causes = vec![cause.to_string()];
@@ -82,7 +81,7 @@ impl ApiError {
         Self::masked()
     }
 
-    /// All that a caller is told of a fault of ours.
+    /// The error that a client sees instead of an internal error.
     #[must_use]
     pub fn masked() -> Self {
         Self::new(ErrorCode::Internal, "Internal server error.")
@@ -93,7 +92,7 @@ impl ApiError {
         self
     }
 
-    /// How long to wait before trying again, where waiting helps.
+    /// The time to wait before a retry, in seconds. `None` if waiting does not help.
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
         self.extensions.iter().find_map(|(extension, value)| match (extension, value) {
@@ -113,18 +112,16 @@ impl ApiError {
 }
 
 impl From<ApiError> for async_graphql::Error {
-    fn from(failure: ApiError) -> Self {
-        let mut error = Self::new(failure.message.clone());
-        error.extensions = Some(failure.extension_values());
-        error
+    fn from(error: ApiError) -> Self {
+        let extensions = Some(error.extension_values());
+        Self { extensions, ..Self::new(error.message) }
     }
 }
 
 impl From<ApiError> for ServerError {
-    fn from(failure: ApiError) -> Self {
-        let mut error = Self::new(failure.message.clone(), None);
-        error.extensions = Some(failure.extension_values());
-        error
+    fn from(error: ApiError) -> Self {
+        let extensions = Some(error.extension_values());
+        Self { extensions, ..Self::new(error.message, None) }
     }
 }
 
@@ -132,7 +129,7 @@ impl From<ApiError> for ServerError {
 impl From<sea_orm::DbErr> for ApiError {
     fn from(error: sea_orm::DbErr) -> Self {
         if crate::database::is_unavailable(&error) {
-            tracing::warn!(%error, "the database is unavailable");
+            tracing::warn!(%error, "database unavailable");
             Self::unavailable(Duration::from_secs(1))
         } else {
             Self::internal(&error)
@@ -140,12 +137,12 @@ impl From<sea_orm::DbErr> for ApiError {
     }
 }
 
-/// Gives an error of the executor the shape that all errors have: a code, the request's id, and a message that quotes
-/// no more than an excerpt of what was sent.
+/// Gives an error of the executor the form of all errors: a code, the request id, and a message that quotes only an
+/// excerpt of the input.
 ///
-/// Errors of our resolvers have a code. Without one, an error that has a source is a fault of another crate's
-/// resolver, made with `?`: its text may hold anything, so it is logged and masked. The rest are the executor's:
-/// about an input value (`BAD_USER_INPUT`), or else about the document (an empty path,
+/// Errors of our resolvers have a code. An error without a code but with a source comes from a resolver of another
+/// crate that uses `?`. Its text may contain anything, so it is logged and masked. All other errors come from the
+/// executor. They are about an input value (`BAD_USER_INPUT`), or otherwise about the document (an empty path,
 /// `GRAPHQL_VALIDATION_FAILED`).
 pub fn normalize_error(error: &mut ServerError, request_id: &str) {
     shorten(&mut error.message);
@@ -174,14 +171,14 @@ pub fn normalize_error(error: &mut ServerError, request_id: &str) {
     error.extensions.get_or_insert_default().set("requestId", request_id);
 }
 
-/// Whether a message of the executor's, from before the execution, speaks of an argument or a variable.
+/// Whether a message that the executor wrote before the execution is about an argument or a variable.
 fn is_input_error(message: &str) -> bool {
     ["Invalid value for argument", "Failed to parse", "Expected input type"]
         .iter()
         .any(|start| message.starts_with(start))
 }
 
-/// Cuts out of the executor's message what was sent in the place of something else: it may be a password.
+/// Removes the received value from a message of the executor, because it may be a password.
 fn redact_value(message: &mut String) {
     if message.starts_with("Expected input type")
         && let Some(end) = message.find(", found ")

@@ -1,17 +1,17 @@
-//! Excerpts of input in messages. A document may hold a name of 200 kB, and a message that quotes it in full would be
-//! sent back, and logged, as often as it is wrong.
+//! Excerpts of input in messages. A document may contain a name of 200 kB. A message that quotes it in full
+//! would be sent and logged once for each error.
 
-/// The longest word of a message, in bytes: names, ids and tokens are words. Ids of ours have 34 bytes.
+/// Maximum length of a word in a message, in bytes. Names, ids and tokens are words. Our ids have 34 bytes.
 const MAX_WORD_BYTES: usize = 160;
 
-/// The bytes that are kept of a longer word, at its beginning and at its end, where the quotation mark is.
+/// The number of bytes kept of a longer word: at its start, and at its end, where the quotation mark is.
 const KEPT_AT_START: usize = 96;
 const KEPT_AT_END: usize = 16;
 
-/// The longest message, in bytes.
+/// Maximum length of a message, in bytes.
 const MAX_MESSAGE_BYTES: usize = 1024;
 
-/// Shortens a message: each long word, and then the whole.
+/// Shortens each long word of a message, and then the message.
 pub(super) fn shorten(message: &mut String) {
     let is_long = |word: &str| word.len() > MAX_WORD_BYTES;
     if message.split(char::is_whitespace).any(is_long) {
@@ -53,7 +53,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_message_has_an_end(text in "(\\PC{0,400} ?){0,8}", times in 1_usize..40) {
+        fn every_message_has_a_maximum_length(text in "(\\PC{0,400} ?){0,8}", times in 1_usize..40) {
             let mut message = text.repeat(times);
             let before = message.clone();
             shorten(&mut message);

@@ -1,4 +1,4 @@
-//! A fair queue: one event with many subscribers must not use all the capacity that other requests need.
+//! Fair queuing: one event with many subscribers must not use all the capacity that other requests need.
 
 use std::{
     borrow::Cow,
@@ -18,56 +18,57 @@ use tokio::{
 use super::ApiError;
 use crate::{id::UserId, tokens::Caller};
 
-/// How many events are made into answers at once, so that the database has connections left for requests.
+/// Maximum number of events that are resolved at once, so that the database has connections left for requests.
 const MAX_CONCURRENT: usize = 4;
 
-/// Among how many queues the accounts are divided. Nobody can choose with whom they share one.
+/// Number of queues. Accounts are assigned by a randomly keyed hash, so an attacker cannot choose to share a queue
+/// with a victim.
 const QUEUE_COUNT: usize = 1024;
 
-/// The turns that there are. An account's followers wait for each other first, in a queue that is nearly its own:
-/// only one of them at a time waits among those of all accounts.
+/// Limits how many events are resolved at once, fairly across accounts. The events of an account wait in one queue,
+/// which few other accounts share. Only the head of each queue competes for a permit.
 pub struct FairQueue {
     queues: Box<[Mutex<()>]>,
     hasher: RandomState,
-    at_once: Semaphore,
-    limit: Duration,
+    permits: Semaphore,
+    max_hold: Duration,
 }
 
 impl FairQueue {
     /// A queue whose permits are each held for at most this time.
     #[must_use]
-    pub fn new(limit: Duration) -> Self {
+    pub fn new(max_hold: Duration) -> Self {
         Self {
             queues: (0..QUEUE_COUNT).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            at_once: Semaphore::new(MAX_CONCURRENT),
-            limit,
+            permits: Semaphore::new(MAX_CONCURRENT),
+            max_hold,
         }
     }
 
     async fn acquire(&self, account: Option<UserId>) -> FairPermit<'_> {
-        let head = self.queues[self.queue(account)].lock().await;
-        // It is never closed.
-        let permit = self.at_once.acquire().await.ok();
+        let head = self.queues[self.index(account)].lock().await;
+        // The semaphore is never closed.
+        let permit = self.permits.acquire().await.ok();
         FairPermit { _permit: permit, _head: head }
     }
 
-    fn queue(&self, account: Option<UserId>) -> usize {
+    fn index(&self, account: Option<UserId>) -> usize {
         let hash = self.hasher.hash_one(account);
         usize::try_from(hash % QUEUE_COUNT as u64).unwrap_or_default()
     }
 }
 
-/// Ends when it is dropped: the next of all may go on, then the next of the account.
+/// A permit to resolve an event. Dropping it first releases the permit, then lets the next event of the queue compete.
 struct FairPermit<'a> {
     _permit: Option<SemaphorePermit<'a>>,
     _head: MutexGuard<'a, ()>,
 }
 
-/// An event of a subscription, whose fields are resolved when it is its follower's turn.
+/// An event of a subscription whose fields are resolved with a permit of the [`FairQueue`].
 ///
-/// Without it, somebody with a thousand subscriptions would have the database asked a thousand times at once for each
-/// thing that happens.
+/// Without a permit, each event would cause a thousand simultaneous database queries for an account with a thousand
+/// subscriptions, and exhaust the connection pool.
 pub struct Queued<T>(pub T);
 
 impl<T: OutputType> OutputType for Queued<T> {
@@ -88,13 +89,13 @@ impl<T: OutputType> OutputType for Queued<T> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let turns = ctx.data_unchecked::<FairQueue>();
+        let queue = ctx.data_unchecked::<FairQueue>();
         let account = ctx.data_opt::<Caller>().and_then(Caller::user);
-        let _turn = turns.acquire(account).await;
-        match timeout(turns.limit, self.0.resolve(ctx, field)).await {
-            Ok(answer) => answer,
+        let _permit = queue.acquire(account).await;
+        match timeout(queue.max_hold, self.0.resolve(ctx, field)).await {
+            Ok(result) => result,
             Err(_) => {
-                tracing::warn!("an event took longer than http.request_timeout");
+                tracing::warn!("an event was cancelled: resolving it took longer than http.request_timeout");
                 Err(ApiError::unavailable(Duration::from_secs(1)).into())
             }
         }
@@ -117,32 +118,32 @@ mod tests {
     use crate::clock::Clock;
 
     #[tokio::test]
-    async fn who_follows_often_keeps_others_waiting_no_longer_than_who_follows_once() {
-        let turns = Arc::new(FairQueue::new(Duration::from_mins(1)));
+    async fn many_subscriptions_of_one_account_delay_others_no_longer_than_one_does() {
+        let queue = Arc::new(FairQueue::new(Duration::from_mins(1)));
         let clock = Clock::system();
         let accounts = (0..100).map(|_| UserId::generate(&clock));
-        // One account a queue, for the test is not about those who share one.
+        // One account for each queue, because the test is not about accounts that share one.
         let accounts: BTreeMap<_, _> =
-            accounts.map(|account| (turns.queue(Some(account)), account)).collect();
+            accounts.map(|account| (queue.index(Some(account)), account)).collect();
         let mut accounts = accounts.into_values();
         let (other, crowd) = (accounts.next(), accounts.take(20));
-        let (taken, mut tasks) = (Arc::new(AtomicUsize::new(0)), JoinSet::new());
+        let (acquired, mut tasks) = (Arc::new(AtomicUsize::new(0)), JoinSet::new());
         for account in crowd {
             for _ in 0..50 {
-                let (turns, taken) = (Arc::clone(&turns), Arc::clone(&taken));
+                let (queue, acquired) = (Arc::clone(&queue), Arc::clone(&acquired));
                 tasks.spawn(async move {
-                    let _turn = turns.acquire(Some(account)).await;
-                    taken.fetch_add(1, Ordering::SeqCst);
+                    let _permit = queue.acquire(Some(account)).await;
+                    acquired.fetch_add(1, Ordering::SeqCst);
                     tokio::task::yield_now().await;
                 });
             }
         }
-        while taken.load(Ordering::SeqCst) < 100 {
+        while acquired.load(Ordering::SeqCst) < 100 {
             tokio::task::yield_now().await;
         }
-        let before = taken.load(Ordering::SeqCst);
-        let _turn = turns.acquire(other).await;
-        let meanwhile = taken.load(Ordering::SeqCst) - before;
-        assert!(meanwhile <= 20 + MAX_CONCURRENT, "{meanwhile} turns of others");
+        let before = acquired.load(Ordering::SeqCst);
+        let _permit = queue.acquire(other).await;
+        let meanwhile = acquired.load(Ordering::SeqCst) - before;
+        assert!(meanwhile <= 20 + MAX_CONCURRENT, "{meanwhile} permits of others");
     }
 }

@@ -3,7 +3,7 @@ use async_graphql::{Context, Guard, Result, TypeDirective};
 use super::{ApiError, caller};
 use crate::tokens::Caller;
 
-/// Lets a caller pass whose access token is valid when the field begins. In a schema, declare it with
+/// Requires an access token that is valid when the field begins. In a schema, declare it with
 /// [`guarded`](super::guarded) and `#[authenticated]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Authenticated;
@@ -16,7 +16,7 @@ impl Authenticated {
     pub fn check(&self, ctx: &Context<'_>) -> Result<(), ApiError> {
         match caller(ctx) {
             Caller::Authenticated(_) => Ok(()),
-            Caller::Anonymous(rejection) => Err(ApiError::unauthenticated(rejection)),
+            Caller::Anonymous(error) => Err(ApiError::unauthenticated(error)),
         }
     }
 }
@@ -27,7 +27,7 @@ impl Guard for Authenticated {
     }
 }
 
-/// Lets a caller pass whose token is valid when the field begins, and holds every scope of at least one of the
+/// Requires an access token that is valid when the field begins and has every scope of at least one of the
 /// lists. In a schema, declare it with [`guarded`](super::guarded) and `#[requires_scopes("a", "b")]`.
 #[derive(Clone, Copy, Debug)]
 pub struct RequiresScopes(pub &'static [&'static [&'static str]]);
@@ -39,8 +39,8 @@ impl RequiresScopes {
     /// `UNAUTHENTICATED` without a valid token, `FORBIDDEN` with one that lacks a scope.
     pub fn check(&self, ctx: &Context<'_>) -> Result<(), ApiError> {
         let caller = caller(ctx);
-        if let Caller::Anonymous(rejection) = caller {
-            return Err(ApiError::unauthenticated(rejection));
+        if let Caller::Anonymous(error) = caller {
+            return Err(ApiError::unauthenticated(error));
         }
         let passes = self.0.iter().any(|scopes| scopes.iter().all(|scope| caller.has_scope(scope)));
         if passes { Ok(()) } else { Err(ApiError::forbidden(self.0)) }

@@ -1,7 +1,7 @@
-//! What every part of the schema shares: guards, identifiers, lists, who asks, and errors.
+//! The vocabulary of all parts of the schema: guards, identifiers, lists, the caller of a request, and errors.
 //!
-//! Guards and their directives come from one declaration, [`guarded`]. Every answer that is not data
-//! is a [`ApiError`] with a [`ErrorCode`]; what the caller's user can act on is a [`UserError`] in the payload.
+//! Guards and their directives come from one declaration, [`guarded`]. A top-level error is
+//! an [`ApiError`] with an [`ErrorCode`]. An error that the user can act on is a [`UserError`] in the payload.
 
 mod code;
 mod context;

@@ -71,7 +71,7 @@ impl UserError {
         Self { field, ..Self::new(code, message) }
     }
 
-    /// Too many tries.
+    /// An error for too many attempts.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {
         let seconds = i32::try_from(retry_after.as_secs()).unwrap_or(i32::MAX).max(1);
