@@ -10,7 +10,7 @@ use crate::{
         graphql::{DeletePayload, Profile, UserPayload, user_error},
     },
     audit::Actor,
-    graphql::{ApiError, UserError, UserErrorCode, caller, expect_id, guarded, node_id},
+    graphql::{ApiError, UserError, UserErrorCode, caller, guarded, node_id, parse_id},
     sessions::graphql::RevokeSessionsPayload,
     sign_in::graphql::{hash_failure, password_error},
 };
@@ -96,7 +96,7 @@ impl AdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account and its changes.")] input: UpdateUserInput,
     ) -> Result<Option<UserPayload>, ApiError> {
-        let id = expect_id(&input.id, "input.id")?;
+        let id = parse_id(&input.id, "input.id")?;
         // Taken first, because the change may revoke the caller's own token.
         let viewer = caller(ctx);
         let updated = match Profile::parse(input.display_name, input.email) {
@@ -120,7 +120,7 @@ impl AdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account to delete.")] input: DeleteUserInput,
     ) -> Result<Option<DeletePayload>, ApiError> {
-        let id = expect_id(&input.id, "input.id")?;
+        let id = parse_id(&input.id, "input.id")?;
         Ok(Some(match ctx.data_unchecked::<Admin>().delete_user(id, Actor::of(ctx)).await {
             Ok(()) => DeletePayload { deleted_id: Some(node_id(id)), errors: Vec::new() },
             Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error, "id")?] },
@@ -134,7 +134,7 @@ impl AdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account whose sessions are revoked.")] input: RevokeUserSessionsInput,
     ) -> Result<Option<RevokeSessionsPayload>, ApiError> {
-        let id = expect_id(&input.user_id, "input.userId")?;
+        let id = parse_id(&input.user_id, "input.userId")?;
         Ok(Some(match ctx.data_unchecked::<Admin>().revoke_user_sessions(id, Actor::of(ctx)).await {
             Ok(count) => RevokeSessionsPayload::done(count),
             Err(error) => RevokeSessionsPayload { revoked_count: 0, errors: vec![explain(error, "userId")?] },

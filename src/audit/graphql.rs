@@ -8,7 +8,7 @@ use crate::{
     accounts::graphql::{User, load_user},
     database::PageRequest,
     graphql::{
-        ApiError, DateTime, LastEventId, List, Queued, TokenCheck, caller, expect_id, guarded, node_id,
+        ApiError, DateTime, LastEventId, List, Queued, TokenCheck, caller, guarded, node_id, parse_id,
     },
     id::EventId,
     sessions::graphql::UserSession,
@@ -121,7 +121,7 @@ pub struct AuditEventFilter {
 
 impl AuditEventFilter {
     fn parse(self) -> Result<Filter, ApiError> {
-        let user = self.user.map(|id| expect_id(&id, "filter.user")).transpose()?;
+        let user = self.user.map(|id| parse_id(&id, "filter.user")).transpose()?;
         Ok(Filter {
             user,
             actions: self.actions,
@@ -204,7 +204,7 @@ async fn follow(
 ) -> Result<impl Stream<Item = Result<Queued<AuditEvent>, ApiError>> + use<>, ApiError> {
     // Whoever connects anew by itself repeats the operation as it was, and tells in the header what has come since.
     let after = ctx.data_opt::<LastEventId>().map(|last| ID(last.0.clone())).or(after);
-    let after = after.map(|id| expect_id(&id, "after")).transpose()?;
+    let after = after.map(|id| parse_id(&id, "after")).transpose()?;
     let events = ctx.data_unchecked::<Audit>().follow(filter, after).await.map_err(|error| match error {
         FollowError::UnknownEvent => ApiError::bad_user_input(
             "after must be the id of an event that you could have followed and that is kept.",

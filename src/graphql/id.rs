@@ -13,7 +13,7 @@ pub fn node_id<K: Kind>(id: Id<K>) -> ID {
 ///
 /// # Errors
 /// `BAD_USER_INPUT` if the argument is anything else.
-pub fn expect_id<K: Kind>(id: &ID, argument: &str) -> Result<Id<K>, ApiError> {
+pub fn parse_id<K: Kind>(id: &ID, argument: &str) -> Result<Id<K>, ApiError> {
     id.parse().map_err(|_| {
         ApiError::bad_user_input(format!("{argument} must be an id that starts with {}_.", K::PREFIX))
     })

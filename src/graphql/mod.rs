@@ -35,7 +35,7 @@ pub use self::{
     connection::{List, PageInfo},
     date_time::DateTime,
     fair_queue::{FairQueue, Queued},
-    id::{expect_id, node_id},
+    id::{node_id, parse_id},
     user_error::{UserError, UserErrorCode},
 };
 #[cfg(feature = "server")]

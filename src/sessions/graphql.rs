@@ -18,8 +18,8 @@ use crate::{
     audit::{Actor, AuditAction},
     client::ClientInfo,
     graphql::{
-        ApiError, ErrorCode, RefreshCookie, UserError, UserErrorCode, VoidSession, caller, expect_id,
-        guarded, initial_claims,
+        ApiError, ErrorCode, RefreshCookie, UserError, UserErrorCode, VoidSession, caller, guarded,
+        initial_claims, parse_id,
     },
     tokens::{Caller, KeyringError, TokenError},
 };
@@ -181,7 +181,7 @@ impl SessionsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The session to revoke.")] input: RevokeSessionInput,
     ) -> Result<Option<SessionPayload>, ApiError> {
-        let id = expect_id(&input.id, "input.id")?;
+        let id = parse_id(&input.id, "input.id")?;
         let viewer = caller(ctx);
         let sessions = ctx.data_unchecked::<Sessions>();
         let may =
