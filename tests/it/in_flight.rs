@@ -313,11 +313,11 @@ async fn a_subscription_ends_with_its_token_in_an_executor_of_ones_own() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
     let schema = app.app.provide(builder::<portcullis::schema::Query>()).finish();
-    let (gate, authorization) = (&app.app.authenticator, ada.authorization());
+    let (authenticator, authorization) = (&app.app.authenticator, ada.authorization());
     let origin = ClientInfo { address: Ipv4Addr::LOCALHOST.into(), user_agent: None };
     let request = Request::new(app.mine(&ada).await)
-        .data(gate.admit(&authorization).expect("a valid token"))
-        .data(gate.token_check(&authorization).expect("a token"))
+        .data(authenticator.authenticate_header(&authorization).expect("a valid token"))
+        .data(authenticator.token_check(&authorization).expect("a token"))
         .data(origin);
     let mut events = Executor::execute_stream(&schema, request, None);
     app.anonymous().fail_to_log_in("ada").await;
