@@ -22,7 +22,7 @@ use self::directives::describe_arguments;
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery, PUBLIC_FIELDS, User},
     admin::graphql::AdminMutation,
-    audit::graphql::{AuditEvent, AuditQuery, AuditSubscription},
+    audit::graphql::{AuditEventObject, AuditQuery, AuditSubscription},
     graphql::{ApiError, guarded},
     id::{EventId, SessionId, UserId},
     operations::RootFieldPolicy,
@@ -76,7 +76,7 @@ enum Node {
     /// A sign-in.
     Session(UserSession),
     /// An entry of the audit log.
-    AuditEvent(AuditEvent),
+    AuditEvent(AuditEventObject),
 }
 
 /// How many ids `nodes` takes at once.
@@ -126,7 +126,7 @@ async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError>
         return Ok(UserSession::visible(ctx, id).await?.map(Node::Session));
     }
     if let Ok(id) = id.parse::<EventId>() {
-        return Ok(AuditEvent::visible(ctx, id).await?.map(Node::AuditEvent));
+        return Ok(AuditEventObject::visible(ctx, id).await?.map(Node::AuditEvent));
     }
     Ok(None)
 }
@@ -135,7 +135,7 @@ async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError>
 #[derive(Clone)]
 pub enum IdentitySchema {
     /// By itself.
-    Alone(Schema<Query, Mutation, Subscription>),
+    Standalone(Schema<Query, Mutation, Subscription>),
     /// As a part of a supergraph, too: `graphql.federation`.
     Subgraph(Schema<SubgraphQuery, Mutation, Subscription>),
 }
@@ -143,14 +143,14 @@ pub enum IdentitySchema {
 impl Executor for IdentitySchema {
     async fn execute(&self, request: Request) -> Response {
         match self {
-            Self::Alone(schema) => schema.execute(request).await,
+            Self::Standalone(schema) => schema.execute(request).await,
             Self::Subgraph(schema) => schema.execute(request).await,
         }
     }
 
     fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
         match self {
-            Self::Alone(schema) => Executor::execute_stream(schema, request, session),
+            Self::Standalone(schema) => Executor::execute_stream(schema, request, session),
             Self::Subgraph(schema) => Executor::execute_stream(schema, request, session),
         }
     }

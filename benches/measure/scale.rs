@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use async_graphql::connection::{CursorType, OpaqueCursor};
 use entity::{audit_event, user};
 use portcullis::{
-    accounts::PageKey,
+    accounts::UserCursor,
     app::App,
     id::{EventId, UserId},
 };
@@ -228,7 +228,7 @@ async fn queries(app: &App, accounts: usize) -> Outcome<Vec<(String, String)>> {
 }
 
 /// The place of the account before which so many come.
-async fn place(db: &impl ConnectionTrait, field: &str, before: u64) -> Outcome<PageKey> {
+async fn place(db: &impl ConnectionTrait, field: &str, before: u64) -> Outcome<UserCursor> {
     let query = user::Entity::find();
     let query = match field {
         "CREATED_AT" => query.order_by_asc(user::Column::CreatedAt),
@@ -238,8 +238,8 @@ async fn place(db: &impl ConnectionTrait, field: &str, before: u64) -> Outcome<P
     let row =
         query.order_by_asc(user::Column::Id).offset(before).limit(1).one(db).await?.ok_or("no account")?;
     Ok(match field {
-        "CREATED_AT" => PageKey::CreatedAt(row.created_at.0.timestamp_millis(), row.id),
-        "USERNAME" => PageKey::Username(row.username),
-        _ => PageKey::LastLoginAt(row.last_login_at.map_or(0, |at| at.0.timestamp_millis()), row.id),
+        "CREATED_AT" => UserCursor::CreatedAt(row.created_at.0.timestamp_millis(), row.id),
+        "USERNAME" => UserCursor::Username(row.username),
+        _ => UserCursor::LastLoginAt(row.last_login_at.map_or(0, |at| at.0.timestamp_millis()), row.id),
     })
 }

@@ -7,7 +7,7 @@ use std::{fmt::Debug, ops::Bound};
 use async_graphql::connection::{CursorType, OpaqueCursor};
 use libfuzzer_sys::fuzz_target;
 use portcullis::{
-    accounts::PageKey,
+    accounts::UserCursor,
     database::PageRequest,
     id::{EventId, Id, Kind, SessionId, UserId},
 };
@@ -17,7 +17,7 @@ fuzz_target!(|text: &str| {
     assert_written(text.parse::<SessionId>(), text);
     assert_written(text.parse::<EventId>(), text);
     let read = |cursor: String| {
-        let page = PageRequest::<PageKey>::parse(Some(1), Some(cursor), None, None);
+        let page = PageRequest::<UserCursor>::parse(Some(1), Some(cursor), None, None);
         page.ok().map(|page| page.after)
     };
     if let Some(after) = read(text.to_owned()) {

@@ -4,7 +4,7 @@ use super::{Account, AccountError, Accounts, store};
 use crate::{audit::Actor, id::UserId, tokens::TokenError};
 
 /// The rows that [`Accounts::lock_actor`] has locked until the transaction ends.
-pub struct Locked {
+pub struct LockedAccounts {
     /// The account of the actor. `None` for the server itself.
     pub actor: Option<Account>,
     /// The account that the actor changes. `None` if there is no such account.
@@ -28,7 +28,7 @@ impl Accounts {
         transaction: &impl ConnectionTrait,
         actor: Actor<'_>,
         target: Option<UserId>,
-    ) -> Result<Locked, AccountError> {
+    ) -> Result<LockedAccounts, AccountError> {
         if let Actor::Bearer { token: Some(token), .. } = actor {
             token.check().map_err(AccountError::Unauthenticated)?;
         }
@@ -40,7 +40,7 @@ impl Accounts {
             accounts.extend(store::lock(transaction, id).await?);
         }
         let find = |id: Option<UserId>| accounts.iter().find(|account| Some(account.id) == id).cloned();
-        let locked = Locked { actor: find(actor.user()), target: find(target) };
+        let locked = LockedAccounts { actor: find(actor.user()), target: find(target) };
         self.check_actor(transaction, actor, locked.actor.as_ref()).await?;
         Ok(locked)
     }

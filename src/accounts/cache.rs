@@ -54,7 +54,7 @@ impl Cache {
         Ok(Some(account))
     }
 
-    pub(super) fn forget(&self, id: UserId) {
+    pub(super) fn invalidate(&self, id: UserId) {
         self.changes.fetch_add(1, Ordering::AcqRel);
         self.accounts.invalidate(&id);
     }

@@ -2,7 +2,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, store};
 use crate::{
-    audit::{Actor, AuditAction, Happening},
+    audit::{Actor, AuditAction, NewEvent},
     changes::Change,
     config::ADMIN_ROLE,
     id::UserId,
@@ -10,7 +10,7 @@ use crate::{
 
 /// What is to change about an account; `None` leaves a thing as it is.
 #[derive(Default)]
-pub struct AccountChanges {
+pub struct AccountUpdate {
     /// `Some(None)` clears it.
     pub display_name: Option<Option<DisplayName>>,
     /// `Some(None)` clears it. Another address, or another spelling of it, is not verified.
@@ -24,16 +24,16 @@ pub struct AccountChanges {
 }
 
 /// An account that was changed.
-pub struct Changed {
+pub struct UpdatedAccount {
     /// As it is now.
     pub account: Account,
     /// What to commit the transaction with; nothing where everything is as it was.
     pub change: Option<Change>,
     /// Whether the sessions that were open may not go on: the account was disabled, or has another
     /// password.
-    pub ends_sessions: bool,
+    pub must_end_sessions: bool,
     /// Whether it may sign in again, after it was disabled.
-    pub is_enabled_again: bool,
+    pub was_reenabled: bool,
 }
 
 impl Accounts {
@@ -46,9 +46,9 @@ impl Accounts {
         &self,
         transaction: &impl ConnectionTrait,
         id: UserId,
-        changes: AccountChanges,
+        changes: AccountUpdate,
         actor: Actor<'_>,
-    ) -> Result<Changed, AccountError> {
+    ) -> Result<UpdatedAccount, AccountError> {
         let before = store::lock(transaction, id).await?.ok_or(AccountError::NotFound)?;
         if can_administer(&before) && (changes.roles.is_some() || changes.disabled.is_some()) {
             store::lock_role(transaction, ADMIN_ROLE).await?;
@@ -58,11 +58,11 @@ impl Accounts {
         self.apply(&changes, &mut after)?;
         if after == before && !sets_password {
             // What costs every replica something is not to be had for nothing.
-            return Ok(Changed {
+            return Ok(UpdatedAccount {
                 account: after,
                 change: None,
-                ends_sessions: false,
-                is_enabled_again: false,
+                must_end_sessions: false,
+                was_reenabled: false,
             });
         }
         let voids_tokens = sets_password || after.roles != before.roles || after.disabled != before.disabled;
@@ -73,35 +73,35 @@ impl Accounts {
             store::replace_roles(transaction, id, &after.roles).await?;
         }
         if can_administer(&before) && !can_administer(&after) {
-            self.keep_an_administrator(transaction).await?;
+            self.ensure_admin_remains(transaction).await?;
         }
         for action in actions(&before, &after, sets_password) {
-            let happening = Happening { action, user: Some(id), session: None, actor };
-            self.audit.record(transaction, happening).await?;
+            let new_event = NewEvent { action, user: Some(id), session: None, actor };
+            self.audit.record(transaction, new_event).await?;
         }
         let change = if voids_tokens {
             Change::TokensRevoked { user: id, token_version: after.token_version }
         } else {
             Change::AccountUpdated(id)
         };
-        let ends_sessions = sets_password || (after.disabled && !before.disabled);
-        let is_enabled_again = before.disabled && !after.disabled;
-        Ok(Changed { account: after, change: Some(change), ends_sessions, is_enabled_again })
+        let must_end_sessions = sets_password || (after.disabled && !before.disabled);
+        let was_reenabled = before.disabled && !after.disabled;
+        Ok(UpdatedAccount { account: after, change: Some(change), must_end_sessions, was_reenabled })
     }
 
-    fn apply(&self, changes: &AccountChanges, account: &mut Account) -> Result<(), AccountError> {
+    fn apply(&self, changes: &AccountUpdate, account: &mut Account) -> Result<(), AccountError> {
         if let Some(display_name) = &changes.display_name {
-            account.display_name = display_name.as_ref().map(|name| name.as_written().to_owned());
+            account.display_name = display_name.as_ref().map(|name| name.as_str().to_owned());
         }
         if let Some(email) = &changes.email {
-            let email = email.as_ref().map(|email| email.as_written().to_owned());
+            let email = email.as_ref().map(|email| email.as_str().to_owned());
             // Exact, because only the mailbox of the address as it is stored has been proven. Another spelling may be
             // another mailbox, although the two have the same key.
             account.email_verified &= email == account.email;
             account.email = email;
         }
         if let Some(roles) = &changes.roles {
-            account.roles = self.known_roles(roles.clone())?;
+            account.roles = self.validate_roles(roles.clone())?;
         }
         account.disabled = changes.disabled.unwrap_or(account.disabled);
         Ok(())
@@ -109,7 +109,7 @@ impl Accounts {
 
     /// Refuses what leaves nobody who can administer. Whoever might do that has locked the role before it
     /// changed anything, so that of two who remove each other the second sees what the first has done.
-    pub(super) async fn keep_an_administrator(
+    pub(super) async fn ensure_admin_remains(
         &self,
         transaction: &impl ConnectionTrait,
     ) -> Result<(), AccountError> {
@@ -126,7 +126,7 @@ impl Accounts {
     pub async fn update_profile(
         &self,
         id: UserId,
-        changes: AccountChanges,
+        changes: AccountUpdate,
         actor: Actor<'_>,
     ) -> Result<Account, AccountError> {
         let transaction = self.database.begin().await?;

@@ -2,7 +2,7 @@ use sea_orm::ConnectionTrait;
 
 use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, Username, store};
 use crate::{
-    audit::{Actor, AuditAction, Happening},
+    audit::{Actor, AuditAction, NewEvent},
     database::broken_constraint,
     id::UserId,
 };
@@ -33,13 +33,13 @@ impl Accounts {
         new: NewAccount,
         actor: Actor<'_>,
     ) -> Result<Account, AccountError> {
-        let roles = self.known_roles(new.roles)?;
+        let roles = self.validate_roles(new.roles)?;
         let now = self.clock.now();
         let account = Account {
             id: UserId::generate(&self.clock),
-            username: new.username.as_written().to_owned(),
-            display_name: new.display_name.as_ref().map(|name| name.as_written().to_owned()),
-            email: new.email.as_ref().map(|email| email.as_written().to_owned()),
+            username: new.username.as_str().to_owned(),
+            display_name: new.display_name.as_ref().map(|name| name.as_str().to_owned()),
+            email: new.email.as_ref().map(|email| email.as_str().to_owned()),
             email_verified: false,
             roles,
             disabled: false,
@@ -60,13 +60,13 @@ impl Accounts {
                 AuditAction::UserCreated
             }
         };
-        let happening = Happening { action, user: Some(account.id), session: None, actor };
-        self.audit.record(transaction, happening).await?;
+        let new_event = NewEvent { action, user: Some(account.id), session: None, actor };
+        self.audit.record(transaction, new_event).await?;
         Ok(account)
     }
 
     /// The roles, sorted, when all of them exist and an access token holds what they grant together.
-    pub(super) fn known_roles(&self, mut roles: Vec<String>) -> Result<Vec<String>, AccountError> {
+    pub(super) fn validate_roles(&self, mut roles: Vec<String>) -> Result<Vec<String>, AccountError> {
         roles.sort_unstable();
         roles.dedup();
         match roles.iter().find(|role| !self.config.roles.contains_key(*role)) {

@@ -2,7 +2,7 @@ use sea_orm::ConnectionTrait;
 
 use super::{AccountError, Accounts, change::can_administer, store};
 use crate::{
-    audit::{Actor, AuditAction, Happening},
+    audit::{Actor, AuditAction, NewEvent},
     changes::Change,
     config::ADMIN_ROLE,
     id::UserId,
@@ -25,10 +25,10 @@ impl Accounts {
         }
         store::delete(transaction, id).await?;
         if can_administer(&account) {
-            self.keep_an_administrator(transaction).await?;
+            self.ensure_admin_remains(transaction).await?;
         }
-        let happening = Happening { action: AuditAction::UserDeleted, user: Some(id), session: None, actor };
-        self.audit.record(transaction, happening).await?;
+        let new_event = NewEvent { action: AuditAction::UserDeleted, user: Some(id), session: None, actor };
+        self.audit.record(transaction, new_event).await?;
         Ok(Change::TokensRevoked { user: id, token_version: i64::MAX })
     }
 }

@@ -6,12 +6,12 @@ mod user;
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
-use self::server::Server;
+use self::server::ServerInfo;
 pub use self::{
-    list::{OrderDirection, UserCount, UserFilter, UserList, UserOrder, UserOrderField},
+    list::{OrderDirection, UserConnectionFields, UserFilter, UserList, UserOrder, UserOrderField},
     user::{AccountLoader, User, load_user},
 };
-use super::{Account, AccountChanges, AccountError, Accounts, DisplayName, EmailAddress, PageKey};
+use super::{Account, AccountError, AccountUpdate, Accounts, DisplayName, EmailAddress, UserCursor};
 use crate::{
     audit::Actor,
     database::PageRequest,
@@ -68,20 +68,24 @@ impl AccountsQuery {
         let page = PageRequest::parse(first, after, last, before)?;
         let filter = filter.unwrap_or_default().parse()?;
         let by = order_by.unwrap_or_else(UserOrder::newest).order_by();
-        if !page.keys().all(|key: &PageKey| key.is_of(by.order)) {
+        if !page.keys().all(|key: &UserCursor| key.matches_order(by.order)) {
             return Err(ApiError::bad_user_input("The cursor is of a list in another order."));
         }
         let (accounts, wanted) = (ctx.data_unchecked::<Accounts>(), &filter);
         let page = page.read(ctx, |page| async move { accounts.list(wanted, by, &page).await }).await?;
         let viewer = caller(ctx);
         let node = |account| User::new(account, viewer.clone());
-        Ok(Some(page.list(UserCount { filter }, |account| PageKey::of(account, by.order), node)))
+        Ok(Some(page.list(
+            UserConnectionFields { filter },
+            |account| UserCursor::of(account, by.order),
+            node,
+        )))
     }
 
     /// Public settings of the server: version, whether registration is open, and the password policy. No
     /// sign-in is needed.
-    async fn server(&self, ctx: &Context<'_>) -> Server {
-        Server::new(ctx.data_unchecked::<Accounts>().config())
+    async fn server(&self, ctx: &Context<'_>) -> ServerInfo {
+        ServerInfo::new(ctx.data_unchecked::<Accounts>().config())
     }
 }
 
@@ -106,13 +110,13 @@ pub struct UserPayload {
 impl UserPayload {
     /// All went well.
     #[must_use]
-    pub fn done(account: Account, viewer: Caller) -> Self {
+    pub fn success(account: Account, viewer: Caller) -> Self {
         Self { user: Some(User::new(account, viewer)), errors: Vec::new() }
     }
 
     /// Something was wrong.
     #[must_use]
-    pub fn failed(errors: Vec<UserError>) -> Self {
+    pub fn failure(errors: Vec<UserError>) -> Self {
         Self { user: None, errors }
     }
 }
@@ -144,17 +148,17 @@ impl AccountsMutation {
         let Some(user) = viewer.user() else { return Ok(None) };
         let Profile { display_name, email } = match Profile::parse(input.display_name, input.email) {
             Ok(profile) => profile,
-            Err(error) => return user_error(error).map(|error| Some(UserPayload::failed(vec![error]))),
+            Err(error) => return Ok(Some(UserPayload::failure(vec![error.into_user_error()?]))),
         };
         if let Decision::Refused { retry_after, .. } =
             ctx.data_unchecked::<Throttle>().try_change(user).await?
         {
-            return Ok(Some(UserPayload::failed(vec![UserError::rate_limited(retry_after)])));
+            return Ok(Some(UserPayload::failure(vec![UserError::rate_limited(retry_after)])));
         }
-        let changes = AccountChanges { display_name, email, ..AccountChanges::default() };
+        let changes = AccountUpdate { display_name, email, ..AccountUpdate::default() };
         match ctx.data_unchecked::<Accounts>().update_profile(user, changes, Actor::of(ctx)).await {
-            Ok(account) => Ok(Some(UserPayload::done(account, viewer))),
-            Err(error) => user_error(error).map(|error| Some(UserPayload::failed(vec![error]))),
+            Ok(account) => Ok(Some(UserPayload::success(account, viewer))),
+            Err(error) => Ok(Some(UserPayload::failure(vec![error.into_user_error()?]))),
         }
     }
 }
@@ -190,30 +194,32 @@ impl Profile {
     }
 }
 
-/// What to tell of an error: the user, where the user can act on it.
-///
-/// # Errors
-/// A failure, where not.
-pub fn user_error(error: AccountError) -> Result<UserError, ApiError> {
-    let message = error.to_string();
-    Ok(match error {
-        AccountError::UsernameTaken => {
-            UserError::of_field(UserErrorCode::UsernameTaken, "username", "This username is taken.")
-        }
-        AccountError::UsernameInvalid(_) => {
-            UserError::of_field(UserErrorCode::UsernameInvalid, "username", message)
-        }
-        AccountError::EmailInvalid(_) => UserError::of_field(UserErrorCode::EmailInvalid, "email", message),
-        AccountError::DisplayNameInvalid(_) | AccountError::TooManyScopes => {
-            return Err(ApiError::bad_user_input(message));
-        }
-        AccountError::UnknownRole(_) => UserError::of_field(UserErrorCode::UnknownRole, "roles", message),
-        AccountError::LastAdmin => {
-            let message = "This is the last administrator who can sign in.";
-            UserError::new(UserErrorCode::LastAdmin, message)
-        }
-        AccountError::Unauthenticated(rejection) => return Err(ApiError::unauthenticated(rejection)),
-        AccountError::NotFound => UserError::new(UserErrorCode::NotFound, "There is no such account."),
-        AccountError::Database(error) => return Err(error.into()),
-    })
+impl AccountError {
+    /// Converts the error to one that the user can act on.
+    ///
+    /// # Errors
+    /// If the user cannot act on it.
+    pub fn into_user_error(self) -> Result<UserError, ApiError> {
+        let message = self.to_string();
+        Ok(match self {
+            Self::UsernameTaken => {
+                UserError::of_field(UserErrorCode::UsernameTaken, "username", "This username is taken.")
+            }
+            Self::UsernameInvalid(_) => {
+                UserError::of_field(UserErrorCode::UsernameInvalid, "username", message)
+            }
+            Self::EmailInvalid(_) => UserError::of_field(UserErrorCode::EmailInvalid, "email", message),
+            Self::DisplayNameInvalid(_) | Self::TooManyScopes => {
+                return Err(ApiError::bad_user_input(message));
+            }
+            Self::UnknownRole(_) => UserError::of_field(UserErrorCode::UnknownRole, "roles", message),
+            Self::LastAdmin => {
+                let message = "This is the last administrator who can sign in.";
+                UserError::new(UserErrorCode::LastAdmin, message)
+            }
+            Self::Unauthenticated(rejection) => return Err(ApiError::unauthenticated(rejection)),
+            Self::NotFound => UserError::new(UserErrorCode::NotFound, "There is no such account."),
+            Self::Database(error) => return Err(error.into()),
+        })
+    }
 }

@@ -22,12 +22,12 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use self::cache::Cache;
 pub use self::{
-    actor::Locked,
-    change::{AccountChanges, Changed},
+    actor::LockedAccounts,
+    change::{AccountUpdate, UpdatedAccount},
     create::NewAccount,
     error::AccountError,
     names::{DisplayName, EmailAddress, Username},
-    store::{Credentials, Filter, Order, OrderBy, PageKey},
+    store::{AccountFilter, Credentials, Order, OrderBy, UserCursor},
 };
 use crate::{
     audit::Audit,
@@ -99,7 +99,7 @@ impl Accounts {
         let observer = cache.clone();
         feed.observe(move |change| {
             if let Some(user) = change.account() {
-                observer.forget(user);
+                observer.invalidate(user);
             }
         });
         Self { database, clock, config, feed, audit, cache }
@@ -135,7 +135,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn credentials(&self, login: &str) -> Result<Option<Credentials>, DbErr> {
+    pub async fn find_credentials(&self, login: &str) -> Result<Option<Credentials>, DbErr> {
         let db = self.database.reader();
         // An address comes first, or somebody could take another's address for a username and shut its
         // owner out. Both are looked up always, so that neither shows in the time.
@@ -154,7 +154,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn credentials_of(&self, id: UserId) -> Result<Option<Credentials>, DbErr> {
+    pub async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>, DbErr> {
         store::credentials_of(self.database.reader(), id).await
     }
 
@@ -166,9 +166,9 @@ impl Accounts {
     /// When the database does not answer.
     pub async fn list(
         &self,
-        filter: &Filter,
+        filter: &AccountFilter,
         order: OrderBy,
-        page: &PageRequest<PageKey>,
+        page: &PageRequest<UserCursor>,
     ) -> Result<Vec<Account>, DbErr> {
         store::list(self.database.reader(), filter, order, page).await
     }
@@ -177,7 +177,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn count(&self, filter: &Filter) -> Result<u64, DbErr> {
+    pub async fn count(&self, filter: &AccountFilter) -> Result<u64, DbErr> {
         store::count(self.database.reader(), filter).await
     }
 
@@ -186,18 +186,18 @@ impl Accounts {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn note_login(
+    pub async fn record_login(
         &self,
         transaction: &impl ConnectionTrait,
         account: &Account,
         replacement: Option<String>,
     ) -> Result<bool, DbErr> {
-        store::note_login(transaction, account, self.clock.now(), replacement).await
+        store::record_login(transaction, account, self.clock.now(), replacement).await
     }
 
     /// Reads an account anew when it is asked for next, after a sign-in that was committed.
-    pub fn forget(&self, id: UserId) {
-        self.cache.forget(id);
+    pub fn invalidate(&self, id: UserId) {
+        self.cache.invalidate(id);
     }
 
     /// What an account with these roles may do.

@@ -16,7 +16,7 @@ const MAX_EMAIL_BYTES: usize = 254;
 /// A username (RFC 8265 §3): as its owner writes it, and as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username {
-    written: String,
+    display: String,
     key: String,
 }
 
@@ -36,17 +36,17 @@ impl Username {
             )
         };
         let key = UsernameCaseMapped::enforce(text).map_err(forbidden)?.into_owned();
-        let written = UsernameCasePreserved::enforce(text).map_err(forbidden)?.into_owned();
-        if key.chars().count() > MAX_CHARS || written.chars().count() > MAX_CHARS {
+        let display = UsernameCasePreserved::enforce(text).map_err(forbidden)?.into_owned();
+        if key.chars().count() > MAX_CHARS || display.chars().count() > MAX_CHARS {
             return Err(AccountError::UsernameInvalid("A username has 1 to 64 characters."));
         }
-        Ok(Self { written, key })
+        Ok(Self { display, key })
     }
 
     /// As its owner writes it.
     #[must_use]
-    pub fn as_written(&self) -> &str {
-        &self.written
+    pub fn as_str(&self) -> &str {
+        &self.display
     }
 
     /// As it is compared.
@@ -80,7 +80,7 @@ impl EmailAddress {
 
     /// As its owner writes it.
     #[must_use]
-    pub fn as_written(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
@@ -115,7 +115,7 @@ impl DisplayName {
 
     /// As its owner writes it.
     #[must_use]
-    pub fn as_written(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(key("Ada"), key("ada"));
         assert_eq!(key("Ａｄａ"), key("ada"), "full-width letters are letters");
         assert_eq!(key("Å"), key("A\u{30a}"), "composed and decomposed are one");
-        assert_eq!(Username::parse("Ada").expect("a username").as_written(), "Ada");
+        assert_eq!(Username::parse("Ada").expect("a username").as_str(), "Ada");
         for refused in
             ["", " ", "a b", "a\0b", "a\u{202e}b", "😀", "a\n", &"a".repeat(65), &"a".repeat(10_000)]
         {
@@ -173,7 +173,7 @@ mod tests {
         #[test]
         fn a_username_is_what_it_is_read_as(text in "\\PC{1,70}") {
             if let Ok(username) = Username::parse(&text) {
-                let again = Username::parse(username.as_written()).expect("what is written can be read");
+                let again = Username::parse(username.as_str()).expect("the displayed form can be parsed");
                 prop_assert_eq!(again.key(), username.key());
                 prop_assert!(!username.key().contains('\0'));
             }

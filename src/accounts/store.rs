@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-pub use self::list::{Filter, Order, OrderBy, PageKey};
+pub use self::list::{AccountFilter, Order, OrderBy, UserCursor};
 pub(super) use self::list::{count, list};
 use super::{Account, EmailAddress, Username, names::search_key};
 use crate::{
@@ -130,12 +130,12 @@ pub(super) async fn lock_role(db: &impl ConnectionTrait, role: &str) -> Result<(
 }
 
 pub(super) async fn count_enabled_with_role(db: &impl ConnectionTrait, role: &str) -> Result<u64, DbErr> {
-    let filter = Filter { role: Some(role.to_owned()), disabled: Some(false), search: None };
+    let filter = AccountFilter { role: Some(role.to_owned()), disabled: Some(false), search: None };
     count(db, &filter).await
 }
 
 /// Notes a sign-in when the account is still as it was.
-pub(super) async fn note_login(
+pub(super) async fn record_login(
     db: &impl ConnectionTrait,
     account: &Account,
     now: Timestamp,

@@ -20,7 +20,7 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError::Account`] if the actor may no longer act, [`AdminError::OwnAccount`] or
-    /// [`AdminError::BeyondReach`].
+    /// [`AdminError::PrivilegeEscalation`].
     pub(super) async fn authorize(
         &self,
         transaction: &impl ConnectionTrait,
@@ -69,7 +69,7 @@ impl Admin {
         }
         let held = target.map_or(&[][..], |account| &account.roles);
         let beyond = self.beyond(scopes, [held, operation.roles]);
-        if beyond.is_empty() { Ok(()) } else { Err(AdminError::BeyondReach(beyond)) }
+        if beyond.is_empty() { Ok(()) } else { Err(AdminError::PrivilegeEscalation(beyond)) }
     }
 
     /// The scopes of this server that these roles grant and the actor lacks. An actor who gives a role, or sets the

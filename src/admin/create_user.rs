@@ -31,9 +31,9 @@ impl Admin {
         let operation = Operation { target: None, roles: &new.roles.clone(), own: None };
         self.authorize_early(operation, actor).await?;
         let owner = PasswordContext {
-            username: new.username.as_written(),
-            email: new.email.as_ref().map(EmailAddress::as_written),
-            display_name: new.display_name.as_ref().map(DisplayName::as_written),
+            username: new.username.as_str(),
+            email: new.email.as_ref().map(EmailAddress::as_str),
+            display_name: new.display_name.as_ref().map(DisplayName::as_str),
         };
         let hasher = self.hasher_for(actor);
         let password = self.policy.validate(new.password.expose_secret(), &owner, &hasher).await?;

@@ -27,7 +27,7 @@ pub enum AdminError {
     },
     /// The account or the roles open these scopes of the server, which the actor lacks.
     #[error("the account or the roles open more of this server than the actor may: {}", .0.join(" "))]
-    BeyondReach(Vec<&'static str>),
+    PrivilegeEscalation(Vec<&'static str>),
     /// The signing keys cannot be changed so.
     #[error(transparent)]
     Keyring(#[from] KeyringError),

@@ -3,16 +3,15 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use secrecy::SecretString;
 
-use super::{Admin, AdminError, NewUser, UserChanges};
+use super::{Admin, AdminError, NewUser, UserUpdate};
 use crate::{
     accounts::{
         AccountError, DisplayName, EmailAddress, Username,
-        graphql::{DeletePayload, Profile, UserPayload, user_error},
+        graphql::{DeletePayload, Profile, UserPayload},
     },
     audit::Actor,
     graphql::{ApiError, UserError, UserErrorCode, caller, guarded, node_id, parse_id},
     sessions::graphql::RevokeSessionsPayload,
-    sign_in::graphql::{hash_failure, password_error},
 };
 
 /// The input of the `createUser` mutation.
@@ -84,8 +83,8 @@ impl AdminMutation {
             Err(error) => Err(error.into()),
         };
         Ok(Some(match created {
-            Ok(account) => UserPayload::done(account, viewer),
-            Err(error) => UserPayload::failed(vec![explain(error, "id")?]),
+            Ok(account) => UserPayload::success(account, viewer),
+            Err(error) => UserPayload::failure(vec![error.into_user_error("id")?]),
         }))
     }
 
@@ -102,14 +101,14 @@ impl AdminMutation {
         let updated = match Profile::parse(input.display_name, input.email) {
             Ok(Profile { display_name, email }) => {
                 let UpdateUserInput { roles, disabled, password, .. } = input;
-                let changes = UserChanges { display_name, email, roles, disabled, password };
+                let changes = UserUpdate { display_name, email, roles, disabled, password };
                 ctx.data_unchecked::<Admin>().update_user(id, changes, Actor::of(ctx)).await
             }
             Err(error) => Err(error.into()),
         };
         Ok(Some(match updated {
-            Ok(account) => UserPayload::done(account, viewer),
-            Err(error) => UserPayload::failed(vec![explain(error, "id")?]),
+            Ok(account) => UserPayload::success(account, viewer),
+            Err(error) => UserPayload::failure(vec![error.into_user_error("id")?]),
         }))
     }
 
@@ -123,7 +122,7 @@ impl AdminMutation {
         let id = parse_id(&input.id, "input.id")?;
         Ok(Some(match ctx.data_unchecked::<Admin>().delete_user(id, Actor::of(ctx)).await {
             Ok(()) => DeletePayload { deleted_id: Some(node_id(id)), errors: Vec::new() },
-            Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error, "id")?] },
+            Err(error) => DeletePayload { deleted_id: None, errors: vec![error.into_user_error("id")?] },
         }))
     }
 
@@ -136,8 +135,10 @@ impl AdminMutation {
     ) -> Result<Option<RevokeSessionsPayload>, ApiError> {
         let id = parse_id(&input.user_id, "input.userId")?;
         Ok(Some(match ctx.data_unchecked::<Admin>().revoke_user_sessions(id, Actor::of(ctx)).await {
-            Ok(count) => RevokeSessionsPayload::done(count),
-            Err(error) => RevokeSessionsPayload { revoked_count: 0, errors: vec![explain(error, "userId")?] },
+            Ok(count) => RevokeSessionsPayload::success(count),
+            Err(error) => {
+                RevokeSessionsPayload { revoked_count: 0, errors: vec![error.into_user_error("userId")?] }
+            }
         }))
     }
 }
@@ -149,23 +150,25 @@ fn new_user(input: CreateUserInput) -> Result<NewUser, AccountError> {
     Ok(NewUser { username, password: input.password, email, display_name, roles: input.roles })
 }
 
-/// What to tell of an error; `id` is the field of the input that says which account is meant.
-fn explain(error: AdminError, id: &str) -> Result<UserError, ApiError> {
-    match error {
-        AdminError::Account(AccountError::NotFound) => {
-            Ok(UserError::of_field(UserErrorCode::NotFound, id, "There is no such account."))
+impl AdminError {
+    /// Converts the error to one that the user can act on. `id` is the field of the input with the account's id.
+    fn into_user_error(self, id: &str) -> Result<UserError, ApiError> {
+        match self {
+            Self::Account(AccountError::NotFound) => {
+                Ok(UserError::of_field(UserErrorCode::NotFound, id, "There is no such account."))
+            }
+            Self::Account(error) => error.into_user_error(),
+            Self::Password(violation) => Ok(UserError::from(violation).in_field("password")),
+            Self::Hash(error) => Err(error.into()),
+            Self::OwnAccount { instead } => {
+                let field = if instead == "changePassword" { "password" } else { id };
+                let message =
+                    format!("To do this to your own account, use {instead}: it takes your current password.");
+                Ok(UserError::of_field(UserErrorCode::CurrentPasswordRequired, field, message))
+            }
+            Self::PrivilegeEscalation(scopes) => Err(ApiError::forbidden(&[&scopes])),
+            Self::Keyring(error) => Err(ApiError::internal(&error)),
+            Self::Database(error) => Err(error.into()),
         }
-        AdminError::Account(error) => user_error(error),
-        AdminError::Password(violation) => Ok(password_error(&violation, "password")),
-        AdminError::Hash(error) => Err(hash_failure(&error)),
-        AdminError::OwnAccount { instead } => {
-            let field = if instead == "changePassword" { "password" } else { id };
-            let message =
-                format!("To do this to your own account, use {instead}: it takes your current password.");
-            Ok(UserError::of_field(UserErrorCode::CurrentPasswordRequired, field, message))
-        }
-        AdminError::BeyondReach(scopes) => Err(ApiError::forbidden(&[&scopes])),
-        AdminError::Keyring(error) => Err(ApiError::internal(&error)),
-        AdminError::Database(error) => Err(error.into()),
     }
 }

@@ -2,7 +2,7 @@ use sea_orm::DatabaseTransaction;
 
 use super::{Admin, AdminError};
 use crate::{
-    audit::{Actor, AuditAction, Happening},
+    audit::{Actor, AuditAction, NewEvent},
     changes::Change,
     config::SigningAlgorithm,
     tokens::{Activation, KeyInfo, KeyringError, SigningKey},
@@ -14,7 +14,7 @@ impl Admin {
     /// # Errors
     /// When the database does not answer, or no key can sign.
     pub async fn tend_keys(&self) -> Result<(), KeyringError> {
-        self.let_a_key_sign().await?;
+        self.ensure_active_key().await?;
         self.keyring.record_use().await
     }
 
@@ -22,7 +22,7 @@ impl Admin {
     ///
     /// # Errors
     /// When the database does not answer, or the system gives no randomness.
-    pub async fn let_a_key_sign(&self) -> Result<(), KeyringError> {
+    pub async fn ensure_active_key(&self) -> Result<(), KeyringError> {
         if !self.keyring.lacks_active().await? {
             return Ok(());
         }
@@ -150,8 +150,8 @@ impl Admin {
         actor: Actor<'_>,
     ) -> Result<(), AdminError> {
         self.accounts.lock_actor(&transaction, actor, None).await?;
-        let happening = Happening { action, user: None, session: None, actor };
-        self.audit.record(&transaction, happening).await?;
+        let new_event = NewEvent { action, user: None, session: None, actor };
+        self.audit.record(&transaction, new_event).await?;
         self.feed.commit(transaction, &[Change::KeysChanged]).await?;
         Ok(self.keyring.reload().await?)
     }

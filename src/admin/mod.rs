@@ -15,7 +15,7 @@ pub mod graphql;
 
 use std::sync::Arc;
 
-pub use self::{create_user::NewUser, error::AdminError, update_user::UserChanges};
+pub use self::{create_user::NewUser, error::AdminError, update_user::UserUpdate};
 use crate::{
     accounts::Accounts,
     audit::{Actor, Audit},

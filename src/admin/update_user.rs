@@ -2,7 +2,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Admin, AdminError, authorize::Operation};
 use crate::{
-    accounts::{Account, AccountChanges, AccountError, DisplayName, EmailAddress},
+    accounts::{Account, AccountError, AccountUpdate, DisplayName, EmailAddress},
     audit::Actor,
     id::UserId,
     passwords::PasswordContext,
@@ -10,7 +10,7 @@ use crate::{
 
 /// What an administrator changes about an account; `None` leaves a thing as it is.
 #[derive(Default)]
-pub struct UserChanges {
+pub struct UserUpdate {
     /// `Some(None)` clears it.
     pub display_name: Option<Option<DisplayName>>,
     /// `Some(None)` clears it.
@@ -34,7 +34,7 @@ impl Admin {
     pub async fn update_user(
         &self,
         id: UserId,
-        changes: UserChanges,
+        changes: UserUpdate,
         actor: Actor<'_>,
     ) -> Result<Account, AdminError> {
         let roles = changes.roles.clone().unwrap_or_default();
@@ -45,7 +45,7 @@ impl Admin {
             Some(password) => Some(self.hash_for(id, password, actor).await?),
             None => None,
         };
-        let changes = AccountChanges {
+        let changes = AccountUpdate {
             display_name: changes.display_name,
             email: changes.email,
             roles: changes.roles,
@@ -56,10 +56,10 @@ impl Admin {
         let transaction = self.accounts.begin().await?;
         self.authorize(&transaction, operation, actor).await?;
         let changed = self.accounts.change(&transaction, id, changes, actor).await?;
-        if sets_password || changed.is_enabled_again {
+        if sets_password || changed.was_reenabled {
             self.throttle.reset(&transaction, id).await?;
         }
-        let mut changes = if changed.ends_sessions {
+        let mut changes = if changed.must_end_sessions {
             self.sessions.revoke_all_in(&transaction, id, None, actor).await?
         } else {
             Vec::new()

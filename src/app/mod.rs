@@ -139,8 +139,8 @@ impl App {
             hasher,
         }
         .build();
-        app.admin.let_a_key_sign().await?;
-        app.audit.forget_foreign_places().await?;
+        app.admin.ensure_active_key().await?;
+        app.audit.reset_foreign_positions().await?;
         // From here on, the database has keys that only this secret opens.
         secrets::keep(&app.config)?;
         Ok(app)
@@ -161,7 +161,7 @@ impl App {
         if self.config.graphql.federation {
             IdentitySchema::Subgraph(finish_subgraph(self.provide(builder())))
         } else {
-            IdentitySchema::Alone(self.provide(builder()).finish())
+            IdentitySchema::Standalone(self.provide(builder()).finish())
         }
     }
 

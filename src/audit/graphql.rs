@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 
-use super::{Audit, AuditAction, Event, Filter, FollowError};
+use super::{Audit, AuditAction, AuditEvent, EventFilter, SubscribeError};
 use crate::{
     accounts::graphql::{User, load_user},
     database::PageRequest,
@@ -16,12 +16,12 @@ use crate::{
 };
 
 /// A security-relevant event in the audit log.
-pub struct AuditEvent {
-    event: Event,
+pub struct AuditEventObject {
+    event: AuditEvent,
     viewer: Caller,
 }
 
-impl AuditEvent {
+impl AuditEventObject {
     /// The event of this id, when the caller may see it: with `audit:read`.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl AuditEvent {
 
     /// Whether the viewer may know who did it, and from where. Whoever follows their own account hears of what an
     /// administrator does to it, but not of the administrator.
-    fn tells_of_actor(&self) -> bool {
+    fn may_see_actor(&self) -> bool {
         let is_own = |actor| self.viewer.user() == Some(actor);
         self.viewer.has_scope("audit:read") || self.event.actor.is_none_or(is_own)
     }
@@ -45,8 +45,8 @@ impl AuditEvent {
 
 /// A security-relevant event in the audit log.
 #[guarded]
-#[Object]
-impl AuditEvent {
+#[Object(name = "AuditEvent")]
+impl AuditEventObject {
     /// The ID of the event. IDs sort by time. A subscription delivers events in the order in which they were
     /// written.
     pub async fn id(&self) -> ID {
@@ -68,7 +68,7 @@ impl AuditEvent {
     #[nullable]
     async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         match self.event.actor {
-            Some(id) if self.tells_of_actor() => load_user(ctx, id, &self.viewer).await,
+            Some(id) if self.may_see_actor() => load_user(ctx, id, &self.viewer).await,
             _ => Ok(None),
         }
     }
@@ -94,17 +94,17 @@ impl AuditEvent {
     /// The IP address of the client. Null if the action was performed on the server itself, or by a user whom
     /// you may not see.
     async fn ip_address(&self) -> Option<&str> {
-        self.event.ip_address.as_deref().filter(|_| self.tells_of_actor())
+        self.event.ip_address.as_deref().filter(|_| self.may_see_actor())
     }
 
     /// The User-Agent header of the client. Null if the client sent none, or if `ipAddress` is null.
     async fn user_agent(&self) -> Option<&str> {
-        self.event.user_agent.as_deref().filter(|_| self.tells_of_actor())
+        self.event.user_agent.as_deref().filter(|_| self.may_see_actor())
     }
 }
 
 /// A list of events.
-pub type AuditEventList = List<AuditEvent>;
+pub type AuditEventList = List<AuditEventObject>;
 
 /// Filters for audit events. All given conditions must match.
 #[derive(Default, InputObject)]
@@ -120,9 +120,9 @@ pub struct AuditEventFilter {
 }
 
 impl AuditEventFilter {
-    fn parse(self) -> Result<Filter, ApiError> {
+    fn parse(self) -> Result<EventFilter, ApiError> {
         let user = self.user.map(|id| parse_id(&id, "filter.user")).transpose()?;
-        Ok(Filter {
+        Ok(EventFilter {
             user,
             actions: self.actions,
             since: self.since.map(|time| time.0),
@@ -156,7 +156,7 @@ impl AuditQuery {
         let (audit, filter) = (ctx.data_unchecked::<Audit>(), &filter);
         let page = page.read(ctx, |page| async move { audit.list(filter, &page).await }).await?;
         let viewer = caller(ctx);
-        let node = |event| AuditEvent { event, viewer: viewer.clone() };
+        let node = |event| AuditEventObject { event, viewer: viewer.clone() };
         let extra = async_graphql::connection::EmptyFields;
         Ok(Some(page.list(extra, |event| event.id, node)))
     }
@@ -178,9 +178,9 @@ impl AuditSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "The ID of the last event that you received. Later events are delivered first.")]
         after: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<Queued<AuditEvent>, ApiError>>, ApiError> {
-        let filter = Filter { user: caller(ctx).user(), ..Filter::default() };
-        follow(ctx, filter, after).await
+    ) -> Result<impl Stream<Item = Result<Queued<AuditEventObject>, ApiError>>, ApiError> {
+        let filter = EventFilter { user: caller(ctx).user(), ..EventFilter::default() };
+        subscribe(ctx, filter, after).await
     }
 
     /// Events of all accounts as they occur, and events that affect no account.
@@ -191,32 +191,33 @@ impl AuditSubscription {
         #[graphql(desc = "Conditions that the events must meet.")] filter: Option<AuditEventFilter>,
         #[graphql(desc = "The ID of the last event that you received. Later events are delivered first.")]
         after: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<Queued<AuditEvent>, ApiError>>, ApiError> {
-        follow(ctx, filter.unwrap_or_default().parse()?, after).await
+    ) -> Result<impl Stream<Item = Result<Queued<AuditEventObject>, ApiError>>, ApiError> {
+        subscribe(ctx, filter.unwrap_or_default().parse()?, after).await
     }
 }
 
 /// The events as the caller sees them, behind the one of this id or of the header Last-Event-ID.
-async fn follow(
+async fn subscribe(
     ctx: &Context<'_>,
-    filter: Filter,
+    filter: EventFilter,
     after: Option<ID>,
-) -> Result<impl Stream<Item = Result<Queued<AuditEvent>, ApiError>> + use<>, ApiError> {
+) -> Result<impl Stream<Item = Result<Queued<AuditEventObject>, ApiError>> + use<>, ApiError> {
     // Whoever connects anew by itself repeats the operation as it was, and tells in the header what has come since.
     let after = ctx.data_opt::<LastEventId>().map(|last| ID(last.0.clone())).or(after);
     let after = after.map(|id| parse_id(&id, "after")).transpose()?;
-    let events = ctx.data_unchecked::<Audit>().follow(filter, after).await.map_err(|error| match error {
-        FollowError::UnknownEvent => ApiError::bad_user_input(
-            "after must be the id of an event that you could have followed and that is kept.",
-        ),
-        FollowError::Database(error) => error.into(),
-    })?;
+    let events =
+        ctx.data_unchecked::<Audit>().subscribe(filter, after).await.map_err(|error| match error {
+            SubscribeError::UnknownEvent => ApiError::bad_user_input(
+                "after must be the id of an event that you could have followed and that is kept.",
+            ),
+            SubscribeError::Database(error) => error.into(),
+        })?;
     let viewer = caller(ctx);
     let token = ctx.data_opt::<TokenCheck>().cloned();
     let event = move |event| {
         // Checked for each event, because the subscription can outlive its token.
         token.as_ref().map_or(Ok(()), TokenCheck::check).map_err(ApiError::unauthenticated)?;
-        Ok(Queued(AuditEvent { event: event?, viewer: viewer.clone() }))
+        Ok(Queued(AuditEventObject { event: event?, viewer: viewer.clone() }))
     };
     Ok(until_failure(events.map(event)))
 }

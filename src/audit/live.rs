@@ -14,8 +14,8 @@ use sea_orm::DbErr;
 use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
 
 use super::{
-    Audit, Event, Filter,
-    store::{self, Place, Placed},
+    Audit, AuditEvent, EventFilter,
+    store::{self, LogPosition, PositionedEvent},
 };
 use crate::{
     database::Snapshot,
@@ -23,25 +23,25 @@ use crate::{
 };
 
 /// How many events wait for a follower before it must read them from the log.
-const CHANNEL: usize = 64;
+const CHANNEL_CAPACITY: usize = 64;
 
 /// How many events are read at once.
-const PAGE: u64 = 100;
+const READ_BATCH: u64 = 100;
 
 /// Whose events somebody follows: those of one account, or all.
 type Topic = Option<UserId>;
 
 /// Who follows, and how far the log has been read for them.
 #[derive(Default)]
-pub(super) struct Live {
-    topics: Mutex<HashMap<Topic, Sender<Placed>>>,
+pub(super) struct Broadcaster {
+    topics: Mutex<HashMap<Topic, Sender<PositionedEvent>>>,
     /// None while nobody follows.
-    mark: tokio::sync::Mutex<Option<Place>>,
+    watermark: tokio::sync::Mutex<Option<LogPosition>>,
 }
 
 /// Why somebody cannot follow.
 #[derive(Debug, thiserror::Error)]
-pub enum FollowError {
+pub enum SubscribeError {
     /// The event to follow from is none that the follower may see.
     #[error("there is no such event among those that are followed")]
     UnknownEvent,
@@ -55,27 +55,27 @@ impl Audit {
     ///
     /// # Errors
     /// When there is no such event to follow from, or the database does not answer.
-    pub async fn follow(
+    pub async fn subscribe(
         &self,
-        filter: Filter,
+        filter: EventFilter,
         after: Option<EventId>,
-    ) -> Result<impl Stream<Item = Result<Event, DbErr>> + Send + use<>, FollowError> {
-        let mut mark = self.live.mark.lock().await;
+    ) -> Result<impl Stream<Item = Result<AuditEvent, DbErr>> + Send + use<>, SubscribeError> {
+        let mut watermark = self.broadcaster.watermark.lock().await;
         // Before the end is asked for: what comes behind it is handed out.
-        let receiver = self.live.subscribe(filter.user);
+        let receiver = self.broadcaster.subscribe(filter.user);
         let snapshot = self.database.snapshot().await?;
         let end = match &snapshot {
-            Some(snapshot) => Place::behind(snapshot.first_open - 1),
-            None => Place::behind(store::newest_position(self.database.reader()).await?),
+            Some(snapshot) => LogPosition::end_of(snapshot.first_open - 1),
+            None => LogPosition::end_of(store::newest_position(self.database.reader()).await?),
         };
-        mark.get_or_insert(end);
-        drop(mark);
+        watermark.get_or_insert(end);
+        drop(watermark);
         let (start, seen) = match (after, snapshot) {
-            (Some(id), _) => (self.place(&filter, id).await?, Seen::Event(id)),
-            (None, Some(snapshot)) => (end, Seen::Snapshot(snapshot)),
-            (None, None) => (end, Seen::Nothing),
+            (Some(id), _) => (self.position(&filter, id).await?, AlreadySeen::Event(id)),
+            (None, Some(snapshot)) => (end, AlreadySeen::Snapshot(snapshot)),
+            (None, None) => (end, AlreadySeen::Nothing),
         };
-        let follower = Follower {
+        let subscriber = Subscriber {
             audit: self.clone(),
             filter,
             // An event that was seen before it was settled may have others before it that are still to come.
@@ -83,12 +83,12 @@ impl Audit {
             seen,
             receiver,
             read: VecDeque::new(),
-            is_behind: after.is_some(),
+            has_backlog: after.is_some(),
         };
-        Ok(stream::unfold(Some(follower), |follower| async move {
-            let mut follower = follower?;
-            match follower.next().await {
-                Ok(event) => Some((Ok(event), Some(follower))),
+        Ok(stream::unfold(Some(subscriber), |subscriber| async move {
+            let mut subscriber = subscriber?;
+            match subscriber.next().await {
+                Ok(event) => Some((Ok(event), Some(subscriber))),
                 Err(error) => Some((Err(error), None)),
             }
         }))
@@ -99,19 +99,19 @@ impl Audit {
     /// # Errors
     /// When the database does not answer.
     pub async fn publish(&self) -> Result<(), DbErr> {
-        let mut mark = self.live.mark.lock().await;
+        let mut watermark = self.broadcaster.watermark.lock().await;
         loop {
-            let Some(last) = *mark else { return Ok(()) };
-            if !self.live.is_followed() {
-                *mark = None;
+            let Some(last) = *watermark else { return Ok(()) };
+            if !self.broadcaster.has_subscribers() {
+                *watermark = None;
                 return Ok(());
             }
-            let page = self.following(None, last).await?;
-            let Some(newest) = page.last().map(|placed| placed.place) else { return Ok(()) };
+            let page = self.events_after(None, last).await?;
+            let Some(newest) = page.last().map(|positioned| positioned.position) else { return Ok(()) };
             // Who is told of a change shall see it.
             self.feed.catch_up().await?;
-            self.live.hand_out(&page);
-            *mark = Some(newest);
+            self.broadcaster.broadcast(&page);
+            *watermark = Some(newest);
         }
     }
 
@@ -120,7 +120,7 @@ impl Audit {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn forget_foreign_places(&self) -> Result<(), DbErr> {
+    pub async fn reset_foreign_positions(&self) -> Result<(), DbErr> {
         let newest = store::newest_position(self.database.reader()).await?;
         if !self.is_foreign(newest).await? {
             return Ok(());
@@ -140,62 +140,62 @@ impl Audit {
         Ok(self.database.snapshot().await?.is_some_and(|now| !now.is_ahead_of(position)))
     }
 
-    async fn place(&self, filter: &Filter, id: EventId) -> Result<Place, FollowError> {
-        let found = store::find_placed(self.database.reader(), id).await?;
+    async fn position(&self, filter: &EventFilter, id: EventId) -> Result<LogPosition, SubscribeError> {
+        let found = store::find_with_position(self.database.reader(), id).await?;
         let found = found.filter(|found| filter.user.is_none_or(|user| found.user == Some(user)));
-        found.map(|found| found.place).ok_or(FollowError::UnknownEvent)
+        found.map(|found| found.position).ok_or(SubscribeError::UnknownEvent)
     }
 
-    async fn following(&self, topic: Topic, behind: Place) -> Result<Vec<Placed>, DbErr> {
+    async fn events_after(&self, topic: Topic, after: LogPosition) -> Result<Vec<PositionedEvent>, DbErr> {
         let first_open = self.database.snapshot().await?.map_or(i64::MAX, |snapshot| snapshot.first_open);
-        store::following(self.database.reader(), topic, behind, first_open, PAGE).await
+        store::events_after(self.database.reader(), topic, after, first_open, READ_BATCH).await
     }
 }
 
-impl Live {
-    fn subscribe(&self, topic: Topic) -> Receiver<Placed> {
-        self.topics().entry(topic).or_insert_with(|| broadcast::channel(CHANNEL).0).subscribe()
+impl Broadcaster {
+    fn subscribe(&self, topic: Topic) -> Receiver<PositionedEvent> {
+        self.topics().entry(topic).or_insert_with(|| broadcast::channel(CHANNEL_CAPACITY).0).subscribe()
     }
 
     /// Whether anybody is there. Forgets what nobody follows any longer.
-    fn is_followed(&self) -> bool {
+    fn has_subscribers(&self) -> bool {
         let mut topics = self.topics();
-        topics.retain(|_, followers| followers.receiver_count() > 0);
+        topics.retain(|_, subscribers| subscribers.receiver_count() > 0);
         !topics.is_empty()
     }
 
-    fn hand_out(&self, page: &[Placed]) {
+    fn broadcast(&self, page: &[PositionedEvent]) {
         let topics = self.topics();
-        for placed in page {
-            let of_account = placed.user.and_then(|user| topics.get(&Some(user)));
-            for followers in [topics.get(&None), of_account].into_iter().flatten() {
+        for positioned in page {
+            let of_account = positioned.user.and_then(|user| topics.get(&Some(user)));
+            for subscribers in [topics.get(&None), of_account].into_iter().flatten() {
                 // It fails when the last of them has just left.
-                let _ = followers.send(placed.clone());
+                let _ = subscribers.send(positioned.clone());
             }
         }
     }
 
-    fn topics(&self) -> MutexGuard<'_, HashMap<Topic, Sender<Placed>>> {
+    fn topics(&self) -> MutexGuard<'_, HashMap<Topic, Sender<PositionedEvent>>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Somebody who follows.
-struct Follower {
+struct Subscriber {
     audit: Audit,
-    filter: Filter,
+    filter: EventFilter,
     /// Of the last event that was looked at; none before it is looked at again.
-    last: Place,
-    seen: Seen,
-    receiver: Receiver<Placed>,
+    last: LogPosition,
+    seen: AlreadySeen,
+    receiver: Receiver<PositionedEvent>,
     /// What was read from the log and not looked at yet.
-    read: VecDeque<Placed>,
+    read: VecDeque<PositionedEvent>,
     /// Whether there may be more in the log that the channel does not hold.
-    is_behind: bool,
+    has_backlog: bool,
 }
 
 /// What a follower knows of the events that were not settled when it came.
-enum Seen {
+enum AlreadySeen {
     /// There were none.
     Nothing,
     /// Those that were there, for it follows from then on.
@@ -204,44 +204,44 @@ enum Seen {
     Event(EventId),
 }
 
-impl Seen {
-    fn has(&self, event: &Event, place: Place) -> bool {
+impl AlreadySeen {
+    fn has(&self, event: &AuditEvent, position: LogPosition) -> bool {
         match self {
             Self::Nothing => false,
-            Self::Snapshot(snapshot) => snapshot.shows(place.position),
+            Self::Snapshot(snapshot) => snapshot.shows(position.number),
             Self::Event(id) => event.id == *id,
         }
     }
 }
 
-impl Follower {
+impl Subscriber {
     /// The next event that the filter admits.
-    async fn next(&mut self) -> Result<Event, DbErr> {
+    async fn next(&mut self) -> Result<AuditEvent, DbErr> {
         loop {
-            let placed = match self.read.pop_front() {
-                Some(placed) => placed,
-                None if self.is_behind => {
-                    self.read = self.audit.following(self.filter.user, self.last).await?.into();
+            let positioned = match self.read.pop_front() {
+                Some(positioned) => positioned,
+                None if self.has_backlog => {
+                    self.read = self.audit.events_after(self.filter.user, self.last).await?.into();
                     self.audit.feed.catch_up().await?;
-                    self.is_behind = self.read.len() as u64 == PAGE;
+                    self.has_backlog = self.read.len() as u64 == READ_BATCH;
                     continue;
                 }
                 None => match self.receiver.recv().await {
-                    Ok(placed) => placed,
+                    Ok(positioned) => positioned,
                     Err(RecvError::Lagged(_)) => {
-                        self.is_behind = true;
+                        self.has_backlog = true;
                         continue;
                     }
                     Err(RecvError::Closed) => return std::future::pending().await,
                 },
             };
-            if placed.place <= self.last {
+            if positioned.position <= self.last {
                 continue;
             }
-            self.last = placed.place;
-            if let Some(event) = placed.event
+            self.last = positioned.position;
+            if let Some(event) = positioned.event
                 && self.filter.admits(&event)
-                && !self.seen.has(&event, placed.place)
+                && !self.seen.has(&event, positioned.position)
             {
                 return Ok(event);
             }

@@ -19,8 +19,8 @@ use std::{sync::Arc, time::Duration};
 use async_graphql::{Context, Enum, resolver_utils::EnumType};
 use sea_orm::{ConnectionTrait, DbErr};
 
-use self::live::Live;
-pub use self::{live::FollowError, store::Filter};
+use self::live::Broadcaster;
+pub use self::{live::SubscribeError, store::EventFilter};
 use crate::{
     changes::ChangeFeed,
     client::ClientInfo,
@@ -84,7 +84,7 @@ impl AuditAction {
 
 /// Something that happened.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct AuditEvent {
     /// Its name. Sorts by the clock of the replica that wrote it; the order of writing is the position's.
     pub id: EventId,
     /// What happened.
@@ -105,7 +105,7 @@ pub struct Event {
 
 /// Something that is happening.
 #[derive(Clone, Copy, Debug)]
-pub struct Happening<'a> {
+pub struct NewEvent<'a> {
     /// What.
     pub action: AuditAction,
     /// Whose account it concerns.
@@ -185,7 +185,7 @@ impl<'a> Actor<'a> {
 pub struct Audit {
     database: Database,
     feed: Arc<ChangeFeed>,
-    live: Arc<Live>,
+    broadcaster: Arc<Broadcaster>,
     clock: Clock,
     retention: Option<Duration>,
 }
@@ -194,7 +194,7 @@ impl Audit {
     /// The log of this database; without a retention, events are kept for ever.
     #[must_use]
     pub fn new(database: Database, feed: Arc<ChangeFeed>, retention: Option<Duration>, clock: Clock) -> Self {
-        Self { database, feed, live: Arc::default(), clock, retention }
+        Self { database, feed, broadcaster: Arc::default(), clock, retention }
     }
 
     /// Writes an event in the transaction that makes it true. [`ChangeFeed::commit`] then tells those who follow.
@@ -204,16 +204,16 @@ impl Audit {
     pub async fn record(
         &self,
         transaction: &impl ConnectionTrait,
-        happening: Happening<'_>,
-    ) -> Result<Event, DbErr> {
-        let client = happening.actor.client();
-        let event = Event {
+        new: NewEvent<'_>,
+    ) -> Result<AuditEvent, DbErr> {
+        let client = new.actor.client();
+        let event = AuditEvent {
             id: EventId::generate(&self.clock),
-            action: happening.action,
+            action: new.action,
             at: self.clock.now(),
-            actor: happening.actor.user(),
-            user: happening.user,
-            session: happening.session,
+            actor: new.actor.user(),
+            user: new.user,
+            session: new.session,
             ip_address: client.map(|client| client.address.to_string()),
             user_agent: client.and_then(|client| client.user_agent.clone()),
         };
@@ -236,9 +236,9 @@ impl Audit {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn record_alone(&self, happening: Happening<'_>) -> Result<Event, DbErr> {
+    pub async fn record_standalone(&self, new: NewEvent<'_>) -> Result<AuditEvent, DbErr> {
         let transaction = self.database.begin().await?;
-        let event = self.record(&transaction, happening).await?;
+        let event = self.record(&transaction, new).await?;
         self.feed.commit(transaction, &[]).await?;
         Ok(event)
     }
@@ -247,7 +247,7 @@ impl Audit {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn find(&self, id: EventId) -> Result<Option<Event>, DbErr> {
+    pub async fn find(&self, id: EventId) -> Result<Option<AuditEvent>, DbErr> {
         store::find(self.database.reader(), id).await
     }
 
@@ -257,7 +257,11 @@ impl Audit {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, filter: &Filter, page: &PageRequest<EventId>) -> Result<Vec<Event>, DbErr> {
+    pub async fn list(
+        &self,
+        filter: &EventFilter,
+        page: &PageRequest<EventId>,
+    ) -> Result<Vec<AuditEvent>, DbErr> {
         store::list(self.database.reader(), filter, page).await
     }
 

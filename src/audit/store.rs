@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{AuditAction, Event};
+use super::{AuditAction, AuditEvent};
 use crate::{
     clock::Timestamp,
     database::{Direction, PageRequest},
@@ -21,7 +21,7 @@ use crate::{
 
 /// Which events.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub struct EventFilter {
     /// Those of this account.
     pub user: Option<UserId>,
     /// Those of these kinds.
@@ -32,10 +32,10 @@ pub struct Filter {
     pub until: Option<Timestamp>,
 }
 
-impl Filter {
+impl EventFilter {
     /// Whether an event is one of them.
     #[must_use]
-    pub fn admits(&self, event: &Event) -> bool {
+    pub fn admits(&self, event: &AuditEvent) -> bool {
         self.user.is_none_or(|user| event.user == Some(user))
             && self.actions.as_ref().is_none_or(|actions| actions.contains(&event.action))
             && self.since.is_none_or(|since| event.at >= since)
@@ -45,30 +45,30 @@ impl Filter {
 
 /// Where an event stands in the order in which events are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) position: i64,
+pub(super) struct LogPosition {
+    pub(super) number: i64,
     id: Uuid,
 }
 
-impl Place {
+impl LogPosition {
     /// Behind all events of a position, and before those of the next.
-    pub(super) const fn behind(position: i64) -> Self {
-        Self { position, id: Uuid::max() }
+    pub(super) const fn end_of(number: i64) -> Self {
+        Self { number, id: Uuid::max() }
     }
 }
 
 /// An event in its place; none of a kind that a later release writes and this one does not know.
 #[derive(Clone, Debug)]
-pub(super) struct Placed {
-    pub(super) place: Place,
+pub(super) struct PositionedEvent {
+    pub(super) position: LogPosition,
     pub(super) user: Option<UserId>,
-    pub(super) event: Option<Event>,
+    pub(super) event: Option<AuditEvent>,
 }
 
-impl From<Model> for Placed {
+impl From<Model> for PositionedEvent {
     fn from(row: Model) -> Self {
-        let place = Place { position: row.position, id: row.id };
-        Self { place, user: row.user_id.map(UserId::from_uuid), event: read(row) }
+        let position = LogPosition { number: row.position, id: row.id };
+        Self { position, user: row.user_id.map(UserId::from_uuid), event: read(row) }
     }
 }
 
@@ -82,7 +82,7 @@ fn first_id_at(time: Timestamp, later_ms: i64) -> Uuid {
     Uuid::from_u128(u128::from(Ord::min(milliseconds, 0xffff_ffff_ffff)) << 80)
 }
 
-pub(super) async fn insert(db: &impl ConnectionTrait, event: &Event) -> Result<(), DbErr> {
+pub(super) async fn insert(db: &impl ConnectionTrait, event: &AuditEvent) -> Result<(), DbErr> {
     let row = ActiveModel {
         id: Set(event.id.uuid()),
         action: Set(event.action.name().to_owned()),
@@ -97,13 +97,16 @@ pub(super) async fn insert(db: &impl ConnectionTrait, event: &Event) -> Result<(
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
 
-pub(super) async fn find(db: &impl ConnectionTrait, id: EventId) -> Result<Option<Event>, DbErr> {
+pub(super) async fn find(db: &impl ConnectionTrait, id: EventId) -> Result<Option<AuditEvent>, DbErr> {
     Ok(Entity::find_by_id(id.uuid()).one(db).await?.and_then(read))
 }
 
 /// The event of this id in its place.
-pub(super) async fn find_placed(db: &impl ConnectionTrait, id: EventId) -> Result<Option<Placed>, DbErr> {
-    Ok(Entity::find_by_id(id.uuid()).one(db).await?.map(Placed::from))
+pub(super) async fn find_with_position(
+    db: &impl ConnectionTrait,
+    id: EventId,
+) -> Result<Option<PositionedEvent>, DbErr> {
+    Ok(Entity::find_by_id(id.uuid()).one(db).await?.map(PositionedEvent::from))
 }
 
 /// The highest position that there is.
@@ -119,30 +122,30 @@ pub(super) async fn reset_positions(db: &impl ConnectionTrait) -> Result<(), DbE
 }
 
 /// The next events behind a place, those of one account or all, before the first position that is still open.
-pub(super) async fn following(
+pub(super) async fn events_after(
     db: &impl ConnectionTrait,
     user: Option<UserId>,
-    behind: Place,
+    after: LogPosition,
     first_open: i64,
     limit: u64,
-) -> Result<Vec<Placed>, DbErr> {
-    let place = Expr::tuple([Expr::col(Column::Position), Expr::col(Column::Id)]);
-    let mark = Expr::tuple([Expr::val(behind.position), Expr::val(behind.id)]);
+) -> Result<Vec<PositionedEvent>, DbErr> {
+    let position = Expr::tuple([Expr::col(Column::Position), Expr::col(Column::Id)]);
+    let bound = Expr::tuple([Expr::val(after.number), Expr::val(after.id)]);
     let mut query =
-        Entity::find().filter(place.gt(mark)).filter(Column::Position.lt(first_open)).limit(limit);
+        Entity::find().filter(position.gt(bound)).filter(Column::Position.lt(first_open)).limit(limit);
     if let Some(user) = user {
         query = query.filter(Column::UserId.eq(user.uuid()));
     }
     let rows = query.order_by_asc(Column::Position).order_by_asc(Column::Id).all(db).await?;
-    Ok(rows.into_iter().map(Placed::from).collect())
+    Ok(rows.into_iter().map(PositionedEvent::from).collect())
 }
 
 /// The events of a page, from its end of the list; the list has the newest first.
 pub(super) async fn list(
     db: &impl ConnectionTrait,
-    filter: &Filter,
+    filter: &EventFilter,
     page: &PageRequest<EventId>,
-) -> Result<Vec<Event>, DbErr> {
+) -> Result<Vec<AuditEvent>, DbErr> {
     let Some(actions) = &filter.actions else {
         let rows = matching(filter, page).all(db).await?;
         return Ok(rows.into_iter().filter_map(read).collect());
@@ -162,7 +165,7 @@ pub(super) async fn list(
 }
 
 /// The events of a page, whatever their kind.
-fn matching(filter: &Filter, page: &PageRequest<EventId>) -> Select<Entity> {
+fn matching(filter: &EventFilter, page: &PageRequest<EventId>) -> Select<Entity> {
     let mut query = Entity::find();
     if let Some(user) = filter.user {
         query = query.filter(Column::UserId.eq(user.uuid()));
@@ -196,8 +199,8 @@ pub(super) async fn delete_before(
 }
 
 /// `None` for an event of a kind that a later release writes and this one does not know.
-fn read(row: Model) -> Option<Event> {
-    Some(Event {
+fn read(row: Model) -> Option<AuditEvent> {
+    Some(AuditEvent {
         id: EventId::from_uuid(row.id),
         action: AuditAction::from_name(&row.action)?,
         at: row.at.0,

@@ -137,6 +137,16 @@ impl From<sea_orm::DbErr> for ApiError {
     }
 }
 
+#[cfg(feature = "server")]
+impl From<crate::passwords::HashError> for ApiError {
+    fn from(error: crate::passwords::HashError) -> Self {
+        match error {
+            crate::passwords::HashError::QueueFull { retry_after } => Self::unavailable(retry_after),
+            error => Self::internal(&error),
+        }
+    }
+}
+
 /// Gives an error of the executor the form of all errors: a code, the request id, and a message that quotes only an
 /// excerpt of the input.
 ///

@@ -3,6 +3,7 @@ use std::time::Duration;
 use async_graphql::{Enum, SimpleObject};
 
 use super::excerpt::shorten;
+use crate::passwords::PolicyViolation;
 
 /// An error that the user can act on. It is data in the payload. Top-level errors are for guards, limits,
 /// malformed requests and internal errors of the server.
@@ -67,15 +68,31 @@ impl UserError {
     /// An error about one field of the input.
     #[must_use]
     pub fn of_field(code: UserErrorCode, field: &str, message: impl Into<String>) -> Self {
-        let field = Some(vec!["input".to_owned(), field.to_owned()]);
-        Self { field, ..Self::new(code, message) }
+        Self::new(code, message).in_field(field)
     }
 
-    /// An error for too many attempts.
+    /// The same error, about this field of the input.
+    #[must_use]
+    pub fn in_field(self, field: &str) -> Self {
+        Self { field: Some(vec!["input".to_owned(), field.to_owned()]), ..self }
+    }
+
+    /// An error about too many attempts.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {
         let seconds = i32::try_from(retry_after.as_secs()).unwrap_or(i32::MAX).max(1);
         let message = format!("Too many attempts. Try again in {seconds} s.");
         Self { retry_after: Some(seconds), ..Self::new(UserErrorCode::RateLimited, message) }
+    }
+}
+
+impl From<PolicyViolation> for UserError {
+    fn from(violation: PolicyViolation) -> Self {
+        let code = match violation {
+            PolicyViolation::TooShort { .. } => UserErrorCode::PasswordTooShort,
+            PolicyViolation::TooLong { .. } => UserErrorCode::PasswordTooLong,
+            PolicyViolation::TooWeak { .. } => UserErrorCode::PasswordTooWeak,
+        };
+        Self::new(code, violation.to_string())
     }
 }

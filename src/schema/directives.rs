@@ -12,7 +12,7 @@ use async_graphql::{
 };
 use futures_util::FutureExt;
 
-use super::subgraph::parts;
+use super::subgraph::blocks;
 
 const QUERY: &str = "{ __schema { directives { name args { name description } } } }";
 
@@ -27,10 +27,10 @@ where
     let response = schema.execute(QUERY).now_or_never();
     let directives = response.map(|response| response.data).unwrap_or_default();
     let mut described = String::with_capacity(exported.len());
-    for part in parts(exported) {
-        let definition = part.head.starts_with("directive @").then(|| parse(part.head)).flatten();
-        let text = definition.and_then(|definition| describe(part.text, &definition, &directives));
-        described.push_str(text.as_deref().unwrap_or(part.text));
+    for block in blocks(exported) {
+        let definition = block.head.starts_with("directive @").then(|| parse(block.head)).flatten();
+        let text = definition.and_then(|definition| describe(block.text, &definition, &directives));
+        described.push_str(text.as_deref().unwrap_or(block.text));
     }
     described
 }

@@ -12,7 +12,8 @@ use async_graphql::{
 
 use super::{Node, find_node, subgraph};
 use crate::{
-    accounts::graphql::User, audit::graphql::AuditEvent, graphql::ApiError, sessions::graphql::UserSession,
+    accounts::graphql::User, audit::graphql::AuditEventObject, graphql::ApiError,
+    sessions::graphql::UserSession,
 };
 
 /// What a router of Apollo Federation asks, to merge with your own queries beside
@@ -67,7 +68,7 @@ struct Service {
 enum Entity {
     User(User),
     Session(UserSession),
-    AuditEvent(AuditEvent),
+    AuditEvent(AuditEventObject),
 }
 
 /// The types of [`Entity`].

@@ -5,7 +5,7 @@ use async_graphql::{ObjectType, SDLExportOptions, Schema, SubscriptionType};
 use super::{directives::describe_arguments, federation::ENTITIES};
 
 /// The oldest Federation that knows `@authenticated` and `@requiresScopes`: what is newer takes it, too.
-const LINK: &str = r#"extend schema @link(
+const FEDERATION_LINK: &str = r#"extend schema @link(
   url: "https://specs.apollo.dev/federation/v2.5",
   import: ["@key", "@shareable", "@authenticated", "@requiresScopes", "@composeDirective", "@external", "@inaccessible", "@interfaceObject", "@override", "@provides", "@requires", "@tag"]
 )
@@ -13,12 +13,12 @@ const LINK: &str = r#"extend schema @link(
 
 /// Directives that a subgraph must not define: Federation's of the same names and meaning take the place of
 /// ours, and GraphQL's own are known.
-const KNOWN_DIRECTIVES: [&str; 7] =
+const OMITTED_DIRECTIVES: [&str; 7] =
     ["authenticated", "requiresScopes", "include", "skip", "deprecated", "specifiedBy", "oneOf"];
 
 /// Fields that each Relay server has and a supergraph can have only once. Who answers them there for the nodes
 /// of all subgraphs needs no more of us than our entities.
-const NODE_FIELDS: [&str; 2] = ["  node(", "  nodes("];
+const OMITTED_FIELDS: [&str; 2] = ["  node(", "  nodes("];
 
 /// Writes a schema down for composition: async-graphql's export, with our entities' keys, Federation's
 /// directives in the place of ours, and without the fields that every subgraph of Relay has.
@@ -31,36 +31,37 @@ where
     let options = SDLExportOptions::new().federation().compose_directive();
     let exported = schema.sdl_with_options(options.include_specified_by().use_space_ident());
     let exported = describe_arguments(&exported, schema);
-    let mut subgraph = String::with_capacity(exported.len() + LINK.len());
+    let mut subgraph = String::with_capacity(exported.len() + FEDERATION_LINK.len());
     // The type whose fields are read.
     let mut owner = "";
-    for part in parts(&exported) {
-        let of_type = part.head.strip_prefix("type ").map(first_word);
-        owner = if part.head == "}" { "" } else { of_type.unwrap_or(owner) };
-        let directive = part.head.strip_prefix("directive @").map(first_word);
-        let is_known = directive.is_some_and(|name| KNOWN_DIRECTIVES.contains(&name));
-        let is_node_field = owner == "Query" && NODE_FIELDS.iter().any(|field| part.head.starts_with(field));
-        if part.text.starts_with("extend schema") && part.text.contains("specs.apollo.dev/federation/") {
-            subgraph.push_str(LINK);
+    for block in blocks(&exported) {
+        let of_type = block.head.strip_prefix("type ").map(first_word);
+        owner = if block.head == "}" { "" } else { of_type.unwrap_or(owner) };
+        let directive = block.head.strip_prefix("directive @").map(first_word);
+        let is_known = directive.is_some_and(|name| OMITTED_DIRECTIVES.contains(&name));
+        let is_node_field =
+            owner == "Query" && OMITTED_FIELDS.iter().any(|field| block.head.starts_with(field));
+        if block.text.starts_with("extend schema") && block.text.contains("specs.apollo.dev/federation/") {
+            subgraph.push_str(FEDERATION_LINK);
         } else if of_type.is_some_and(|name| ENTITIES.contains(&name)) {
-            subgraph.push_str(part.text.trim_end().trim_end_matches('{'));
+            subgraph.push_str(block.text.trim_end().trim_end_matches('{'));
             subgraph.push_str("@key(fields: \"id\") {\n");
         } else if !is_known && !is_node_field {
-            subgraph.push_str(part.text);
+            subgraph.push_str(block.text);
         }
     }
     subgraph
 }
 
 /// A line of a schema with the description above it and the arguments below it.
-pub(super) struct Part<'a> {
+pub(super) struct SdlBlock<'a> {
     pub(super) text: &'a str,
     pub(super) head: &'a str,
 }
 
 /// The parts of a schema as async-graphql writes it: quotation marks of a description stand on lines of their own.
-pub(super) fn parts(sdl: &str) -> Vec<Part<'_>> {
-    let mut parts = Vec::new();
+pub(super) fn blocks(sdl: &str) -> Vec<SdlBlock<'_>> {
+    let mut blocks = Vec::new();
     let (mut start, mut end, mut head) = (0, 0, "");
     let (mut in_description, mut in_arguments) = (false, false);
     for line in sdl.split_inclusive('\n') {
@@ -78,11 +79,11 @@ pub(super) fn parts(sdl: &str) -> Vec<Part<'_>> {
         }
         in_arguments = words.ends_with('(') || (in_arguments && !words.starts_with(')'));
         if !in_arguments {
-            parts.push(Part { text: &sdl[start..end], head });
+            blocks.push(SdlBlock { text: &sdl[start..end], head });
             start = end;
         }
     }
-    parts
+    blocks
 }
 
 fn first_word(text: &str) -> &str {

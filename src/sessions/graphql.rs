@@ -9,8 +9,8 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use secrecy::SecretString;
 
 pub use self::{
-    auth::{AuthPayload, TokenDelivery, take_cookie_away},
-    session::{SessionCount, SessionList, UserSession},
+    auth::{AuthPayload, TokenDelivery, clear_refresh_cookie},
+    session::{SessionConnectionFields, SessionList, UserSession},
 };
 use super::{RefreshError, Session, Sessions};
 use crate::{
@@ -77,7 +77,7 @@ pub struct RevokeSessionsPayload {
 impl RevokeSessionsPayload {
     /// So many were ended.
     #[must_use]
-    pub fn done(count: usize) -> Self {
+    pub fn success(count: usize) -> Self {
         Self { revoked_count: i32::try_from(count).unwrap_or(i32::MAX), errors: Vec::new() }
     }
 }
@@ -123,7 +123,7 @@ impl SessionsMutation {
         let token = given.or(cookie.0);
         let session = token.as_ref().and_then(|token| sessions.session_of(token));
         if let Some(retry_after) = session.and_then(|session| sessions.refreshes.retry_after(session)) {
-            return Ok(AuthPayload::failed(vec![UserError::rate_limited(retry_after)]));
+            return Ok(AuthPayload::failure(vec![UserError::rate_limited(retry_after)]));
         }
         let refreshed = match token {
             Some(token) => sessions.refresh(&token, ctx.data_unchecked::<ClientInfo>()).await,
@@ -132,14 +132,14 @@ impl SessionsMutation {
         match refreshed {
             Ok(signed_in) => {
                 sessions.refreshes.count(signed_in.session.id, signed_in.session.user);
-                Ok(AuthPayload::done(ctx, signed_in, delivery))
+                Ok(AuthPayload::success(ctx, signed_in, delivery))
             }
-            Err(RefreshError::Invalid) => Ok(AuthPayload::failed(vec![invalid_refresh_token()])),
+            Err(RefreshError::Invalid) => Ok(AuthPayload::failure(vec![invalid_refresh_token()])),
             Err(RefreshError::RepeatedTooOften) => Err(ApiError::rate_limited(
                 "This refresh token was repeated too often. Use the newest one.",
                 REPEATED_TOO_OFTEN_RETRY_AFTER,
             )),
-            Err(RefreshError::Keyring(error)) => Err(token_failure(&error)),
+            Err(RefreshError::Keyring(error)) => Err(signing_error(&error)),
             Err(RefreshError::Database(error)) => Err(error.into()),
         }
     }
@@ -157,7 +157,7 @@ impl SessionsMutation {
         // A token that was revoked since the request began still names its session.
         let claims = initial_claims(ctx);
         let cookie = ctx.data_opt::<RefreshCookie>().cloned().unwrap_or_default();
-        take_cookie_away(ctx);
+        clear_refresh_cookie(ctx);
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
         let by_bearer =
@@ -188,7 +188,7 @@ impl SessionsMutation {
             |session: &Session| viewer.user() == Some(session.user) || viewer.has_scope("sessions:write");
         let found = sessions.find(id).await?.filter(may);
         let ended = match found {
-            Some(session) => sessions.revoke_for(session.id, Actor::of(ctx)).await.map_err(failure)?,
+            Some(session) => sessions.revoke_for(session.id, Actor::of(ctx)).await.map_err(to_api_error)?,
             None => None,
         };
         Ok(Some(match ended {
@@ -212,13 +212,14 @@ impl SessionsMutation {
         let viewer = caller(ctx);
         let Some(user) = viewer.user() else { return Ok(None) };
         let sessions = ctx.data_unchecked::<Sessions>();
-        let count = sessions.revoke_all(user, viewer.session(), Actor::of(ctx)).await.map_err(failure)?;
-        Ok(Some(RevokeSessionsPayload::done(count)))
+        let count =
+            sessions.revoke_all(user, viewer.session(), Actor::of(ctx)).await.map_err(to_api_error)?;
+        Ok(Some(RevokeSessionsPayload::success(count)))
     }
 }
 
 /// The failure of a revocation, whose errors the user cannot act on.
-fn failure(error: AccountError) -> ApiError {
+fn to_api_error(error: AccountError) -> ApiError {
     match error {
         AccountError::Unauthenticated(rejection) => ApiError::unauthenticated(rejection),
         // The account of the caller was deleted meanwhile.
@@ -235,7 +236,7 @@ fn invalid_refresh_token() -> UserError {
 
 /// Why no access token could be signed.
 #[must_use]
-pub fn token_failure(error: &KeyringError) -> ApiError {
+pub fn signing_error(error: &KeyringError) -> ApiError {
     match error {
         KeyringError::TooLarge { .. } => {
             tracing::warn!(%error, "a sign-in failed");

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
-use super::{Opened, Session, Sessions};
+use super::{OpenedSession, Session, Sessions};
 use crate::{
     accounts::Account,
     clock::Timestamp,
@@ -11,15 +11,15 @@ use crate::{
 
 /// What a client gets for signing in.
 #[derive(Clone)]
-pub struct Tokens {
+pub struct TokenPair {
     /// The JWT for the Authorization header.
     pub access: SecretString,
     /// How long it lives.
-    pub access_lives: Duration,
+    pub access_expires_in: Duration,
     /// The token for the next `refresh`.
     pub refresh: SecretString,
     /// How long it lives.
-    pub refresh_lives: Duration,
+    pub refresh_expires_in: Duration,
 }
 
 /// Somebody who has just signed in or refreshed.
@@ -30,7 +30,7 @@ pub struct SignedIn {
     /// In which session.
     pub session: Session,
     /// The tokens.
-    pub tokens: Tokens,
+    pub tokens: TokenPair,
     /// Who asks from here on: the bearer of the new access token.
     pub caller: Caller,
 }
@@ -41,16 +41,16 @@ impl Sessions {
     ///
     /// # Errors
     /// When no key signs.
-    pub fn issue(&self, account: Account, opened: Opened) -> Result<SignedIn, KeyringError> {
-        let Opened { session, refresh } = opened;
+    pub fn issue(&self, account: Account, opened: OpenedSession) -> Result<SignedIn, KeyringError> {
+        let OpenedSession { session, refresh } = opened;
         let now = self.clock.now();
         let claims = self.claims(&account, &session);
         let left = |until: Timestamp| (until - now).to_std().unwrap_or_default();
-        let tokens = Tokens {
+        let tokens = TokenPair {
             access: self.keyring.sign(&claims)?.into(),
-            access_lives: self.config.tokens.access_ttl,
+            access_expires_in: self.config.tokens.access_ttl,
             refresh: self.codec.encode(&refresh),
-            refresh_lives: left(session.expires_at),
+            refresh_expires_in: left(session.expires_at),
         };
         Ok(SignedIn { account, session, tokens, caller: Caller::Authenticated(Arc::new(claims)) })
     }

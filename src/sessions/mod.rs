@@ -19,8 +19,8 @@ use sea_orm::DbErr;
 
 pub use self::{
     error::RefreshError,
-    issue::{SignedIn, Tokens},
-    open::Opened,
+    issue::{SignedIn, TokenPair},
+    open::OpenedSession,
 };
 use crate::{
     accounts::Accounts,

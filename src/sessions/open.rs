@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A session and the refresh token that counts.
-pub struct Opened {
+pub struct OpenedSession {
     /// The session.
     pub session: Session,
     /// Its refresh token.
@@ -29,7 +29,7 @@ impl Sessions {
         transaction: &impl ConnectionTrait,
         user: UserId,
         client: &ClientInfo,
-    ) -> Result<(Opened, Vec<Change>), DbErr> {
+    ) -> Result<(OpenedSession, Vec<Change>), DbErr> {
         let now = self.clock.now();
         let id = SessionId::generate(&self.clock);
         let refresh = self.codec.new_chain(id, Generation(0));
@@ -39,17 +39,17 @@ impl Sessions {
             user,
             created_at: now,
             last_used_at: now,
-            expires_at: self.slide(now).min(ends_at),
+            expires_at: self.sliding_expiry(now).min(ends_at),
             user_agent: client.user_agent.clone(),
             ip_address: Some(client.address.to_string()),
             repeated: None,
         };
         store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
-        let most = self.config.limits.sessions_per_account;
-        let revoked = store::revoke_oldest(transaction, user, now, most).await?;
+        let max = self.config.limits.sessions_per_account;
+        let revoked = store::revoke_oldest(transaction, user, now, max).await?;
         let actor = Actor::Client { client, user: Some(user) };
         let changes = self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await?;
-        Ok((Opened { session, refresh }, changes))
+        Ok((OpenedSession { session, refresh }, changes))
     }
 
     /// Begins the session's chain of refresh tokens anew: those that are out there are worth nothing.
@@ -57,20 +57,20 @@ impl Sessions {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn restart(
+    pub async fn restart_chain(
         &self,
         transaction: &impl ConnectionTrait,
         id: SessionId,
-    ) -> Result<Option<Opened>, DbErr> {
+    ) -> Result<Option<OpenedSession>, DbErr> {
         let now = self.clock.now();
         let Some(state) = store::state(transaction, id).await? else { return Ok(None) };
         let refresh = self.codec.new_chain(id, Generation(state.generation.0.wrapping_add(1)));
         let session = store::begin_chain(transaction, &refresh, now).await?;
-        Ok(session.map(|session| Opened { session, refresh }))
+        Ok(session.map(|session| OpenedSession { session, refresh }))
     }
 
     /// When a session that is used now lapses.
-    pub(super) fn slide(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn sliding_expiry(&self, now: Timestamp) -> Timestamp {
         now + self.config.tokens.refresh_ttl
     }
 }

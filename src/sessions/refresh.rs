@@ -1,11 +1,11 @@
 use secrecy::SecretString;
 
 use super::{
-    Opened, RefreshError, Session, Sessions, SignedIn,
-    store::{self, Repetition, Rotation, State},
+    OpenedSession, RefreshError, Session, Sessions, SignedIn,
+    store::{self, RefreshState, Repetition, Rotation},
 };
 use crate::{
-    audit::{Actor, AuditAction, Happening},
+    audit::{Actor, AuditAction, NewEvent},
     client::ClientInfo,
     clock::Timestamp,
     tokens::RefreshToken,
@@ -32,20 +32,20 @@ impl Sessions {
         let successor = self.codec.successor(&presented);
         let now = self.clock.now();
         let rotation =
-            Rotation { from: &presented, to: &successor, now, expires_at: self.slide(now), client };
+            Rotation { from: &presented, to: &successor, now, expires_at: self.sliding_expiry(now), client };
         let session = match store::rotate(self.database.writer(), &rotation).await? {
             Some(session) => session,
-            None => self.settle(&presented, &successor, now, client).await?,
+            None => self.handle_reuse(&presented, &successor, now, client).await?,
         };
         // Read afresh: what the new access token says must be so now.
-        let found = self.accounts.credentials_of(session.user).await?;
+        let found = self.accounts.find_credentials_by_id(session.user).await?;
         let account = found.map(|found| found.account).filter(|account| !account.disabled);
         let account = account.ok_or(RefreshError::Invalid)?;
-        Ok(self.issue(account, Opened { session, refresh: successor })?)
+        Ok(self.issue(account, OpenedSession { session, refresh: successor })?)
     }
 
     /// Decides about a token that did not rotate its session. Returns the session if its successor counts.
-    async fn settle(
+    async fn handle_reuse(
         &self,
         presented: &RefreshToken,
         successor: &RefreshToken,
@@ -53,15 +53,15 @@ impl Sessions {
         client: &ClientInfo,
     ) -> Result<Session, RefreshError> {
         let state = store::state(self.database.writer(), presented.session).await?;
-        let Some(state) = state.filter(|state| state.is_live(now)) else {
+        let Some(state) = state.filter(|state| state.is_active(now)) else {
             return Err(RefreshError::Invalid);
         };
         let grace_began = now - self.config.tokens.refresh_grace;
         let is_repetition = state.rotated_at > grace_began && state.user_agent == client.user_agent;
-        match Reuse::judge(presented, successor, &state, is_repetition) {
+        match Reuse::classify(presented, successor, &state, is_repetition) {
             Reuse::Race => {
-                let most = MAX_REPETITIONS;
-                let repetition = Repetition { successor, now, grace_began, most, client };
+                let max = MAX_REPETITIONS;
+                let repetition = Repetition { successor, now, grace_began, max, client };
                 self.repeat(&repetition).await?.ok_or(RefreshError::RepeatedTooOften)
             }
             Reuse::Excess => Err(RefreshError::RepeatedTooOften),
@@ -86,8 +86,8 @@ impl Sessions {
         {
             let action = AuditAction::RefreshTokenRepeated;
             let (user, session) = (Some(session.user), Some(session.id));
-            let happening = Happening { action, user, session, actor: Actor::anonymous(client) };
-            self.audit.record(&transaction, happening).await?;
+            let new_event = NewEvent { action, user, session, actor: Actor::anonymous(client) };
+            self.audit.record(&transaction, new_event).await?;
         }
         self.feed.commit(transaction, &[]).await?;
         Ok(session)
@@ -109,7 +109,12 @@ enum Reuse {
 impl Reuse {
     /// Classifies a reuse. `is_repetition`: it comes within the grace period and with the User-Agent header of the
     /// rotation.
-    fn judge(presented: &RefreshToken, successor: &RefreshToken, state: &State, is_repetition: bool) -> Self {
+    fn classify(
+        presented: &RefreshToken,
+        successor: &RefreshToken,
+        state: &RefreshState,
+        is_repetition: bool,
+    ) -> Self {
         let is_successor =
             state.generation == successor.generation && state.salt_hash == successor.salt_hash();
         let is_of_this_chain = (state.chain_began..state.generation).contains(&presented.generation);

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use super::{Session, Sessions, store};
 use crate::{
     accounts::AccountError,
-    audit::{Actor, AuditAction, Happening},
+    audit::{Actor, AuditAction, NewEvent},
     changes::Change,
     id::{SessionId, UserId},
 };
@@ -99,8 +99,8 @@ impl Sessions {
         actor: Actor<'_>,
     ) -> Result<Vec<Change>, DbErr> {
         for session in revoked {
-            let happening = Happening { action, user: Some(session.user), session: Some(session.id), actor };
-            self.audit.record(transaction, happening).await?;
+            let new_event = NewEvent { action, user: Some(session.user), session: Some(session.id), actor };
+            self.audit.record(transaction, new_event).await?;
         }
         Ok(revoked.iter().map(|session| Change::SessionEnded(session.id)).collect())
     }

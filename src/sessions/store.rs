@@ -35,12 +35,12 @@ pub(super) struct Repetition<'a> {
     /// The grace period before `now` begins here.
     pub(super) grace_began: Timestamp,
     /// The maximum number of repetitions, including this one.
-    pub(super) most: i32,
+    pub(super) max: i32,
     pub(super) client: &'a ClientInfo,
 }
 
 /// What a row says of its refresh token.
-pub(super) struct State {
+pub(super) struct RefreshState {
     pub(super) generation: Generation,
     /// The generation with which the chain of tokens began.
     pub(super) chain_began: Generation,
@@ -54,8 +54,8 @@ pub(super) struct State {
     is_revoked: bool,
 }
 
-impl State {
-    pub(super) fn is_live(&self, now: Timestamp) -> bool {
+impl RefreshState {
+    pub(super) fn is_active(&self, now: Timestamp) -> bool {
         !self.is_revoked && self.expires_at > now
     }
 }
@@ -93,17 +93,17 @@ pub(super) async fn rotate(
 ) -> Result<Option<Session>, DbErr> {
     let from = rotation.from;
     let update = set_token(rotation.to, rotation.now)
-        .col_expr(Column::ExpiresAt, not_after_the_end(rotation.expires_at))
+        .col_expr(Column::ExpiresAt, cap_at_end(rotation.expires_at))
         .col_expr(Column::IpAddress, Expr::value(rotation.client.address.to_string()))
         .col_expr(Column::UserAgent, Expr::value(rotation.client.user_agent.clone()))
         .filter(Column::Generation.eq(i64::from(from.generation.0)))
         .filter(Column::SaltHash.eq(from.salt_hash()));
-    update_one(db, live_only(update, rotation.now)).await
+    update_one(db, only_active(update, rotation.now)).await
 }
 
 /// Counts a repetition of the last rotation, and keeps when it happened and from where.
 ///
-/// One conditional UPDATE checks everything that allows it, so that replicas together count no more than `most`.
+/// One conditional UPDATE checks everything that allows it, so that replicas together count no more than `max`.
 /// `None` if it is not allowed.
 pub(super) async fn repeat(
     db: &impl ConnectionTrait,
@@ -122,9 +122,9 @@ pub(super) async fn repeat(
         .filter(Column::Generation.eq(i64::from(successor.generation.0)))
         .filter(Column::SaltHash.eq(successor.salt_hash()))
         .filter(Column::LastUsedAt.gt(Millis(repetition.grace_began)))
-        .filter(Column::Repetitions.lt(repetition.most))
+        .filter(Column::Repetitions.lt(repetition.max))
         .filter(same_agent);
-    update_one(db, live_only(update, repetition.now)).await
+    update_one(db, only_active(update, repetition.now)).await
 }
 
 /// Puts another token in the place of whichever counts; no earlier one is of its chain.
@@ -134,7 +134,7 @@ pub(super) async fn begin_chain(
     now: Timestamp,
 ) -> Result<Option<Session>, DbErr> {
     let began = Expr::value(i64::from(token.generation.0));
-    update_one(db, live_only(set_token(token, now).col_expr(Column::ChainBegan, began), now)).await
+    update_one(db, only_active(set_token(token, now).col_expr(Column::ChainBegan, began), now)).await
 }
 
 fn set_token(token: &RefreshToken, now: Timestamp) -> UpdateMany<Entity> {
@@ -146,20 +146,20 @@ fn set_token(token: &RefreshToken, now: Timestamp) -> UpdateMany<Entity> {
         .filter(Column::Id.eq(token.session.uuid()))
 }
 
-fn not_after_the_end(time: Timestamp) -> SimpleExpr {
+fn cap_at_end(time: Timestamp) -> SimpleExpr {
     let is_later = Expr::col(Column::EndsAt).lt(Millis(time));
     CaseStatement::new().case(is_later, Expr::col(Column::EndsAt)).finally(Expr::value(Millis(time))).into()
 }
 
 /// Only rows of sessions that are not over.
-fn live_only<Q: QueryFilter>(query: Q, now: Timestamp) -> Q {
+fn only_active<Q: QueryFilter>(query: Q, now: Timestamp) -> Q {
     query.filter(Column::RevokedAt.is_null()).filter(Column::ExpiresAt.gt(Millis(now)))
 }
 
-pub(super) async fn state(db: &impl ConnectionTrait, id: SessionId) -> Result<Option<State>, DbErr> {
+pub(super) async fn state(db: &impl ConnectionTrait, id: SessionId) -> Result<Option<RefreshState>, DbErr> {
     let row = Entity::find_by_id(id.uuid()).one(db).await?;
     let generation = |number| Generation(u32::try_from(number).unwrap_or(u32::MAX));
-    Ok(row.map(|row| State {
+    Ok(row.map(|row| RefreshState {
         generation: generation(row.generation),
         chain_began: generation(row.chain_began),
         salt_hash: row.salt_hash,
@@ -177,7 +177,7 @@ pub(super) async fn revoke(
     id: SessionId,
     now: Timestamp,
 ) -> Result<Option<Session>, DbErr> {
-    update_one(db, live_only(set_revoked(now).filter(Column::Id.eq(id.uuid())), now)).await
+    update_one(db, only_active(set_revoked(now).filter(Column::Id.eq(id.uuid())), now)).await
 }
 
 /// Revokes all sessions of an account, except `except` where it is given.
@@ -191,22 +191,22 @@ pub(super) async fn revoke_all(
     if let Some(except) = except {
         update = update.filter(Column::Id.ne(except.uuid()));
     }
-    let rows = live_only(update, now).exec_with_returning(db).await?;
+    let rows = only_active(update, now).exec_with_returning(db).await?;
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// Revokes the oldest sessions of an account that has more than `most`.
+/// Revokes the oldest sessions of an account that has more than `max`.
 pub(super) async fn revoke_oldest(
     db: &impl ConnectionTrait,
     user: UserId,
     now: Timestamp,
-    most: u64,
+    max: u64,
 ) -> Result<Vec<Session>, DbErr> {
-    let newest = live_of(user, now).order_by_desc(Column::Id).offset(most).limit(1);
+    let newest = active_of_user(user, now).order_by_desc(Column::Id).offset(max).limit(1);
     let Some(first_too_many) = newest.one(db).await? else { return Ok(Vec::new()) };
     let update =
         set_revoked(now).filter(Column::UserId.eq(user.uuid())).filter(Column::Id.lte(first_too_many.id));
-    let rows = live_only(update, now).exec_with_returning(db).await?;
+    let rows = only_active(update, now).exec_with_returning(db).await?;
     Ok(rows.into_iter().map(read).collect())
 }
 
@@ -219,7 +219,7 @@ pub(super) async fn find(
     id: SessionId,
     now: Timestamp,
 ) -> Result<Option<Session>, DbErr> {
-    Ok(live_only(Entity::find_by_id(id.uuid()), now).one(db).await?.map(read))
+    Ok(only_active(Entity::find_by_id(id.uuid()), now).one(db).await?.map(read))
 }
 
 /// The sessions of a page, from its end of the list; the list has the newest first.
@@ -229,16 +229,16 @@ pub(super) async fn list(
     now: Timestamp,
     page: &PageRequest<SessionId>,
 ) -> Result<Vec<Session>, DbErr> {
-    let rows = page.newest_first(live_of(user, now), Column::Id).all(db).await?;
+    let rows = page.newest_first(active_of_user(user, now), Column::Id).all(db).await?;
     Ok(rows.into_iter().map(read).collect())
 }
 
 pub(super) async fn count(db: &impl ConnectionTrait, user: UserId, now: Timestamp) -> Result<u64, DbErr> {
-    live_of(user, now).count(db).await
+    active_of_user(user, now).count(db).await
 }
 
-fn live_of(user: UserId, now: Timestamp) -> Select<Entity> {
-    live_only(Entity::find().filter(Column::UserId.eq(user.uuid())), now)
+fn active_of_user(user: UserId, now: Timestamp) -> Select<Entity> {
+    only_active(Entity::find().filter(Column::UserId.eq(user.uuid())), now)
 }
 
 /// Deletes sessions whose time is over, at most `batch`; a revoked one stays until then.

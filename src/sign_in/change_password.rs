@@ -2,7 +2,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{SignIn, SignInError};
 use crate::{
-    accounts::AccountChanges,
+    accounts::AccountUpdate,
     audit::Actor,
     client::ClientInfo,
     limits::account_key,
@@ -25,7 +25,7 @@ impl SignIn {
         new: &SecretString,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
-        let checked = self.check_again(caller.sub, current, client).await?;
+        let checked = self.reauthenticate(caller.sub, current, client).await?;
         let account = checked.account;
         let owner = PasswordContext {
             username: &account.username,
@@ -37,7 +37,7 @@ impl SignIn {
         let password_hash = Some(hasher.hash(&new).await?);
 
         let actor = Actor::Bearer { client, claims: caller, token: None };
-        let changes = AccountChanges { password_hash, ..AccountChanges::default() };
+        let changes = AccountUpdate { password_hash, ..AccountUpdate::default() };
         let transaction = self.accounts.begin().await?;
         // Another password or a revocation while this one was compared and hashed has changed what is locked here.
         self.accounts.lock_actor(&transaction, actor, None).await?;
@@ -45,7 +45,7 @@ impl SignIn {
         let mut changes =
             self.sessions.revoke_all_in(&transaction, account.id, Some(caller.sid), actor).await?;
         let opened =
-            self.sessions.restart(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
+            self.sessions.restart_chain(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
         let user = (account.id, changed.account.token_version);
         self.throttle.remember_address(&transaction, user, client.address).await?;

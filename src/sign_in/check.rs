@@ -1,7 +1,7 @@
 use super::{SignIn, SignInError};
 use crate::{
     accounts::{Account, Credentials, EmailAddress, Username},
-    audit::{Actor, AuditAction, Happening},
+    audit::{Actor, AuditAction, NewEvent},
     client::ClientInfo,
     id::UserId,
     limits::{Decision, Target, account_key},
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// An account whose password was right.
-pub(super) struct Checked {
+pub(super) struct VerifiedAccount {
     pub(super) account: Account,
     /// A hash to store in the place of the one that was compared.
     pub(super) replacement: Option<String>,
@@ -29,13 +29,13 @@ fn subject(name: &str, user: Option<UserId>) -> String {
 impl SignIn {
     /// Checks a password: counts the try, compares, and writes down a failure. `name` is what the
     /// person typed, for the throttle where there is no account.
-    pub(super) async fn check(
+    pub(super) async fn verify_password(
         &self,
         name: &str,
         found: Option<Credentials>,
         password: &PasswordAttempt,
         client: &ClientInfo,
-    ) -> Result<Checked, SignInError> {
+    ) -> Result<VerifiedAccount, SignInError> {
         let user = found.as_ref().map(|found| found.account.id);
         let subject = subject(name, user);
         let target = Target {
@@ -46,7 +46,7 @@ impl SignIn {
             Decision::Allowed(counted) => counted,
             Decision::Refused { retry_after, is_new } => {
                 if is_new {
-                    self.write_down(AuditAction::LoginThrottled, user, client).await?;
+                    self.record_failure(AuditAction::LoginThrottled, user, client).await?;
                 }
                 return Err(SignInError::RateLimited { retry_after });
             }
@@ -67,36 +67,36 @@ impl SignIn {
             verdict => verdict?,
         };
         let (VerificationResult::Match { replacement }, Some(found)) = (verdict, found) else {
-            self.write_down(AuditAction::LoginFailed, user, client).await?;
+            self.record_failure(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::InvalidCredentials);
         };
         self.throttle.clear_failures(&counted).await?;
         if found.account.disabled {
-            self.write_down(AuditAction::LoginFailed, user, client).await?;
+            self.record_failure(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::AccountDisabled);
         }
-        Ok(Checked { account: found.account, replacement })
+        Ok(VerifiedAccount { account: found.account, replacement })
     }
 
     /// Checks the password of somebody who is signed in already.
-    pub(super) async fn check_again(
+    pub(super) async fn reauthenticate(
         &self,
         user: UserId,
         password: &PasswordAttempt,
         client: &ClientInfo,
-    ) -> Result<Checked, SignInError> {
-        let found = self.accounts.credentials_of(user).await?;
-        self.check(&user.to_string(), found, password, client).await
+    ) -> Result<VerifiedAccount, SignInError> {
+        let found = self.accounts.find_credentials_by_id(user).await?;
+        self.verify_password(&user.to_string(), found, password, client).await
     }
 
-    async fn write_down(
+    async fn record_failure(
         &self,
         action: AuditAction,
         user: Option<UserId>,
         client: &ClientInfo,
     ) -> Result<(), SignInError> {
-        let happening = Happening { action, user, session: None, actor: Actor::anonymous(client) };
-        self.audit.record_alone(happening).await?;
+        let new_event = NewEvent { action, user, session: None, actor: Actor::anonymous(client) };
+        self.audit.record_standalone(new_event).await?;
         Ok(())
     }
 }

@@ -3,18 +3,15 @@
 use async_graphql::{Context, InputObject, Object};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Login, Registration, SignIn, SignInError};
+use super::{LoginRequest, Registration, SignIn, SignInError};
 use crate::{
-    accounts::{
-        AccountError, DisplayName, EmailAddress, Username,
-        graphql::{DeletePayload, user_error},
-    },
+    accounts::{AccountError, DisplayName, EmailAddress, Username, graphql::DeletePayload},
     client::ClientInfo,
     graphql::{ApiError, RefreshCookie, UserError, UserErrorCode, caller, guarded, node_id},
-    passwords::{HashError, PasswordAttempt, PolicyViolation},
+    passwords::PasswordAttempt,
     sessions::{
         Sessions,
-        graphql::{AuthPayload, TokenDelivery, take_cookie_away, token_failure},
+        graphql::{AuthPayload, TokenDelivery, clear_refresh_cookie, signing_error},
     },
 };
 
@@ -80,19 +77,20 @@ impl SignInMutation {
         #[graphql(desc = "The account to create for you.")] input: RegisterInput,
     ) -> Result<AuthPayload, ApiError> {
         let delivery = input.delivery;
-        delivery.expect_possible(ctx)?;
+        delivery.ensure_supported(ctx)?;
         let form = match registration(input) {
             Ok(form) => form,
             Err(errors) => {
-                let errors: Result<_, ApiError> = errors.into_iter().map(user_error).collect();
-                return Ok(AuthPayload::failed(errors?));
+                let errors: Result<_, ApiError> =
+                    errors.into_iter().map(AccountError::into_user_error).collect();
+                return Ok(AuthPayload::failure(errors?));
             }
         };
         let registered =
             ctx.data_unchecked::<SignIn>().register(form, ctx.data_unchecked::<ClientInfo>()).await;
         match registered {
-            Ok(signed_in) => Ok(AuthPayload::done(ctx, signed_in, delivery)),
-            Err(error) => Ok(AuthPayload::failed(vec![explain(error, "password")?])),
+            Ok(signed_in) => Ok(AuthPayload::success(ctx, signed_in, delivery)),
+            Err(error) => Ok(AuthPayload::failure(vec![error.into_user_error("password")?])),
         }
     }
 
@@ -103,14 +101,14 @@ impl SignInMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The credentials to sign in with.")] input: LoginInput,
     ) -> Result<AuthPayload, ApiError> {
-        input.delivery.expect_possible(ctx)?;
-        let login = Login {
+        input.delivery.ensure_supported(ctx)?;
+        let login = LoginRequest {
             username: input.username,
             password: PasswordAttempt::new(input.password.expose_secret()),
         };
         match ctx.data_unchecked::<SignIn>().login(login, ctx.data_unchecked::<ClientInfo>()).await {
-            Ok(signed_in) => Ok(AuthPayload::done(ctx, signed_in, input.delivery)),
-            Err(error) => Ok(AuthPayload::failed(vec![explain(error, "password")?])),
+            Ok(signed_in) => Ok(AuthPayload::success(ctx, signed_in, input.delivery)),
+            Err(error) => Ok(AuthPayload::failure(vec![error.into_user_error("password")?])),
         }
     }
 
@@ -133,13 +131,13 @@ impl SignInMutation {
         let sign_in = ctx.data_unchecked::<SignIn>();
         let client = ctx.data_unchecked::<ClientInfo>();
         Ok(Some(match sign_in.change_password(claims, &current, &input.new_password, client).await {
-            Ok(signed_in) => AuthPayload::done(ctx, signed_in, delivery),
+            Ok(signed_in) => AuthPayload::success(ctx, signed_in, delivery),
             Err(error) => {
                 let field = match error {
                     SignInError::Password(_) => "newPassword",
                     _ => "currentPassword",
                 };
-                AuthPayload::failed(vec![explain(error, field)?])
+                AuthPayload::failure(vec![error.into_user_error(field)?])
             }
         }))
     }
@@ -155,13 +153,15 @@ impl SignInMutation {
         let Some(claims) = viewer.claims() else { return Ok(None) };
         let password = PasswordAttempt::new(input.password.expose_secret());
         let sign_in = ctx.data_unchecked::<SignIn>();
-        let closed = sign_in.close_account(claims, &password, ctx.data_unchecked::<ClientInfo>()).await;
+        let closed = sign_in.delete_account(claims, &password, ctx.data_unchecked::<ClientInfo>()).await;
         Ok(Some(match closed {
             Ok(()) => {
-                take_cookie_away(ctx);
+                clear_refresh_cookie(ctx);
                 DeletePayload { deleted_id: Some(node_id(claims.sub)), errors: Vec::new() }
             }
-            Err(error) => DeletePayload { deleted_id: None, errors: vec![explain(error, "password")?] },
+            Err(error) => {
+                DeletePayload { deleted_id: None, errors: vec![error.into_user_error("password")?] }
+            }
         }))
     }
 }
@@ -184,52 +184,34 @@ fn registration(input: RegisterInput) -> Result<Registration, Vec<AccountError>>
     }
 }
 
-/// What to tell of an error about a password, which stands in `field` of the input.
-fn explain(error: SignInError, field: &str) -> Result<UserError, ApiError> {
-    Ok(match error {
-        SignInError::InvalidCredentials => {
-            let message = match field {
-                "password" => "The username or the password is not right.",
-                _ => "The password is not right.",
-            };
-            UserError::of_field(UserErrorCode::InvalidCredentials, field, message)
-        }
-        SignInError::AccountDisabled => {
-            UserError::new(UserErrorCode::AccountDisabled, "An administrator has disabled this account.")
-        }
-        SignInError::RateLimited { retry_after } => UserError::rate_limited(retry_after),
-        SignInError::RegistrationClosed => {
-            let message = "Accounts are made by administrators only.";
-            UserError::new(UserErrorCode::RegistrationClosed, message)
-        }
-        SignInError::SessionOver => {
-            let message = "The session is over. Sign in again.";
-            UserError::new(UserErrorCode::InvalidCredentials, message)
-        }
-        SignInError::Password(violation) => password_error(&violation, field),
-        SignInError::Account(error) => user_error(error)?,
-        SignInError::Hash(error) => return Err(hash_failure(&error)),
-        SignInError::Keyring(error) => return Err(token_failure(&error)),
-        SignInError::Database(error) => return Err(error.into()),
-    })
-}
-
-/// What to tell of a new password that does not do.
-#[must_use]
-pub fn password_error(violation: &PolicyViolation, field: &str) -> UserError {
-    let code = match violation {
-        PolicyViolation::TooShort { .. } => UserErrorCode::PasswordTooShort,
-        PolicyViolation::TooLong { .. } => UserErrorCode::PasswordTooLong,
-        PolicyViolation::TooWeak { .. } => UserErrorCode::PasswordTooWeak,
-    };
-    UserError::of_field(code, field, violation.to_string())
-}
-
-/// Why a password could not be hashed.
-#[must_use]
-pub fn hash_failure(error: &HashError) -> ApiError {
-    match error {
-        HashError::QueueFull { retry_after } => ApiError::unavailable(*retry_after),
-        error => ApiError::internal(error),
+impl SignInError {
+    /// Converts the error to one that the user can act on. `field` is the field of the input with the password.
+    fn into_user_error(self, field: &str) -> Result<UserError, ApiError> {
+        Ok(match self {
+            Self::InvalidCredentials => {
+                let message = match field {
+                    "password" => "The username or the password is not right.",
+                    _ => "The password is not right.",
+                };
+                UserError::of_field(UserErrorCode::InvalidCredentials, field, message)
+            }
+            Self::AccountDisabled => {
+                UserError::new(UserErrorCode::AccountDisabled, "An administrator has disabled this account.")
+            }
+            Self::RateLimited { retry_after } => UserError::rate_limited(retry_after),
+            Self::RegistrationClosed => {
+                let message = "Accounts are made by administrators only.";
+                UserError::new(UserErrorCode::RegistrationClosed, message)
+            }
+            Self::SessionOver => {
+                let message = "The session is over. Sign in again.";
+                UserError::new(UserErrorCode::InvalidCredentials, message)
+            }
+            Self::Password(violation) => UserError::from(violation).in_field(field),
+            Self::Account(error) => error.into_user_error()?,
+            Self::Hash(error) => return Err(error.into()),
+            Self::Keyring(error) => return Err(signing_error(&error)),
+            Self::Database(error) => return Err(error.into()),
+        })
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Invariants: each try of a password is counted before it is checked; whether an account exists can be
 //! read neither from the answer nor from its time. A further way in is a file here that ends in
-//! `SignIn::admit`.
+//! `SignIn::complete_sign_in`.
 
-mod admit;
 mod change_password;
 mod check;
-mod close_account;
+mod complete;
+mod delete_account;
 mod error;
 mod password;
 mod register;
@@ -16,7 +16,7 @@ pub mod graphql;
 
 use std::sync::Arc;
 
-pub use self::{error::SignInError, password::Login, register::Registration};
+pub use self::{error::SignInError, password::LoginRequest, register::Registration};
 use crate::{
     accounts::Accounts,
     audit::Audit,

@@ -36,9 +36,9 @@ impl SignIn {
             return Err(SignInError::RateLimited { retry_after });
         }
         let owner = PasswordContext {
-            username: form.username.as_written(),
-            email: form.email.as_ref().map(EmailAddress::as_written),
-            display_name: form.display_name.as_ref().map(DisplayName::as_written),
+            username: form.username.as_str(),
+            email: form.email.as_ref().map(EmailAddress::as_str),
+            display_name: form.display_name.as_ref().map(DisplayName::as_str),
         };
         let hasher = self.hasher.on_behalf_of(client.address, form.username.key());
         let password = self.policy.validate(form.password.expose_secret(), &owner, &hasher).await?;
@@ -52,7 +52,7 @@ impl SignIn {
 
         let transaction = self.accounts.begin().await?;
         let account = self.accounts.create(&transaction, new, Actor::anonymous(client)).await?;
-        self.accounts.note_login(&transaction, &account, None).await?;
-        self.admit(transaction, account, client).await
+        self.accounts.record_login(&transaction, &account, None).await?;
+        self.complete_sign_in(transaction, account, client).await
     }
 }

@@ -2,20 +2,20 @@ use async_graphql::{Context, Enum, InputObject, Object};
 
 use super::User;
 use crate::{
-    accounts::{Accounts, Filter, Order, OrderBy},
+    accounts::{AccountFilter, Accounts, Order, OrderBy},
     graphql::{ApiError, List},
 };
 
 /// A list of accounts.
-pub type UserList = List<User, UserCount>;
+pub type UserList = List<User, UserConnectionFields>;
 
 /// What a list of accounts has besides its page.
-pub struct UserCount {
-    pub(super) filter: Filter,
+pub struct UserConnectionFields {
+    pub(super) filter: AccountFilter,
 }
 
 #[Object]
-impl UserCount {
+impl UserConnectionFields {
     /// The number of accounts in the whole list, on all pages.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let count = ctx.data_unchecked::<Accounts>().count(&self.filter).await?;
@@ -35,12 +35,12 @@ pub struct UserFilter {
 }
 
 impl UserFilter {
-    pub(super) fn parse(self) -> Result<Filter, ApiError> {
+    pub(super) fn parse(self) -> Result<AccountFilter, ApiError> {
         let texts = [self.search.as_deref(), self.role.as_deref()];
         if texts.into_iter().flatten().any(|text| text.len() > 256 || text.contains('\0')) {
             return Err(ApiError::bad_user_input("A filter has at most 256 bytes, and no NUL among them."));
         }
-        Ok(Filter { search: self.search, role: self.role, disabled: self.disabled })
+        Ok(AccountFilter { search: self.search, role: self.role, disabled: self.disabled })
     }
 }
 

@@ -4,7 +4,8 @@ use crate::config::Config;
 
 /// Public settings of the server, which a sign-in form needs before a user has signed in.
 #[derive(SimpleObject)]
-pub(super) struct Server {
+#[graphql(name = "Server")]
+pub(super) struct ServerInfo {
     /// The version of Portcullis that is running.
     version: &'static str,
     /// Whether anyone can register an account.
@@ -22,7 +23,7 @@ struct PasswordPolicy {
     max_length: i32,
 }
 
-impl Server {
+impl ServerInfo {
     pub(super) fn new(config: &Config) -> Self {
         let length = |length| i32::try_from(length).unwrap_or(i32::MAX);
         Self {

@@ -12,7 +12,7 @@ use crate::{
     id::{SessionId, UserId},
     sessions::{
         Sessions,
-        graphql::{SessionCount, SessionList, UserSession},
+        graphql::{SessionConnectionFields, SessionList, UserSession},
     },
     tokens::Caller,
 };
@@ -125,7 +125,7 @@ impl User {
         let (sessions, user) = (ctx.data_unchecked::<Sessions>(), self.account.id);
         let page = page.read(ctx, |page| async move { sessions.list(user, &page).await }).await?;
         let node = |session| UserSession::new(session, self.viewer.clone());
-        Ok(Some(page.list(SessionCount(user), |session| session.id, node)))
+        Ok(Some(page.list(SessionConnectionFields(user), |session| session.id, node)))
     }
 }
 

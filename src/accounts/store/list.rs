@@ -17,7 +17,7 @@ use crate::{
 
 /// Which accounts.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub struct AccountFilter {
     /// The start of their username, e-mail address or display name.
     pub search: Option<String>,
     /// A role that they hold.
@@ -48,7 +48,7 @@ pub struct OrderBy {
 
 /// The place of an account in a sorted list.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub enum PageKey {
+pub enum UserCursor {
     /// Sorted by creation: milliseconds since the Unix epoch, and the id.
     #[serde(rename = "c")]
     CreatedAt(i64, Uuid),
@@ -60,7 +60,7 @@ pub enum PageKey {
     Username(String),
 }
 
-impl PageKey {
+impl UserCursor {
     /// Where an account stands in a list of this order.
     #[must_use]
     pub fn of(account: &Account, order: Order) -> Self {
@@ -76,7 +76,7 @@ impl PageKey {
 
     /// Whether it is a place in a list of this order.
     #[must_use]
-    pub fn is_of(&self, order: Order) -> bool {
+    pub fn matches_order(&self, order: Order) -> bool {
         let own = match self {
             Self::CreatedAt(..) => Order::CreatedAt,
             Self::LastLoginAt(..) => Order::LastLoginAt,
@@ -86,8 +86,11 @@ impl PageKey {
     }
 }
 
-pub(in crate::accounts) async fn count(db: &impl ConnectionTrait, filter: &Filter) -> Result<u64, DbErr> {
-    let mut query = matching(filter);
+pub(in crate::accounts) async fn count(
+    db: &impl ConnectionTrait,
+    filter: &AccountFilter,
+) -> Result<u64, DbErr> {
+    let mut query = filtered(filter);
     if let Some(role) = &filter.role {
         query = query.filter(user::Column::Id.in_subquery(holders(role)));
     }
@@ -97,22 +100,22 @@ pub(in crate::accounts) async fn count(db: &impl ConnectionTrait, filter: &Filte
 /// The accounts of a page, from its end of the list.
 pub(in crate::accounts) async fn list(
     db: &impl ConnectionTrait,
-    filter: &Filter,
+    filter: &AccountFilter,
     by: OrderBy,
-    page: &PageRequest<PageKey>,
+    page: &PageRequest<UserCursor>,
 ) -> Result<Vec<Account>, DbErr> {
-    let mut query = matching(filter);
+    let mut query = filtered(filter);
     if let Some(role) = &filter.role {
-        query = query.filter(holds(db, role).await?);
+        query = query.filter(has_role_condition(db, role).await?);
     }
-    for (bound, behind) in [(&page.after, true), (&page.before, false)] {
-        let place = match bound {
+    for (bound, is_lower) in [(&page.after, true), (&page.before, false)] {
+        let cursor = match bound {
             Bound::Unbounded => continue,
-            Bound::Excluded(place) | Bound::Included(place) => place,
+            Bound::Excluded(cursor) | Bound::Included(cursor) => cursor,
         };
-        let (left, right) = at(by.order, place)?;
+        let (left, right) = cursor_comparison(by.order, cursor)?;
         let is_included = matches!(bound, Bound::Included(_));
-        query = query.filter(match (behind != by.descending, is_included) {
+        query = query.filter(match (is_lower != by.descending, is_included) {
             (true, true) => left.gte(right),
             (true, false) => left.gt(right),
             (false, true) => left.lte(right),
@@ -133,17 +136,17 @@ pub(in crate::accounts) async fn list(
 }
 
 /// What is compared to find a place in the list: that of a row, and the place.
-fn at(order: Order, place: &PageKey) -> Result<(SimpleExpr, SimpleExpr), DbErr> {
-    Ok(match (order, place) {
-        (Order::CreatedAt, PageKey::CreatedAt(time, id)) => (
+fn cursor_comparison(order: Order, cursor: &UserCursor) -> Result<(SimpleExpr, SimpleExpr), DbErr> {
+    Ok(match (order, cursor) {
+        (Order::CreatedAt, UserCursor::CreatedAt(time, id)) => (
             Expr::tuple([Expr::col(user::Column::CreatedAt), Expr::col(user::Column::Id)]),
             Expr::tuple([Expr::val(*time), Expr::val(*id)]),
         ),
-        (Order::LastLoginAt, PageKey::LastLoginAt(time, id)) => (
+        (Order::LastLoginAt, UserCursor::LastLoginAt(time, id)) => (
             Expr::tuple([last_login(), Expr::col(user::Column::Id)]),
             Expr::tuple([Expr::val(*time), Expr::val(*id)]),
         ),
-        (Order::Username, PageKey::Username(username)) => {
+        (Order::Username, UserCursor::Username(username)) => {
             let key = Username::parse(username).map(|name| name.key().to_owned()).unwrap_or_default();
             (Expr::col(user::Column::UsernameKey), Expr::val(key))
         }
@@ -158,13 +161,16 @@ fn last_login() -> SimpleExpr {
 
 /// The most holders of a role that are looked up and sorted. Where there are more, the list is walked in its
 /// order: they are so many that a page is soon full.
-const FEW: u64 = 500;
+const SMALL_ROLE_SIZE: u64 = 500;
 
 /// What is true of who has the role, said as costs least, whether nearly all have it or nearly nobody.
-async fn holds(db: &impl ConnectionTrait, role: &str) -> Result<Condition, DbErr> {
-    let found =
-        user_role::Entity::find().filter(user_role::Column::Role.eq(role)).limit(FEW + 1).all(db).await?;
-    if found.len() as u64 <= FEW {
+async fn has_role_condition(db: &impl ConnectionTrait, role: &str) -> Result<Condition, DbErr> {
+    let found = user_role::Entity::find()
+        .filter(user_role::Column::Role.eq(role))
+        .limit(SMALL_ROLE_SIZE + 1)
+        .all(db)
+        .await?;
+    if found.len() as u64 <= SMALL_ROLE_SIZE {
         let ids = found.into_iter().map(|row| row.user_id);
         return Ok(user::Column::Id.is_in(ids).into_condition());
     }
@@ -181,7 +187,7 @@ fn holders(role: &str) -> SelectStatement {
         .to_owned()
 }
 
-fn matching(filter: &Filter) -> Select<user::Entity> {
+fn filtered(filter: &AccountFilter) -> Select<user::Entity> {
     let mut query = user::Entity::find();
     if let Some(search) = filter.search.as_deref().filter(|search| !search.is_empty()) {
         let start = search_key(search);
@@ -209,17 +215,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_place_survives_its_cursor_and_is_of_one_order(time: i64, bits: u128, username: String) {
+        fn a_cursor_survives_its_encoding_and_belongs_to_one_order(time: i64, bits: u128, username: String) {
             let id = Uuid::from_u128(bits);
             for (key, order) in [
-                (PageKey::CreatedAt(time, id), Order::CreatedAt),
-                (PageKey::LastLoginAt(time, id), Order::LastLoginAt),
-                (PageKey::Username(username), Order::Username),
+                (UserCursor::CreatedAt(time, id), Order::CreatedAt),
+                (UserCursor::LastLoginAt(time, id), Order::LastLoginAt),
+                (UserCursor::Username(username), Order::Username),
             ] {
                 let text = serde_json::to_string(&key).expect("JSON");
-                prop_assert_eq!(serde_json::from_str::<PageKey>(&text).expect("the same"), key.clone());
+                prop_assert_eq!(serde_json::from_str::<UserCursor>(&text).expect("the same"), key.clone());
                 for other in [Order::CreatedAt, Order::LastLoginAt, Order::Username] {
-                    prop_assert_eq!(key.is_of(other), other == order);
+                    prop_assert_eq!(key.matches_order(other), other == order);
                 }
             }
         }

@@ -2,7 +2,7 @@ use sea_orm::DbErr;
 
 use super::{files::Secret, report::Report};
 use crate::{
-    accounts::{Accounts, Filter},
+    accounts::{AccountFilter, Accounts},
     app::{App, AppError, is_of_another_database},
     cli::output::time,
     clock::Clock,
@@ -146,7 +146,7 @@ async fn contents(app: &App, report: &mut Report) -> Result<(), DbErr> {
         report
             .warn("signing keys", "a rotation is due; a running server creates the next key within a minute");
     }
-    let admins = Filter { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), search: None };
+    let admins = AccountFilter { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), search: None };
     match app.accounts.count(&admins).await? {
         0 => report.warn(
             "administrators",

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{find, roles, to_cli_error};
 use crate::{
     accounts::Account,
-    admin::UserChanges,
+    admin::UserUpdate,
     app::App,
     audit::Actor,
     cli::{ask, error::CliError},
@@ -38,26 +38,26 @@ struct Roles {
 }
 
 pub(super) async fn disable(app: &App, user: &UserArg, out: &mut dyn Write) -> Result<(), CliError> {
-    let changes = UserChanges { disabled: Some(true), ..UserChanges::default() };
+    let changes = UserUpdate { disabled: Some(true), ..UserUpdate::default() };
     let account = change(app, user, || Ok(changes)).await?;
     Ok(writeln!(out, "disabled {} and revoked its sessions", account.username)?)
 }
 
 pub(super) async fn enable(app: &App, user: &UserArg, out: &mut dyn Write) -> Result<(), CliError> {
-    let changes = UserChanges { disabled: Some(false), ..UserChanges::default() };
+    let changes = UserUpdate { disabled: Some(false), ..UserUpdate::default() };
     let account = change(app, user, || Ok(changes)).await?;
     Ok(writeln!(out, "enabled {}", account.username)?)
 }
 
 pub(super) async fn set_password(app: &App, user: &UserArg, out: &mut dyn Write) -> Result<(), CliError> {
-    let ask = || Ok(UserChanges { password: Some(ask::new_password()?), ..UserChanges::default() });
+    let ask = || Ok(UserUpdate { password: Some(ask::new_password()?), ..UserUpdate::default() });
     let account = change(app, user, ask).await?;
     Ok(writeln!(out, "changed the password of {} and revoked its sessions", account.username)?)
 }
 
 impl SetRoles {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
-        let changes = UserChanges { roles: Some(self.roles.roles), ..UserChanges::default() };
+        let changes = UserUpdate { roles: Some(self.roles.roles), ..UserUpdate::default() };
         let account = change(app, &self.user, || Ok(changes)).await?;
         Ok(writeln!(out, "{} has {}", account.username, roles(&account))?)
     }
@@ -67,7 +67,7 @@ impl SetRoles {
 async fn change(
     app: &App,
     user: &UserArg,
-    changes: impl FnOnce() -> Result<UserChanges, CliError>,
+    changes: impl FnOnce() -> Result<UserUpdate, CliError>,
 ) -> Result<Account, CliError> {
     let account = find(app, &user.user).await?;
     let changed = app.admin.update_user(account.id, changes()?, Actor::Server).await;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    accounts::{Account, Filter, Order, OrderBy, PageKey},
+    accounts::{Account, AccountFilter, Order, OrderBy, UserCursor},
     app::App,
     cli::{
         error::CliError,
@@ -71,7 +71,7 @@ impl List {
     }
 
     async fn read(&self, app: &App) -> Result<Vec<Row>, CliError> {
-        let filter = Filter {
+        let filter = AccountFilter {
             search: self.search.clone(),
             role: self.role.clone(),
             disabled: self.disabled.then_some(true),
@@ -79,7 +79,7 @@ impl List {
         let order = OrderBy { order: Order::Username, descending: false };
         let (accounts, wanted) = (&app.accounts, &filter);
         let read = |page| async move { accounts.list(wanted, order, &page).await };
-        let key = |account: &Account| PageKey::of(account, order.order);
+        let key = |account: &Account| UserCursor::of(account, order.order);
         let found = PageRequest::read_all(self.limit.unwrap_or(usize::MAX), key, read).await?;
         Ok(found.into_iter().map(row).collect())
     }

@@ -77,7 +77,7 @@ pub(super) fn to_cli_error(error: AdminError, app: &App, user: &str) -> CliError
         AdminError::Password(_)
         | AdminError::Hash(_)
         | AdminError::Keyring(_)
-        | AdminError::BeyondReach(_)
+        | AdminError::PrivilegeEscalation(_)
         | AdminError::OwnAccount { .. } => CliError::refused(error.to_string()),
     }
 }

@@ -26,7 +26,7 @@ impl TokenDelivery {
     ///
     /// # Errors
     /// `BAD_USER_INPUT` for cookies where there are none.
-    pub fn expect_possible(self, ctx: &Context<'_>) -> Result<(), ApiError> {
+    pub fn ensure_supported(self, ctx: &Context<'_>) -> Result<(), ApiError> {
         match (self, config(ctx).cookies) {
             (Self::Cookie, Cookies::Off) => Err(ApiError::bad_user_input(
                 "This server sets no cookies (http.cookies is off): use delivery BODY.",
@@ -64,12 +64,12 @@ pub struct AuthPayload {
 
 impl AuthPayload {
     /// Hands the tokens over.
-    pub fn done(ctx: &Context<'_>, signed_in: SignedIn, delivery: TokenDelivery) -> Self {
+    pub fn success(ctx: &Context<'_>, signed_in: SignedIn, delivery: TokenDelivery) -> Self {
         let SignedIn { account, session, tokens, caller } = signed_in;
         let refresh_token = match delivery {
             TokenDelivery::Body => Some(tokens.refresh.expose_secret().to_owned()),
             TokenDelivery::Cookie => {
-                let cookie = refresh_cookie(Some((&tokens.refresh, tokens.refresh_lives)), config(ctx));
+                let cookie = refresh_cookie(Some((&tokens.refresh, tokens.refresh_expires_in)), config(ctx));
                 ctx.append_http_header(SET_COOKIE, cookie);
                 None
             }
@@ -77,7 +77,7 @@ impl AuthPayload {
         Self {
             access_token: Some(tokens.access.expose_secret().to_owned()),
             refresh_token,
-            expires_in: Some(i32::try_from(tokens.access_lives.as_secs()).unwrap_or(i32::MAX)),
+            expires_in: Some(i32::try_from(tokens.access_expires_in.as_secs()).unwrap_or(i32::MAX)),
             user: Some(User::new(account, caller.clone())),
             session: Some(UserSession::new(session, caller)),
             errors: Vec::new(),
@@ -86,13 +86,13 @@ impl AuthPayload {
 
     /// Something was wrong.
     #[must_use]
-    pub fn failed(errors: Vec<UserError>) -> Self {
+    pub fn failure(errors: Vec<UserError>) -> Self {
         Self { access_token: None, refresh_token: None, expires_in: None, user: None, session: None, errors }
     }
 }
 
 /// Takes the refresh cookie from a browser that has sent it.
-pub fn take_cookie_away(ctx: &Context<'_>) {
+pub fn clear_refresh_cookie(ctx: &Context<'_>) {
     if ctx.data_opt::<RefreshCookie>().is_some_and(|cookie| cookie.0.is_some()) {
         ctx.append_http_header(SET_COOKIE, refresh_cookie(None, config(ctx)));
     }

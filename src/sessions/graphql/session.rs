@@ -99,13 +99,13 @@ impl UserSession {
 }
 
 /// A list of sessions.
-pub type SessionList = List<UserSession, SessionCount>;
+pub type SessionList = List<UserSession, SessionConnectionFields>;
 
 /// What a list of sessions has besides its page.
-pub struct SessionCount(pub UserId);
+pub struct SessionConnectionFields(pub UserId);
 
 #[Object]
-impl SessionCount {
+impl SessionConnectionFields {
     /// The number of sessions in the whole list, on all pages.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let count = ctx.data_unchecked::<Sessions>().count(self.0).await?;

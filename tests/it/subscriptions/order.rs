@@ -3,7 +3,7 @@
 
 use futures_util::{FutureExt, StreamExt};
 use portcullis::{
-    audit::{Actor, AuditAction, Filter, Happening},
+    audit::{Actor, AuditAction, EventFilter, NewEvent},
     id::UserId,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -59,8 +59,8 @@ async fn a_list_and_what_follows_it_have_no_gap() {
     let newest = log_of(&root, &ada.user_id).await.pop().expect("an event");
     let user = Some(ada.user_id.parse().expect("an id"));
     let after = Some(newest.parse().expect("an id"));
-    let follow = app.app.audit.follow(Filter { user, ..Filter::default() }, after).await;
-    let mut events = Box::pin(follow.expect("the database answers"));
+    let subscription = app.app.audit.subscribe(EventFilter { user, ..EventFilter::default() }, after).await;
+    let mut events = Box::pin(subscription.expect("the database answers"));
     early.commit().await.expect("committed");
     let mut event = async || {
         let event = tokio::time::timeout(PATIENCE, events.next()).await.expect("it comes");
@@ -86,13 +86,16 @@ async fn who_is_slower_than_all_channels_reads_the_log_and_misses_nothing() {
     let user = Some(ada.user_id.parse().expect("an id"));
     let audit = &app.app.audit;
     let mut events = Box::pin(
-        audit.follow(Filter { user, ..Filter::default() }, None).await.expect("the database answers"),
+        audit
+            .subscribe(EventFilter { user, ..EventFilter::default() }, None)
+            .await
+            .expect("the database answers"),
     );
     assert!(events.next().now_or_never().is_none(), "nothing has happened");
-    let happening = Happening { action: AuditAction::Logout, user, session: None, actor: Actor::Server };
+    let new_event = NewEvent { action: AuditAction::Logout, user, session: None, actor: Actor::Server };
     let mut written = Vec::new();
     for _ in 0..250 {
-        written.push(audit.record_alone(happening).await.expect("the database answers").id);
+        written.push(audit.record_standalone(new_event).await.expect("the database answers").id);
     }
     // Until all of them are settled.
     for expected in written {

@@ -7,13 +7,13 @@ impl SignIn {
     /// # Errors
     /// [`SignInError::InvalidCredentials`] when the password is wrong, [`SignInError::RateLimited`],
     /// or [`SignInError::Account`] when it is the last administrator's or the caller's token was revoked meanwhile.
-    pub async fn close_account(
+    pub async fn delete_account(
         &self,
         caller: &Claims,
         password: &PasswordAttempt,
         client: &ClientInfo,
     ) -> Result<(), SignInError> {
-        self.check_again(caller.sub, password, client).await?;
+        self.reauthenticate(caller.sub, password, client).await?;
         let actor = Actor::Bearer { client, claims: caller, token: None };
         let transaction = self.accounts.begin().await?;
         // Another password or a revocation while this one was compared has changed what is locked here.
