@@ -1,4 +1,4 @@
-//! The schema: every capability's part of the roots, listed once.
+//! The schema, which merges the root fields of every capability.
 
 mod directives;
 mod federation;
@@ -30,7 +30,7 @@ use crate::{
     sign_in::graphql::{PASSWORD_FIELDS, SignInMutation},
 };
 
-/// The fields at the roots that are not like others.
+/// The root fields that need special treatment.
 pub const ROOT_FIELDS: RootFieldPolicy =
     RootFieldPolicy { password: &PASSWORD_FIELDS, public: &PUBLIC_FIELDS };
 
@@ -75,11 +75,11 @@ enum Node {
     User(User),
     /// A sign-in.
     Session(UserSession),
-    /// An entry of the audit log.
+    /// An event in the audit log.
     AuditEvent(AuditEventObject),
 }
 
-/// How many ids `nodes` takes at once.
+/// The maximum number of ids in one `nodes` field.
 const MAX_NODES: usize = 100;
 
 /// Nodes by their id.
@@ -117,7 +117,7 @@ impl NodeQuery {
     }
 }
 
-/// Goes through the loaders of the slices, which show a caller only what the caller may see.
+/// Finds a node through the capabilities, which return only nodes that the caller may see.
 async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
     if let Ok(id) = id.parse::<UserId>() {
         return Ok(User::visible(ctx, id).await?.map(Node::User));
@@ -134,9 +134,9 @@ async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError>
 /// The schema as the binary serves it.
 #[derive(Clone)]
 pub enum IdentitySchema {
-    /// By itself.
+    /// A server of its own.
     Standalone(Schema<Query, Mutation, Subscription>),
-    /// As a part of a supergraph, too: `graphql.federation`.
+    /// Also a subgraph of a supergraph (`graphql.federation`).
     Subgraph(Schema<SubgraphQuery, Mutation, Subscription>),
 }
 
@@ -156,14 +156,14 @@ impl Executor for IdentitySchema {
     }
 }
 
-/// A builder of the schema as the binary serves it, with [`Query`] or [`SubgraphQuery`]. It needs no database to be
-/// printed.
+/// Creates a builder of the schema as the binary serves it, with [`Query`] or [`SubgraphQuery`]. It needs no
+/// database to be printed.
 #[must_use]
 pub fn builder<Q: ObjectType + Default + 'static>() -> SchemaBuilder<Q, Mutation, Subscription> {
     Schema::build(Q::default(), Mutation::default(), Subscription::default())
 }
 
-/// The schema in GraphQL's schema definition language, with the directives of the guards.
+/// Returns the schema in GraphQL's schema definition language (SDL), with the directives of the guards.
 #[must_use]
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().include_specified_by().use_space_ident();
@@ -171,7 +171,7 @@ pub fn sdl() -> String {
     describe_arguments(&schema.sdl_with_options(options), &schema)
 }
 
-/// The schema as a subgraph of Apollo Federation 2.
+/// Returns the SDL of the schema as a subgraph of Apollo Federation 2.
 #[must_use]
 pub fn subgraph_sdl() -> String {
     subgraph::sdl(&finish_subgraph(builder::<SubgraphQuery>()))

@@ -11,17 +11,18 @@ use sea_orm::DbErr;
 use super::Account;
 use crate::id::UserId;
 
-/// How many accounts are remembered.
+/// The maximum number of cached accounts.
 const REMEMBERED: u64 = 10_000;
 
-/// How long at most. Changes are heard of at once; this bounds what a lost race could keep alive.
+/// The maximum age of a cached account. A change invalidates it at once; this limits how long a lost race
+/// could keep an old version.
 const LIFETIME: Duration = Duration::from_secs(30);
 
-/// Accounts as they were read last.
+/// A cache of accounts.
 #[derive(Clone)]
 pub(super) struct Cache {
     accounts: moka::sync::Cache<UserId, Arc<Account>>,
-    /// Grows with each change, so that what was read before one is not kept after it.
+    /// The number of changes so far. An account that was read before a change is not cached after it.
     changes: Arc<AtomicU64>,
 }
 

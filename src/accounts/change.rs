@@ -8,36 +8,35 @@ use crate::{
     id::UserId,
 };
 
-/// What is to change about an account; `None` leaves a thing as it is.
+/// An update of an account. `None` leaves a field unchanged.
 #[derive(Default)]
 pub struct AccountUpdate {
-    /// `Some(None)` clears it.
+    /// The display name. `Some(None)` clears it.
     pub display_name: Option<Option<DisplayName>>,
-    /// `Some(None)` clears it. Another address, or another spelling of it, is not verified.
+    /// The e-mail address. `Some(None)` clears it. Another address, or another spelling of it, is unverified.
     pub email: Option<Option<EmailAddress>>,
-    /// Replaces all roles.
+    /// The roles that replace all previous ones.
     pub roles: Option<Vec<String>>,
-    /// Bars the account from signing in, or lets it again.
+    /// Whether the account is disabled, so that it cannot sign in.
     pub disabled: Option<bool>,
-    /// A PHC string.
+    /// The hash of the new password, as a PHC string.
     pub password_hash: Option<String>,
 }
 
-/// An account that was changed.
+/// The result of an update.
 pub struct UpdatedAccount {
-    /// As it is now.
+    /// The account after the update.
     pub account: Account,
-    /// What to commit the transaction with; nothing where everything is as it was.
+    /// The change to publish with the commit. `None` if the update changed nothing.
     pub change: Option<Change>,
-    /// Whether the sessions that were open may not go on: the account was disabled, or has another
-    /// password.
+    /// Whether all active sessions must end, because the account was disabled or its password changed.
     pub must_end_sessions: bool,
-    /// Whether it may sign in again, after it was disabled.
+    /// Whether the account was disabled before and is now enabled.
     pub was_reenabled: bool,
 }
 
 impl Accounts {
-    /// Changes an account in a transaction.
+    /// Updates an account in a transaction.
     ///
     /// # Errors
     /// [`AccountError::NotFound`], [`AccountError::UnknownRole`], [`AccountError::TooManyScopes`] or
@@ -57,7 +56,8 @@ impl Accounts {
         let sets_password = changes.password_hash.is_some();
         self.apply(&changes, &mut after)?;
         if after == before && !sets_password {
-            // What costs every replica something is not to be had for nothing.
+            // An update that changes nothing publishes no change, because each change invalidates a cache
+            // entry on every replica.
             return Ok(UpdatedAccount {
                 account: after,
                 change: None,
@@ -95,8 +95,8 @@ impl Accounts {
         }
         if let Some(email) = &changes.email {
             let email = email.as_ref().map(|email| email.as_str().to_owned());
-            // Exact, because only the mailbox of the address as it is stored has been proven. Another spelling may be
-            // another mailbox, although the two have the same key.
+            // An exact comparison, because the user has proven only the mailbox of the stored spelling.
+            // Another spelling may be another mailbox, although both have the same key.
             account.email_verified &= email == account.email;
             account.email = email;
         }
@@ -107,8 +107,9 @@ impl Accounts {
         Ok(())
     }
 
-    /// Refuses what leaves nobody who can administer. Whoever might do that has locked the role before it
-    /// changed anything, so that of two who remove each other the second sees what the first has done.
+    /// Returns an error if no administrator who can sign in remains. A transaction that might remove one
+    /// locks the role before its first write. If two administrators remove each other at once, the second
+    /// transaction therefore sees the result of the first.
     pub(super) async fn ensure_admin_remains(
         &self,
         transaction: &impl ConnectionTrait,
@@ -119,7 +120,7 @@ impl Accounts {
         }
     }
 
-    /// Changes an account's profile, in a transaction of its own.
+    /// Updates the profile of an account in its own transaction.
     ///
     /// # Errors
     /// [`AccountError::NotFound`] or [`AccountError::Unauthenticated`].
@@ -136,21 +137,21 @@ impl Accounts {
         Ok(changed.account)
     }
 
-    /// Begins a transaction in which accounts are made or changed.
+    /// Begins a transaction in which accounts are created or updated.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn begin(&self) -> Result<sea_orm::DatabaseTransaction, DbErr> {
         self.database.begin().await
     }
 }
 
-/// Whether the account is an administrator who can sign in.
+/// Returns whether the account is an administrator who can sign in.
 pub(super) fn can_administer(account: &Account) -> bool {
     !account.disabled && account.roles.iter().any(|role| role == ADMIN_ROLE)
 }
 
-/// What the audit log says of a change.
+/// The actions that the audit log records for an update.
 fn actions(before: &Account, after: &Account, sets_password: bool) -> Vec<AuditAction> {
     let profile = (&before.display_name, &before.email) != (&after.display_name, &after.email);
     [

@@ -7,23 +7,23 @@ use crate::{
     id::UserId,
 };
 
-/// An account to be.
+/// An account to create.
 pub struct NewAccount {
-    /// Its name.
+    /// The username.
     pub username: Username,
-    /// A PHC string.
+    /// The hash of the password, as a PHC string.
     pub password_hash: String,
-    /// An address that nobody has verified yet.
+    /// The e-mail address, which is unverified.
     pub email: Option<EmailAddress>,
-    /// What to call the person.
+    /// The display name.
     pub display_name: Option<DisplayName>,
-    /// The roles that it holds.
+    /// The names of its roles.
     pub roles: Vec<String>,
 }
 
 impl Accounts {
-    /// Makes an account in a transaction. That a name is taken is for the database to say, so two who
-    /// ask at once cannot both have it.
+    /// Creates an account in a transaction. The unique index of the database decides whether the username is
+    /// taken, so two concurrent requests cannot both get it.
     ///
     /// # Errors
     /// [`AccountError::UsernameTaken`], [`AccountError::UnknownRole`] or [`AccountError::TooManyScopes`].
@@ -54,7 +54,7 @@ impl Accounts {
             _ => AccountError::Database(error),
         })?;
         let action = match actor {
-            // Who is not signed in can make an account for themselves only.
+            // A client that is not signed in can only register its own account.
             Actor::Client { user: None, .. } => AuditAction::UserRegistered,
             Actor::Client { user: Some(_), .. } | Actor::Bearer { .. } | Actor::Server => {
                 AuditAction::UserCreated
@@ -65,7 +65,8 @@ impl Accounts {
         Ok(account)
     }
 
-    /// The roles, sorted, when all of them exist and an access token holds what they grant together.
+    /// Sorts the roles and removes duplicates. Returns an error if a role is unknown, or if an access token
+    /// cannot hold all scopes of the roles.
     pub(super) fn validate_roles(&self, mut roles: Vec<String>) -> Result<Vec<String>, AccountError> {
         roles.sort_unstable();
         roles.dedup();

@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Accounts {
-    /// Deletes an account with its sessions in a transaction. Returns what to commit that with.
+    /// Deletes an account and its sessions in a transaction. Returns the change to publish with the commit.
     ///
     /// # Errors
     /// [`AccountError::NotFound`] or [`AccountError::LastAdmin`].

@@ -2,37 +2,37 @@ use sea_orm::DbErr;
 
 use crate::{database::reason, tokens::TokenError};
 
-/// Why an account cannot be made or changed.
+/// An error of creating, updating or deleting an account.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// Somebody has the username.
+    /// Another account has the username.
     #[error("the username is taken")]
     UsernameTaken,
-    /// The username is none.
+    /// The username is invalid.
     #[error("{0}")]
     UsernameInvalid(&'static str),
-    /// The e-mail address is none.
+    /// The e-mail address is invalid.
     #[error("{0}")]
     EmailInvalid(&'static str),
-    /// The display name cannot be shown.
+    /// The display name is invalid.
     #[error("{0}")]
     DisplayNameInvalid(&'static str),
-    /// There is no such role.
+    /// The configuration has no such role.
     #[error("there is no role \"{0}\"")]
     UnknownRole(String),
-    /// An access token cannot hold the scopes that the roles grant together.
-    #[error("these roles together grant more scopes than an access token can hold; leave one of them out")]
+    /// The roles together grant more scopes than an access token can hold.
+    #[error("these roles together grant more scopes than an access token can hold; remove one of them")]
     TooManyScopes,
-    /// It would leave no administrator who can sign in.
+    /// The operation would leave no administrator who can sign in.
     #[error("the change would leave no administrator")]
     LastAdmin,
-    /// There is no such account.
+    /// The account does not exist.
     #[error("there is no such account")]
     NotFound,
-    /// The actor is not signed in, or no longer.
+    /// The actor is not signed in, or its token or session was revoked.
     #[error("{}", .0.message())]
     Unauthenticated(TokenError),
-    /// The database does not answer.
+    /// A database query failed.
     #[error("{}", reason(.0))]
     Database(#[from] DbErr),
 }

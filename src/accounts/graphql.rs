@@ -1,4 +1,4 @@
-//! Accounts in the schema.
+//! The GraphQL fields of accounts.
 
 mod list;
 mod server;
@@ -20,7 +20,7 @@ use crate::{
     tokens::Caller,
 };
 
-/// The queries whose answer does not depend on who asks.
+/// The queries whose response does not depend on the caller.
 pub const PUBLIC_FIELDS: [&str; 1] = ["server"];
 
 /// The queries about accounts.
@@ -69,7 +69,7 @@ impl AccountsQuery {
         let filter = filter.unwrap_or_default().parse()?;
         let by = order_by.unwrap_or_else(UserOrder::newest).order_by();
         if !page.keys().all(|key: &UserCursor| key.matches_order(by.order)) {
-            return Err(ApiError::bad_user_input("The cursor is of a list in another order."));
+            return Err(ApiError::bad_user_input("The cursor belongs to a list with another order."));
         }
         let (accounts, wanted) = (ctx.data_unchecked::<Accounts>(), &filter);
         let page = page.read(ctx, |page| async move { accounts.list(wanted, by, &page).await }).await?;
@@ -108,13 +108,13 @@ pub struct UserPayload {
 }
 
 impl UserPayload {
-    /// All went well.
+    /// The payload of a mutation that succeeded.
     #[must_use]
     pub fn success(account: Account, viewer: Caller) -> Self {
         Self { user: Some(User::new(account, viewer)), errors: Vec::new() }
     }
 
-    /// Something was wrong.
+    /// The payload of a mutation that failed.
     #[must_use]
     pub fn failure(errors: Vec<UserError>) -> Self {
         Self { user: None, errors }
@@ -163,19 +163,19 @@ impl AccountsMutation {
     }
 }
 
-/// The profile in an input; `None` leaves a thing as it is.
+/// The profile in an input. `None` leaves a field unchanged.
 pub struct Profile {
-    /// `Some(None)` clears it.
+    /// The display name. `Some(None)` clears it.
     pub display_name: Option<Option<DisplayName>>,
-    /// `Some(None)` clears it.
+    /// The e-mail address. `Some(None)` clears it.
     pub email: Option<Option<EmailAddress>>,
 }
 
 impl Profile {
-    /// Reads the profile in an input.
+    /// Parses the profile in an input.
     ///
     /// # Errors
-    /// When one of the two cannot be used.
+    /// If the display name or the e-mail address is invalid.
     pub fn parse(
         display_name: MaybeUndefined<String>,
         email: MaybeUndefined<String>,
@@ -218,7 +218,7 @@ impl AccountError {
                 UserError::new(UserErrorCode::LastAdmin, message)
             }
             Self::Unauthenticated(rejection) => return Err(ApiError::unauthenticated(rejection)),
-            Self::NotFound => UserError::new(UserErrorCode::NotFound, "There is no such account."),
+            Self::NotFound => UserError::new(UserErrorCode::NotFound, "The account does not exist."),
             Self::Database(error) => return Err(error.into()),
         })
     }

@@ -1,9 +1,9 @@
-//! Who exists: accounts, their names, e-mail addresses, roles and states.
+//! Accounts: their names, e-mail addresses, roles and states.
 //!
-//! Invariants: a username is unique by its mapped form; a verified e-mail address is unique; there is
-//! always an administrator who can sign in, once there was one; whatever an access token says of an
-//! account cannot change without the account's token version growing. Sessions and passwords in use are other
-//! folders' business: this one only keeps the hash.
+//! Invariants: a username is unique by its mapped form; a verified e-mail address is unique; once there is an
+//! administrator who can sign in, there is always one; a change of anything that an access token states about
+//! an account increments the account's token version. Sessions and the checking of passwords belong to other
+//! folders; this one only stores the password hash.
 
 mod actor;
 mod cache;
@@ -39,30 +39,30 @@ use crate::{
     tokens::Scopes,
 };
 
-/// Somebody who can sign in.
+/// An account of a user who can sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its name for programs.
+    /// The identifier.
     pub id: UserId,
-    /// Its name for people, as its owner writes it.
+    /// The username, as its owner writes it.
     pub username: String,
-    /// What to call the person.
+    /// The display name.
     pub display_name: Option<String>,
-    /// As its owner writes it.
+    /// The e-mail address, as its owner writes it.
     pub email: Option<String>,
-    /// Whether its owner has shown that the address is theirs.
+    /// Whether the owner has proven that the address is theirs.
     pub email_verified: bool,
-    /// What it may do, by the names of the configuration. Sorted.
+    /// The names of the roles in the configuration, sorted.
     pub roles: Vec<String>,
-    /// Whether it is barred from signing in.
+    /// Whether the account is disabled, so that it cannot sign in.
     pub disabled: bool,
     /// Access tokens of an earlier version are revoked.
     pub token_version: i64,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When its owner or an administrator last changed it.
+    /// The time of the last change by the owner or an administrator.
     pub updated_at: Timestamp,
-    /// The last sign-in.
+    /// The time of the last sign-in.
     pub last_login_at: Option<Timestamp>,
 }
 
@@ -78,15 +78,15 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Whether a database has any account.
+    /// Returns whether a database has any account.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn exist(database: &Database) -> Result<bool, DbErr> {
         store::exist(database.reader()).await
     }
 
-    /// The accounts of this database. The cache follows the feed.
+    /// Creates the service for this database. The feed invalidates its cache.
     #[must_use]
     pub fn new(
         database: Database,
@@ -105,40 +105,40 @@ impl Accounts {
         Self { database, clock, config, feed, audit, cache }
     }
 
-    /// The account of this id; remembered for a while, until it changes.
+    /// Finds an account by its id. The account is cached until it changes, or for a short time.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn find(&self, id: UserId) -> Result<Option<Arc<Account>>, DbErr> {
         self.cache.get_or_read(id, || store::find(self.database.reader(), id)).await
     }
 
-    /// The accounts of these ids, those that exist.
+    /// Finds the accounts with these ids, as far as they exist.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn find_many(&self, ids: &[UserId]) -> Result<Vec<Account>, DbErr> {
         store::find_many(self.database.reader(), ids).await
     }
 
-    /// The account of this username, compared by its mapped form.
+    /// Finds an account by its username, compared by the mapped form.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn find_by_username(&self, username: &str) -> Result<Option<Account>, DbErr> {
         let Ok(username) = Username::parse(username) else { return Ok(None) };
         store::find_by_username(self.database.reader(), &username).await
     }
 
-    /// The account that somebody means who types this to sign in, and the hash of its password: a
-    /// username, or an e-mail address that is verified.
+    /// Finds the account for a login name, and the hash of its password. A login name is a username or a
+    /// verified e-mail address.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn find_credentials(&self, login: &str) -> Result<Option<Credentials>, DbErr> {
         let db = self.database.reader();
-        // An address comes first, or somebody could take another's address for a username and shut its
-        // owner out. Both are looked up always, so that neither shows in the time.
+        // The address takes precedence. Otherwise an attacker could choose a victim's address as a username
+        // and lock the victim out. Both lookups always run, so that the response time reveals neither.
         let by_email = match EmailAddress::parse(login) {
             Ok(email) => store::credentials_by_email(db, &email).await?,
             Err(_) => None,
@@ -150,20 +150,20 @@ impl Accounts {
         Ok(by_email.or(by_username))
     }
 
-    /// The account as it is in the database, and the hash of its password.
+    /// Finds an account and the hash of its password in the database, not in the cache.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>, DbErr> {
         store::credentials_of(self.database.reader(), id).await
     }
 
-    /// A page of the accounts.
+    /// Lists a page of the accounts.
     ///
     /// Up to [`PageRequest::limit`] rows, one more than the page has, nearest to the page's end first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn list(
         &self,
         filter: &AccountFilter,
@@ -173,19 +173,19 @@ impl Accounts {
         store::list(self.database.reader(), filter, order, page).await
     }
 
-    /// How many accounts there are.
+    /// Counts the accounts that match the filter.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn count(&self, filter: &AccountFilter) -> Result<u64, DbErr> {
         store::count(self.database.reader(), filter).await
     }
 
-    /// Notes a sign-in, and a hash that replaces the one it was checked against. False when the account
-    /// has changed since the password was checked: then the check does not count.
+    /// Records a sign-in, and a hash that replaces the one that was checked. Returns false if the account has
+    /// changed since the password was checked: the check is then invalid.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn record_login(
         &self,
         transaction: &impl ConnectionTrait,
@@ -195,12 +195,12 @@ impl Accounts {
         store::record_login(transaction, account, self.clock.now(), replacement).await
     }
 
-    /// Reads an account anew when it is asked for next, after a sign-in that was committed.
+    /// Removes an account from the cache after the commit of a sign-in.
     pub fn invalidate(&self, id: UserId) {
         self.cache.invalidate(id);
     }
 
-    /// What an account with these roles may do.
+    /// Returns the scopes that these roles grant.
     #[must_use]
     pub fn scopes(&self, roles: &[String]) -> Scopes {
         let roles = roles.iter().filter_map(|role| self.config.roles.get(role));

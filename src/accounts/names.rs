@@ -7,13 +7,13 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::AccountError;
 
-/// The most characters of a username, and of a display name.
+/// The maximum length of a username or a display name, in characters.
 const MAX_CHARS: usize = 64;
 
-/// The most bytes of an address (RFC 5321 §4.5.3.1.3, less the brackets).
+/// The maximum length of an e-mail address, in bytes (RFC 5321 §4.5.3.1.3, without the angle brackets).
 const MAX_EMAIL_BYTES: usize = 254;
 
-/// A username (RFC 8265 §3): as its owner writes it, and as it is compared.
+/// A username (RFC 8265 §3): the form to display, and the mapped form to compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username {
     display: String,
@@ -21,12 +21,12 @@ pub struct Username {
 }
 
 impl Username {
-    /// Reads a username.
+    /// Parses a username.
     ///
     /// # Errors
-    /// [`AccountError::UsernameInvalid`], with what a person can do about it.
+    /// [`AccountError::UsernameInvalid`], with the rule that the name violates.
     pub fn parse(text: &str) -> Result<Self, AccountError> {
-        // Nothing is mapped before its length is known: no character takes more than four bytes.
+        // The length is checked before the mapping, to bound its cost. A character takes at most four bytes.
         if text.is_empty() || text.len() > 4 * MAX_CHARS {
             return Err(AccountError::UsernameInvalid("A username has 1 to 64 characters."));
         }
@@ -43,13 +43,13 @@ impl Username {
         Ok(Self { display, key })
     }
 
-    /// As its owner writes it.
+    /// The form to display, as its owner writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.display
     }
 
-    /// As it is compared.
+    /// The mapped form, by which usernames are compared.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
@@ -61,7 +61,7 @@ impl Username {
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// Reads an address.
+    /// Parses an e-mail address.
     ///
     /// # Errors
     /// [`AccountError::EmailInvalid`].
@@ -78,25 +78,26 @@ impl EmailAddress {
         }
     }
 
-    /// As its owner writes it.
+    /// The form to display, as its owner writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As it is compared: no provider of note tells Ada@ from ada@.
+    /// The key by which addresses are compared. It ignores case, because no common provider distinguishes
+    /// Ada@ from ada@.
     #[must_use]
     pub fn key(&self) -> String {
         search_key(&self.0)
     }
 }
 
-/// What to call a person: one line of text.
+/// A display name: one line of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayName(String);
 
 impl DisplayName {
-    /// Reads a display name; an empty one is `None`.
+    /// Parses a display name. Returns `None` for an empty one.
     ///
     /// # Errors
     /// [`AccountError::DisplayNameInvalid`].
@@ -113,14 +114,14 @@ impl DisplayName {
         Ok((!text.is_empty()).then(|| Self(text.to_owned())))
     }
 
-    /// As its owner writes it.
+    /// The form to display, as its owner writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Text as it is searched.
+/// Normalizes text for searching: NFKC, in lower case.
 #[must_use]
 pub(super) fn search_key(text: &str) -> String {
     text.nfkc().collect::<String>().to_lowercase()

@@ -1,4 +1,4 @@
-//! The rows of accounts and their roles.
+//! The tables of accounts and their roles.
 
 mod list;
 
@@ -23,7 +23,7 @@ use crate::{
 pub struct Credentials {
     /// The account.
     pub account: Account,
-    /// A PHC string.
+    /// The hash, as a PHC string.
     pub password_hash: String,
 }
 
@@ -46,14 +46,14 @@ pub(super) async fn insert(
     insert_roles(db, account.id, &account.roles).await
 }
 
-/// Whether there is any account.
+/// Returns whether any account exists.
 pub(super) async fn exist(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let all = user::Entity::find().select_only().column(user::Column::Id);
     let first = all.order_by_asc(user::Column::Id).limit(1);
     Ok(first.into_tuple::<Uuid>().one(db).await?.is_some())
 }
 
-/// What an account's owner or an administrator can change.
+/// The columns that the owner or an administrator can change.
 fn changeable(account: &Account) -> user::ActiveModel {
     user::ActiveModel {
         display_name: Set(account.display_name.clone()),
@@ -102,14 +102,14 @@ pub(super) async fn delete(db: &impl ConnectionTrait, id: UserId) -> Result<(), 
     user::Entity::delete_by_id(id.uuid()).exec(db).await.map(|_| ())
 }
 
-/// The account, which nobody else can change until the transaction ends.
+/// Finds an account and locks its row until the transaction ends.
 pub(super) async fn lock(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Account>, DbErr> {
     let row = user::Entity::find_by_id(id.uuid()).lock_exclusive().one(db).await?;
     Ok(with_roles(db, row.into_iter().collect()).await?.pop())
 }
 
-/// Locks a session of an account until the transaction ends, and returns whether it is live. The session has its row
-/// locked here because modules import lower ranks only, and sessions rank above accounts.
+/// Locks a session of an account until the transaction ends, and returns whether it is active. This is here
+/// because modules import lower ranks only, and `sessions` ranks above `accounts`.
 pub(super) async fn lock_session(
     db: &impl ConnectionTrait,
     id: SessionId,
@@ -123,7 +123,7 @@ pub(super) async fn lock_session(
     Ok(live.lock_exclusive().one(db).await?.is_some())
 }
 
-/// Lets whoever else locks the role wait until the transaction ends.
+/// Locks the rows of a role until the transaction ends. Other transactions that lock the role wait.
 pub(super) async fn lock_role(db: &impl ConnectionTrait, role: &str) -> Result<(), DbErr> {
     let rows = user_role::Entity::find().filter(user_role::Column::Role.eq(role));
     rows.order_by_asc(user_role::Column::UserId).lock_exclusive().all(db).await.map(|_| ())
@@ -134,7 +134,7 @@ pub(super) async fn count_enabled_with_role(db: &impl ConnectionTrait, role: &st
     count(db, &filter).await
 }
 
-/// Notes a sign-in when the account is still as it was.
+/// Records a sign-in if the account has not changed.
 pub(super) async fn record_login(
     db: &impl ConnectionTrait,
     account: &Account,
@@ -181,7 +181,8 @@ pub(super) async fn credentials_by_email(
     db: &impl ConnectionTrait,
     email: &EmailAddress,
 ) -> Result<Option<Credentials>, DbErr> {
-    // As the unique index has it: else everybody would be read who merely claims the address.
+    // The same condition as in the unique index. Otherwise the query would read every account that merely
+    // claims the address.
     let verified = user::Entity::find()
         .filter(user::Column::EmailKey.eq(email.key()))
         .filter(Expr::col(user::Column::EmailVerified));
@@ -200,13 +201,13 @@ async fn credentials(
     query: Select<user::Entity>,
 ) -> Result<Option<Credentials>, DbErr> {
     let row = query.one(db).await?;
-    // The roles of nobody are read as well, for an unknown name must take as long as a known one.
+    // The roles are queried for an unknown name as well, so that it takes as long as a known one.
     let id = row.as_ref().map_or(Uuid::nil(), |row| row.id);
     let roles = roles_of(db, vec![id]).await?;
     Ok(row.map(|row| Credentials { password_hash: row.password_hash.clone(), account: account(row, &roles) }))
 }
 
-/// The rows as accounts, in their order.
+/// Reads the roles and returns the rows as accounts, in the same order.
 async fn with_roles(db: &impl ConnectionTrait, rows: Vec<user::Model>) -> Result<Vec<Account>, DbErr> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     if ids.is_empty() {

@@ -3,7 +3,7 @@ use sea_orm::ConnectionTrait;
 use super::{Admin, AdminError};
 use crate::{accounts::Account, audit::Actor, config::SCOPES, id::UserId, tokens::Scopes};
 
-/// A privileged change of an account, as far as its permission depends on it.
+/// The parts of a privileged operation on an account that decide whether it is permitted.
 #[derive(Clone, Copy)]
 pub(super) struct Operation<'a> {
     /// The account that it changes. `None` if it creates one.
@@ -72,9 +72,9 @@ impl Admin {
         if beyond.is_empty() { Ok(()) } else { Err(AdminError::PrivilegeEscalation(beyond)) }
     }
 
-    /// The scopes of this server that these roles grant and the actor lacks. An actor who gives a role, or sets the
-    /// password of an account, could use what it opens (privilege escalation). Scopes of other services are the
-    /// operator's to protect.
+    /// The scopes of this server that these roles grant and the actor lacks. An actor who grants a role, or
+    /// sets the password of an account, could then use its scopes (privilege escalation). The operator must
+    /// protect the scopes of other services.
     fn beyond(&self, scopes: &Scopes, roles: [&[String]; 2]) -> Vec<&'static str> {
         let granted = roles.map(|roles| self.accounts.scopes(roles));
         let is_granted = |scope: &str| granted.iter().any(|granted| granted.contains(scope));

@@ -7,26 +7,26 @@ use crate::{
     passwords::PasswordContext,
 };
 
-/// An account that an administrator makes.
+/// An account that an administrator creates.
 pub struct NewUser {
-    /// Its name.
+    /// The username.
     pub username: Username,
-    /// Its password.
+    /// The password.
     pub password: SecretString,
-    /// An address; it is not verified.
+    /// The e-mail address, which is unverified.
     pub email: Option<EmailAddress>,
-    /// What to call the person.
+    /// The display name.
     pub display_name: Option<DisplayName>,
-    /// The roles that it holds.
+    /// The names of its roles.
     pub roles: Vec<String>,
 }
 
 impl Admin {
-    /// Makes an account.
+    /// Creates an account.
     ///
     /// # Errors
-    /// When the name is taken, a role is unknown or beyond the actor's reach, the password does not do, or the actor
-    /// may no longer act.
+    /// If the username is taken, a role is unknown or exceeds the actor's scopes, the password violates the
+    /// policy, or the actor may no longer act.
     pub async fn create_user(&self, new: NewUser, actor: Actor<'_>) -> Result<Account, AdminError> {
         let operation = Operation { target: None, roles: &new.roles.clone(), own: None };
         self.authorize_early(operation, actor).await?;

@@ -2,11 +2,11 @@ use super::{Admin, AdminError, authorize::Operation};
 use crate::{audit::Actor, id::UserId};
 
 impl Admin {
-    /// Deletes an account with all its sessions.
+    /// Deletes an account and all its sessions.
     ///
     /// # Errors
-    /// When there is no such account, it is the actor's own or beyond the actor's reach, or nobody could administer
-    /// any more.
+    /// If the account does not exist, is the actor's own or exceeds the actor's scopes, or if no
+    /// administrator would remain.
     pub async fn delete_user(&self, id: UserId, actor: Actor<'_>) -> Result<(), AdminError> {
         let transaction = self.accounts.begin().await?;
         let operation = Operation { target: Some(id), roles: &[], own: Some("deleteAccount") };

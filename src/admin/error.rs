@@ -7,31 +7,32 @@ use crate::{
     tokens::KeyringError,
 };
 
-/// Why a privileged operation was not done.
+/// An error of a privileged operation.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// The account cannot be made or changed.
+    /// The account cannot be created or changed.
     #[error(transparent)]
     Account(#[from] AccountError),
-    /// The new password does not do.
+    /// The new password violates the policy.
     #[error(transparent)]
     Password(#[from] PolicyViolation),
-    /// Passwords cannot be hashed now.
+    /// The password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// The operation concerns the actor's own account, and takes the current password there.
-    #[error("to do this to your own account, use {instead}, which takes the current password")]
+    /// The operation concerns the actor's own account and would require the current password.
+    #[error("use {instead} for your own account, which requires the current password")]
     OwnAccount {
-        /// The mutation for one's own account.
+        /// The mutation to use instead, which takes the current password.
         instead: &'static str,
     },
-    /// The account or the roles open these scopes of the server, which the actor lacks.
-    #[error("the account or the roles open more of this server than the actor may: {}", .0.join(" "))]
+    /// Privilege escalation: the account or the roles grant these scopes of the server, which the actor
+    /// lacks.
+    #[error("the account or the roles grant scopes that the actor lacks: {}", .0.join(" "))]
     PrivilegeEscalation(Vec<&'static str>),
-    /// The signing keys cannot be changed so.
+    /// The signing keys could not be changed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
-    /// The database does not answer.
+    /// A database query failed.
     #[error("{}", reason(.0))]
     Database(#[from] DbErr),
 }

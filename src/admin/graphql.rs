@@ -1,4 +1,4 @@
-//! Administration in the schema.
+//! The GraphQL mutations of administration.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use secrecy::SecretString;
@@ -63,7 +63,7 @@ pub struct RevokeUserSessionsInput {
     user_id: ID,
 }
 
-/// The mutations of administration.
+/// The mutations for administrators.
 #[derive(Default)]
 pub struct AdminMutation;
 
@@ -96,7 +96,7 @@ impl AdminMutation {
         #[graphql(desc = "The account and its changes.")] input: UpdateUserInput,
     ) -> Result<Option<UserPayload>, ApiError> {
         let id = parse_id(&input.id, "input.id")?;
-        // Taken first, because the change may revoke the caller's own token.
+        // Read before the update, which may revoke the caller's own token.
         let viewer = caller(ctx);
         let updated = match Profile::parse(input.display_name, input.email) {
             Ok(Profile { display_name, email }) => {
@@ -155,7 +155,7 @@ impl AdminError {
     fn into_user_error(self, id: &str) -> Result<UserError, ApiError> {
         match self {
             Self::Account(AccountError::NotFound) => {
-                Ok(UserError::of_field(UserErrorCode::NotFound, id, "There is no such account."))
+                Ok(UserError::of_field(UserErrorCode::NotFound, id, "The account does not exist."))
             }
             Self::Account(error) => error.into_user_error(),
             Self::Password(violation) => Ok(UserError::from(violation).in_field("password")),
@@ -163,7 +163,7 @@ impl AdminError {
             Self::OwnAccount { instead } => {
                 let field = if instead == "changePassword" { "password" } else { id };
                 let message =
-                    format!("To do this to your own account, use {instead}: it takes your current password.");
+                    format!("Use {instead} for your own account. It requires your current password.");
                 Ok(UserError::of_field(UserErrorCode::CurrentPasswordRequired, field, message))
             }
             Self::PrivilegeEscalation(scopes) => Err(ApiError::forbidden(&[&scopes])),

@@ -9,19 +9,19 @@ use crate::{
 };
 
 impl Admin {
-    /// Does for the keys what a running server must do every minute. The background task calls it.
+    /// Maintains the signing keys. The background task calls this every minute.
     ///
     /// # Errors
-    /// When the database does not answer, or no key can sign.
+    /// If a database query fails, or no key can sign.
     pub async fn tend_keys(&self) -> Result<(), KeyringError> {
         self.ensure_active_key().await?;
         self.keyring.record_use().await
     }
 
-    /// Lets a key sign where none does, so that people can sign in.
+    /// Activates a key if none is active, so that users can sign in.
     ///
     /// # Errors
-    /// When the database does not answer, or the system gives no randomness.
+    /// If a database query fails, or the operating system provides no randomness.
     pub async fn ensure_active_key(&self) -> Result<(), KeyringError> {
         if !self.keyring.lacks_active().await? {
             return Ok(());
@@ -32,14 +32,18 @@ impl Admin {
         self.feed.commit(transaction, &[Change::KeysChanged]).await?;
         self.keyring.reload().await?;
         let key = self.keyring.signer()?;
-        tracing::info!(kid = key.kid, algorithm = key.algorithm(), "no signing key was active; this one is");
+        tracing::info!(
+            kid = key.kid,
+            algorithm = key.algorithm(),
+            "activated a signing key, because none was active"
+        );
         Ok(())
     }
 
-    /// Retires the keys of the database where a file signs and no server uses them any more.
+    /// Retires the keys of the database if a key file signs instead and no server uses them any longer.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn retire_unused_keys(&self) -> Result<(), KeyringError> {
         if !self.keyring.has_unused().await? {
             return Ok(());
@@ -50,26 +54,26 @@ impl Admin {
         self.keyring.reload().await
     }
 
-    /// Publishes the key that signs next, when it is time for that. The background task calls it.
+    /// Publishes the next signing key when a rotation is due. The background task calls this.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn rotate_keys_when_due(&self) -> Result<(), AdminError> {
         if !self.keyring.is_rotation_due().await.map_err(KeyringError::from)? {
             return Ok(());
         }
         match self.rotate_keys(None, Activation::Scheduled, Actor::Server).await {
-            // Another replica was quicker.
+            // Another replica was faster.
             Err(AdminError::Keyring(KeyringError::AlreadyPending { .. })) => Ok(()),
             rotated => rotated.map(|_| ()),
         }
     }
 
-    /// Makes a key that takes over from the active one. Where one waits already and there is hurry, that one
-    /// takes over, unless the new one is to be of another algorithm.
+    /// Creates a key that replaces the active one. If a key is already pending and the activation is
+    /// immediate, the pending key takes over, unless another algorithm is requested.
     ///
     /// # Errors
-    /// When another key waits and there is no hurry.
+    /// If another key is pending and the activation is not immediate.
     pub async fn rotate_keys(
         &self,
         algorithm: Option<SigningAlgorithm>,
@@ -92,10 +96,10 @@ impl Admin {
         Ok(info)
     }
 
-    /// Lets a key that was made elsewhere take over.
+    /// Imports a key that replaces the active one.
     ///
     /// # Errors
-    /// When it is there already, or another waits and there is no hurry.
+    /// If the key already exists, or another key is pending and the activation is not immediate.
     pub async fn import_key(
         &self,
         key: &SigningKey,
@@ -108,10 +112,10 @@ impl Admin {
         Ok(info)
     }
 
-    /// Takes a key out of service; its tokens stay good.
+    /// Retires a key. Its tokens remain valid.
     ///
     /// # Errors
-    /// When there is no such key, or it does not sign any more.
+    /// If the key does not exist or is already retired.
     pub async fn retire_key(&self, kid: &str, actor: Actor<'_>) -> Result<(), AdminError> {
         let successor = self.keyring.generate(None).await?;
         let transaction = self.keyring.begin_rotation().await?;
@@ -119,10 +123,10 @@ impl Admin {
         self.commit_keys(transaction, AuditAction::KeysRotated, actor).await
     }
 
-    /// Withdraws a key with all its tokens, at once and everywhere.
+    /// Revokes a key and all its tokens immediately on every replica.
     ///
     /// # Errors
-    /// When there is no such key.
+    /// If the key does not exist.
     pub async fn revoke_key(&self, kid: &str, actor: Actor<'_>) -> Result<(), AdminError> {
         let successor = self.keyring.generate(None).await?;
         let transaction = self.keyring.begin().await?;
@@ -130,11 +134,11 @@ impl Admin {
         self.commit_keys(transaction, AuditAction::KeyRevoked, actor).await
     }
 
-    /// Seals every signing key under the master secret that counts, and says how many were sealed under the
-    /// other one.
+    /// Encrypts every signing key under the current master secret (envelope encryption). Returns the number
+    /// of keys that were encrypted under the other one.
     ///
     /// # Errors
-    /// When a key opens with neither.
+    /// If neither secret decrypts a key.
     pub async fn rewrap_keys(&self) -> Result<usize, AdminError> {
         let transaction = self.keyring.begin().await?;
         let count = self.keyring.in_transaction(&transaction).await?.rewrap().await?;
@@ -142,7 +146,7 @@ impl Admin {
         Ok(count)
     }
 
-    /// Commits a change of the keys, and lets every replica hear of it.
+    /// Commits a change of the keys and publishes it to every replica.
     async fn commit_keys(
         &self,
         transaction: DatabaseTransaction,

@@ -1,4 +1,4 @@
-//! Every privileged operation: what administrators do through GraphQL, and operators on the command line.
+//! Privileged operations, which administrators run through GraphQL and operators on the command line.
 //!
 //! Invariant: an operation on accounts begins its transaction with `Admin::authorize`, which locks the rows of the
 //! actor and of the account, and checks on them that the actor may do this. An operation on keys or sessions checks
@@ -27,29 +27,29 @@ use crate::{
     tokens::Keyring,
 };
 
-/// What administration takes.
+/// The service for privileged operations.
 #[derive(Clone)]
 pub struct Admin {
-    /// Who exists.
+    /// The account service.
     pub(crate) accounts: Accounts,
-    /// What is open.
+    /// The session service.
     pub(crate) sessions: Sessions,
-    /// What hashes passwords.
+    /// The password hasher.
     pub(crate) hasher: Hasher,
-    /// What a new password must be like.
+    /// The policy for new passwords.
     pub(crate) policy: Policy,
-    /// How often a password may be tried.
+    /// The throttle for passwords.
     pub(crate) throttle: Throttle,
-    /// Who must hear of changes.
+    /// The change feed.
     pub(crate) feed: Arc<ChangeFeed>,
-    /// What signs access tokens.
+    /// The signing keys.
     pub(crate) keyring: Arc<Keyring>,
-    /// Where it is written down.
+    /// The audit log.
     pub(crate) audit: Audit,
 }
 
 impl Admin {
-    /// The hasher, whose jobs wait as those of the actor.
+    /// The hasher, whose jobs are queued on behalf of the actor.
     fn hasher_for(&self, actor: Actor<'_>) -> Hasher {
         match (actor.client(), actor.user()) {
             (Some(client), Some(user)) => self.hasher.on_behalf_of(client.address, &account_key(user)),
@@ -57,10 +57,10 @@ impl Admin {
         }
     }
 
-    /// Ends a session. `None` when it was over already.
+    /// Revokes a session. Returns `None` if it had already ended.
     ///
     /// # Errors
-    /// When the actor may no longer act, or the database does not answer.
+    /// If the actor may no longer act, or a database query fails.
     pub async fn revoke_session(
         &self,
         id: SessionId,
@@ -69,11 +69,11 @@ impl Admin {
         Ok(self.sessions.revoke_for(id, actor).await?)
     }
 
-    /// Ends all sessions of an account and says how many there were. The scope is enough, however much the account
-    /// may do: ending a session gives nobody any power.
+    /// Revokes all sessions of an account and returns their number. It does not compare the scopes of the
+    /// account with those of the actor, because revoking a session grants the actor no privilege.
     ///
     /// # Errors
-    /// When there is no such account, the actor may no longer act, or the database does not answer.
+    /// If the account does not exist, the actor may no longer act, or a database query fails.
     pub async fn revoke_user_sessions(&self, user: UserId, actor: Actor<'_>) -> Result<usize, AdminError> {
         Ok(self.sessions.revoke_all(user, None, actor).await?)
     }

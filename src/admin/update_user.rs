@@ -8,29 +8,29 @@ use crate::{
     passwords::PasswordContext,
 };
 
-/// What an administrator changes about an account; `None` leaves a thing as it is.
+/// An update of an account by an administrator. `None` leaves a field unchanged.
 #[derive(Default)]
 pub struct UserUpdate {
-    /// `Some(None)` clears it.
+    /// The display name. `Some(None)` clears it.
     pub display_name: Option<Option<DisplayName>>,
-    /// `Some(None)` clears it.
+    /// The e-mail address. `Some(None)` clears it.
     pub email: Option<Option<EmailAddress>>,
-    /// Replaces all roles.
+    /// The roles that replace all previous ones.
     pub roles: Option<Vec<String>>,
-    /// Bars the account from signing in, or lets it again.
+    /// Whether the account is disabled, so that it cannot sign in.
     pub disabled: Option<bool>,
-    /// Another password. It ends every session.
+    /// A new password, which ends every session of the account.
     pub password: Option<SecretString>,
 }
 
 impl Admin {
-    /// Changes an account. Its access tokens are void when they no longer tell the truth, and its
-    /// sessions end when it was disabled or has another password. With another password, or enabled again,
-    /// its owner does not wait for what was guessed before.
+    /// Updates an account. A change of anything that its access tokens state revokes them. Its sessions end
+    /// if it was disabled or its password changed. A new password, or enabling the account, resets the
+    /// throttle, so that earlier failed attempts do not delay the owner.
     ///
     /// # Errors
-    /// When there is no such account, it or a role is beyond the actor's reach, a role is unknown, the password does
-    /// not do or is for the actor's own account, or nobody could administer any more.
+    /// If the account does not exist, it or a role exceeds the actor's scopes, a role is unknown, the
+    /// password violates the policy or is for the actor's own account, or no administrator would remain.
     pub async fn update_user(
         &self,
         id: UserId,

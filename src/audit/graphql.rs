@@ -1,4 +1,4 @@
-//! The audit log in the schema.
+//! The GraphQL fields of the audit log.
 
 use async_graphql::{Context, ID, InputObject, Object, Subscription};
 use futures_util::{Stream, StreamExt, stream};
@@ -22,10 +22,10 @@ pub struct AuditEventObject {
 }
 
 impl AuditEventObject {
-    /// The event of this id, when the caller may see it: with `audit:read`.
+    /// Finds an event by its id. `None` unless the caller has `audit:read`.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn visible(ctx: &Context<'_>, id: EventId) -> Result<Option<Self>, ApiError> {
         let viewer = caller(ctx);
         if !viewer.has_scope("audit:read") {
@@ -35,8 +35,8 @@ impl AuditEventObject {
         Ok(event.map(|event| Self { event, viewer }))
     }
 
-    /// Whether the viewer may know who did it, and from where. Whoever follows their own account hears of what an
-    /// administrator does to it, but not of the administrator.
+    /// Whether the viewer may see the actor and the client's address. A user who subscribes to their own
+    /// account receives events of administrators, but does not learn who the administrator is.
     fn may_see_actor(&self) -> bool {
         let is_own = |actor| self.viewer.user() == Some(actor);
         self.viewer.has_scope("audit:read") || self.event.actor.is_none_or(is_own)
@@ -196,33 +196,35 @@ impl AuditSubscription {
     }
 }
 
-/// The events as the caller sees them, behind the one of this id or of the header Last-Event-ID.
+/// Subscribes to the events as the caller sees them, after the event with this id or that of the header
+/// Last-Event-ID.
 async fn subscribe(
     ctx: &Context<'_>,
     filter: EventFilter,
     after: Option<ID>,
 ) -> Result<impl Stream<Item = Result<Queued<AuditEventObject>, ApiError>> + use<>, ApiError> {
-    // Whoever connects anew by itself repeats the operation as it was, and tells in the header what has come since.
+    // A client that reconnects automatically repeats the operation unchanged and sends the last event id in
+    // the header, which therefore takes precedence.
     let after = ctx.data_opt::<LastEventId>().map(|last| ID(last.0.clone())).or(after);
     let after = after.map(|id| parse_id(&id, "after")).transpose()?;
     let events =
         ctx.data_unchecked::<Audit>().subscribe(filter, after).await.map_err(|error| match error {
             SubscribeError::UnknownEvent => ApiError::bad_user_input(
-                "after must be the id of an event that you could have followed and that is kept.",
+                "after must be the id of an event that you may see and that the log still has.",
             ),
             SubscribeError::Database(error) => error.into(),
         })?;
     let viewer = caller(ctx);
     let token = ctx.data_opt::<TokenCheck>().cloned();
     let event = move |event| {
-        // Checked for each event, because the subscription can outlive its token.
+        // Checked for each event, because a subscription can outlive its token.
         token.as_ref().map_or(Ok(()), TokenCheck::check).map_err(ApiError::unauthenticated)?;
         Ok(Queued(AuditEventObject { event: event?, viewer: viewer.clone() }))
     };
     Ok(until_failure(events.map(event)))
 }
 
-/// The items up to the first failure, which is the last item.
+/// Ends the stream after its first error.
 fn until_failure<T>(
     items: impl Stream<Item = Result<T, ApiError>>,
 ) -> impl Stream<Item = Result<T, ApiError>> {

@@ -1,8 +1,9 @@
-//! Following the log: each event once, in the order of their places, from some event on.
+//! Subscriptions to the log: each event once, in the order of the positions, from a given event on.
 //!
-//! [`Audit::publish`] reads what is new and hands it to all who follow, through a channel that holds only so
-//! much. Who is further behind, by choice or by being slow, reads pages of the log up to there. One reader
-//! serves them all, and reads nothing while nobody follows.
+//! [`Audit::publish`] reads new events and sends them to all subscribers through a bounded channel. A
+//! subscriber that is further behind, because it started at an earlier event or reads slowly, reads pages of
+//! the log until it has caught up. One reader serves all subscribers, and it reads nothing while there are
+//! none.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -22,46 +23,47 @@ use crate::{
     id::{EventId, UserId},
 };
 
-/// How many events wait for a follower before it must read them from the log.
+/// The capacity of a subscriber's channel. A subscriber that is further behind reads events from the log.
 const CHANNEL_CAPACITY: usize = 64;
 
-/// How many events are read at once.
+/// The number of events that one query reads.
 const READ_BATCH: u64 = 100;
 
-/// Whose events somebody follows: those of one account, or all.
+/// The events that a subscriber receives: those of one account, or all.
 type Topic = Option<UserId>;
 
-/// Who follows, and how far the log has been read for them.
+/// The subscribers, and how far the log has been read for them.
 #[derive(Default)]
 pub(super) struct Broadcaster {
     topics: Mutex<HashMap<Topic, Sender<PositionedEvent>>>,
-    /// None while nobody follows.
+    /// The position of the last event that was sent. `None` while there are no subscribers.
     watermark: tokio::sync::Mutex<Option<LogPosition>>,
 }
 
-/// Why somebody cannot follow.
+/// Why a subscription failed to start.
 #[derive(Debug, thiserror::Error)]
 pub enum SubscribeError {
-    /// The event to follow from is none that the follower may see.
-    #[error("there is no such event among those that are followed")]
+    /// The event to start after does not exist, or the subscriber may not see it.
+    #[error("the event does not exist or is not visible to the subscriber")]
     UnknownEvent,
-    /// The database does not answer.
+    /// A database query failed.
     #[error(transparent)]
     Database(#[from] DbErr),
 }
 
 impl Audit {
-    /// The events that the filter admits, from now on or from one of them on. Ends after an error.
+    /// Subscribes to the events that match the filter, from now on or after a given event. The stream ends
+    /// after an error.
     ///
     /// # Errors
-    /// When there is no such event to follow from, or the database does not answer.
+    /// If the event to start after does not exist, or a database query fails.
     pub async fn subscribe(
         &self,
         filter: EventFilter,
         after: Option<EventId>,
     ) -> Result<impl Stream<Item = Result<AuditEvent, DbErr>> + Send + use<>, SubscribeError> {
         let mut watermark = self.broadcaster.watermark.lock().await;
-        // Before the end is asked for: what comes behind it is handed out.
+        // Subscribed before the end of the log is read, so that all later events are received.
         let receiver = self.broadcaster.subscribe(filter.user);
         let snapshot = self.database.snapshot().await?;
         let end = match &snapshot {
@@ -78,7 +80,8 @@ impl Audit {
         let subscriber = Subscriber {
             audit: self.clone(),
             filter,
-            // An event that was seen before it was settled may have others before it that are still to come.
+            // Events before the given one may still be committed, so the subscription starts at `end` if that is
+            // earlier.
             last: start.min(end),
             seen,
             receiver,
@@ -94,10 +97,10 @@ impl Audit {
         }))
     }
 
-    /// Hands out what is new to all who follow.
+    /// Sends new events to all subscribers.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn publish(&self) -> Result<(), DbErr> {
         let mut watermark = self.broadcaster.watermark.lock().await;
         loop {
@@ -108,34 +111,36 @@ impl Audit {
             }
             let page = self.events_after(None, last).await?;
             let Some(newest) = page.last().map(|positioned| positioned.position) else { return Ok(()) };
-            // Who is told of a change shall see it.
+            // A subscriber that receives an event must also see the change that it reports.
             self.feed.catch_up().await?;
             self.broadcaster.broadcast(&page);
             *watermark = Some(newest);
         }
     }
 
-    /// Forgets the places of events that another PostgreSQL cluster has given, from which the data were brought
-    /// here: transactions begin to count anew in each. Such events come first, in the order of their ids.
+    /// Resets positions that another PostgreSQL cluster assigned before the data were moved to this one,
+    /// because each cluster counts its transactions from the start. Such events sort first, in the order of
+    /// their ids.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn reset_foreign_positions(&self) -> Result<(), DbErr> {
         let newest = store::newest_position(self.database.reader()).await?;
         if !self.is_foreign(newest).await? {
             return Ok(());
         }
         let transaction = self.database.begin_exclusive().await?;
-        // Another server may have done it while this one waited.
+        // Another replica may have reset them while this one waited.
         let newest = store::newest_position(&transaction).await?;
         if self.is_foreign(newest).await? {
-            tracing::warn!("the events were written in another cluster; they get new places");
+            tracing::warn!("reset the positions of audit events from another PostgreSQL cluster");
             store::reset_positions(&transaction).await?;
         }
         transaction.commit().await
     }
 
-    /// Whether this cluster cannot have given a place that was read before: its transactions are not there yet.
+    /// Whether another cluster assigned this position, because the transactions of this cluster have not
+    /// reached it yet.
     async fn is_foreign(&self, position: i64) -> Result<bool, DbErr> {
         Ok(self.database.snapshot().await?.is_some_and(|now| !now.is_ahead_of(position)))
     }
@@ -157,7 +162,7 @@ impl Broadcaster {
         self.topics().entry(topic).or_insert_with(|| broadcast::channel(CHANNEL_CAPACITY).0).subscribe()
     }
 
-    /// Whether anybody is there. Forgets what nobody follows any longer.
+    /// Returns whether there are subscribers. Removes topics without subscribers.
     fn has_subscribers(&self) -> bool {
         let mut topics = self.topics();
         topics.retain(|_, subscribers| subscribers.receiver_count() > 0);
@@ -169,7 +174,7 @@ impl Broadcaster {
         for positioned in page {
             let of_account = positioned.user.and_then(|user| topics.get(&Some(user)));
             for subscribers in [topics.get(&None), of_account].into_iter().flatten() {
-                // It fails when the last of them has just left.
+                // It fails if the last subscriber has just left.
                 let _ = subscribers.send(positioned.clone());
             }
         }
@@ -180,27 +185,27 @@ impl Broadcaster {
     }
 }
 
-/// Somebody who follows.
+/// A subscriber to the log.
 struct Subscriber {
     audit: Audit,
     filter: EventFilter,
-    /// Of the last event that was looked at; none before it is looked at again.
+    /// The position of the last event that was examined. No earlier event is examined again.
     last: LogPosition,
     seen: AlreadySeen,
     receiver: Receiver<PositionedEvent>,
-    /// What was read from the log and not looked at yet.
+    /// The events that were read from the log but not examined yet.
     read: VecDeque<PositionedEvent>,
-    /// Whether there may be more in the log that the channel does not hold.
+    /// Whether the log may have events that the channel no longer holds.
     has_backlog: bool,
 }
 
-/// What a follower knows of the events that were not settled when it came.
+/// The events that a new subscriber has already seen, although their positions are after its start.
 enum AlreadySeen {
-    /// There were none.
+    /// No such events exist.
     Nothing,
-    /// Those that were there, for it follows from then on.
+    /// The events that were visible when the subscription began.
     Snapshot(Snapshot),
-    /// This one, from which it follows.
+    /// The event that the subscription starts after.
     Event(EventId),
 }
 
@@ -215,7 +220,7 @@ impl AlreadySeen {
 }
 
 impl Subscriber {
-    /// The next event that the filter admits.
+    /// Waits for the next event that matches the filter.
     async fn next(&mut self) -> Result<AuditEvent, DbErr> {
         loop {
             let positioned = match self.read.pop_front() {

@@ -1,13 +1,14 @@
-//! What happened: security events, written in the transaction that they describe, never changed, and
-//! forgotten when `audit.retention` is over.
+//! The audit log: security events, written in the transaction that they describe, never changed, and deleted
+//! after `audit.retention`.
 //!
-//! Each event is a line of the program's log, too, under the target `portcullis::audit`. It is written while the
-//! transaction is open: after a fault there may be a line without an event, but no event without its line.
+//! Each event is also a line of the program's log, under the target `portcullis::audit`. The line is written
+//! while the transaction is open: after a crash there may be a line without an event, but no event without
+//! its line.
 //!
-//! Each event has a place in the order in which they were written, by which `live.rs` follows them: one reader for
-//! the whole process, no event twice, and none left out.
+//! Each event has a position in the order of writing, by which `live.rs` delivers events to subscribers: one
+//! reader for the whole process, no duplicates, no gaps.
 //!
-//! A new kind of event is a variant of [`AuditAction`], and a call of [`Audit::record`] where it happens.
+//! To add a kind of event, add a variant to [`AuditAction`] and call [`Audit::record`] where it occurs.
 
 mod live;
 mod store;
@@ -71,7 +72,7 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    /// The name, in the schema and in the database.
+    /// The name in the schema and in the database.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::items().iter().find(|item| item.value == self).map_or("", |item| item.name)
@@ -82,20 +83,21 @@ impl AuditAction {
     }
 }
 
-/// Something that happened.
+/// An event in the audit log.
 #[derive(Clone, Debug)]
 pub struct AuditEvent {
-    /// Its name. Sorts by the clock of the replica that wrote it; the order of writing is the position's.
+    /// The identifier. It sorts by the clock of the replica that wrote it; the position has the order of
+    /// writing.
     pub id: EventId,
-    /// What happened.
+    /// The kind of event.
     pub action: AuditAction,
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
-    /// Who did it, where somebody was signed in.
+    /// The account that performed the action. `None` if it was not signed in.
     pub actor: Option<UserId>,
-    /// Whose account it concerns.
+    /// The account affected.
     pub user: Option<UserId>,
-    /// The session that it concerns.
+    /// The session affected.
     pub session: Option<SessionId>,
     /// The client's address.
     pub ip_address: Option<String>,
@@ -103,45 +105,45 @@ pub struct AuditEvent {
     pub user_agent: Option<String>,
 }
 
-/// Something that is happening.
+/// An event to record.
 #[derive(Clone, Copy, Debug)]
 pub struct NewEvent<'a> {
-    /// What.
+    /// The kind of event.
     pub action: AuditAction,
-    /// Whose account it concerns.
+    /// The account affected.
     pub user: Option<UserId>,
-    /// The session that it concerns.
+    /// The session affected.
     pub session: Option<SessionId>,
-    /// Who does it.
+    /// The actor.
     pub actor: Actor<'a>,
 }
 
-/// Who does something.
+/// The actor of an operation: the server, a client or the bearer of a token.
 #[derive(Clone, Copy, Debug)]
 pub enum Actor<'a> {
     /// The server itself, or an operator at its command line.
     Server,
-    /// A client that has just signed in, or that is anonymous.
+    /// A client that has just signed in, or an anonymous one.
     Client {
-        /// The address and the program of the client.
+        /// The address and the User-Agent header of the client.
         client: &'a ClientInfo,
         /// The account that has signed in.
         user: Option<UserId>,
     },
     /// The bearer of an access token.
     Bearer {
-        /// The address and the program of the client.
+        /// The address and the User-Agent header of the client.
         client: &'a ClientInfo,
         /// The claims of the token, which was valid when the request began.
         claims: &'a Claims,
-        /// Checks the token once more.
+        /// The check whether the token is still valid.
         token: Option<&'a TokenCheck>,
     },
 }
 
 impl<'a> Actor<'a> {
-    /// The sender of the request that a resolver answers. Its token may have been revoked since the request began:
-    /// a transaction that writes for it checks that.
+    /// The sender of the current request. Its token may have been revoked since the request began; a
+    /// transaction that writes for it must check that.
     ///
     /// # Panics
     /// Where no [`ClientInfo`] is in the context; the router puts one there.
@@ -154,7 +156,7 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// Nobody that is signed in, at a client.
+    /// A client that is not signed in.
     #[must_use]
     pub const fn anonymous(client: &'a ClientInfo) -> Self {
         Self::Client { client, user: None }
@@ -170,7 +172,7 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// From where; nowhere for the server itself.
+    /// The client. `None` for the server itself.
     #[must_use]
     pub const fn client(&self) -> Option<&'a ClientInfo> {
         match self {
@@ -191,16 +193,17 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// The log of this database; without a retention, events are kept for ever.
+    /// Creates the service for this database. Without a retention, events are kept for ever.
     #[must_use]
     pub fn new(database: Database, feed: Arc<ChangeFeed>, retention: Option<Duration>, clock: Clock) -> Self {
         Self { database, feed, broadcaster: Arc::default(), clock, retention }
     }
 
-    /// Writes an event in the transaction that makes it true. [`ChangeFeed::commit`] then tells those who follow.
+    /// Records an event in the transaction that it describes. [`ChangeFeed::commit`] then notifies the
+    /// subscribers.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn record(
         &self,
         transaction: &impl ConnectionTrait,
@@ -232,10 +235,10 @@ impl Audit {
         Ok(event)
     }
 
-    /// Writes an event that no transaction belongs to, such as a failed sign-in.
+    /// Records an event in its own transaction, such as a failed sign-in.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn record_standalone(&self, new: NewEvent<'_>) -> Result<AuditEvent, DbErr> {
         let transaction = self.database.begin().await?;
         let event = self.record(&transaction, new).await?;
@@ -243,20 +246,20 @@ impl Audit {
         Ok(event)
     }
 
-    /// The event of this id.
+    /// Finds an event by its id.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn find(&self, id: EventId) -> Result<Option<AuditEvent>, DbErr> {
         store::find(self.database.reader(), id).await
     }
 
-    /// A page of the events, of which the newest come first.
+    /// Lists a page of the events, newest first.
     ///
     /// Up to [`PageRequest::limit`] rows, one more than the page has, nearest to the page's end first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn list(
         &self,
         filter: &EventFilter,
@@ -265,10 +268,10 @@ impl Audit {
         store::list(self.database.reader(), filter, page).await
     }
 
-    /// Forgets events whose time is over, at most `batch`.
+    /// Deletes at most `batch` events that are older than the retention.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
         match self.retention {
             Some(retention) => {

@@ -1,4 +1,4 @@
-//! The rows of the audit log.
+//! The table of the audit log.
 
 use std::collections::BTreeSet;
 
@@ -19,21 +19,21 @@ use crate::{
     id::{EventId, SessionId, UserId},
 };
 
-/// Which events.
+/// Filters for audit events. All given conditions must match.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
-    /// Those of this account.
+    /// Only events that affect this account.
     pub user: Option<UserId>,
-    /// Those of these kinds.
+    /// Only events of these kinds.
     pub actions: Option<Vec<AuditAction>>,
-    /// Those at or after this time.
+    /// Only events at or after this time.
     pub since: Option<Timestamp>,
-    /// Those before this time.
+    /// Only events before this time.
     pub until: Option<Timestamp>,
 }
 
 impl EventFilter {
-    /// Whether an event is one of them.
+    /// Returns whether an event matches.
     #[must_use]
     pub fn admits(&self, event: &AuditEvent) -> bool {
         self.user.is_none_or(|user| event.user == Some(user))
@@ -43,7 +43,7 @@ impl EventFilter {
     }
 }
 
-/// Where an event stands in the order in which events are followed.
+/// The position of an event in the order in which subscribers receive events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LogPosition {
     pub(super) number: i64,
@@ -51,13 +51,14 @@ pub(super) struct LogPosition {
 }
 
 impl LogPosition {
-    /// Behind all events of a position, and before those of the next.
+    /// The end of a position number: after all its events, and before those of the next number.
     pub(super) const fn end_of(number: i64) -> Self {
         Self { number, id: Uuid::max() }
     }
 }
 
-/// An event in its place; none of a kind that a later release writes and this one does not know.
+/// An event and its position. The event is `None` if a later release wrote it and this one does not know its
+/// kind.
 #[derive(Clone, Debug)]
 pub(super) struct PositionedEvent {
     pub(super) position: LogPosition,
@@ -72,10 +73,10 @@ impl From<Model> for PositionedEvent {
     }
 }
 
-/// How far the time of an event and the time in its id may lie apart, in milliseconds.
+/// The maximum difference between the time of an event and the time in its id, in milliseconds.
 const MARGIN_MS: i64 = 1000;
 
-/// The least id that carries this time or one so much later, so that a range of times is a range of the
+/// The smallest id that carries this time plus an offset. It turns a range of times into a range of the
 /// primary key.
 fn first_id_at(time: Timestamp, later_ms: i64) -> Uuid {
     let milliseconds = u64::try_from(time.timestamp_millis().saturating_add(later_ms)).unwrap_or(0);
@@ -101,7 +102,7 @@ pub(super) async fn find(db: &impl ConnectionTrait, id: EventId) -> Result<Optio
     Ok(Entity::find_by_id(id.uuid()).one(db).await?.and_then(read))
 }
 
-/// The event of this id in its place.
+/// Finds an event by its id, with its position.
 pub(super) async fn find_with_position(
     db: &impl ConnectionTrait,
     id: EventId,
@@ -109,19 +110,20 @@ pub(super) async fn find_with_position(
     Ok(Entity::find_by_id(id.uuid()).one(db).await?.map(PositionedEvent::from))
 }
 
-/// The highest position that there is.
+/// The highest position in the log.
 pub(super) async fn newest_position(db: &impl ConnectionTrait) -> Result<i64, DbErr> {
     let newest = Entity::find().order_by_desc(Column::Position).order_by_desc(Column::Id).one(db).await?;
     Ok(newest.map_or(0, |row| row.position))
 }
 
-/// Puts all events before those that are still to come.
+/// Resets all positions to 0, so that existing events sort before new ones.
 pub(super) async fn reset_positions(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     let update = Entity::update_many().col_expr(Column::Position, Expr::val(0_i64));
     update.filter(Column::Position.gt(0)).exec(db).await.map(|_| ())
 }
 
-/// The next events behind a place, those of one account or all, before the first position that is still open.
+/// Lists the next events after a position, of one account or of all, up to the first position of a
+/// transaction that is still in progress.
 pub(super) async fn events_after(
     db: &impl ConnectionTrait,
     user: Option<UserId>,
@@ -140,7 +142,7 @@ pub(super) async fn events_after(
     Ok(rows.into_iter().map(PositionedEvent::from).collect())
 }
 
-/// The events of a page, from its end of the list; the list has the newest first.
+/// Lists the events of a page, nearest to the page's end of the list first. The list has the newest first.
 pub(super) async fn list(
     db: &impl ConnectionTrait,
     filter: &EventFilter,
@@ -150,7 +152,7 @@ pub(super) async fn list(
         let rows = matching(filter, page).all(db).await?;
         return Ok(rows.into_iter().filter_map(read).collect());
     };
-    // An index has the events of one kind in their order, but not those of several: the page is merged.
+    // The index has the events of each kind in order, but not those of several kinds, so the page is merged.
     let names: BTreeSet<_> = actions.iter().map(|action| action.name()).collect();
     let mut rows = Vec::new();
     for name in names {
@@ -164,7 +166,7 @@ pub(super) async fn list(
     Ok(rows.into_iter().take(limit).filter_map(read).collect())
 }
 
-/// The events of a page, whatever their kind.
+/// The query for the events of a page, of any kind.
 fn matching(filter: &EventFilter, page: &PageRequest<EventId>) -> Select<Entity> {
     let mut query = Entity::find();
     if let Some(user) = filter.user {
@@ -182,7 +184,7 @@ fn matching(filter: &EventFilter, page: &PageRequest<EventId>) -> Select<Entity>
     page.newest_first(query, Column::Id)
 }
 
-/// Deletes events from before `time`, at most `batch`.
+/// Deletes at most `batch` events from before `time`.
 pub(super) async fn delete_before(
     db: &impl ConnectionTrait,
     time: Timestamp,
@@ -198,7 +200,7 @@ pub(super) async fn delete_before(
     Ok(deleted.rows_affected)
 }
 
-/// `None` for an event of a kind that a later release writes and this one does not know.
+/// Reads a row. `None` if a later release wrote it and this one does not know its kind.
 fn read(row: Model) -> Option<AuditEvent> {
     Some(AuditEvent {
         id: EventId::from_uuid(row.id),

@@ -23,7 +23,7 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    // Introspection waits for nothing. Without it, such as where it is off, there are no descriptions.
+    // Introspection completes without waiting. If it is disabled, there are no descriptions.
     let response = schema.execute(QUERY).now_or_never();
     let directives = response.map(|response| response.data).unwrap_or_default();
     let mut described = String::with_capacity(exported.len());
@@ -42,7 +42,8 @@ fn parse(definition: &str) -> Option<DirectiveDefinition> {
     }
 }
 
-/// Writes the definition of a directive again, with an argument a line. `None` if no argument has a description.
+/// Rewrites the definition of a directive with one argument per line. `None` if no argument has a
+/// description.
 fn describe(text: &str, definition: &DirectiveDefinition, directives: &Value) -> Option<String> {
     let (start, rest) = text.rsplit_once("\ndirective @").map_or(("", text), |(start, _)| {
         let start = &text[..=start.len()];
@@ -69,7 +70,7 @@ fn describe(text: &str, definition: &DirectiveDefinition, directives: &Value) ->
     has_description.then(|| format!("{described}\n){end}"))
 }
 
-/// The item of a list that has this name.
+/// Finds the item of a list with this name.
 fn named<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
     let Value::List(items) = list else { return None };
     items.iter().find(|item| member(item, "name") == Some(&Value::from(name)))

@@ -1,7 +1,8 @@
-//! What a router asks a subgraph of Apollo Federation 2: its schema, and entities by their keys.
+//! The fields that a router of Apollo Federation 2 queries: the SDL of a subgraph, and entities by their
+//! keys.
 //!
-//! async-graphql has these two fields as well, but its `_entities` fails as a whole when one entity is not
-//! there, and its schema does not import `@authenticated`.
+//! async-graphql has these fields as well. But its `_entities` fails as a whole if one entity does not exist,
+//! and its SDL does not import `@authenticated`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,11 +17,11 @@ use crate::{
     sessions::graphql::UserSession,
 };
 
-/// What a router of Apollo Federation asks, to merge with your own queries beside
-/// [`IdentityQuery`](super::IdentityQuery). Such a schema is finished by [`finish_subgraph`].
+/// The queries for a router of Apollo Federation, to merge with your own queries beside
+/// [`IdentityQuery`](super::IdentityQuery). Finish such a schema with [`finish_subgraph`].
 ///
-/// The entities are those of Portcullis. Types of your own may stand in the same subgraph, but not with a
-/// `#[graphql(entity)]`: async-graphql would then answer `_entities` itself, which knows none of ours.
+/// The entities are those of Portcullis. The subgraph may contain types of your own, but none with
+/// `#[graphql(entity)]`: async-graphql would then resolve `_entities` itself, without our entities.
 #[derive(Default)]
 pub struct FederationQuery;
 
@@ -71,10 +72,10 @@ enum Entity {
     AuditEvent(AuditEventObject),
 }
 
-/// The types of [`Entity`].
+/// The names of the types of [`Entity`].
 pub(super) const ENTITIES: [&str; 3] = ["User", "Session", "AuditEvent"];
 
-/// Finds what `node` finds, where it is of the type that the router takes it for.
+/// Finds the node of a representation, if it has the type that the representation names.
 async fn find_entity(ctx: &Context<'_>, representation: &Value) -> Result<Option<Entity>, ApiError> {
     let Value::Object(members) = representation else {
         return Err(ApiError::bad_user_input("A representation must be an object."));
@@ -97,12 +98,12 @@ async fn find_entity(ctx: &Context<'_>, representation: &Value) -> Result<Option
     })
 }
 
-/// What `_service` answers with; known when the schema is finished.
+/// The SDL that `_service` returns. It is set when the schema is finished.
 #[derive(Clone, Default)]
 struct Sdl(Arc<OnceLock<String>>);
 
-/// Finishes a schema that has [`FederationQuery`] among its queries, so that it can tell a router what it is.
-/// Its roots must have their usual names, `Query`, `Mutation` and `Subscription`.
+/// Finishes a schema that contains [`FederationQuery`] among its queries, and sets the SDL for routers. The
+/// root types must be named `Query`, `Mutation` and `Subscription`.
 pub fn finish_subgraph<Q, M, S>(builder: SchemaBuilder<Q, M, S>) -> Schema<Q, M, S>
 where
     Q: ObjectType + 'static,

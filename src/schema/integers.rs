@@ -7,9 +7,9 @@ use async_graphql::{
     registry::{MetaType, Registry},
 };
 
-/// A part of the queries that adds no field. In the schema it is merged into, validation refuses an `Int` that does
-/// not fit into 32 bits (GraphQL specification §3.5.1). async-graphql (8.0.0-rc.5) finds it out only when it executes
-/// the field, after others.
+/// A query object without fields that makes validation reject an `Int` outside of 32 bits (GraphQL
+/// specification §3.5.1), in the schema that it is merged into. Otherwise async-graphql (8.0.0-rc.5) detects
+/// this only when it executes the field, after other fields.
 #[derive(Default)]
 pub struct Int32;
 
@@ -33,7 +33,7 @@ impl OutputType for Int32 {
         if let Some(MetaType::Scalar { is_valid, .. }) = registry.types.get_mut("Int") {
             *is_valid = Some(Arc::new(is_int));
         }
-        // An object without fields.
+        // The type of an object without fields.
         EmptyMutation::create_type_info(registry)
     }
 

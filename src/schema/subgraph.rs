@@ -1,27 +1,28 @@
-//! A schema as a subgraph of Apollo Federation 2.
+//! The SDL of a subgraph of Apollo Federation 2.
 
 use async_graphql::{ObjectType, SDLExportOptions, Schema, SubscriptionType};
 
 use super::{directives::describe_arguments, federation::ENTITIES};
 
-/// The oldest Federation that knows `@authenticated` and `@requiresScopes`: what is newer takes it, too.
+/// The oldest version of Federation with `@authenticated` and `@requiresScopes`, which newer routers accept
+/// as well.
 const FEDERATION_LINK: &str = r#"extend schema @link(
   url: "https://specs.apollo.dev/federation/v2.5",
   import: ["@key", "@shareable", "@authenticated", "@requiresScopes", "@composeDirective", "@external", "@inaccessible", "@interfaceObject", "@override", "@provides", "@requires", "@tag"]
 )
 "#;
 
-/// Directives that a subgraph must not define: Federation's of the same names and meaning take the place of
-/// ours, and GraphQL's own are known.
+/// Directives that a subgraph must not define. Federation defines its own with the names and the meaning of
+/// ours, and GraphQL's own are built in.
 const OMITTED_DIRECTIVES: [&str; 7] =
     ["authenticated", "requiresScopes", "include", "skip", "deprecated", "specifiedBy", "oneOf"];
 
-/// Fields that each Relay server has and a supergraph can have only once. Who answers them there for the nodes
-/// of all subgraphs needs no more of us than our entities.
+/// Fields that every Relay server has but a supergraph can have only once. The service that resolves them for
+/// all subgraphs only needs our entities.
 const OMITTED_FIELDS: [&str; 2] = ["  node(", "  nodes("];
 
-/// Writes a schema down for composition: async-graphql's export, with our entities' keys, Federation's
-/// directives in the place of ours, and without the fields that every subgraph of Relay has.
+/// Exports a schema for composition: async-graphql's export, with the keys of our entities, with Federation's
+/// directives instead of ours, and without the omitted fields.
 pub(super) fn sdl<Q, M, S>(schema: &Schema<Q, M, S>) -> String
 where
     Q: ObjectType + 'static,
@@ -32,7 +33,7 @@ where
     let exported = schema.sdl_with_options(options.include_specified_by().use_space_ident());
     let exported = describe_arguments(&exported, schema);
     let mut subgraph = String::with_capacity(exported.len() + FEDERATION_LINK.len());
-    // The type whose fields are read.
+    // The type of the current fields.
     let mut owner = "";
     for block in blocks(&exported) {
         let of_type = block.head.strip_prefix("type ").map(first_word);
@@ -53,13 +54,13 @@ where
     subgraph
 }
 
-/// A line of a schema with the description above it and the arguments below it.
+/// A line of SDL, with the description above it and the arguments below it.
 pub(super) struct SdlBlock<'a> {
     pub(super) text: &'a str,
     pub(super) head: &'a str,
 }
 
-/// The parts of a schema as async-graphql writes it: quotation marks of a description stand on lines of their own.
+/// Splits SDL as async-graphql writes it, with the quotation marks of descriptions on lines of their own.
 pub(super) fn blocks(sdl: &str) -> Vec<SdlBlock<'_>> {
     let mut blocks = Vec::new();
     let (mut start, mut end, mut head) = (0, 0, "");

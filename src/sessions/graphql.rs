@@ -1,4 +1,4 @@
-//! Sessions in the schema.
+//! The GraphQL fields of sessions.
 
 mod auth;
 mod session;
@@ -24,8 +24,8 @@ use crate::{
     tokens::{Caller, KeyringError, TokenError},
 };
 
-/// How long a client waits that has repeated a refresh too often. By then the newest token is in the cookie that its
-/// tabs share.
+/// The wait for a client that has repeated a refresh too often. By then the newest token is in the cookie
+/// that its tabs share.
 const REPEATED_TOO_OFTEN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The input of the `refresh` mutation. Omit it with cookie delivery.
@@ -75,7 +75,7 @@ pub struct RevokeSessionsPayload {
 }
 
 impl RevokeSessionsPayload {
-    /// So many were ended.
+    /// The payload of a mutation that revoked this many sessions.
     #[must_use]
     pub fn success(count: usize) -> Self {
         Self { revoked_count: i32::try_from(count).unwrap_or(i32::MAX), errors: Vec::new() }
@@ -162,12 +162,12 @@ impl SessionsMutation {
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
         let by_bearer =
             claims.map(|claims| claims.sid).or(ctx.data_opt::<VoidSession>().and_then(|void| void.0));
-        // Who names a session that we do not know must not believe that it is over.
+        // A client that names an unknown session must not believe that it has ended.
         let is_unknown = token.is_some() || caller(ctx) != Caller::Anonymous(TokenError::Missing);
         if is_unknown && by_token.is_none() && by_bearer.is_none() {
             return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] });
         }
-        // They are one, but for who has mixed up two sign-ins and means to end both.
+        // Both are the same session, unless the client has mixed up two sign-ins. It then wants to end both.
         for session in HashSet::from([by_bearer, by_token]).into_iter().flatten() {
             sessions.revoke(session, AuditAction::Logout, Actor::of(ctx)).await?;
         }
@@ -196,7 +196,7 @@ impl SessionsMutation {
                 SessionPayload { session: Some(UserSession::new(session, viewer)), errors: Vec::new() }
             }
             None => {
-                let message = "There is no such session, or it is not yours.";
+                let message = "The session does not exist or is not yours.";
                 let error = UserError::of_field(UserErrorCode::NotFound, "id", message);
                 SessionPayload { session: None, errors: vec![error] }
             }
@@ -218,11 +218,11 @@ impl SessionsMutation {
     }
 }
 
-/// The failure of a revocation, whose errors the user cannot act on.
+/// Converts the error of a revocation, on which the user cannot act.
 fn to_api_error(error: AccountError) -> ApiError {
     match error {
         AccountError::Unauthenticated(rejection) => ApiError::unauthenticated(rejection),
-        // The account of the caller was deleted meanwhile.
+        // The account of the caller was deleted in the meantime.
         AccountError::NotFound => ApiError::unauthenticated(TokenError::Revoked),
         AccountError::Database(error) => error.into(),
         error => ApiError::internal(&error),
@@ -230,11 +230,11 @@ fn to_api_error(error: AccountError) -> ApiError {
 }
 
 fn invalid_refresh_token() -> UserError {
-    let message = "The session is over. Sign in again.";
+    let message = "The session has ended. Sign in again.";
     UserError::of_field(UserErrorCode::InvalidRefreshToken, "refreshToken", message)
 }
 
-/// Why no access token could be signed.
+/// Converts an error of signing an access token.
 #[must_use]
 pub fn signing_error(error: &KeyringError) -> ApiError {
     match error {

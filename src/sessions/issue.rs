@@ -9,38 +9,37 @@ use crate::{
     tokens::{Caller, Claims, KeyringError},
 };
 
-/// What a client gets for signing in.
+/// The tokens of a session.
 #[derive(Clone)]
 pub struct TokenPair {
     /// The JWT for the Authorization header.
     pub access: SecretString,
-    /// How long it lives.
+    /// The lifetime of the access token.
     pub access_expires_in: Duration,
     /// The token for the next `refresh`.
     pub refresh: SecretString,
-    /// How long it lives.
+    /// The remaining lifetime of the refresh token.
     pub refresh_expires_in: Duration,
 }
 
-/// Somebody who has just signed in or refreshed.
+/// The result of a sign-in or a refresh.
 #[derive(Clone)]
 pub struct SignedIn {
-    /// Who.
+    /// The account that signed in.
     pub account: Account,
-    /// In which session.
+    /// The session.
     pub session: Session,
     /// The tokens.
     pub tokens: TokenPair,
-    /// Who asks from here on: the bearer of the new access token.
+    /// The caller for the rest of the request: the bearer of the new access token.
     pub caller: Caller,
 }
 
 impl Sessions {
-    /// Makes the tokens of an open session. The only place that makes any, whichever way somebody
-    /// came in.
+    /// Issues the tokens of an open session. Every way to sign in issues its tokens here.
     ///
     /// # Errors
-    /// When no key signs.
+    /// If no key can sign, or the claims are too large for an access token.
     pub fn issue(&self, account: Account, opened: OpenedSession) -> Result<SignedIn, KeyringError> {
         let OpenedSession { session, refresh } = opened;
         let now = self.clock.now();

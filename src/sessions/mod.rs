@@ -1,8 +1,8 @@
-//! One sign-in on one device: opened, refreshed, listed, ended.
+//! Sessions. A session is one sign-in on one device.
 //!
-//! Invariants: one row for a session's whole life; the row tells which refresh token counts, and only
-//! that one rotates it; a rotation is repeated at most twice, within the grace period; ending a session voids its
-//! access tokens everywhere at once.
+//! Invariants: a session is one row for its whole life; the row identifies the current refresh token, and
+//! only that token rotates it; a rotation is repeated at most twice, within the grace period; ending a
+//! session revokes its access tokens on every replica at once.
 
 mod error;
 mod issue;
@@ -34,22 +34,22 @@ use crate::{
     tokens::{Keyring, RefreshCodec},
 };
 
-/// A sign-in that is not over.
+/// An active session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Its name.
+    /// The identifier.
     pub id: SessionId,
-    /// Who signed in.
+    /// The account that signed in.
     pub user: UserId,
-    /// When.
+    /// The time of the sign-in.
     pub created_at: Timestamp,
-    /// The sign-in or the last refresh.
+    /// The time of the last refresh, or otherwise of the sign-in.
     pub last_used_at: Timestamp,
-    /// When it is over unless it is refreshed before.
+    /// The time at which the session expires unless it is refreshed before.
     pub expires_at: Timestamp,
-    /// The User-Agent header of the last use.
+    /// The User-Agent header of the last sign-in or refresh.
     pub user_agent: Option<String>,
-    /// The client's address at the last use.
+    /// The client's address at the last sign-in or refresh.
     pub ip_address: Option<String>,
     /// The last repetition of a refresh. `None` if there was none.
     pub repeated: Option<Repeated>,
@@ -64,60 +64,60 @@ pub struct Repeated {
     pub from: String,
 }
 
-/// The sessions of this server.
+/// The session service.
 #[derive(Clone)]
 pub struct Sessions {
-    /// Where they are kept.
+    /// The database.
     pub(crate) database: Database,
-    /// What time it is.
+    /// The clock.
     pub(crate) clock: Clock,
-    /// How long they live.
+    /// The configuration, which sets their lifetimes.
     pub(crate) config: Arc<Config>,
-    /// Whose they are.
+    /// The account service.
     pub(crate) accounts: Accounts,
-    /// Who must hear that one has ended.
+    /// The change feed, which announces ended sessions.
     pub(crate) feed: Arc<ChangeFeed>,
-    /// Where that is written down.
+    /// The audit log.
     pub(crate) audit: Audit,
-    /// What signs their access tokens.
+    /// The signing keys of access tokens.
     pub(crate) keyring: Arc<Keyring>,
-    /// What writes their refresh tokens.
+    /// The codec of refresh tokens.
     pub(crate) codec: Arc<RefreshCodec>,
-    /// How often they may be refreshed.
+    /// The rate limit of refreshes.
     pub(crate) refreshes: Arc<RefreshLimit>,
 }
 
 impl Sessions {
-    /// The session of this id, unless it is over.
+    /// Finds an active session by its id.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn find(&self, id: SessionId) -> Result<Option<Session>, DbErr> {
         store::find(self.database.reader(), id, self.clock.now()).await
     }
 
-    /// A page of an account's sessions that are not over, of which the newest come first.
+    /// Lists a page of the active sessions of an account, newest first.
     ///
     /// Up to [`PageRequest::limit`] rows, one more than the page has, nearest to the page's end first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn list(&self, user: UserId, page: &PageRequest<SessionId>) -> Result<Vec<Session>, DbErr> {
         store::list(self.database.reader(), user, self.clock.now(), page).await
     }
 
-    /// How many sessions of an account are not over.
+    /// Counts the active sessions of an account.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn count(&self, user: UserId) -> Result<u64, DbErr> {
         store::count(self.database.reader(), user, self.clock.now()).await
     }
 
-    /// Deletes sessions that are over, at most `batch`.
+    /// Deletes at most `batch` expired sessions.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
         store::delete_expired(self.database.writer(), self.clock.now(), batch).await
     }

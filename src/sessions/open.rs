@@ -10,7 +10,7 @@ use crate::{
     tokens::{Generation, RefreshToken},
 };
 
-/// A session and the refresh token that counts.
+/// A session and its current refresh token.
 pub struct OpenedSession {
     /// The session.
     pub session: Session,
@@ -19,11 +19,11 @@ pub struct OpenedSession {
 }
 
 impl Sessions {
-    /// Opens a session in a transaction. Returns what to commit that with, too: where the account had too many
-    /// sessions, the oldest have ended.
+    /// Opens a session in a transaction. Revokes the oldest sessions of the account if it has too many.
+    /// Returns the session and the changes to publish with the commit.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn open(
         &self,
         transaction: &impl ConnectionTrait,
@@ -52,11 +52,11 @@ impl Sessions {
         Ok((OpenedSession { session, refresh }, changes))
     }
 
-    /// Begins the session's chain of refresh tokens anew: those that are out there are worth nothing.
-    /// `None` when the session is over.
+    /// Starts a new chain of refresh tokens for a session, so that all earlier ones become invalid. Returns
+    /// `None` if the session has ended.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn restart_chain(
         &self,
         transaction: &impl ConnectionTrait,
@@ -69,7 +69,7 @@ impl Sessions {
         Ok(session.map(|session| OpenedSession { session, refresh }))
     }
 
-    /// When a session that is used now lapses.
+    /// The expiry of a session that is used now (sliding expiration).
     pub(super) fn sliding_expiry(&self, now: Timestamp) -> Timestamp {
         now + self.config.tokens.refresh_ttl
     }

@@ -16,18 +16,18 @@ use crate::{
 const MAX_REPETITIONS: i32 = 2;
 
 impl Sessions {
-    /// Gives new tokens for a refresh token.
+    /// Exchanges a refresh token for new tokens (RFC 9700 §4.14.2, refresh token rotation).
     ///
-    /// One conditional UPDATE decides. When it matches nothing, the session's row tells why: two of a
-    /// client's requests raced, or an answer was lost, and the same successor is given again; or the
-    /// token was copied, and the session ends.
+    /// One conditional UPDATE decides. If it matches no row, the row of the session tells why. Either two
+    /// requests of the client raced or a response was lost, and the client receives the same successor again.
+    /// Or the token was copied, and the session ends.
     ///
     /// # Errors
-    /// [`RefreshError::Invalid`] whatever is wrong with the token. [`RefreshError::RepeatedTooOften`] if the token
-    /// may be valid but its rotation was repeated too often.
+    /// [`RefreshError::Invalid`] for every kind of invalid token. [`RefreshError::RepeatedTooOften`] if the
+    /// token may be valid but its rotation was repeated too often.
     pub async fn refresh(&self, token: &SecretString, client: &ClientInfo) -> Result<SignedIn, RefreshError> {
         let presented = self.codec.decode(token).ok_or(RefreshError::Invalid)?;
-        // Before the rotation: a client whose refresh fails keeps a token that counts.
+        // Checked before the rotation, so that a client whose refresh fails keeps a valid token.
         self.keyring.signer()?;
         let successor = self.codec.successor(&presented);
         let now = self.clock.now();
@@ -37,14 +37,16 @@ impl Sessions {
             Some(session) => session,
             None => self.handle_reuse(&presented, &successor, now, client).await?,
         };
-        // Read afresh: what the new access token says must be so now.
+        // Read from the database and not from the cache, because the new access token must state the current
+        // roles.
         let found = self.accounts.find_credentials_by_id(session.user).await?;
         let account = found.map(|found| found.account).filter(|account| !account.disabled);
         let account = account.ok_or(RefreshError::Invalid)?;
         Ok(self.issue(account, OpenedSession { session, refresh: successor })?)
     }
 
-    /// Decides about a token that did not rotate its session. Returns the session if its successor counts.
+    /// Handles a token that did not rotate its session. Returns the session if the successor of the token is
+    /// current.
     async fn handle_reuse(
         &self,
         presented: &RefreshToken,
@@ -74,8 +76,9 @@ impl Sessions {
         }
     }
 
-    /// Counts a repetition, and records it if it comes from another address than the rotation. `None` if the session
-    /// has changed since its state was read: then the client tries again and gets the decision about the new state.
+    /// Counts a repetition, and records it if it comes from another address than the rotation. Returns `None`
+    /// if the session has changed since its state was read; the client then retries and gets the decision
+    /// about the new state.
     async fn repeat(&self, repetition: &Repetition<'_>) -> Result<Option<Session>, RefreshError> {
         let transaction = self.database.begin().await?;
         let session = store::repeat(&transaction, repetition).await?;
@@ -94,15 +97,15 @@ impl Sessions {
     }
 }
 
-/// What it means that a token of ours is not the one that counts.
+/// The meaning of a token that is genuine but not current.
 enum Reuse {
-    /// Its successor counts and is new: the client asked twice, or lost the answer.
+    /// The successor is current and recent: the client sent two requests, or lost the response.
     Race,
     /// The same, more than [`MAX_REPETITIONS`] times: a client with many tabs, or a thief among them.
     Excess,
-    /// It is not of this chain: that was begun anew when the password changed.
+    /// The token belongs to an earlier chain; a change of the password started a new one.
     Harmless,
-    /// It was used before: somebody has a copy.
+    /// The token was used before, so an attacker has a copy.
     Theft,
 }
 

@@ -10,11 +10,11 @@ use crate::{
 };
 
 impl Sessions {
-    /// Revokes a session, in a transaction of its own. `None` when it was over already. It does not check the actor:
-    /// a holder of any token of a session, even of an expired one, may end that session.
+    /// Revokes a session in its own transaction. Returns `None` if it had already ended. It does not check
+    /// the actor, because the holder of any token of a session, even of an expired one, may end that session.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn revoke(
         &self,
         id: SessionId,
@@ -24,11 +24,11 @@ impl Sessions {
         self.revoke_in(self.database.begin().await?, id, action, actor).await
     }
 
-    /// Revokes a session, of whichever account, in a transaction that checks the actor. `None` when it was over
-    /// already.
+    /// Revokes a session of any account in a transaction that checks the actor. Returns `None` if it had
+    /// already ended.
     ///
     /// # Errors
-    /// [`AccountError::Unauthenticated`], or when the database does not answer.
+    /// [`AccountError::Unauthenticated`], or if a database query fails.
     pub async fn revoke_for(&self, id: SessionId, actor: Actor<'_>) -> Result<Option<Session>, AccountError> {
         let Some(session) = self.find(id).await? else { return Ok(None) };
         let transaction = self.database.begin().await?;
@@ -49,11 +49,11 @@ impl Sessions {
         Ok(revoked)
     }
 
-    /// Revokes all sessions of an account, except `except` where it is given, in a transaction. Returns what to
-    /// commit that with.
+    /// Revokes all sessions of an account except `except` in a transaction. Returns the changes to publish
+    /// with the commit.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn revoke_all_in(
         &self,
         transaction: &impl ConnectionTrait,
@@ -65,11 +65,11 @@ impl Sessions {
         self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await
     }
 
-    /// Revokes all sessions of an account, except `except` where it is given, in a transaction that checks the
-    /// actor. Returns the number of them.
+    /// Revokes all sessions of an account except `except` in a transaction that checks the actor. Returns
+    /// their number.
     ///
     /// # Errors
-    /// [`AccountError::NotFound`], [`AccountError::Unauthenticated`], or when the database does not answer.
+    /// [`AccountError::NotFound`], [`AccountError::Unauthenticated`], or if a database query fails.
     pub async fn revoke_all(
         &self,
         user: UserId,
@@ -84,13 +84,13 @@ impl Sessions {
         Ok(changes.len())
     }
 
-    /// The session that a refresh token of ours belongs to, whether or not it is over.
+    /// Returns the session that a genuine refresh token belongs to, even if the session has ended.
     #[must_use]
     pub fn session_of(&self, token: &SecretString) -> Option<SessionId> {
         self.codec.decode(token).map(|token| token.session)
     }
 
-    /// Writes down that sessions were revoked. Returns what every replica must hear.
+    /// Records in the audit log that sessions were revoked. Returns the changes to publish to every replica.
     pub(super) async fn record_revoked(
         &self,
         transaction: &impl ConnectionTrait,

@@ -1,4 +1,4 @@
-//! The rows of sessions.
+//! The table of sessions.
 
 use entity::session::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
@@ -18,7 +18,7 @@ use crate::{
     tokens::{Generation, RefreshToken},
 };
 
-/// A change of the token that counts, at a refresh.
+/// A change of the current token at a refresh.
 pub(super) struct Rotation<'a> {
     pub(super) from: &'a RefreshToken,
     pub(super) to: &'a RefreshToken,
@@ -29,7 +29,7 @@ pub(super) struct Rotation<'a> {
 
 /// A repetition of the last rotation.
 pub(super) struct Repetition<'a> {
-    /// The token that the rotation made.
+    /// The token that the rotation issued.
     pub(super) successor: &'a RefreshToken,
     pub(super) now: Timestamp,
     /// The grace period before `now` begins here.
@@ -39,7 +39,7 @@ pub(super) struct Repetition<'a> {
     pub(super) client: &'a ClientInfo,
 }
 
-/// What a row says of its refresh token.
+/// The state of the refresh token in the row of a session.
 pub(super) struct RefreshState {
     pub(super) generation: Generation,
     /// The generation with which the chain of tokens began.
@@ -86,7 +86,7 @@ pub(super) async fn insert(
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
 
-/// Puts a token's successor in its place, when it is the one that counts.
+/// Replaces a token with its successor if the token is current.
 pub(super) async fn rotate(
     db: &impl ConnectionTrait,
     rotation: &Rotation<'_>,
@@ -127,7 +127,7 @@ pub(super) async fn repeat(
     update_one(db, only_active(update, repetition.now)).await
 }
 
-/// Puts another token in the place of whichever counts; no earlier one is of its chain.
+/// Replaces the current token, whichever it is, and starts a new chain.
 pub(super) async fn begin_chain(
     db: &impl ConnectionTrait,
     token: &RefreshToken,
@@ -151,7 +151,7 @@ fn cap_at_end(time: Timestamp) -> SimpleExpr {
     CaseStatement::new().case(is_later, Expr::col(Column::EndsAt)).finally(Expr::value(Millis(time))).into()
 }
 
-/// Only rows of sessions that are not over.
+/// Restricts a query to active sessions.
 fn only_active<Q: QueryFilter>(query: Q, now: Timestamp) -> Q {
     query.filter(Column::RevokedAt.is_null()).filter(Column::ExpiresAt.gt(Millis(now)))
 }
@@ -171,7 +171,7 @@ pub(super) async fn state(db: &impl ConnectionTrait, id: SessionId) -> Result<Op
     }))
 }
 
-/// Revokes a session; `None` when it was over already.
+/// Revokes a session. Returns `None` if it had already ended.
 pub(super) async fn revoke(
     db: &impl ConnectionTrait,
     id: SessionId,
@@ -180,7 +180,7 @@ pub(super) async fn revoke(
     update_one(db, only_active(set_revoked(now).filter(Column::Id.eq(id.uuid())), now)).await
 }
 
-/// Revokes all sessions of an account, except `except` where it is given.
+/// Revokes all sessions of an account except `except`.
 pub(super) async fn revoke_all(
     db: &impl ConnectionTrait,
     user: UserId,
@@ -222,7 +222,7 @@ pub(super) async fn find(
     Ok(only_active(Entity::find_by_id(id.uuid()), now).one(db).await?.map(read))
 }
 
-/// The sessions of a page, from its end of the list; the list has the newest first.
+/// Lists the sessions of a page, nearest to the page's end of the list first. The list has the newest first.
 pub(super) async fn list(
     db: &impl ConnectionTrait,
     user: UserId,
@@ -241,7 +241,7 @@ fn active_of_user(user: UserId, now: Timestamp) -> Select<Entity> {
     only_active(Entity::find().filter(Column::UserId.eq(user.uuid())), now)
 }
 
-/// Deletes sessions whose time is over, at most `batch`; a revoked one stays until then.
+/// Deletes at most `batch` expired sessions. A revoked session remains until it would have expired.
 pub(super) async fn delete_expired(
     db: &impl ConnectionTrait,
     now: Timestamp,
@@ -257,7 +257,7 @@ pub(super) async fn delete_expired(
     Ok(deleted.rows_affected)
 }
 
-/// Runs an update that touches one row at most.
+/// Runs an update of at most one row.
 async fn update_one(db: &impl ConnectionTrait, update: UpdateMany<Entity>) -> Result<Option<Session>, DbErr> {
     Ok(update.exec_with_returning(db).await?.pop().map(read))
 }

@@ -12,12 +12,13 @@ use crate::{
 };
 
 impl SignIn {
-    /// Gives an account another password and ends its other sessions. The session that asks goes on with
-    /// new tokens; those that it had are void.
+    /// Changes the password of an account and revokes its other sessions. The caller's session continues with
+    /// new tokens; its previous ones become invalid.
     ///
     /// # Errors
-    /// [`SignInError::InvalidCredentials`] when the current password is wrong, [`SignInError::RateLimited`],
-    /// [`SignInError::Password`], or [`SignInError::Account`] when the caller's token was revoked meanwhile.
+    /// [`SignInError::InvalidCredentials`] if the current password is wrong, [`SignInError::RateLimited`],
+    /// [`SignInError::Password`], or [`SignInError::Account`] if the caller's token was revoked in the
+    /// meantime.
     pub async fn change_password(
         &self,
         caller: &Claims,
@@ -39,7 +40,8 @@ impl SignIn {
         let actor = Actor::Bearer { client, claims: caller, token: None };
         let changes = AccountUpdate { password_hash, ..AccountUpdate::default() };
         let transaction = self.accounts.begin().await?;
-        // Another password or a revocation while this one was compared and hashed has changed what is locked here.
+        // Detects a change of the password or a revocation that happened while the passwords were verified
+        // and hashed.
         self.accounts.lock_actor(&transaction, actor, None).await?;
         let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;
         let mut changes =

@@ -8,15 +8,16 @@ use crate::{
     passwords::{HashError, PasswordAttempt, VerificationResult},
 };
 
-/// An account whose password was right.
+/// An account whose password was verified.
 pub(super) struct VerifiedAccount {
     pub(super) account: Account,
-    /// A hash to store in the place of the one that was compared.
+    /// A hash to store instead of the one that was verified, because its parameters are outdated.
     pub(super) replacement: Option<String>,
 }
 
-/// What the throttle counts a try for. All spellings of a name are one subject, whether or not anybody has
-/// the name, or the spellings would tell; and no name is taken for an id.
+/// The key by which the throttle counts an attempt. All spellings of a name have one key, whether or not an
+/// account has the name; otherwise the throttle would reveal which names exist. No name can collide with an
+/// id.
 fn subject(name: &str, user: Option<UserId>) -> String {
     match (user, Username::parse(name), EmailAddress::parse(name)) {
         (Some(user), ..) => account_key(user),
@@ -27,8 +28,8 @@ fn subject(name: &str, user: Option<UserId>) -> String {
 }
 
 impl SignIn {
-    /// Checks a password: counts the try, compares, and writes down a failure. `name` is what the
-    /// person typed, for the throttle where there is no account.
+    /// Verifies a password: counts the attempt, compares, and records a failure. `name` is the text that the
+    /// user typed; the throttle uses it if there is no account.
     pub(super) async fn verify_password(
         &self,
         name: &str,
@@ -54,12 +55,12 @@ impl SignIn {
         let stored = found.as_ref().map(|found| found.password_hash.as_str());
         let hasher = self.hasher.on_behalf_of(client.address, &subject);
         let verdict = match hasher.verify(password, stored).await {
-            // It has cost as much as a wrong password, and to the caller it is one.
+            // It has cost as much time as a wrong password, and the caller gets the same error.
             Err(HashError::Malformed(error)) => {
                 tracing::error!(%error, user = user.map(tracing::field::display), "a stored password hash is damaged");
                 VerificationResult::Mismatch
             }
-            // Nothing was compared, so nothing was tried.
+            // No password was compared, so the attempt is refunded.
             Err(error @ HashError::QueueFull { .. }) => {
                 self.throttle.refund(&counted).await?;
                 return Err(error.into());
@@ -78,7 +79,7 @@ impl SignIn {
         Ok(VerifiedAccount { account: found.account, replacement })
     }
 
-    /// Checks the password of somebody who is signed in already.
+    /// Verifies the password of a user who is already signed in (re-authentication).
     pub(super) async fn reauthenticate(
         &self,
         user: UserId,

@@ -10,8 +10,8 @@ use crate::{
 };
 
 impl SignIn {
-    /// Lets somebody in who has shown who they are: opens a session, writes it down, makes the tokens, and
-    /// commits. Every way in ends here.
+    /// Completes the sign-in of an authenticated user: opens a session, records it in the audit log, issues
+    /// the tokens, and commits. Every way to sign in ends here.
     pub(super) async fn complete_sign_in(
         &self,
         transaction: DatabaseTransaction,
@@ -37,7 +37,7 @@ impl SignIn {
             .await?;
         let id = account.id;
         let account = Account { last_login_at: Some(event.at), ..account };
-        // Before the commit: where no token can be signed, nothing is left behind.
+        // Issued before the commit, so that a failure to sign rolls everything back.
         let signed_in = self.sessions.issue(account, opened)?;
         self.feed.commit(transaction, &changes).await?;
         self.accounts.invalidate(id);

@@ -2,11 +2,12 @@ use super::{SignIn, SignInError};
 use crate::{audit::Actor, client::ClientInfo, passwords::PasswordAttempt, tokens::Claims};
 
 impl SignIn {
-    /// Deletes the account of whoever asks, with all its sessions.
+    /// Deletes the account of the caller and all its sessions.
     ///
     /// # Errors
-    /// [`SignInError::InvalidCredentials`] when the password is wrong, [`SignInError::RateLimited`],
-    /// or [`SignInError::Account`] when it is the last administrator's or the caller's token was revoked meanwhile.
+    /// [`SignInError::InvalidCredentials`] if the password is wrong, [`SignInError::RateLimited`], or
+    /// [`SignInError::Account`] if it is the last administrator's or the caller's token was revoked in the
+    /// meantime.
     pub async fn delete_account(
         &self,
         caller: &Claims,
@@ -16,7 +17,7 @@ impl SignIn {
         self.reauthenticate(caller.sub, password, client).await?;
         let actor = Actor::Bearer { client, claims: caller, token: None };
         let transaction = self.accounts.begin().await?;
-        // Another password or a revocation while this one was compared has changed what is locked here.
+        // Detects a change of the password or a revocation that happened while the password was verified.
         self.accounts.lock_actor(&transaction, actor, None).await?;
         let change = self.accounts.delete(&transaction, caller.sub, actor).await?;
         Ok(self.feed.commit(transaction, &[change]).await?)

@@ -8,40 +8,40 @@ use crate::{
     tokens::KeyringError,
 };
 
-/// Why somebody did not get in, or did not get what takes a password.
+/// Why a sign-in or a re-authentication failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// There is no such account, or the password is wrong.
+    /// The account does not exist, or the password is wrong.
     #[error("unknown user or wrong password")]
     InvalidCredentials,
-    /// The password is right, but the account is disabled.
+    /// The password is correct, but the account is disabled.
     #[error("the account is disabled")]
     AccountDisabled,
-    /// Too many tries.
-    #[error("too many tries")]
+    /// Too many attempts were made.
+    #[error("too many attempts")]
     RateLimited {
-        /// How long to wait.
+        /// The time to wait before the next attempt.
         retry_after: Duration,
     },
-    /// Nobody may register.
+    /// Registration is closed.
     #[error("registration is closed")]
     RegistrationClosed,
-    /// The session of the caller is over.
-    #[error("the session is over")]
+    /// The session of the caller has ended.
+    #[error("the session has ended")]
     SessionOver,
-    /// The new password does not do.
+    /// The new password violates the policy.
     #[error(transparent)]
     Password(#[from] PolicyViolation),
-    /// The account cannot be made or changed.
+    /// The account cannot be created or changed.
     #[error(transparent)]
     Account(#[from] AccountError),
-    /// Passwords cannot be hashed now.
+    /// The password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
     /// No token could be signed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
-    /// The database does not answer.
+    /// A database query failed.
     #[error(transparent)]
     Database(#[from] DbErr),
 }

@@ -1,4 +1,4 @@
-//! Signing in, in the schema.
+//! The GraphQL mutations of signing in.
 
 use async_graphql::{Context, InputObject, Object};
 use secrecy::{ExposeSecret, SecretString};
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The mutations that check or set a password. An operation may hold one of them.
+/// The mutations that check or set a password. An operation may contain only one of them.
 pub const PASSWORD_FIELDS: [&str; 4] = ["register", "login", "changePassword", "deleteAccount"];
 
 /// The input of the `register` mutation.
@@ -122,7 +122,8 @@ impl SignInMutation {
     ) -> Result<Option<AuthPayload>, ApiError> {
         let viewer = caller(ctx);
         let Some(claims) = viewer.claims() else { return Ok(None) };
-        // Who has this session's refresh token in a cookie gets the next one there too.
+        // A client that holds the refresh token of this session in a cookie receives the next one in a cookie
+        // as well.
         let cookie = ctx.data_opt::<RefreshCookie>().and_then(|cookie| cookie.0.clone());
         let in_cookie = cookie.and_then(|token| ctx.data_unchecked::<Sessions>().session_of(&token));
         let delivery =
@@ -166,7 +167,7 @@ impl SignInMutation {
     }
 }
 
-/// Reads a registration form; tells all that is wrong with it at once.
+/// Parses a registration form. Returns all errors of the form at once.
 fn registration(input: RegisterInput) -> Result<Registration, Vec<AccountError>> {
     let username = Username::parse(&input.username);
     let email = input.email.as_deref().map(EmailAddress::parse).transpose();
@@ -190,8 +191,8 @@ impl SignInError {
         Ok(match self {
             Self::InvalidCredentials => {
                 let message = match field {
-                    "password" => "The username or the password is not right.",
-                    _ => "The password is not right.",
+                    "password" => "The username or the password is wrong.",
+                    _ => "The password is wrong.",
                 };
                 UserError::of_field(UserErrorCode::InvalidCredentials, field, message)
             }
@@ -200,11 +201,11 @@ impl SignInError {
             }
             Self::RateLimited { retry_after } => UserError::rate_limited(retry_after),
             Self::RegistrationClosed => {
-                let message = "Accounts are made by administrators only.";
+                let message = "Registration is closed. Only administrators can create accounts.";
                 UserError::new(UserErrorCode::RegistrationClosed, message)
             }
             Self::SessionOver => {
-                let message = "The session is over. Sign in again.";
+                let message = "The session has ended. Sign in again.";
                 UserError::new(UserErrorCode::InvalidCredentials, message)
             }
             Self::Password(violation) => UserError::from(violation).in_field(field),

@@ -1,7 +1,7 @@
-//! Every way in, and whatever asks for the password again.
+//! Every way to sign in, and every operation that requires re-authentication by password.
 //!
-//! Invariants: each try of a password is counted before it is checked; whether an account exists can be
-//! read neither from the answer nor from its time. A further way in is a file here that ends in
+//! Invariants: each password attempt is counted before it is checked; neither the response nor its time
+//! reveals whether an account exists. A new way to sign in is a file here that ends in
 //! `SignIn::complete_sign_in`.
 
 mod change_password;
@@ -27,23 +27,23 @@ use crate::{
     sessions::Sessions,
 };
 
-/// What signing in takes.
+/// The sign-in service.
 #[derive(Clone)]
 pub struct SignIn {
-    /// Who exists.
+    /// The account service.
     pub(crate) accounts: Accounts,
-    /// What is opened.
+    /// The session service.
     pub(crate) sessions: Sessions,
-    /// What compares passwords.
+    /// The password hasher.
     pub(crate) hasher: Hasher,
-    /// What a new password must be like.
+    /// The policy for new passwords.
     pub(crate) policy: Policy,
-    /// How often one may try.
+    /// The throttle for passwords and registration.
     pub(crate) throttle: Throttle,
-    /// Where it is written down.
+    /// The audit log.
     pub(crate) audit: Audit,
-    /// Who must hear of changes.
+    /// The change feed.
     pub(crate) feed: Arc<ChangeFeed>,
-    /// Whether anybody may register.
+    /// The configuration, which opens or closes registration.
     pub(crate) config: Arc<Config>,
 }

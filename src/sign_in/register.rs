@@ -10,24 +10,24 @@ use crate::{
     sessions::SignedIn,
 };
 
-/// What somebody fills in to get an account.
+/// A registration form.
 pub struct Registration {
-    /// The name that they want.
+    /// The username.
     pub username: Username,
-    /// The password that they want.
+    /// The password.
     pub password: SecretString,
-    /// An address; it is not verified.
+    /// The e-mail address, which is unverified.
     pub email: Option<EmailAddress>,
-    /// What to call them.
+    /// The display name.
     pub display_name: Option<DisplayName>,
 }
 
 impl SignIn {
-    /// Makes an account for whoever asks, and signs them in.
+    /// Creates an account for the client and signs it in.
     ///
     /// # Errors
     /// [`SignInError::RegistrationClosed`], [`SignInError::RateLimited`], [`SignInError::Password`], or
-    /// [`SignInError::Account`] when the name is taken.
+    /// [`SignInError::Account`] if the username is taken.
     pub async fn register(&self, form: Registration, client: &ClientInfo) -> Result<SignedIn, SignInError> {
         if !self.config.accounts.registration_open {
             return Err(SignInError::RegistrationClosed);

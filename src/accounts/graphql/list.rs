@@ -9,7 +9,7 @@ use crate::{
 /// A list of accounts.
 pub type UserList = List<User, UserConnectionFields>;
 
-/// What a list of accounts has besides its page.
+/// The fields of a `UserConnection` besides its page.
 pub struct UserConnectionFields {
     pub(super) filter: AccountFilter,
 }
@@ -38,7 +38,9 @@ impl UserFilter {
     pub(super) fn parse(self) -> Result<AccountFilter, ApiError> {
         let texts = [self.search.as_deref(), self.role.as_deref()];
         if texts.into_iter().flatten().any(|text| text.len() > 256 || text.contains('\0')) {
-            return Err(ApiError::bad_user_input("A filter has at most 256 bytes, and no NUL among them."));
+            return Err(ApiError::bad_user_input(
+                "A filter must have at most 256 bytes and no NUL character.",
+            ));
         }
         Ok(AccountFilter { search: self.search, role: self.role, disabled: self.disabled })
     }
@@ -75,7 +77,7 @@ pub enum OrderDirection {
 }
 
 impl UserOrder {
-    /// The newest accounts first.
+    /// Newest accounts first.
     pub(super) fn newest() -> Self {
         Self { field: UserOrderField::CreatedAt, direction: OrderDirection::Desc }
     }

@@ -25,16 +25,16 @@ pub struct User {
 }
 
 impl User {
-    /// An account as somebody sees it.
+    /// An account as this viewer sees it.
     #[must_use]
     pub fn new(account: impl Into<Arc<Account>>, viewer: Caller) -> Self {
         Self { account: account.into(), viewer }
     }
 
-    /// The account of this id, when the caller may see it: their own, or any with `users:read`.
+    /// Finds an account by its id. `None` unless it is the caller's own or the caller has `users:read`.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn visible(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>, ApiError> {
         let viewer = caller(ctx);
         if viewer.user() != Some(id) && !viewer.has_scope("users:read") {
@@ -129,7 +129,7 @@ impl User {
     }
 }
 
-/// Reads the accounts of many nodes at once.
+/// Loads the accounts of many nodes in one query.
 pub struct AccountLoader(pub Accounts);
 
 impl Loader<UserId> for AccountLoader {
@@ -142,10 +142,10 @@ impl Loader<UserId> for AccountLoader {
     }
 }
 
-/// The account that another node speaks of, when it still exists.
+/// Loads the account that another node refers to. `None` if it no longer exists.
 ///
 /// # Errors
-/// When the database does not answer.
+/// If a database query fails.
 pub async fn load_user(ctx: &Context<'_>, id: UserId, viewer: &Caller) -> Result<Option<User>, ApiError> {
     let loader = ctx.data_unchecked::<DataLoader<AccountLoader>>();
     let account = loader.load_one(id).await?;

@@ -15,38 +15,38 @@ use crate::{
     database::{Direction, PageRequest},
 };
 
-/// Which accounts.
+/// Filters for accounts. All given conditions must match.
 #[derive(Clone, Debug, Default)]
 pub struct AccountFilter {
-    /// The start of their username, e-mail address or display name.
+    /// A prefix of the username, e-mail address or display name.
     pub search: Option<String>,
-    /// A role that they hold.
+    /// A role that the account must have.
     pub role: Option<String>,
-    /// Whether they are disabled.
+    /// Whether the account must be disabled or enabled.
     pub disabled: Option<bool>,
 }
 
-/// By what accounts are sorted.
+/// The sort key of a list of accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// When they were made.
+    /// The time of creation.
     CreatedAt,
-    /// The mapped username.
+    /// The mapped form of the username.
     Username,
-    /// The last sign-in; who has never signed in counts as the longest ago.
+    /// The time of the last sign-in. An account that has never signed in counts as the earliest.
     LastLoginAt,
 }
 
-/// By what accounts are sorted, and which way.
+/// The sort key and the direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderBy {
-    /// By what.
+    /// The sort key.
     pub order: Order,
-    /// The greatest first.
+    /// Whether the highest value comes first.
     pub descending: bool,
 }
 
-/// The place of an account in a sorted list.
+/// The position of an account in a sorted list (keyset pagination).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum UserCursor {
     /// Sorted by creation: milliseconds since the Unix epoch, and the id.
@@ -61,7 +61,7 @@ pub enum UserCursor {
 }
 
 impl UserCursor {
-    /// Where an account stands in a list of this order.
+    /// The position of an account in a list of this order.
     #[must_use]
     pub fn of(account: &Account, order: Order) -> Self {
         let id = account.id.uuid();
@@ -74,7 +74,7 @@ impl UserCursor {
         }
     }
 
-    /// Whether it is a place in a list of this order.
+    /// Returns whether this is a position in a list of this order.
     #[must_use]
     pub fn matches_order(&self, order: Order) -> bool {
         let own = match self {
@@ -97,7 +97,7 @@ pub(in crate::accounts) async fn count(
     query.count(db).await
 }
 
-/// The accounts of a page, from its end of the list.
+/// Lists the accounts of a page, nearest to the page's end of the list first.
 pub(in crate::accounts) async fn list(
     db: &impl ConnectionTrait,
     filter: &AccountFilter,
@@ -135,7 +135,7 @@ pub(in crate::accounts) async fn list(
     with_roles(db, rows).await
 }
 
-/// What is compared to find a place in the list: that of a row, and the place.
+/// The two sides of the comparison with a cursor: the expression for a row, and the value of the cursor.
 fn cursor_comparison(order: Order, cursor: &UserCursor) -> Result<(SimpleExpr, SimpleExpr), DbErr> {
     Ok(match (order, cursor) {
         (Order::CreatedAt, UserCursor::CreatedAt(time, id)) => (
@@ -154,16 +154,17 @@ fn cursor_comparison(order: Order, cursor: &UserCursor) -> Result<(SimpleExpr, S
     })
 }
 
-/// The last sign-in, or zero. The database computes it.
+/// The generated column with the time of the last sign-in, or zero.
 fn last_login() -> SimpleExpr {
     Expr::cust("last_login_key")
 }
 
-/// The most holders of a role that are looked up and sorted. Where there are more, the list is walked in its
-/// order: they are so many that a page is soon full.
+/// The maximum number of holders of a role that are listed by id and sorted. With more holders, the database
+/// scans the list in its order, because a page then fills quickly.
 const SMALL_ROLE_SIZE: u64 = 500;
 
-/// What is true of who has the role, said as costs least, whether nearly all have it or nearly nobody.
+/// The condition "has this role". For up to `SMALL_ROLE_SIZE` holders it lists their ids. Otherwise it is an
+/// EXISTS subquery, which is cheaper if most users match.
 async fn has_role_condition(db: &impl ConnectionTrait, role: &str) -> Result<Condition, DbErr> {
     let found = user_role::Entity::find()
         .filter(user_role::Column::Role.eq(role))
@@ -193,14 +194,14 @@ fn filtered(filter: &AccountFilter) -> Select<user::Entity> {
         let start = search_key(search);
         let mut any = Condition::any();
         for column in [user::Column::UsernameKey, user::Column::EmailKey, user::Column::DisplayNameKey] {
-            // A range, for that is what an index can answer.
+            // A range, because an index can serve it.
             let end = format!("{start}\u{10ffff}");
             any = any.add(column.gte(start.as_str()).and(column.lt(end)));
         }
         query = query.filter(any);
     }
     if let Some(disabled) = filter.disabled {
-        // As the partial indexes have it: with a parameter no plan would use them.
+        // The same expression as in the partial indexes. A parameter would keep the planner from using them.
         let is_disabled = Expr::col(user::Column::Disabled);
         query = query.filter(if disabled { is_disabled } else { is_disabled.not() });
     }

@@ -22,10 +22,10 @@ pub enum TokenDelivery {
 }
 
 impl TokenDelivery {
-    /// Says that tokens can reach the client so. To be asked before anything is done.
+    /// Checks that this delivery is possible. A mutation calls it before it writes anything.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` for cookies where there are none.
+    /// `BAD_USER_INPUT` if the server sets no cookies, or the request came over a WebSocket.
     pub fn ensure_supported(self, ctx: &Context<'_>) -> Result<(), ApiError> {
         match (self, config(ctx).cookies) {
             (Self::Cookie, Cookies::Off) => Err(ApiError::bad_user_input(
@@ -63,7 +63,7 @@ pub struct AuthPayload {
 }
 
 impl AuthPayload {
-    /// Hands the tokens over.
+    /// The payload of a mutation that succeeded. Delivers the tokens.
     pub fn success(ctx: &Context<'_>, signed_in: SignedIn, delivery: TokenDelivery) -> Self {
         let SignedIn { account, session, tokens, caller } = signed_in;
         let refresh_token = match delivery {
@@ -84,14 +84,14 @@ impl AuthPayload {
         }
     }
 
-    /// Something was wrong.
+    /// The payload of a mutation that failed.
     #[must_use]
     pub fn failure(errors: Vec<UserError>) -> Self {
         Self { access_token: None, refresh_token: None, expires_in: None, user: None, session: None, errors }
     }
 }
 
-/// Takes the refresh cookie from a browser that has sent it.
+/// Clears the refresh cookie of a browser that has sent it.
 pub fn clear_refresh_cookie(ctx: &Context<'_>) {
     if ctx.data_opt::<RefreshCookie>().is_some_and(|cookie| cookie.0.is_some()) {
         ctx.append_http_header(SET_COOKIE, refresh_cookie(None, config(ctx)));

@@ -16,16 +16,16 @@ pub struct UserSession {
 }
 
 impl UserSession {
-    /// A session as somebody sees it.
+    /// A session as this viewer sees it.
     #[must_use]
     pub fn new(session: Session, viewer: Caller) -> Self {
         Self { session, viewer }
     }
 
-    /// The session of this id, when the caller may see it: their own, or any with `sessions:read`.
+    /// Finds a session by its id. `None` unless it is the caller's own or the caller has `sessions:read`.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If a database query fails.
     pub async fn visible(ctx: &Context<'_>, id: SessionId) -> Result<Option<Self>, ApiError> {
         let viewer = caller(ctx);
         if viewer.claims().is_none() {
@@ -49,7 +49,7 @@ impl UserSession {
     /// The user who signed in.
     async fn user(&self, ctx: &Context<'_>) -> Result<User, ApiError> {
         let user = load_user(ctx, self.session.user, &self.viewer).await?;
-        // It can only have been deleted since the session was read.
+        // The account can only be missing if it was deleted after the session was read.
         user.ok_or_else(|| ApiError::bad_user_input("The account of this session is being deleted."))
     }
 
@@ -101,7 +101,7 @@ impl UserSession {
 /// A list of sessions.
 pub type SessionList = List<UserSession, SessionConnectionFields>;
 
-/// What a list of sessions has besides its page.
+/// The fields of a `SessionConnection` besides its page.
 pub struct SessionConnectionFields(pub UserId);
 
 #[Object]
