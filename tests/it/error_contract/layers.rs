@@ -65,10 +65,10 @@ async fn before_the_document(media: &'static str) -> Vec<Provoked> {
         |hosts: &str| format!("GET /graphql HTTP/1.1\r\n{hosts}accept: {media}\r\nconnection: close\r\n\r\n");
     let hosts =
         [app.raw(head("").as_bytes()).await, app.raw(head("host: a\r\nhost: a\r\n").as_bytes()).await];
-    all.extend(each("The request has no `Host`, or several.", hosts));
+    all.extend(each("The request has no Host, or several.", hosts));
     let rebound = TestApp::with(|config| config.http.public_url = None).await;
     let rebound = rebound.raw(head("host: evil.example\r\n").as_bytes()).await;
-    all.extend(each("The `Host` of the request is not one of the server's.", [rebound]));
+    all.extend(each("The Host of the request is not one of the server's.", [rebound]));
     let mutation = get("/graphql?query=mutation%7Blogout%7Berrors%7Bcode%7D%7D%7D").await;
     all.extend(each("A mutation was sent by GET.", [mutation]));
     let html = app.request("GET", "/graphql?query=%7B__typename%7D", &[("accept", "text/html")]).await;
@@ -140,7 +140,7 @@ async fn at_the_streams(media: &'static str) -> Vec<Provoked> {
     .await;
     let ada = app.signed_in("ada").await.header("accept", media);
     let query = "subscription { accountEvents { id } }";
-    let plain = "A subscription was sent without a WebSocket and without `Accept: text/event-stream`.";
+    let plain = "A subscription was sent without a WebSocket and without Accept: text/event-stream.";
     let mut all = each(plain, [ada.ask(query).await]);
     let open = async |headers: &[(&'static str, &str)]| Socket::try_open(app.address(), headers).await;
     let refused = async |headers: &[(&'static str, &str)]| open(headers).await.err().expect("it is refused");
