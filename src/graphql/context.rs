@@ -13,17 +13,23 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct RefreshCookie(pub Option<SecretString>);
 
-/// Says that the answer has no headers of its own, so that no cookie can be set by it.
-#[derive(Clone, Copy, Debug)]
-pub struct NoHeaders;
+/// The transport of a request. Without it in the context, the transport is HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// An HTTP request. Its response can set cookies.
+    Http,
+    /// An operation on a WebSocket. It has no response headers, so it cannot set cookies.
+    WebSocket,
+}
 
 /// The id of the last event that the client received before it lost the stream, from the header `Last-Event-ID`.
 #[derive(Clone, Debug)]
 pub struct LastEventId(pub String);
 
-/// The session of an access token that counts no more: it opens nothing, but its bearer may end it.
+/// The session of an access token that has expired or was revoked. The token grants no access, but its bearer may end the
+/// session.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct VoidSession(pub Option<SessionId>);
+pub struct ExpiredSession(pub Option<SessionId>);
 
 /// The caller as of now. A caller whose token has expired or was revoked since the request began is anonymous,
 /// if the context has a [`TokenCheck`]. Without a [`Caller`] in the context, the caller is anonymous.

@@ -25,7 +25,7 @@ pub use portcullis_macros::guarded;
 
 pub use self::{
     code::{ErrorCode, ErrorExtension},
-    context::{LastEventId, NoHeaders, RefreshCookie, VoidSession, caller},
+    context::{ExpiredSession, LastEventId, RefreshCookie, Transport, caller},
     error::{ApiError, normalize_error},
     guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
     token_check::TokenCheck,

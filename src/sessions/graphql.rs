@@ -18,7 +18,7 @@ use crate::{
     audit::{Actor, AuditAction},
     client::ClientInfo,
     graphql::{
-        ApiError, ErrorCode, RefreshCookie, UserError, UserErrorCode, VoidSession, caller, guarded,
+        ApiError, ErrorCode, ExpiredSession, RefreshCookie, UserError, UserErrorCode, caller, guarded,
         initial_claims, parse_id,
     },
     tokens::{Caller, KeyringError, TokenError},
@@ -160,8 +160,9 @@ impl SessionsMutation {
         clear_refresh_cookie(ctx);
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
-        let by_bearer =
-            claims.map(|claims| claims.sid).or(ctx.data_opt::<VoidSession>().and_then(|void| void.0));
+        let by_bearer = claims
+            .map(|claims| claims.sid)
+            .or(ctx.data_opt::<ExpiredSession>().and_then(|expired| expired.0));
         // A client that names an unknown session must not believe that it has ended.
         let is_unknown = token.is_some() || caller(ctx) != Caller::Anonymous(TokenError::Missing);
         if is_unknown && by_token.is_none() && by_bearer.is_none() {

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use super::{endpoint::Endpoint, refusal::RequestError, streams::StreamCredentials};
 use crate::{
     client::ClientInfo,
-    graphql::{ApiError, ErrorCode, LastEventId, NoHeaders, RefreshCookie, TokenCheck, VoidSession},
+    graphql::{ApiError, ErrorCode, ExpiredSession, LastEventId, RefreshCookie, TokenCheck, Transport},
     http::bearer::authorization,
     tokens::{Caller, read_refresh_cookie},
 };
@@ -17,10 +17,10 @@ pub(super) struct RequestContext {
     pub(super) caller: Caller,
     pub(super) client: ClientInfo,
     pub(super) token: Option<TokenCheck>,
-    void: VoidSession,
+    expired: ExpiredSession,
     cookie: RefreshCookie,
     last_event: Option<LastEventId>,
-    has_headers: bool,
+    transport: Transport,
 }
 
 impl RequestContext {
@@ -42,10 +42,10 @@ impl RequestContext {
             token: authorization(&parts.headers)
                 .ok()
                 .and_then(|text| endpoint.authenticator.token_check(text)),
-            void: VoidSession(endpoint.authenticator.expired_session(&parts.headers, &caller)),
+            expired: ExpiredSession(endpoint.authenticator.expired_session(&parts.headers, &caller)),
             cookie,
             last_event: last_event.filter(|id| !id.is_empty()).map(|id| LastEventId(id.to_owned())),
-            has_headers: true,
+            transport: Transport::Http,
             caller,
         })
     }
@@ -56,10 +56,10 @@ impl RequestContext {
             caller: pass.caller.clone(),
             client,
             token: pass.token(),
-            void: VoidSession::default(),
+            expired: ExpiredSession::default(),
             cookie: RefreshCookie::default(),
             last_event: None,
-            has_headers: false,
+            transport: Transport::WebSocket,
         }
     }
 
@@ -73,8 +73,9 @@ impl RequestContext {
     /// Tells an operation who asks.
     pub(super) fn insert_into(&self, operation: &mut GraphqlRequest) {
         let data = &mut operation.data;
+        data.insert(self.transport);
         data.insert(self.caller.clone());
-        data.insert(self.void);
+        data.insert(self.expired);
         data.insert(self.client.clone());
         data.insert(self.cookie.clone());
         if let Some(token) = &self.token {
@@ -82,9 +83,6 @@ impl RequestContext {
         }
         if let Some(last) = &self.last_event {
             data.insert(last.clone());
-        }
-        if !self.has_headers {
-            data.insert(NoHeaders);
         }
     }
 }

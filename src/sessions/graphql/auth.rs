@@ -6,7 +6,7 @@ use super::UserSession;
 use crate::{
     accounts::graphql::User,
     config::{Cookies, HttpConfig},
-    graphql::{ApiError, NoHeaders, RefreshCookie, UserError},
+    graphql::{ApiError, RefreshCookie, Transport, UserError},
     sessions::{Sessions, SignedIn},
     tokens::refresh_cookie,
 };
@@ -31,7 +31,7 @@ impl TokenDelivery {
             (Self::Cookie, Cookies::Off) => Err(ApiError::bad_user_input(
                 "This server sets no cookies (http.cookies is off): use delivery BODY.",
             )),
-            (Self::Cookie, _) if ctx.data_opt::<NoHeaders>().is_some() => {
+            (Self::Cookie, _) if ctx.data_opt() == Some(&Transport::WebSocket) => {
                 Err(ApiError::bad_user_input("A cookie cannot be set over a WebSocket: use delivery BODY."))
             }
             _ => Ok(()),
