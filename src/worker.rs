@@ -62,7 +62,7 @@ async fn listen(app: App) {
     loop {
         match app.database.listen().await {
             Ok(Some(mut listener)) => loop {
-                if let Err(error) = listener.heard().await {
+                if let Err(error) = listener.recv().await {
                     tracing::warn!(%error, "lost the connection that receives change notifications");
                     break;
                 }

@@ -3,7 +3,7 @@ use sea_orm::ConnectionTrait;
 use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, Username, store};
 use crate::{
     audit::{Actor, AuditAction, NewEvent},
-    database::broken_constraint,
+    database::violated_constraint,
     id::UserId,
 };
 
@@ -49,7 +49,7 @@ impl Accounts {
             last_login_at: None,
         };
         let inserted = store::insert(transaction, &account, &new.username, new.password_hash).await;
-        inserted.map_err(|error| match broken_constraint(&error) {
+        inserted.map_err(|error| match violated_constraint(&error) {
             Some(index) if index.contains("username_key") => AccountError::UsernameTaken,
             _ => AccountError::Database(error),
         })?;
@@ -72,7 +72,7 @@ impl Accounts {
         roles.dedup();
         match roles.iter().find(|role| !self.config.roles.contains_key(*role)) {
             Some(unknown) => Err(AccountError::UnknownRole(unknown.clone())),
-            None if !self.config.token_holds(&roles) => Err(AccountError::TooManyScopes),
+            None if !self.config.token_fits(&roles) => Err(AccountError::TooManyScopes),
             None => Ok(roles),
         }
     }

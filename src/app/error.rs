@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use sea_orm::DbErr;
 
 use crate::{
-    config::Impossible,
+    config::InvalidValue,
     database::{ConnectError, reason},
     operations::TrustedError,
     passwords::{HasherStartError, InvalidArgon2Cost, InvalidPolicy},
@@ -11,37 +11,37 @@ use crate::{
     tokens::{KeyError, KeyringError},
 };
 
-/// Why the server does not start.
+/// The reason why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// A value of the configuration is impossible.
+    /// A value of the configuration is invalid.
     #[error(transparent)]
-    Config(#[from] Impossible),
+    Config(#[from] InvalidValue),
     /// The master secret cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The folder for data cannot be made.
-    #[error("cannot make the folder {path}, which data_dir names: {source}")]
+    /// The data folder cannot be created.
+    #[error("cannot create the folder {path} (data_dir): {source}")]
     DataDir {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// Keys are sealed under a secret that is not there.
+    /// The signing keys are encrypted with a secret that does not exist.
     #[error(
-        "the signing keys of {name} are sealed under a master secret that is not there; bring it back from your \
-         backups (secret_file, or the file secret in data_dir)"
+        "the signing keys of {name} are encrypted with a master secret that was not found; restore it from a backup \
+         (secret_file, or the file secret in data_dir)"
     )]
     SecretMissing {
         /// The database.
         name: String,
     },
-    /// A master secret was made for a database that is not this one.
+    /// The master secret was created for another database.
     #[error(
-        "{} was made for a database with signing keys, and {name} has none. If {name} was copied, copy the file \
-         that ends in -wal with it, or stop the server before. If it is to hold data, check database.url and \
-         data_dir. If it is to be a new server, delete {}, or name it as secret_file to keep it",
+        "{} was created for a database with signing keys, but {name} has none. If {name} is a copy, stop the server \
+         before copying, or also copy the file that ends in -wal. If it should contain data, check database.url and \
+         data_dir. If this is a new server, delete {}, or set secret_file to its path to keep it",
         secret.display(), secret.display()
     )]
     KeysMissing {
@@ -50,10 +50,10 @@ pub enum AppError {
         /// The file of the master secret.
         secret: PathBuf,
     },
-    /// There is no connection to the database.
+    /// The connection to the database failed.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The database does not answer as it should.
+    /// A statement of the database failed.
     #[error("the database: {}", reason(.0))]
     Database(#[from] DbErr),
     /// The file of `tokens.signing_key_file` cannot be used.
@@ -62,16 +62,16 @@ pub enum AppError {
     /// The trusted documents cannot be used.
     #[error(transparent)]
     TrustedDocuments(#[from] TrustedError),
-    /// The keyring does not open.
+    /// The keyring cannot be opened.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
-    /// The cost of a hash cannot be.
+    /// The cost of a hash is invalid.
     #[error("passwords: {0}")]
     Cost(#[from] InvalidArgon2Cost),
-    /// The password policy cannot be.
+    /// The password policy is invalid.
     #[error("passwords: {0}")]
     Policy(#[from] InvalidPolicy),
-    /// The hashing threads do not start.
+    /// The hashing threads could not be started.
     #[error("the password hasher: {0}")]
     Hasher(#[from] HasherStartError),
 }

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use self::secrets::FoundSecret;
 pub use self::{
     error::AppError,
-    secrets::{find as find_master_secrets, is_of_another_database},
+    secrets::{check_empty_database, load_master_secrets},
 };
 use crate::{
     accounts::{Accounts, graphql::AccountLoader},
@@ -86,9 +86,9 @@ impl App {
     /// Whatever of it cannot be had.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
         config.check()?;
-        // Before the database: a caller who may not use it must not change it.
-        let secret = FoundSecret::look(&config)?;
-        secret.refuse_absent_file(&config)?;
+        // The secret is checked before the database is opened: a start without access to it must not change anything.
+        let secret = FoundSecret::find(&config)?;
+        secret.check_missing_file(&config)?;
         let documents = Arc::new(DocumentStore::open(&config.graphql, ROOT_FIELDS)?);
         let database = Database::connect(&config).await?;
         let opened = Box::pin(Self::open_on(database.clone(), secret, documents, config, clock)).await;
@@ -106,12 +106,12 @@ impl App {
         clock: Clock,
     ) -> Result<Self, AppError> {
         if database.migrations().await?.applied.is_empty() {
-            secret.refuse_empty_database(&config)?;
+            secret.check_empty_database(&config)?;
         }
         for migration in database.migrate_up().await? {
-            tracing::info!(migration, "applied a migration");
+            tracing::info!(migration, "migration applied");
         }
-        let masters = secret.resolve(&config, &database).await?;
+        let masters = secret.load_or_create(&config, &database).await?;
         let authenticator =
             Authenticator { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
         let feed = ChangeFeed::new(database.clone(), Arc::clone(&authenticator.revocations), clock.clone());
@@ -141,8 +141,8 @@ impl App {
         .build();
         app.admin.ensure_active_key().await?;
         app.audit.reset_foreign_positions().await?;
-        // From here on, the database has keys that only this secret opens.
-        secrets::keep(&app.config)?;
+        // The database now has keys that are encrypted with this secret.
+        secrets::finalize(&app.config)?;
         Ok(app)
     }
 
@@ -286,7 +286,7 @@ impl Ground {
 
 fn verifier(config: &Config, clock: &Clock) -> Verifier {
     let verifier_config = VerifierConfig {
-        issuer: config.given_issuer(),
+        issuer: config.configured_issuer(),
         audience: config.tokens.audience.clone(),
         clock_skew: config.tokens.clock_skew,
         max_lifetime: config.tokens.access_ttl,

@@ -67,7 +67,7 @@ impl Audit {
         let receiver = self.broadcaster.subscribe(filter.user);
         let snapshot = self.database.snapshot().await?;
         let end = match &snapshot {
-            Some(snapshot) => LogPosition::end_of(snapshot.first_open - 1),
+            Some(snapshot) => LogPosition::end_of(snapshot.xmin - 1),
             None => LogPosition::end_of(store::newest_position(self.database.reader()).await?),
         };
         watermark.get_or_insert(end);
@@ -142,7 +142,7 @@ impl Audit {
     /// Whether another cluster assigned this position, because the transactions of this cluster have not
     /// reached it yet.
     async fn is_foreign(&self, position: i64) -> Result<bool, DbErr> {
-        Ok(self.database.snapshot().await?.is_some_and(|now| !now.is_ahead_of(position)))
+        Ok(self.database.snapshot().await?.is_some_and(|now| !now.is_before_xmax(position)))
     }
 
     async fn position(&self, filter: &EventFilter, id: EventId) -> Result<LogPosition, SubscribeError> {
@@ -152,7 +152,7 @@ impl Audit {
     }
 
     async fn events_after(&self, topic: Topic, after: LogPosition) -> Result<Vec<PositionedEvent>, DbErr> {
-        let first_open = self.database.snapshot().await?.map_or(i64::MAX, |snapshot| snapshot.first_open);
+        let first_open = self.database.snapshot().await?.map_or(i64::MAX, |snapshot| snapshot.xmin);
         store::events_after(self.database.reader(), topic, after, first_open, READ_BATCH).await
     }
 }
@@ -213,7 +213,7 @@ impl AlreadySeen {
     fn has(&self, event: &AuditEvent, position: LogPosition) -> bool {
         match self {
             Self::Nothing => false,
-            Self::Snapshot(snapshot) => snapshot.shows(position.number),
+            Self::Snapshot(snapshot) => snapshot.is_visible(position.number),
             Self::Event(id) => event.id == *id,
         }
     }

@@ -82,8 +82,8 @@ pub(super) async fn after_snapshot(
 ) -> Result<Vec<ChangeRow>, DbErr> {
     let sql = "SELECT * FROM changes \
         WHERE position >= $1 OR position = ANY(string_to_array($2, ',')::bigint[])";
-    let open: Vec<String> = snapshot.open.iter().map(ToString::to_string).collect();
-    let values = [snapshot.end.into(), open.join(",").into()];
+    let open: Vec<String> = snapshot.in_progress.iter().map(ToString::to_string).collect();
+    let values = [snapshot.xmax.into(), open.join(",").into()];
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     let mut rows = Entity::find().from_raw_sql(statement).all(db).await?;
     rows.sort_unstable_by_key(|row| row.id);

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{error::CliError, output::Format, settings::Settings};
-use crate::config::Origin;
+use crate::config::ConfigEntry;
 
 #[derive(Args)]
 pub(super) struct Config {
@@ -15,11 +15,11 @@ pub(super) struct Config {
 impl Config {
     pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
         let loaded = settings.load()?;
-        for warning in loaded.ignored() {
+        for warning in loaded.ignored_variables() {
             writeln!(io::stderr(), "warning: {} {}", warning.key, warning.text)?;
         }
-        let origins = loaded.origins();
-        self.format.write(out, ["KEY", "VALUE", "SET IN"], &origins, |Origin { key, value, source }| {
+        let entries = loaded.entries();
+        self.format.write(out, ["KEY", "VALUE", "SET IN"], &entries, |ConfigEntry { key, value, source }| {
             [key.clone(), shown(value), source.to_string()]
         })
     }

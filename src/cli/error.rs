@@ -57,7 +57,7 @@ impl CliError {
 impl From<ConnectError> for CliError {
     fn from(error: ConnectError) -> Self {
         match error {
-            ConnectError::Away { .. } => Self::Connect(error),
+            ConnectError::Unreachable { .. } => Self::Connect(error),
             ConnectError::Folder { .. } => Self::Refused(format!(
                 "{error}\nSet data_dir (--data-dir) to a folder that you may write to."
             )),

@@ -3,15 +3,15 @@ use std::io::{self, IsTerminal};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt};
 
 use super::error::CliError;
-use crate::config::{Loaded, LogFormat, Source};
+use crate::config::{LoadedConfig, LogFormat, Source};
 
 /// Starts the log of the server, as configured.
-pub(super) fn start_for_server(loaded: &Loaded) -> Result<(), CliError> {
+pub(super) fn start_for_server(loaded: &LoadedConfig) -> Result<(), CliError> {
     start(&loaded.config.log.filter, loaded.config.log.format)
 }
 
 /// Starts the log of a command: warnings only, unless the environment sets `log.filter`.
-pub(super) fn start_for_command(loaded: &Loaded) -> Result<(), CliError> {
+pub(super) fn start_for_command(loaded: &LoadedConfig) -> Result<(), CliError> {
     let log = &loaded.config.log;
     match loaded.source("log.filter") {
         Source::Environment(_) => start(&log.filter, log.format),

@@ -49,7 +49,7 @@ impl Migrate {
             let database = Database::connect(&loaded.config).await?;
             let done = match self {
                 Self::Up => up(&database, out).await,
-                Self::Down(down) => down.run(&database, &loaded.config.shown_database(), out).await,
+                Self::Down(down) => down.run(&database, &loaded.config.database_name(), out).await,
                 Self::Status(format) => status(&database, &format, out).await,
             };
             database.close().await;

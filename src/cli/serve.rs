@@ -10,7 +10,7 @@ use super::{error::CliError, log, open::runtime, settings::Settings};
 use crate::{
     app::{App, AppError},
     clock::Clock,
-    config::{Config, Loaded},
+    config::{Config, LoadedConfig},
     router::router,
     serve::serve,
 };
@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn run(settings: &Settings) -> Result<(), CliError> {
     let loaded = settings.load()?;
     log::start_for_server(&loaded)?;
-    for advice in loaded.advice() {
+    for advice in loaded.warnings() {
         tracing::warn!(key = advice.key, "{}", advice.text);
     }
     let runtime = runtime(&mut Builder::new_multi_thread())?;
@@ -29,7 +29,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), CliError> {
     served
 }
 
-async fn serve_until_stopped(loaded: Loaded) -> Result<(), CliError> {
+async fn serve_until_stopped(loaded: LoadedConfig) -> Result<(), CliError> {
     // Before the database is opened, so that a server that cannot listen changes nothing.
     let listener = listen(&loaded.config).await?;
     let address = listener.local_addr().map_err(CliError::Server)?;
@@ -84,7 +84,7 @@ async fn listen(config: &Config) -> Result<TcpListener, CliError> {
 }
 
 /// One log line with the version, the URLs, the database and the location of the master secret.
-fn banner(loaded: &Loaded, mut address: SocketAddr) -> String {
+fn banner(loaded: &LoadedConfig, mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
@@ -96,7 +96,7 @@ fn banner(loaded: &Loaded, mut address: SocketAddr) -> String {
         (None, Some(path)) => path.display().to_string(),
         (None, None) => config.data_dir.join("secret").display().to_string(),
     };
-    let database = config.shown_database();
+    let database = config.database_name();
     format!(
         "Portcullis {}: GraphQL at {url}/graphql{playground}; database: {database}; master secret: {secret}",
         env!("CARGO_PKG_VERSION")

@@ -6,7 +6,7 @@ use std::{
 
 use clap::{Args, builder::OsStringValueParser};
 
-use crate::config::{self, ConfigError, Flag, Loaded};
+use crate::config::{self, ConfigError, Flag, LoadedConfig};
 
 /// The configuration flags, which every command accepts.
 #[derive(Args)]
@@ -25,7 +25,7 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Loads the configuration with these flags.
-    pub(super) fn load(&self) -> Result<Loaded, ConfigError> {
+    pub(super) fn load(&self) -> Result<LoadedConfig, ConfigError> {
         let listen = self.listen.map(|address| address.to_string());
         let data_dir = self.data_dir.as_ref().map(|path| path.display().to_string());
         let flags = [("--listen", "http.listen", listen), ("--data-dir", "data_dir", data_dir)];

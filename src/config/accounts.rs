@@ -1,12 +1,12 @@
 use serde::{Deserialize, Serialize};
 
-/// `[accounts]`: who may make an account, and what it starts with.
+/// `[accounts]`: registration and the roles of new accounts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccountsConfig {
-    /// Whether anybody may register. When false, administrators create the accounts.
+    /// Whether anyone may register. If `false`, only administrators create accounts.
     pub registration_open: bool,
-    /// The roles of an account that registers, or that the command line makes without naming any.
+    /// The roles of an account that registers, or that `portcullis users create` creates without `--role`.
     pub default_roles: Vec<String>,
 }
 

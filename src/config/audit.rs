@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Impossible, require_between};
+use super::{InvalidValue, ensure_between};
 
-/// `[audit]`: the log of security events.
+/// `[audit]`: the audit log of security events.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditConfig {
-    /// How long an event is kept; zero for ever.
+    /// The time for which an event is retained. Zero retains events forever.
     #[serde(with = "super::duration")]
     pub retention: Duration,
 }
@@ -20,11 +20,11 @@ impl Default for AuditConfig {
 }
 
 impl AuditConfig {
-    pub(super) fn check(&self) -> Result<(), Impossible> {
+    pub(super) fn check(&self) -> Result<(), InvalidValue> {
         if self.retention.is_zero() {
             return Ok(());
         }
         let day = Duration::from_hours(24);
-        require_between(self.retention, day, 40_000 * day, "audit.retention")
+        ensure_between(self.retention, day, 40_000 * day, "audit.retention")
     }
 }

@@ -1,35 +1,36 @@
-//! The size of the claims of an access token. Clients send a token in a header, and servers limit headers.
+//! The size of the claims of an access token. Clients send the token in a header, and servers limit the size of
+//! headers.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Config, Impossible, require};
+use super::{Config, InvalidValue, ensure};
 
-/// The maximum size of the claims of an access token, in bytes of JSON. Whichever key signs them, the token has at
-/// most 8 KiB, as much as the server reads.
+/// The maximum size of the claims of an access token, in bytes of JSON. With a key of any kind, the token then has at
+/// most 8 KiB, which is the maximum that the server accepts.
 pub const MAX_CLAIMS_BYTES: usize = 4992;
 
-/// An upper bound of the claims that are in every token, besides the issuer and the audience: their names, three
-/// UUIDs, three times, the token version, and a username of 64 characters of four bytes.
+/// An upper bound of the claims that all tokens have, except the issuer and the audience: their names, three UUIDs,
+/// three timestamps, the token version, and a username of 64 characters of four bytes.
 const COMMON_CLAIMS_BYTES: usize = 576;
 
 impl Config {
-    /// Whether the access token of an account with these roles can be sent in a header, whatever its username is.
+    /// Whether the access token of an account with these roles fits into a header, with a username of any length.
     #[must_use]
-    pub fn token_holds(&self, roles: &[String]) -> bool {
+    pub fn token_fits(&self, roles: &[String]) -> bool {
         self.claims_bytes(roles) <= MAX_CLAIMS_BYTES
     }
 
-    /// Refuses roles and claims that make a token too large.
-    pub(super) fn check_claims(&self) -> Result<(), Impossible> {
+    /// Returns an error for roles and claims that make a token too large.
+    pub(super) fn check_claims(&self) -> Result<(), InvalidValue> {
         let check = |roles: &[String], key: &str| {
             let bytes = self.claims_bytes(roles);
-            let wants = format!(
-                "makes access tokens with up to {bytes} bytes of claims, but no more than {MAX_CLAIMS_BYTES} can be \
-                 sent in a header; take scopes or claims away, or shorten them"
+            let expected = format!(
+                "results in access tokens with up to {bytes} bytes of claims, but the maximum that fits into a header \
+                 is {MAX_CLAIMS_BYTES}; remove or shorten scopes or claims"
             );
-            require(bytes <= MAX_CLAIMS_BYTES, key, wants)
+            ensure(bytes <= MAX_CLAIMS_BYTES, key, expected)
         };
         check(&[], "tokens.custom_claims")?;
         for name in self.roles.keys() {

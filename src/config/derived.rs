@@ -4,17 +4,17 @@ use serde_json::Value as Json;
 
 use super::Config;
 
-/// A value that is used for a key that is not set and has no default.
+/// The value of a key that is not set and has no constant default.
 pub(super) struct Derived {
     /// The key, as `section.key`.
     pub(super) key: &'static str,
     pub(super) value: Json,
-    /// The key, or the fact about the machine, that it follows from.
+    /// The key or the property of the machine from which the value is computed.
     pub(super) from: &'static str,
 }
 
 impl Config {
-    /// The values that follow from others. Those of keys that are set are left out.
+    /// The derived values of all keys that are not set.
     pub(super) fn derived(&self) -> Vec<Derived> {
         let mut derived = Vec::new();
         let mut derive = |is_unset: bool, key, from, value: Json| {
@@ -28,7 +28,7 @@ impl Config {
         let has_secret = self.secret.is_some() || self.secret_file.is_some();
         let secret_file = self.data_dir.join("secret").display().to_string();
         derive(!has_secret, "secret_file", "data_dir", secret_file.into());
-        let database = format!("sqlite:{}", self.shown_database());
+        let database = format!("sqlite:{}", self.database_name());
         derive(self.database.url.is_none(), "database.url", "data_dir", database.into());
         let workers = thread::available_parallelism().map_or(1, usize::from);
         derive(self.passwords.workers.is_none(), "passwords.workers", "the number of cores", workers.into());

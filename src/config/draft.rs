@@ -4,175 +4,181 @@ use figment::{Figment, providers::Serialized};
 use serde_json::Value as Json;
 
 use super::{
-    Config, ConfigError, Impossible, Source,
-    source::{Given, find},
+    Config, ConfigError, InvalidValue, Source,
+    source::{Assignment, find},
 };
 
-/// The keys beneath which an operator names keys.
-const OPEN: [&str; 2] = ["roles", "tokens.custom_claims"];
+/// The sections whose keys the operator names.
+const FREE_FORM_SECTIONS: [&str; 2] = ["roles", "tokens.custom_claims"];
 
-/// Pairs of a value and the file that contains it. Setting one in a later layer replaces the other.
-const EITHER: [(&str, &str); 3] =
+/// Pairs of mutually exclusive keys: a value and the file that contains it. Setting one in a later layer replaces the
+/// other.
+const MUTUALLY_EXCLUSIVE: [(&str, &str); 3] =
     [("secret", "secret_file"), ("other_secret", "other_secret_file"), ("database.url", "database.url_file")];
 
-/// A configuration that is being read, and the mistakes found so far. A key with a mistake is set aside, so that the
-/// others are checked as well.
+/// A configuration that is being loaded, and the errors found so far. The value of a key with an error is dropped, so
+/// that the other keys are still checked.
 pub(super) struct Draft {
     defaults: Json,
-    given: BTreeMap<String, Given>,
-    mistakes: Vec<ConfigError>,
-    /// The keys that are set aside or were probably meant. A mistake that names one may follow from that.
-    aside: Vec<String>,
+    assignments: BTreeMap<String, Assignment>,
+    errors: Vec<ConfigError>,
+    /// The keys whose value was dropped, and the suggestions for unknown keys. An error that names one of them may be
+    /// a consequence of the earlier error.
+    suspects: Vec<String>,
 }
 
 impl Draft {
-    pub(super) fn new(defaults: Json, mistakes: Vec<ConfigError>) -> Self {
-        Self { defaults, given: BTreeMap::new(), mistakes, aside: Vec::new() }
+    pub(super) fn new(defaults: Json, errors: Vec<ConfigError>) -> Self {
+        Self { defaults, assignments: BTreeMap::new(), errors, suspects: Vec::new() }
     }
 
-    /// Takes the layers, in the order of their weight: a later one replaces what an earlier one set.
-    pub(super) fn give(&mut self, layers: impl IntoIterator<Item = Vec<Given>>) {
+    /// Adds layers in ascending priority: a later layer replaces the values of an earlier one.
+    pub(super) fn add_layers(&mut self, layers: impl IntoIterator<Item = Vec<Assignment>>) {
         for layer in layers {
-            for (one, other) in EITHER.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
-                if layer.iter().any(|given| given.key() == one) {
-                    self.given.remove(other);
+            let pairs = MUTUALLY_EXCLUSIVE.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]);
+            for (one, other) in pairs {
+                if layer.iter().any(|assignment| assignment.key() == one) {
+                    self.assignments.remove(other);
                 }
             }
-            for given in layer {
-                if let Err(mistake) = refuse_unknown(&given, &self.defaults) {
-                    self.note_unknown(mistake);
+            self.errors.extend(layer.iter().filter_map(|assignment| assignment.duplicate_in(&layer)));
+            for assignment in layer {
+                if let Err(error) = check_known(&assignment, &self.defaults) {
+                    self.record_once(error);
                     continue;
                 }
-                let key = given.key();
-                self.given.retain(|other, _| !is_beneath(other, &key));
-                self.given.insert(key, given);
+                let key = assignment.key();
+                self.assignments.retain(|other, _| !is_nested_under(other, &key));
+                self.assignments.insert(key, assignment);
             }
         }
     }
 
-    /// Where each key was set.
+    /// The source of each key.
     pub(super) fn sources(&self) -> BTreeMap<String, Source> {
-        self.given.iter().map(|(key, given)| (key.clone(), given.source.clone())).collect()
+        self.assignments.iter().map(|(key, assignment)| (key.clone(), assignment.source.clone())).collect()
     }
 
-    /// The configuration without the values of a wrong kind. `None` if it cannot be read even so.
+    /// The configuration without the values of a wrong type. `None` if it cannot be read even without them.
     pub(super) fn extract(&mut self) -> Option<Config> {
         loop {
             let mut figment = Figment::from(Serialized::defaults(Config::default()));
-            for given in self.given.values().cloned() {
-                figment = figment.merge(Serialized::defaults(given.nested()));
+            for assignment in self.assignments.values().cloned() {
+                figment = figment.merge(Serialized::defaults(assignment.nested()));
             }
             let error = match figment.extract() {
                 Ok(config) => return Some(config),
                 Err(error) => error,
             };
-            // An item of a list is named by its number; the key is the list.
+            // The path of a list's item ends with its index. The key is the list.
             let is_name = |name: &&String| name.parse::<usize>().is_err();
             let names: Vec<&str> = error.path.iter().take_while(is_name).map(String::as_str).collect();
             let key = names.join(".");
-            let mistake = self.wrong_kind(&key, &error);
-            self.note_unknown(mistake);
-            if !self.set_aside(&key) {
+            let error = self.wrong_type(&key, &error);
+            self.record_once(error);
+            if !self.drop_value(&key) {
                 return None;
             }
         }
     }
 
-    /// The configuration without the values that are of a wrong kind or impossible.
+    /// The configuration without the values that have a wrong type or are invalid.
     pub(super) fn check(&mut self) -> Option<Config> {
         loop {
             let config = self.extract()?;
-            let Err(impossible) = config.check() else { return Some(config) };
-            let (key, origin) = (impossible.key.clone(), source_of(&self.sources(), &impossible.key));
-            if !self.may_follow(&impossible) {
-                self.mistakes.push(ConfigError::Impossible { impossible, origin });
+            let Err(invalid) = config.check() else { return Some(config) };
+            let (key, set_in) = (invalid.key.clone(), source_of(&self.sources(), &invalid.key));
+            if !self.may_be_consequence(&invalid) {
+                self.errors.push(ConfigError::InvalidValue { invalid, set_in });
             }
-            if !self.set_aside(&key) {
+            if !self.drop_value(&key) {
                 return None;
             }
         }
     }
 
-    /// Keeps the mistake of a result.
-    pub(super) fn note<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
-        result.map_err(|mistake| self.mistakes.push(mistake)).ok()
+    /// Records the error of a result.
+    pub(super) fn record<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
+        result.map_err(|error| self.errors.push(error)).ok()
     }
 
-    /// The result, unless there was a mistake.
+    /// The result, or all recorded errors.
     pub(super) fn finish<T>(mut self, result: Option<T>) -> Result<T, ConfigError> {
-        match (self.mistakes.pop(), result) {
+        match (self.errors.pop(), result) {
             (None, Some(result)) => Ok(result),
             (None, None) => Err(ConfigError::Other("the configuration cannot be read".to_owned())),
-            (Some(only), _) if self.mistakes.is_empty() => Err(only),
+            (Some(only), _) if self.errors.is_empty() => Err(only),
             (Some(last), _) => {
-                self.mistakes.push(last);
-                Err(ConfigError::Several(self.mistakes))
+                self.errors.push(last);
+                Err(ConfigError::Several(self.errors))
             }
         }
     }
 
-    fn note_unknown(&mut self, mistake: ConfigError) {
-        if let ConfigError::Unknown { key, origin, nearest, .. } = &mistake {
-            // Each key in an unknown section would be a mistake of its own.
-            let is_same = |other: &ConfigError| matches!(other, ConfigError::Unknown { key: other, origin: at, .. } if other == key && at == origin);
-            if self.mistakes.iter().any(is_same) {
+    /// Records an error, unless the same unknown key was recorded before: each key in an unknown section would
+    /// repeat it.
+    fn record_once(&mut self, error: ConfigError) {
+        if let ConfigError::Unknown { key, set_in, nearest, .. } = &error {
+            let is_same = |other: &ConfigError| matches!(other, ConfigError::Unknown { key: other, set_in: source, .. } if other == key && source == set_in);
+            if self.errors.iter().any(is_same) {
                 return;
             }
-            self.aside.extend(nearest.clone());
+            self.suspects.extend(nearest.clone());
         }
-        self.mistakes.push(mistake);
+        self.errors.push(error);
     }
 
-    /// Whether an impossible value may be possible once the mistakes before it are corrected.
-    fn may_follow(&self, impossible: &Impossible) -> bool {
-        self.aside.iter().any(|key| *key != impossible.key && impossible.wants.contains(key.as_str()))
+    /// Whether an invalid value may become valid once the earlier errors are corrected.
+    fn may_be_consequence(&self, invalid: &InvalidValue) -> bool {
+        self.suspects.iter().any(|key| *key != invalid.key && invalid.expected.contains(key.as_str()))
     }
 
-    /// Goes on as if a key had not been given. Returns `false` if it had not.
-    fn set_aside(&mut self, key: &str) -> bool {
-        let count = self.given.len();
-        if self.given.remove(key).is_none() {
-            self.given.retain(|given, _| !(is_beneath(given, key) || is_beneath(key, given)));
+    /// Drops the value of a key. Returns `false` if there was none.
+    fn drop_value(&mut self, key: &str) -> bool {
+        let count = self.assignments.len();
+        if self.assignments.remove(key).is_none() {
+            let is_related = |other: &str| is_nested_under(other, key) || is_nested_under(key, other);
+            self.assignments.retain(|other, _| !is_related(other));
         }
-        self.aside.push(key.to_owned());
-        self.given.len() < count
+        self.suspects.push(key.to_owned());
+        self.assignments.len() < count
     }
 
-    fn wrong_kind(&self, key: &str, error: &figment::Error) -> ConfigError {
-        let origin = source_of(&self.sources(), key);
+    fn wrong_type(&self, key: &str, error: &figment::Error) -> ConfigError {
+        let set_in = source_of(&self.sources(), key);
         if key.is_empty() {
-            return ConfigError::Other(format!("the configuration cannot be read (set in {origin})"));
+            return ConfigError::Other(format!("the configuration cannot be read (set in {set_in})"));
         }
-        ConfigError::wrong_kind(key.to_owned(), &error.kind, find(&self.defaults, key), origin)
+        ConfigError::wrong_type(key.to_owned(), &error.kind, find(&self.defaults, key), set_in)
     }
 }
 
-fn is_beneath(key: &str, above: &str) -> bool {
-    key.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
+fn is_nested_under(key: &str, section: &str) -> bool {
+    key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
 }
 
-fn refuse_unknown(given: &Given, defaults: &Json) -> Result<(), ConfigError> {
+/// Returns an error if the key does not exist.
+fn check_known(assignment: &Assignment, defaults: &Json) -> Result<(), ConfigError> {
     let mut known = defaults;
-    let mut above = String::new();
-    for name in &given.path {
-        if OPEN.contains(&above.as_str()) {
+    let mut section = String::new();
+    for name in &assignment.path {
+        if FREE_FORM_SECTIONS.contains(&section.as_str()) {
             return Ok(());
         }
-        // A key that has keys although it should not is of the wrong kind, which is reported elsewhere.
+        // A table in place of a value is a wrong type, which `extract` reports.
         let Json::Object(names) = known else { return Ok(()) };
-        let key = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
-        let unknown =
-            || ConfigError::unknown(key.clone(), names.keys().map(String::as_str), given.source.clone());
+        let key = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
+        let names_of = || names.keys().map(String::as_str);
+        let unknown = || ConfigError::unknown(key.clone(), names_of(), assignment.source.clone());
         known = names.get(name).ok_or_else(unknown)?;
-        above = key;
+        section = key;
     }
     Ok(())
 }
 
-/// Where a key, or the first one beneath it, was set.
+/// The source of a key. For a section, the source of its first key that is set.
 pub(super) fn source_of(sources: &BTreeMap<String, Source>, key: &str) -> Source {
-    let related = |name: &str| is_beneath(name, key) || is_beneath(key, name);
-    let found =
-        sources.get(key).or_else(|| sources.iter().find(|(name, _)| related(name)).map(|(_, source)| source));
-    found.cloned().unwrap_or_default()
+    let is_related = |name: &str| is_nested_under(name, key) || is_nested_under(key, name);
+    let first_related = || sources.iter().find(|(name, _)| is_related(name)).map(|(_, source)| source);
+    sources.get(key).or_else(first_related).cloned().unwrap_or_default()
 }

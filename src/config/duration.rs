@@ -1,23 +1,24 @@
-//! Times as people write them: `3s`, `15m`, `7d`, `1h 30m`.
+//! Durations in the notation of humantime: `3s`, `15m`, `7d`, `1h 30m`.
 
 use std::time::Duration;
 
 use serde::{Deserializer, Serializer};
 
-/// What a day and the smaller units are called, in milliseconds.
+/// The units, in milliseconds, and their names.
 const UNITS: [(u128, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
 
-/// Reads what humantime reads.
+/// Deserializes a duration with humantime.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     humantime_serde::deserialize(deserializer)
 }
 
 pub(super) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&spell(*time))
+    serializer.serialize_str(&format(*time))
 }
 
-/// A time in days and smaller: 90 days are more often meant than two months and so many hours.
-pub(super) fn spell(time: Duration) -> String {
+/// Formats a duration. The largest unit is the day, because humantime would print 90 days as two months, 29 days and
+/// some hours.
+pub(super) fn format(time: Duration) -> String {
     let mut rest = time.as_millis();
     let mut parts = Vec::new();
     for (unit, name) in UNITS {
@@ -34,10 +35,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_spelled_as_it_is_read() {
+    fn a_duration_is_formatted_as_it_is_parsed() {
         for text in ["0s", "3s", "15m", "90d", "1h 30m", "400ms", "4000d"] {
-            let time = humantime_serde::re::humantime::parse_duration(text).expect("a time");
-            assert_eq!(spell(time), text);
+            let time = humantime_serde::re::humantime::parse_duration(text).expect("a duration");
+            assert_eq!(format(time), text);
         }
     }
 }

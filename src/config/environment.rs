@@ -10,88 +10,93 @@ use serde_json::Value as Json;
 use super::{
     ConfigError, Source,
     nearest::nearest,
-    source::{Given, find},
+    source::{Assignment, find, replace_former_name},
 };
 
 /// The prefix of our environment variables.
 const PREFIX: &str = "PORTCULLIS_";
 
 /// The variable from which many programs read the URL of their database.
-const GENERAL_URL: &str = "DATABASE_URL";
+const DATABASE_URL: &str = "DATABASE_URL";
 
 /// The variable of `--config`, without the prefix.
 const FILE: &str = "CONFIG";
 
-/// The longest name for which a similar key is looked for, because a comparison costs the product of the lengths.
+/// The maximum length of a name for which a similar key is searched. The time of a comparison is the product of both
+/// lengths.
 const MAX_COMPARED: usize = 64;
 
-/// The environment, read.
+/// The environment variables that matter to the configuration.
 #[derive(Default)]
 pub(super) struct Environment {
-    /// `DATABASE_URL`. Every program reads it, so it comes in a layer of its own before our variables.
-    pub(super) general: Vec<Given>,
-    /// The keys that our variables set.
-    pub(super) ours: Vec<Given>,
-    /// Variables with our prefix that name no key.
-    pub(super) strays: Vec<Stray>,
+    /// The assignment of `DATABASE_URL`. Other programs read that variable as well, so variables with our prefix
+    /// override it.
+    pub(super) generic: Vec<Assignment>,
+    /// The assignments of the variables with our prefix.
+    pub(super) prefixed: Vec<Assignment>,
+    /// The variables with our prefix that name no key.
+    pub(super) unknown: Vec<UnknownVariable>,
 }
 
-/// A variable with our prefix that names neither a section nor a key. It is ignored: the environment of a
-/// container is shared with service discovery, whose variables have such names.
+/// A variable with our prefix that names neither a section nor a key. It is ignored, because Kubernetes and Docker
+/// set variables with such names for services (see [`is_reserved`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stray {
+pub(super) struct UnknownVariable {
     pub(super) name: String,
     /// The variable that was probably meant.
-    pub(super) nearest: Option<String>,
+    pub(super) suggestion: Option<String>,
 }
 
-/// Reads the variables. An empty one sets nothing, because compose files and unit files cannot leave one out.
+/// Reads the environment variables. An empty variable counts as not set, because compose files and unit files cannot
+/// omit a variable.
 pub(super) fn from_environment(
     variables: impl Iterator<Item = (OsString, OsString)>,
     defaults: &Json,
-    mistakes: &mut Vec<ConfigError>,
+    errors: &mut Vec<ConfigError>,
 ) -> Environment {
     let mut environment = Environment::default();
     for (name, value) in variables.filter(|(_, value)| !value.is_empty()) {
         let Some(name) = name.to_str() else { continue };
-        let key = match name.strip_prefix(PREFIX) {
-            _ if name == GENERAL_URL => "database.url".to_owned(),
+        let path = match name.strip_prefix(PREFIX) {
+            _ if name == DATABASE_URL => ["database", "url"].map(ToOwned::to_owned).into(),
             None | Some(FILE) => continue,
-            Some(rest) => match key(rest, defaults) {
-                Some(key) => key,
-                None if is_of_a_service(rest, &value) => continue,
+            Some(rest) => match path_of(rest, defaults) {
+                Some(path) => path,
+                None if is_reserved(rest, &value) => continue,
                 None => {
-                    let nearest = meant(rest, defaults);
-                    environment.strays.push(Stray { name: name.to_owned(), nearest });
+                    let suggestion = suggest(rest, defaults);
+                    environment.unknown.push(UnknownVariable { name: name.to_owned(), suggestion });
                     continue;
                 }
             },
         };
-        let Ok(value) = value.into_string() else {
-            mistakes.push(ConfigError::NotUnicode(name.to_owned()));
+        let Ok(text) = value.into_string() else {
+            errors.push(ConfigError::NotUnicode(name.to_owned()));
             continue;
         };
-        let value = typed(&key, value, find(defaults, &key));
-        let path = key.split('.').map(ToOwned::to_owned).collect();
-        let layer = if name == GENERAL_URL { &mut environment.general } else { &mut environment.ours };
-        layer.push(Given { path, value, source: Source::Environment(name.to_owned()) });
+        let mut assignment =
+            Assignment::new(path, text.as_str().into(), Source::Environment(name.to_owned()));
+        let key = assignment.key();
+        assignment.value = typed(&key, text, find(defaults, &key));
+        let layer = if name == DATABASE_URL { &mut environment.generic } else { &mut environment.prefixed };
+        layer.push(assignment);
     }
     environment
 }
 
-/// The key that a variable names, without its prefix: one at the top, or one in a section of ours, which need not
-/// exist there.
-fn key(variable: &str, defaults: &Json) -> Option<String> {
+/// The path of the key that a variable names. The variable is passed without its prefix. The first name must be a
+/// section or a key. Further names may be unknown, which is reported as an error later.
+fn path_of(variable: &str, defaults: &Json) -> Option<Vec<String>> {
     let key = variable.to_lowercase().replace("__", ".");
-    let is_ours = match key.split_once('.') {
-        Some((section, _)) => defaults.get(section).is_some_and(Json::is_object),
-        None => defaults.get(&key).is_some(),
-    };
-    is_ours.then_some(key)
+    let path: Vec<String> = key.split('.').map(ToOwned::to_owned).collect();
+    let mut present = path.clone();
+    replace_former_name(&mut present);
+    let first = defaults.get(present.first()?)?;
+    (path.len() == 1 || first.is_object()).then_some(path)
 }
 
-/// Whether Kubernetes sets a variable for a service whose name starts with ours, or Docker for a linked container.
-fn is_of_a_service(variable: &str, value: &OsStr) -> bool {
+/// Whether Kubernetes sets the variable for a service whose name starts with ours, or Docker for a linked container.
+fn is_reserved(variable: &str, value: &OsStr) -> bool {
     let name = format!("_{variable}");
     let parts: Vec<&str> = name.split('_').collect();
     let is_port = |part: &[&str]| {
@@ -104,8 +109,8 @@ fn is_of_a_service(variable: &str, value: &OsStr) -> bool {
         || parts.windows(3).any(is_port)
 }
 
-/// The variable that was probably meant: with the underscores in another place, without its section, or misspelled.
-fn meant(variable: &str, defaults: &Json) -> Option<String> {
+/// The variable that was probably meant: one with other underscores, with a section, or with a similar spelling.
+fn suggest(variable: &str, defaults: &Json) -> Option<String> {
     if variable.len() > MAX_COMPARED {
         return None;
     }
@@ -128,27 +133,27 @@ fn meant(variable: &str, defaults: &Json) -> Option<String> {
     Some(format!("{PREFIX}{name}"))
 }
 
-/// Every key that has a value or could have one.
+/// Collects all keys, with and without a default.
 fn collect_keys(key: String, value: &Json, keys: &mut Vec<String>) {
     match value {
         Json::Object(entries) => {
             for (name, value) in entries {
-                let beneath = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-                collect_keys(beneath, value, keys);
+                let nested = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                collect_keys(nested, value, keys);
             }
         }
         _ => keys.push(key),
     }
 }
 
-/// The value that a text stands for, by the type of the key's default.
+/// Parses a text as a value of the type that the key's default has.
 fn typed(key: &str, text: String, default: Option<&Json>) -> Value {
     let number = |text: String| text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from);
     match default {
         Some(Json::Bool(_)) => text.parse::<bool>().map_or_else(|_| Value::from(text.as_str()), Value::from),
         Some(Json::Number(_)) => number(text),
         Some(Json::Array(_)) => list(&text),
-        // The only number that has no default.
+        // The only number without a default.
         Some(Json::Null) if key == "passwords.workers" => number(text),
         None if key.starts_with("roles.") => list(&text),
         None if key.starts_with("tokens.custom_claims.") => {
@@ -160,7 +165,7 @@ fn typed(key: &str, text: String, default: Option<&Json>) -> Value {
     }
 }
 
-/// A list of texts: an array of JSON or TOML, or items with commas between them, with or without brackets.
+/// Parses a list of texts: an array of JSON or TOML, or items separated by commas, with or without brackets.
 fn list(text: &str) -> Value {
     if let Some(array) = array(text) {
         return array;
@@ -171,7 +176,7 @@ fn list(text: &str) -> Value {
     Value::from(items.collect::<Vec<String>>())
 }
 
-/// An array as JSON or TOML writes it.
+/// Parses an array of JSON or TOML.
 fn array(text: &str) -> Option<Value> {
     let text = text.trim();
     if !text.starts_with('[') {
@@ -190,11 +195,11 @@ mod tests {
     use crate::config::Config;
 
     fn defaults() -> Json {
-        serde_json::to_value(Config::default()).expect("it is written as JSON")
+        serde_json::to_value(Config::default()).expect("the defaults serialize")
     }
 
     #[test]
-    fn the_variable_that_was_meant_is_found() {
+    fn a_similar_variable_is_suggested() {
         for (variable, wanted) in [
             ("HTTP_LISTEN", Some("HTTP__LISTEN")),
             ("HTPP__LISTEN", Some("HTTP__LISTEN")),
@@ -205,18 +210,18 @@ mod tests {
             ("SECRET_FIEL", Some("SECRET_FILE")),
             ("HTTP_STREAMS_MAX_OPEN", Some("HTTP__STREAMS__MAX_OPEN")),
             // In more than one section.
-            ("FREE", None),
+            ("FREE_ATTEMPTS", None),
             ("POSTGRESQL_URL", None),
             ("", None),
         ] {
             let wanted = wanted.map(|name| format!("{PREFIX}{name}"));
-            assert_eq!(meant(variable, &defaults()), wanted, "{variable}");
+            assert_eq!(suggest(variable, &defaults()), wanted, "{variable}");
         }
-        assert_eq!(meant(&"LISTEN".repeat(100_000), &defaults()), None);
+        assert_eq!(suggest(&"LISTEN".repeat(100_000), &defaults()), None);
     }
 
     #[test]
-    fn a_variable_of_a_service_is_recognised() {
+    fn a_variable_of_a_kubernetes_service_is_recognised() {
         for (variable, value) in [
             ("SERVICE_HOST", "10.0.0.1"),
             ("SERVICE_PORT_HTTP", "4000"),
@@ -226,10 +231,10 @@ mod tests {
             ("POSTGRESQL_PORT_5432_TCP", "tcp://10.0.0.2:5432"),
             ("DNS_PORT_53_UDP_PROTO", "udp"),
         ] {
-            assert!(is_of_a_service(variable, OsStr::new(value)), "{variable}");
+            assert!(is_reserved(variable, OsStr::new(value)), "{variable}");
         }
         for (variable, value) in [("PORT", "4000"), ("HTTP_LISTEN", "10.0.0.1:1"), ("PORT_OF_CALL", "x")] {
-            assert!(!is_of_a_service(variable, OsStr::new(value)), "{variable}");
+            assert!(!is_reserved(variable, OsStr::new(value)), "{variable}");
         }
     }
 

@@ -2,66 +2,65 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Impossible, require};
+use super::{InvalidValue, ensure};
 
-/// `[graphql]`: what a GraphQL request may ask for. Ordinary clients never meet these limits.
+/// `[graphql]`: features and limits of the GraphQL API. Ordinary clients do not reach the limits.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GraphqlConfig {
-    /// Who may ask for the schema.
+    /// The callers that may introspect the schema.
     pub introspection: Introspection,
     /// Whether `/` serves GraphiQL.
     pub playground: bool,
-    /// Which documents are executed.
+    /// The documents that are executed.
     pub documents: DocumentPolicy,
-    /// A manifest of documents that are named by it, and known from the start.
+    /// A file with trusted documents and their ids (a manifest), which is loaded at the start.
     pub trusted_documents: Option<PathBuf>,
-    /// Whether a router of Apollo Federation 2 may ask for what it needs of a subgraph.
+    /// Whether the server is also a subgraph of Apollo Federation 2.
     pub federation: bool,
-    /// The most tokens of a document: names, numbers, strings and signs.
+    /// The maximum number of tokens in a document: names, numbers, strings and punctuators.
     pub max_tokens: usize,
-    /// The most levels of fields in fields.
+    /// The maximum depth of nested fields.
     pub max_depth: usize,
-    /// The most aliases in a document.
+    /// The maximum number of aliases in a document.
     pub max_aliases: usize,
-    /// The most fields at the root of an operation.
+    /// The maximum number of root fields of an operation.
     pub max_root_fields: usize,
-    /// The most directives in a document.
+    /// The maximum number of directives in a document.
     pub max_directives: usize,
-    /// The most fields in a document, fragments counted wherever they are spread.
+    /// The maximum number of fields in a document. The fields of a fragment count at each spread.
     pub max_fields: usize,
-    /// The most fields that an operation may answer with, a list counted by the size of its page.
+    /// The maximum complexity of an operation: the number of fields in its response, with lists of their page size.
     pub max_complexity: usize,
-    /// The most items of a list in the arguments or the variables.
+    /// The maximum number of items of a list in the arguments or variables of an operation.
     pub max_list_items: usize,
-    /// The most memory that the variables of an operation may take, about, in bytes, each counted as often as it is
-    /// used.
+    /// The approximate maximum memory of the variables of an operation, in bytes. A variable counts once for each use.
     pub max_variable_bytes: usize,
-    /// The most operations in a batch; at 1 there are no batches.
+    /// The maximum number of operations in a batch. 1 disables batches.
     pub max_batch: usize,
 }
 
-/// Who may ask for the schema.
+/// The callers that may introspect the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Introspection {
-    /// Anybody.
+    /// All callers.
     Everyone,
-    /// A caller with a valid access token.
+    /// Callers with a valid access token.
     SignedIn,
-    /// Nobody.
+    /// No caller.
     Off,
 }
 
-/// Which documents are executed, besides those that are trusted.
+/// The documents that are executed in addition to the trusted ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DocumentPolicy {
-    /// Those that are sent in full.
+    /// Documents that a request contains in full.
     InFull,
-    /// Those too that were sent before, and are named by their hash (Apollo's automatic persisted queries).
+    /// Also documents that were sent before and are identified by their hash (Apollo's automatic persisted queries).
     Persisted,
-    /// None.
+    /// No other documents.
     Trusted,
 }
 
@@ -88,7 +87,7 @@ impl Default for GraphqlConfig {
 }
 
 impl GraphqlConfig {
-    pub(super) fn check(&self) -> Result<(), Impossible> {
+    pub(super) fn check(&self) -> Result<(), InvalidValue> {
         for (limit, key) in [
             (self.max_tokens, "graphql.max_tokens"),
             (self.max_depth, "graphql.max_depth"),
@@ -98,15 +97,15 @@ impl GraphqlConfig {
             (self.max_list_items, "graphql.max_list_items"),
             (self.max_variable_bytes, "graphql.max_variable_bytes"),
         ] {
-            require(limit >= 1, key, "must be at least 1")?;
+            ensure(limit >= 1, key, "must be at least 1")?;
         }
-        require(
+        ensure(
             self.trusted_documents.is_some() || self.documents != DocumentPolicy::Trusted,
             "graphql.documents",
-            "needs graphql.trusted_documents to be \"trusted\"",
+            "can be \"trusted\" only if graphql.trusted_documents is set",
         )?;
-        require((1..=100).contains(&self.max_batch), "graphql.max_batch", "must be between 1 and 100")?;
-        // The executor recurses with the document; deeper ones could exhaust its stack.
-        require(self.max_depth <= 30, "graphql.max_depth", "must be at most 30")
+        ensure((1..=100).contains(&self.max_batch), "graphql.max_batch", "must be between 1 and 100")?;
+        // The executor recurses with the depth of the document, so a deeper one could overflow its stack.
+        ensure(self.max_depth <= 30, "graphql.max_depth", "must be at most 30")
     }
 }

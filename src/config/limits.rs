@@ -2,74 +2,76 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Impossible, require, require_between};
+use super::{InvalidValue, ensure, ensure_between};
 
-/// `[limits]`: the throttle on guessing passwords, on registration, and on what an account writes.
+/// `[limits]`: rate limits for password attempts, registration and an account's own changes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
-    /// Whether there is a throttle at all. Off is for tests and trials.
+    /// Whether the rate limits are enforced. `false` is meant for tests and trials.
     pub enabled: bool,
-    /// Failures for one account from one address.
-    pub pair: Ladder,
-    /// Failures for one account from anywhere.
-    pub account: Ladder,
-    /// Failures from one address (IPv6: from one /64) for any account. A /48 of IPv6 may fail sixteen times as often.
-    pub address: Ladder,
-    /// Tries to register from one address (IPv6: from one /64). A /48 of IPv6 may try sixteen times as often.
-    pub register: Ladder,
-    /// Sign-ins to one account, and tries of its password from one address, right or wrong.
-    pub logins: Ladder,
-    /// Changes of an account by itself.
-    pub changes: Ladder,
-    /// How long an address is known from which somebody has signed in to an account: there, failures for the
-    /// account from anywhere else do not count.
+    /// Failed sign-ins to one account from one address.
+    pub pair: Backoff,
+    /// Failed sign-ins to one account from all addresses.
+    pub account: Backoff,
+    /// Failed sign-ins to all accounts from one address (IPv6: one /64). An IPv6 /48 may fail sixteen times as often.
+    pub address: Backoff,
+    /// Registration attempts from one address (IPv6: one /64). An IPv6 /48 may try sixteen times as often.
+    pub register: Backoff,
+    /// Sign-ins to one account, and password attempts for it from one address, successful or not.
+    pub logins: Backoff,
+    /// An account's changes of itself.
+    pub changes: Backoff,
+    /// The time for which an address is remembered after a sign-in to an account. Failures from other addresses do not
+    /// delay a sign-in from a remembered one.
     #[serde(with = "super::duration")]
     pub known_for: Duration,
-    /// The maximum number of refreshes of the sessions of an account in a minute. Each replica counts for itself.
+    /// The maximum number of refreshes of an account's sessions per minute. Each replica counts separately.
     pub refreshes_per_minute: u32,
-    /// How many sessions an account may have; the next ends the oldest. Counts also when `enabled` is false.
+    /// The maximum number of sessions of an account. A further sign-in ends the oldest session. Enforced even if
+    /// `enabled` is `false`.
     pub sessions_per_account: u64,
 }
 
-/// Some tries are free; then each doubles the wait before the next, up to a longest one. What is
-/// older than `forget_after` does not count.
+/// An exponential backoff. After `free_attempts`, each attempt doubles the delay before the next one, from
+/// `initial_delay` to `max_delay`. The count restarts when there was no attempt for `forget_after`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ladder {
-    /// How many tries cost no wait.
-    pub free: u32,
-    /// The first wait.
-    #[serde(with = "super::duration")]
-    pub first_delay: Duration,
-    /// The longest wait.
-    #[serde(with = "super::duration")]
-    pub longest_delay: Duration,
-    /// How long after the last try everything is forgotten.
+pub struct Backoff {
+    /// The number of attempts without a delay.
+    #[serde(alias = "free")]
+    pub free_attempts: u32,
+    /// The first delay.
+    #[serde(alias = "first_delay", with = "super::duration")]
+    pub initial_delay: Duration,
+    /// The maximum delay.
+    #[serde(alias = "longest_delay", with = "super::duration")]
+    pub max_delay: Duration,
+    /// The time without an attempt after which the count restarts.
     #[serde(with = "super::duration")]
     pub forget_after: Duration,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        let ladder = |free, longest_minutes| Ladder {
-            free,
-            first_delay: Duration::from_secs(1),
-            longest_delay: Duration::from_mins(longest_minutes),
+        let backoff = |free_attempts, max_delay_minutes| Backoff {
+            free_attempts,
+            initial_delay: Duration::from_secs(1),
+            max_delay: Duration::from_mins(max_delay_minutes),
             forget_after: Duration::from_hours(1),
         };
         Self {
             enabled: true,
-            pair: ladder(5, 15),
-            account: ladder(50, 1),
-            address: ladder(100, 15),
-            register: ladder(20, 15),
-            logins: Ladder {
-                longest_delay: Duration::from_secs(10),
+            pair: backoff(5, 15),
+            account: backoff(50, 1),
+            address: backoff(100, 15),
+            register: backoff(20, 15),
+            logins: Backoff {
+                max_delay: Duration::from_secs(10),
                 forget_after: Duration::from_mins(10),
-                ..ladder(60, 1)
+                ..backoff(60, 1)
             },
-            changes: ladder(60, 1),
+            changes: backoff(60, 1),
             known_for: Duration::from_hours(90 * 24),
             refreshes_per_minute: 300,
             sessions_per_account: 100,
@@ -78,8 +80,8 @@ impl Default for LimitsConfig {
 }
 
 impl LimitsConfig {
-    pub(super) fn check(&self) -> Result<(), Impossible> {
-        for (ladder, name) in [
+    pub(super) fn check(&self) -> Result<(), InvalidValue> {
+        for (backoff, name) in [
             (&self.pair, "pair"),
             (&self.account, "account"),
             (&self.address, "address"),
@@ -88,18 +90,18 @@ impl LimitsConfig {
             (&self.changes, "changes"),
         ] {
             let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
-            require(ladder.free >= 1, format!("limits.{name}.free"), "must be at least 1")?;
-            let key = format!("limits.{name}.first_delay");
-            require_between(ladder.first_delay, second, ladder.longest_delay.max(second), &key)?;
-            let key = format!("limits.{name}.longest_delay");
-            require_between(ladder.longest_delay, second, day, &key)?;
+            ensure(backoff.free_attempts >= 1, format!("limits.{name}.free_attempts"), "must be at least 1")?;
+            let key = format!("limits.{name}.initial_delay");
+            ensure_between(backoff.initial_delay, second, backoff.max_delay.max(second), &key)?;
+            let key = format!("limits.{name}.max_delay");
+            ensure_between(backoff.max_delay, second, day, &key)?;
             let key = format!("limits.{name}.forget_after");
-            require_between(ladder.forget_after, ladder.longest_delay, 30 * day, &key)?;
+            ensure_between(backoff.forget_after, backoff.max_delay, 30 * day, &key)?;
         }
         let day = Duration::from_hours(24);
-        require_between(self.known_for, Duration::ZERO, 4000 * day, "limits.known_for")?;
-        require(self.refreshes_per_minute >= 1, "limits.refreshes_per_minute", "must be at least 1")?;
-        let most = self.sessions_per_account;
-        require((1..=1000).contains(&most), "limits.sessions_per_account", "must be between 1 and 1000")
+        ensure_between(self.known_for, Duration::ZERO, 4000 * day, "limits.known_for")?;
+        ensure(self.refreshes_per_minute >= 1, "limits.refreshes_per_minute", "must be at least 1")?;
+        let is_valid = (1..=1000).contains(&self.sessions_per_account);
+        ensure(is_valid, "limits.sessions_per_account", "must be between 1 and 1000")
     }
 }

@@ -10,54 +10,54 @@ use serde_json::Value as Json;
 use super::{
     Config, ConfigError, Source,
     draft::{Draft, source_of},
-    environment::{Stray, from_environment},
-    source::{Given, from_file},
+    environment::{UnknownVariable, from_environment},
+    source::{Assignment, from_file},
 };
 use crate::secret::{PrivateFileError, read_private_file};
 
-/// The file that is read when no other is named and it exists.
+/// The file that is read if it exists and no other is named.
 const DEFAULT_FILE: &str = "portcullis.toml";
 
-/// A flag of the command line that sets a key.
+/// A command-line flag that sets a key.
 #[derive(Clone, Debug)]
 pub struct Flag {
-    /// With its dashes.
+    /// The flag, with its dashes.
     pub name: &'static str,
-    /// As `section.key`.
+    /// The key, as `section.key`.
     pub key: &'static str,
-    /// As it was given.
+    /// The value, as it is written.
     pub value: String,
 }
 
-/// A configuration, and where its values came from.
+/// A configuration and the sources of its values.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedConfig {
     /// The values.
     pub config: Config,
-    /// As they may be shown.
-    shown: Json,
+    /// The values with secrets masked.
+    masked: Json,
     sources: BTreeMap<String, Source>,
-    strays: Vec<Stray>,
+    unknown_variables: Vec<UnknownVariable>,
 }
 
-/// A value of the configuration and where it came from.
+/// A key of the configuration, its value and its source.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct Origin {
+pub struct ConfigEntry {
     /// The key, as `section.key`.
     pub key: String,
-    /// The value; a secret is masked.
+    /// The value. A secret is masked.
     pub value: Json,
-    /// Where it was set.
+    /// The source of the value.
     pub source: Source,
 }
 
-/// Reads the configuration: the defaults, `file` (else `portcullis.toml` where it exists), the
-/// environment, and `flags`; the later wins.
+/// Loads the configuration from the defaults, `file`, the environment and `flags`. A later one overrides an earlier
+/// one. Without `file`, `portcullis.toml` is read if it exists.
 ///
 /// # Errors
-/// Unknown keys, values of a wrong kind, impossible values, and files that cannot be read: as many of them as can be
-/// found at once.
-pub fn load(file: Option<&Path>, flags: &[Flag]) -> Result<Loaded, ConfigError> {
+/// Unknown keys, values of a wrong type, invalid values, and files that cannot be read. It reports as many of them as
+/// can be found at once.
+pub fn load(file: Option<&Path>, flags: &[Flag]) -> Result<LoadedConfig, ConfigError> {
     load_from(file, std::env::vars_os(), flags)
 }
 
@@ -65,31 +65,30 @@ pub(super) fn load_from(
     file: Option<&Path>,
     variables: impl Iterator<Item = (OsString, OsString)>,
     flags: &[Flag],
-) -> Result<Loaded, ConfigError> {
+) -> Result<LoadedConfig, ConfigError> {
     let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
-    let mut mistakes = Vec::new();
-    let file = read_file(file).map_err(|mistake| mistakes.push(mistake)).ok();
+    let mut errors = Vec::new();
+    let file = read_file(file).map_err(|error| errors.push(error)).ok();
     let is_file_read = file.is_some();
-    let environment = from_environment(variables, &defaults, &mut mistakes);
-    let flag = |flag: &Flag| Given {
-        path: flag.key.split('.').map(ToOwned::to_owned).collect(),
-        value: flag.value.as_str().into(),
-        source: Source::Flag(flag.name),
+    let environment = from_environment(variables, &defaults, &mut errors);
+    let flag = |flag: &Flag| {
+        let path = flag.key.split('.').map(ToOwned::to_owned).collect();
+        Assignment::new(path, flag.value.as_str().into(), Source::Flag(flag.name))
     };
     let flags = flags.iter().map(flag).collect();
-    let layers = [file.unwrap_or_default(), environment.general, environment.ours, flags];
-    let mut draft = Draft::new(defaults, mistakes);
-    draft.give(layers);
+    let layers = [file.unwrap_or_default(), environment.generic, environment.prefixed, flags];
+    let mut draft = Draft::new(defaults, errors);
+    draft.add_layers(layers);
     let sources = draft.sources();
-    // Without the file, a value may seem impossible only because another one is missing.
+    // Without the file, a value may seem invalid only because another one is missing.
     let config = if is_file_read { draft.check() } else { draft.extract().and(None) };
-    let loaded = config.map(|config| Loaded::new(config, sources, environment.strays));
-    let loaded = loaded.and_then(|loaded| draft.note(loaded.read_url_file()));
+    let loaded = config.map(|config| LoadedConfig::new(config, sources, environment.unknown));
+    let loaded = loaded.and_then(|loaded| draft.record(loaded.read_url_file()));
     draft.finish(loaded)
 }
 
-/// What the file sets. A file that was named must be there.
-fn read_file(named: Option<&Path>) -> Result<Vec<Given>, ConfigError> {
+/// The assignments of the configuration file. A file that is named explicitly must exist.
+fn read_file(named: Option<&Path>) -> Result<Vec<Assignment>, ConfigError> {
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     let text = match fs::read_to_string(path) {
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -103,60 +102,64 @@ fn read_file(named: Option<&Path>) -> Result<Vec<Given>, ConfigError> {
     Ok(profiles.into_values().flat_map(|dict| from_file(dict, path)).collect())
 }
 
-impl Loaded {
-    /// Every value with its origin, sorted by key. Secrets are masked.
+impl LoadedConfig {
+    /// All entries, sorted by key. Secrets are masked.
     #[must_use]
-    pub fn origins(&self) -> Vec<Origin> {
-        let mut origins = Vec::new();
-        self.collect(String::new(), &self.shown, &mut origins);
+    pub fn entries(&self) -> Vec<ConfigEntry> {
+        let mut entries = Vec::new();
+        self.collect(String::new(), &self.masked, &mut entries);
         let derived = self.config.derived();
-        for origin in origins.iter_mut().filter(|origin| origin.value.is_null()) {
-            if let Some(derived) = derived.iter().find(|derived| derived.key == origin.key) {
-                origin.value = derived.value.clone();
-                origin.source = Source::Derived(derived.from);
+        for entry in entries.iter_mut().filter(|entry| entry.value.is_null()) {
+            if let Some(derived) = derived.iter().find(|derived| derived.key == entry.key) {
+                entry.value = derived.value.clone();
+                entry.source = Source::Derived(derived.from);
             }
         }
-        origins
+        entries
     }
 
-    /// Where a key was set.
+    /// The source of a key.
     #[must_use]
     pub fn source(&self, key: &str) -> Source {
         source_of(&self.sources, key)
     }
 
-    fn collect(&self, key: String, value: &Json, origins: &mut Vec<Origin>) {
+    fn collect(&self, key: String, value: &Json, entries: &mut Vec<ConfigEntry>) {
         match value {
-            Json::Object(entries) if !entries.is_empty() => {
-                for (name, value) in entries {
+            Json::Object(values) if !values.is_empty() => {
+                for (name, value) in values {
                     let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-                    self.collect(key, value, origins);
+                    self.collect(key, value, entries);
                 }
             }
-            value => origins.push(Origin { source: self.source(&key), key, value: value.clone() }),
+            value => entries.push(ConfigEntry { source: self.source(&key), key, value: value.clone() }),
         }
     }
 
-    fn new(config: Config, sources: BTreeMap<String, Source>, strays: Vec<Stray>) -> Self {
-        let shown = serde_json::to_value(&config).unwrap_or_default();
-        Self { config, shown, sources, strays }
+    fn new(
+        config: Config,
+        sources: BTreeMap<String, Source>,
+        unknown_variables: Vec<UnknownVariable>,
+    ) -> Self {
+        let masked = serde_json::to_value(&config).unwrap_or_default();
+        Self { config, masked, sources, unknown_variables }
     }
 
-    /// Variables with our prefix that set nothing.
-    pub(super) fn strays(&self) -> &[Stray] {
-        &self.strays
+    /// The environment variables that have our prefix and name no key.
+    pub(super) fn unknown_variables(&self) -> &[UnknownVariable] {
+        &self.unknown_variables
     }
 
-    /// Reads the database's URL if it is in a file.
+    /// Reads the URL of the database if it is in a file.
     fn read_url_file(mut self) -> Result<Self, ConfigError> {
         if let Some(path) = self.config.database.url_file.take() {
             self.config.database.url = Some(read_url(&path)?);
-            self.shown["database"]["url"] = self.config.database.shown_url().into();
+            self.masked["database"]["url"] = self.config.database.masked_url().into();
             let by = format!("database.url_file: {}", self.source("database.url_file"));
             self.sources.insert("database.url".to_owned(), Source::Named { path, by });
-            self.config.check().map_err(|impossible| {
-                let origin = self.source(&impossible.key);
-                ConfigError::Impossible { impossible, origin }
+            self.config.check().map_err(|invalid| {
+                let set_in = self.source(&invalid.key);
+                ConfigError::InvalidValue { invalid, set_in }
             })?;
         }
         Ok(self)

@@ -1,24 +1,24 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Impossible, require};
+use super::{InvalidValue, ensure};
 
-/// `[log]`: what is logged, and how.
+/// `[log]`: filter and format of the log.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
-    /// Which events, in the syntax of tracing's `EnvFilter`: `info`, `portcullis=debug,info`.
+    /// The events that are logged, in the syntax of tracing's `EnvFilter`: `info`, `portcullis=debug,info`.
     pub filter: String,
-    /// How an event is written.
+    /// The format of a log line.
     pub format: LogFormat,
 }
 
-/// How an event is written.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
-    /// A line for people.
+    /// Text for people.
     Text,
-    /// A JSON object a line, for collectors.
+    /// One JSON object per line, for log collectors.
     Json,
 }
 
@@ -29,11 +29,11 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
-    pub(super) fn check(&self) -> Result<(), Impossible> {
-        require(
+    pub(super) fn check(&self) -> Result<(), InvalidValue> {
+        ensure(
             tracing_subscriber::EnvFilter::try_new(&self.filter).is_ok(),
             "log.filter",
-            "must be a filter such as info or portcullis=debug,info",
+            "must be a log filter such as info or portcullis=debug,info",
         )
     }
 }

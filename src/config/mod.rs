@@ -1,12 +1,12 @@
-//! What an operator can set: a file for each section, named like the folder that it serves.
+//! The configuration: one file for each section, named after the folder that the section configures.
 //!
-//! Values come from the defaults, then a TOML file, then the environment, then flags; the later wins.
-//! To add a key: a field with its default in the section's file, a line in
-//! `portcullis.example.toml` (a test compares them) and, when a value can be impossible, a check in
-//! [`Config::check`].
+//! Values come from the defaults, a TOML file, environment variables and command-line flags. A later source overrides
+//! an earlier one.
+//!
+//! To add a key, add a field and its default to the section's file, and a line to `portcullis.example.toml`. A test
+//! compares both. If the type permits invalid values, add a check to [`Config::check`].
 
 mod accounts;
-mod advice;
 mod audit;
 mod claims;
 mod database;
@@ -25,6 +25,7 @@ mod passwords;
 mod source;
 mod streams;
 mod tokens;
+mod warnings;
 mod web_origin;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
@@ -34,34 +35,34 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
     accounts::AccountsConfig,
-    advice::Advice,
     audit::AuditConfig,
     claims::MAX_CLAIMS_BYTES,
     database::{DatabaseConfig, DatabaseUrl},
     error::ConfigError,
     graphql::{DocumentPolicy, GraphqlConfig, Introspection},
     http::{Cookies, HttpConfig},
-    limits::{Ladder, LimitsConfig},
-    load::{Flag, Loaded, Origin, load},
+    limits::{Backoff, LimitsConfig},
+    load::{ConfigEntry, Flag, LoadedConfig, load},
     log::{LogConfig, LogFormat},
     passwords::PasswordsConfig,
     source::Source,
     streams::StreamsConfig,
     tokens::{MAX_ACCESS_TTL, SigningAlgorithm, TokensConfig},
+    warnings::ConfigWarning,
     web_origin::WebOrigin,
 };
 use crate::secret::MIN_SECRET_BYTES;
 
-/// Everything that can be set. The default of each key is a server that works on one machine.
+/// The configuration of a server. The defaults configure a server for use on the local machine.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The folder for the embedded database and the master secret.
+    /// The folder of the embedded database and the master secret.
     pub data_dir: PathBuf,
-    /// The master secret, at least 32 bytes. Better in a file: see `secret_file`.
+    /// The master secret, at least 32 bytes. Prefer `secret_file`.
     #[serde(serialize_with = "masked")]
     pub secret: Option<SecretString>,
-    /// A file that holds the master secret. Without either, one is made in `data_dir`.
+    /// The file that contains the master secret. Without a secret, the first start creates one in `data_dir`.
     pub secret_file: Option<PathBuf>,
     /// A second master secret that is accepted while the first one changes. Better in a file: see
     /// `other_secret_file`.
@@ -71,38 +72,38 @@ pub struct Config {
     pub other_secret_file: Option<PathBuf>,
     /// Accounts and registration.
     pub accounts: AccountsConfig,
-    /// The log of security events.
+    /// The audit log of security events.
     pub audit: AuditConfig,
-    /// Where the data are.
+    /// The database.
     pub database: DatabaseConfig,
-    /// What a GraphQL request may ask for.
+    /// Features and limits of the GraphQL API.
     pub graphql: GraphqlConfig,
-    /// The listener and what stands before it.
+    /// The HTTP listener, its limits, and the proxies in front of it.
     pub http: HttpConfig,
-    /// The throttle on guessing and on registration.
+    /// Rate limits for password attempts, registration and an account's own changes.
     pub limits: LimitsConfig,
-    /// What is logged, and how.
+    /// Filter and format of the log.
     pub log: LogConfig,
     /// Password policy and hashing.
     pub passwords: PasswordsConfig,
-    /// What each role may do, by the role's name.
+    /// The roles, by name.
     pub roles: BTreeMap<String, RoleConfig>,
     /// Access and refresh tokens.
     pub tokens: TokensConfig,
 }
 
-/// What a role may do.
+/// The privileges of a role.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RoleConfig {
-    /// The scopes that it grants (RFC 6749 §3.3).
+    /// The scopes that the role grants (RFC 6749 §3.3).
     pub scopes: Vec<String>,
 }
 
-/// The scopes that open fields of this server. Roles may grant any others, for fields and services of your own.
+/// The scopes that fields of this server require. Roles may grant other scopes, for your own fields and services.
 pub const SCOPES: [&str; 5] = ["users:read", "users:write", "sessions:read", "sessions:write", "audit:read"];
 
-/// The role whose last holder cannot be removed.
+/// The role of administrators. The last enabled account with this role cannot lose it.
 pub const ADMIN_ROLE: &str = "admin";
 
 impl Default for Config {
@@ -128,47 +129,47 @@ impl Default for Config {
     }
 }
 
-/// A value that cannot be: the key, and what would be right.
+/// An invalid value: the key and what the value must be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key} {wants}")]
-pub struct Impossible {
+#[error("{key} {expected}")]
+pub struct InvalidValue {
     /// The key, as `section.key`.
     pub key: String,
-    /// What would be right, as the rest of a sentence that starts with the key.
-    pub wants: String,
+    /// What the value must be: the rest of a sentence that starts with the key.
+    pub expected: String,
 }
 
-/// Says that `key` must be otherwise unless `holds`.
-fn require(holds: bool, key: impl fmt::Display, wants: impl fmt::Display) -> Result<(), Impossible> {
-    let impossible = || Impossible { key: key.to_string(), wants: wants.to_string() };
-    if holds { Ok(()) } else { Err(impossible()) }
+/// Returns an error for `key` unless `is_valid`. `expected` is the rest of a sentence that starts with the key.
+fn ensure(is_valid: bool, key: impl fmt::Display, expected: impl fmt::Display) -> Result<(), InvalidValue> {
+    let invalid = || InvalidValue { key: key.to_string(), expected: expected.to_string() };
+    if is_valid { Ok(()) } else { Err(invalid()) }
 }
 
-/// Says that `key` must be a time between `least` and `most`.
-fn require_between(time: Duration, least: Duration, most: Duration, key: &str) -> Result<(), Impossible> {
-    let wants = format!("must be between {} and {}", duration::spell(least), duration::spell(most));
-    require((least..=most).contains(&time), key, wants)
+/// Returns an error for `key` unless `time` is between `min` and `max`.
+fn ensure_between(time: Duration, min: Duration, max: Duration, key: &str) -> Result<(), InvalidValue> {
+    let expected = format!("must be between {} and {}", duration::format(min), duration::format(max));
+    ensure((min..=max).contains(&time), key, expected)
 }
 
 impl Config {
-    /// The `iss` of every token: `tokens.issuer`, else the public URL.
+    /// The `iss` claim of all tokens: `tokens.issuer` if it is set, otherwise the public URL.
     #[must_use]
     pub fn issuer(&self) -> String {
-        self.given_issuer().unwrap_or_else(|| self.http.public_url())
+        self.configured_issuer().unwrap_or_else(|| self.http.public_url())
     }
 
-    /// The issuer, where an operator has named one. Where not, replicas that listen on different addresses
-    /// call themselves by different names, and are one server all the same.
+    /// The issuer that the operator has configured, by `tokens.issuer` or `http.public_url`. Without either, replicas
+    /// that listen on different addresses have different issuers, and must accept each other's tokens all the same.
     #[must_use]
-    pub fn given_issuer(&self) -> Option<String> {
+    pub fn configured_issuer(&self) -> Option<String> {
         self.tokens.issuer.clone().or_else(|| self.http.public_url.clone())
     }
 
-    /// Refuses what cannot work.
+    /// Checks all values.
     ///
     /// # Errors
-    /// The first impossible value.
-    pub fn check(&self) -> Result<(), Impossible> {
+    /// The first invalid value.
+    pub fn check(&self) -> Result<(), InvalidValue> {
         self.http.check()?;
         self.database.check()?;
         self.tokens.check()?;
@@ -180,45 +181,55 @@ impl Config {
         check_secret("secret", self.secret.as_ref(), self.secret_file.as_ref())?;
         check_secret("other_secret", self.other_secret.as_ref(), self.other_secret_file.as_ref())?;
         for (name, role) in &self.roles {
-            require(is_token(name), format!("roles.{name}"), "must be named without spaces or quotes")?;
+            ensure(
+                is_token(name),
+                format!("roles.{name}"),
+                "must have a name of at most 64 printable ASCII characters, without spaces, quotes and backslashes",
+            )?;
             for scope in &role.scopes {
                 let key = format!("roles.{name}.scopes");
-                require(
+                ensure(
                     is_token(scope),
                     key,
-                    "must hold scopes of printable ASCII without spaces or quotes (RFC 6749 §3.3)",
+                    "must be scopes of at most 64 printable ASCII characters, without spaces, quotes and backslashes (RFC \
+                     6749 §3.3)",
                 )?;
             }
         }
         for role in &self.accounts.default_roles {
-            let wants = format!("names the role \"{role}\", which is not among [roles]");
-            require(self.roles.contains_key(role), "accounts.default_roles", wants)?;
+            let expected = format!("contains the role \"{role}\", which is not defined in [roles]");
+            ensure(self.roles.contains_key(role), "accounts.default_roles", expected)?;
         }
         self.check_claims()
     }
 }
 
-/// Refuses a secret that is set twice, or too short.
-fn check_secret(key: &str, secret: Option<&SecretString>, file: Option<&PathBuf>) -> Result<(), Impossible> {
-    let wants = format!("and {key}_file are both set; keep one of them");
-    require(secret.is_none() || file.is_none(), key, wants)?;
+/// Returns an error for a secret that is too short, or set both directly and by a file.
+fn check_secret(
+    key: &str,
+    secret: Option<&SecretString>,
+    file: Option<&PathBuf>,
+) -> Result<(), InvalidValue> {
+    let expected = format!("and {key}_file are both set; keep only one of them");
+    ensure(secret.is_none() || file.is_none(), key, expected)?;
     let is_long = |secret: &SecretString| secret.expose_secret().trim().len() >= MIN_SECRET_BYTES;
-    let wants = format!("must have at least {MIN_SECRET_BYTES} bytes; `openssl rand -base64 32` makes one");
-    require(secret.is_none_or(is_long), key, wants)
+    let expected =
+        format!("must have at least {MIN_SECRET_BYTES} bytes; create one with `openssl rand -base64 32`");
+    ensure(secret.is_none_or(is_long), key, expected)
 }
 
-/// Whether a name is a scope-token of RFC 6749 §3.3.
+/// Whether a name is a `scope-token` (RFC 6749 §3.3) of at most 64 characters.
 fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
         && name.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
-/// What is shown in place of a secret.
+/// The text that is shown in place of a secret.
 const MASK: &str = "********";
 
-#[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
-/// Writes a secret as stars, so that no print of a configuration can show it.
+/// Serializes a secret as [`MASK`], so that a printed configuration cannot reveal it.
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
 fn masked<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     match secret {
         Some(_) => serializer.serialize_some(MASK),

@@ -1,6 +1,6 @@
 use strsim::damerau_levenshtein;
 
-/// The candidate that a misspelled name is nearest to. `None` if all of them differ in more than a quarter of the name.
+/// The candidate most similar to a misspelled name. `None` if all of them differ in more than a quarter of the name.
 pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let max_distance = name.chars().count().div_ceil(4);
     let distances = candidates.into_iter().map(|candidate| (damerau_levenshtein(name, candidate), candidate));

@@ -7,26 +7,35 @@ use figment::value::{Dict, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-/// Where a value came from.
+use super::ConfigError;
+
+/// Former names of keys, which are still accepted, and the names that replaced them. `*` matches any name.
+const FORMER_NAMES: [(&str, &str); 3] = [
+    ("limits.*.free", "free_attempts"),
+    ("limits.*.first_delay", "initial_delay"),
+    ("limits.*.longest_delay", "max_delay"),
+];
+
+/// The source of a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
 pub enum Source {
-    /// It was not set, and has a default.
+    /// The default of a key that is not set.
     #[default]
     Default,
-    /// It was not set, and follows from another key or from the machine.
+    /// A value for a key that is not set, computed from another key or from a property of the machine.
     Derived(&'static str),
     /// The configuration file.
     File(PathBuf),
-    /// An environment variable, by its name.
+    /// An environment variable, by name.
     Environment(String),
-    /// A flag of the command line, with its dashes.
+    /// A command-line flag, with its dashes.
     Flag(&'static str),
-    /// The file that another key names.
+    /// A file whose path is the value of another key.
     Named {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The key, and where that was set.
+        /// The key that contains the path, and its source.
         by: String,
     },
 }
@@ -50,42 +59,77 @@ impl From<Source> for String {
     }
 }
 
-/// A key that was set, its value and where that came from.
+/// A key that is set, its value and its source.
 #[derive(Clone)]
-pub(super) struct Given {
-    /// The names that lead to it; one that a person chose may hold a dot.
+pub(super) struct Assignment {
+    /// The names of the sections and of the key. A name that an operator chose may contain a dot.
     pub(super) path: Vec<String>,
     pub(super) value: Value,
     pub(super) source: Source,
+    /// The key as it is written, if that is a former name.
+    former_key: Option<String>,
 }
 
-impl Given {
-    /// As `section.key`.
+impl Assignment {
+    /// Replaces a former name by the present one.
+    pub(super) fn new(mut path: Vec<String>, value: Value, source: Source) -> Self {
+        let written = path.join(".");
+        let former_key = replace_former_name(&mut path).then_some(written);
+        Self { path, value, source, former_key }
+    }
+
+    /// The key, as `section.key`.
     pub(super) fn key(&self) -> String {
         self.path.join(".")
     }
 
-    /// As a tree, for merging.
+    /// The assignment as nested tables, for merging.
     pub(super) fn nested(self) -> Value {
         self.path.into_iter().rfold(self.value, |value, name| Value::from(Dict::from([(name, value)])))
     }
+
+    /// The error for a key that a layer sets by its former and by its present name.
+    pub(super) fn duplicate_in(&self, layer: &[Self]) -> Option<ConfigError> {
+        let former = self.former_key.as_ref()?;
+        let is_same = |other: &&Self| other.former_key.is_none() && other.path == self.path;
+        let present = layer.iter().find(is_same)?;
+        let (key, set_in, also_in) = (self.key(), &self.source, &present.source);
+        let sources = if set_in == also_in { format!("{set_in}") } else { format!("{set_in} and {also_in}") };
+        let message =
+            format!("{former} is the former name of {key}, and both are set (in {sources}); keep {key}");
+        Some(ConfigError::Other(message))
+    }
 }
 
-/// The keys of a parsed file.
-pub(super) fn from_file(dict: Dict, path: &Path) -> Vec<Given> {
-    let mut given = Vec::new();
+/// Replaces the last name of a path if it is a former name. Returns whether it was.
+pub(super) fn replace_former_name(path: &mut [String]) -> bool {
+    let is_match = |pattern: &str| {
+        let names: Vec<&str> = pattern.split('.').collect();
+        names.len() == path.len()
+            && names.iter().zip(&*path).all(|(name, other)| *name == "*" || name == other)
+    };
+    let found = FORMER_NAMES.iter().find(|(pattern, _)| is_match(pattern));
+    if let (Some((_, present)), Some(name)) = (found, path.last_mut()) {
+        (*present).clone_into(name);
+    }
+    found.is_some()
+}
+
+/// The assignments of a parsed file.
+pub(super) fn from_file(dict: Dict, path: &Path) -> Vec<Assignment> {
+    let mut assignments = Vec::new();
     let mut pending = vec![(Vec::new(), Value::from(dict))];
-    while let Some((path_to, value)) = pending.pop() {
+    while let Some((names, value)) = pending.pop() {
         match value {
             Value::Dict(_, entries) if !entries.is_empty() => {
-                let beneath = |name| path_to.iter().cloned().chain([name]).collect();
-                pending.extend(entries.into_iter().map(|(name, value)| (beneath(name), value)));
+                let nested = |name| names.iter().cloned().chain([name]).collect();
+                pending.extend(entries.into_iter().map(|(name, value)| (nested(name), value)));
             }
-            value if path_to.is_empty() => drop(value),
-            value => given.push(Given { path: path_to, value, source: Source::File(path.to_owned()) }),
+            value if names.is_empty() => drop(value),
+            value => assignments.push(Assignment::new(names, value, Source::File(path.to_owned()))),
         }
     }
-    given
+    assignments
 }
 
 /// The value of a dotted key.

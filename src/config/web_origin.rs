@@ -1,19 +1,19 @@
 use std::{fmt, net::Ipv6Addr};
 
-/// The origin of a page: scheme, host and port (RFC 6454 §4). Two spellings of one origin are equal.
+/// The origin of a web page: scheme, host and port (RFC 6454 §4). Different spellings of an origin compare as equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebOrigin {
     scheme: String,
     host: String,
-    /// The port. `None` if the scheme has no port of its own and none was given.
+    /// The port. `None` if it is not specified and the scheme has no default port.
     port: Option<u16>,
 }
 
 impl WebOrigin {
-    /// Parses the value of an `Origin` header. The schemes of sockets count as those of pages, because some clients
-    /// that are no browsers send the URL of the socket.
+    /// Parses the value of an `Origin` header. `ws` and `wss` count as `http` and `https`, because some clients other
+    /// than browsers send the URL of their WebSocket.
     ///
-    /// Returns `None` for `null`, and for anything that has more than a scheme, a host and a port.
+    /// Returns `None` for `null`, and for any text that is not a scheme, a host and optionally a port.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
@@ -35,7 +35,7 @@ impl WebOrigin {
         Self::parse(&format!("{scheme}://{authority}"))
     }
 
-    /// The origin of a host and, if it is not that of the scheme, a port, as in a `Host` header.
+    /// The origin with this scheme and an authority as in a `Host` header: a host and optionally a port.
     #[must_use]
     pub fn of(scheme: &str, authority: &str) -> Option<Self> {
         let (host, port) = match authority.strip_prefix('[') {
@@ -50,38 +50,38 @@ impl WebOrigin {
         };
         let port = match port.strip_prefix(':') {
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
-            None if port.is_empty() => own_port(scheme),
+            None if port.is_empty() => default_port(scheme),
             Some(_) | None => return None,
         };
         Some(Self { scheme: scheme.to_owned(), host, port })
     }
 
-    /// The origin of the same scheme that a `Host` header names.
+    /// The origin with the same scheme and the authority of a `Host` header.
     #[must_use]
     pub fn at(&self, authority: &str) -> Option<Self> {
         Self::of(&self.scheme, authority)
     }
 
-    /// The host, in lower case; an IPv6 address in brackets.
+    /// The host, in lower case. An IPv6 address is in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether a server has this origin, which only those of HTTP have.
+    /// Whether a server can have this origin. Apps with schemes of their own have none.
     #[must_use]
     pub fn is_of_server(&self) -> bool {
-        own_port(&self.scheme).is_some()
+        default_port(&self.scheme).is_some()
     }
 
-    /// Whether pages can have this origin, so that it can be listed: those in files have the origin `null`.
+    /// Whether pages can have this origin. Pages with another scheme, such as files, have the origin `null`.
     pub(super) fn can_be_listed(&self) -> bool {
         !["file", "data", "blob", "about", "javascript"].contains(&self.scheme.as_str())
     }
 }
 
-/// The port that a URL of this scheme has if it names none.
-fn own_port(scheme: &str) -> Option<u16> {
+/// The default port of a scheme.
+fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" => Some(80),
         "https" => Some(443),
@@ -90,11 +90,11 @@ fn own_port(scheme: &str) -> Option<u16> {
 }
 
 impl fmt::Display for WebOrigin {
-    /// Writes the origin as browsers do (RFC 6454 §6.2).
+    /// Serializes the origin as browsers do (RFC 6454 §6.2).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.host)?;
         match self.port {
-            Some(port) if own_port(&self.scheme) != Some(port) => write!(f, ":{port}"),
+            Some(port) if default_port(&self.scheme) != Some(port) => write!(f, ":{port}"),
             _ => Ok(()),
         }
     }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_more_or_less_than_an_origin_is_none() {
+    fn a_text_that_is_not_an_origin_is_not_parsed() {
         for text in [
             "",
             "null",

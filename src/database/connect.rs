@@ -10,59 +10,60 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use super::{Database, postgres, reason};
 use crate::{
-    config::{Config, DatabaseUrl, Impossible},
+    config::{Config, DatabaseUrl, InvalidValue},
     secret::make_private_folder,
 };
 
-/// How long a request waits for a connection before the database counts as away.
+/// The time that a request waits for a connection before the database counts as unavailable.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a writer waits for another process to finish its transaction.
+/// The time that a writer waits for another process to end its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Statements are logged without their values; one that takes longer than a second is a warning.
-pub(super) const STATEMENTS_ARE_LOGGED_AT: LevelFilter = LevelFilter::Trace;
+/// The log level of statements. They are logged without their values. A statement that takes longer than a second is
+/// logged as a warning.
+pub(super) const STATEMENT_LOG_LEVEL: LevelFilter = LevelFilter::Trace;
 
-/// Why there is no connection.
+/// The reason why a connection to the database failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The file of the database, or its folder, cannot be made.
-    #[error("cannot make {path} for the database: {source}")]
+    /// The file of the database, or its folder, cannot be created.
+    #[error("cannot create {path} for the database: {source}")]
     Folder {
         /// The file or folder.
         path: PathBuf,
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The URL forbids to make the file (`mode=rw`), and there is none.
-    #[error("there is no database {path}, and database.url says mode=rw; with mode=rwc it is made")]
+    /// The file does not exist, and the URL forbids creating it (`mode=rw`).
+    #[error("there is no database {path}, and mode=rw in database.url forbids creating it; use mode=rwc")]
     NoFile {
         /// The file.
         path: PathBuf,
     },
-    /// The URL cannot be.
+    /// The URL is invalid.
     #[error(transparent)]
-    Url(#[from] Impossible),
+    Url(#[from] InvalidValue),
     /// The server cannot be reached.
     #[error("cannot reach the database {name}: {reason}")]
-    Away {
+    Unreachable {
         /// The database, without its password.
         name: String,
-        /// The error of the operating system.
+        /// The error of the operating system, or the timeout.
         reason: String,
     },
-    /// The server answers, and refuses.
-    #[error("the database {name} refuses the connection: {reason}")]
+    /// The server rejects the connection.
+    #[error("the database {name} rejected the connection: {reason}")]
     Refused {
         /// The database, without its password.
         name: String,
         /// The message of the server.
         reason: String,
     },
-    /// A pooler gives each transaction another session.
+    /// The server is behind a pooler in transaction mode, which gives each transaction another session.
     #[error(
-        "{name} is behind a pooler in transaction mode, in which the limit on the time of a statement, LISTEN and \
-         prepared statements do not hold; use a pool in session mode (PgBouncer: pool_mode=session), or the server itself"
+        "{name} is behind a pooler in transaction mode, in which statement timeouts, LISTEN and prepared statements do \
+         not work; use session mode (PgBouncer: pool_mode=session), or connect to the server directly"
     )]
     TransactionPooling {
         /// The database, without its password.
@@ -73,21 +74,21 @@ pub enum ConnectError {
     Open {
         /// The database, without its password.
         name: String,
-        /// What it said.
+        /// The error of the database.
         source: DbErr,
     },
 }
 
 impl Database {
-    /// Connects to the database that the configuration names: the embedded one unless there is a URL.
+    /// Connects to the configured database. Without a URL, to the embedded one.
     ///
     /// # Errors
-    /// When it does not answer, or its folder cannot be made.
+    /// The database is unavailable, or its folder cannot be created.
     pub async fn connect(config: &Config) -> Result<Self, ConnectError> {
         match config.database_url()? {
             DatabaseUrl::Sqlite { path, creates } => Self::sqlite(path, creates, config).await,
             DatabaseUrl::Postgres { url, settings } => {
-                let (name, connections) = (config.shown_database(), config.database.max_connections);
+                let (name, connections) = (config.database_name(), config.database.max_connections);
                 let writer = postgres::connect(&name, &url, settings, connections).await?;
                 Ok(Self { reader: writer.clone(), writer })
             }
@@ -101,8 +102,8 @@ impl Database {
         let folder = path.parent().map(ToOwned::to_owned).unwrap_or_default();
         make_private_folder(&folder).map_err(|source| ConnectError::Folder { path: folder, source })?;
         make_private_file(&path).map_err(|source| ConnectError::Folder { path: path.clone(), source })?;
-        // SQLite has one writer at a time; a second connection would only wait, and less fairly. What was
-        // answered survives a power cut.
+        // SQLite has one writer at a time. A second connection for writes would wait for the first by polling, without
+        // a fair order. `synchronous = FULL`: a committed transaction survives a power failure.
         let writes = |options: SqliteConnectOptions| {
             options
                 .create_if_missing(true)
@@ -129,7 +130,7 @@ async fn open_sqlite(
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .sqlx_logging_level(STATEMENTS_ARE_LOGGED_AT)
+        .sqlx_logging_level(STATEMENT_LOG_LEVEL)
         .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
             purpose(options.filename(&file).busy_timeout(BUSY_TIMEOUT).foreign_keys(true))
         });
@@ -137,7 +138,8 @@ async fn open_sqlite(
     connection.map_err(|source| ConnectError::Open { name: path.display().to_string(), source })
 }
 
-/// SQLite would make the file readable by all; the files beside it take its mode.
+/// Creates the file with access for its owner only, because SQLite would let all users read it. The files that SQLite
+/// creates beside it inherit the mode.
 fn make_private_file(path: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     #[cfg(unix)]

@@ -5,10 +5,10 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::Migrations;
 
-/// The migrations of a database, as its tables record them.
+/// The migrations that are recorded in a database.
 pub(super) struct History {
     pub(super) migrations: Migrations,
-    /// Whether they are in the table that earlier releases used, which may also hold an application's.
+    /// Whether they are in the table of earlier releases, which may also contain the migrations of an application.
     pub(super) is_earlier: bool,
 }
 
@@ -16,7 +16,7 @@ impl History {
     /// Reads the table of migrations.
     ///
     /// # Errors
-    /// When the database does not answer, was made by a later release, or belongs to another program.
+    /// The database is unavailable, was migrated by a later release, or belongs to another program.
     pub(super) async fn read(db: &impl ConnectionTrait) -> Result<Self, DbErr> {
         let known: Vec<String> = Migrator::migrations().iter().map(|one| one.name().to_owned()).collect();
         let tables = tables(db).await?;
@@ -26,7 +26,7 @@ impl History {
             found = versions(db, MIGRATIONS_TABLE).await?;
         } else if tables.contains(EARLIER_MIGRATIONS_TABLE) && tables.contains(TABLES[0]) {
             found = versions(db, EARLIER_MIGRATIONS_TABLE).await?;
-            // The others are an application's: later releases use their own table.
+            // The other rows belong to an application, because later releases use a table of their own.
             found.retain(|version| known.contains(version));
         }
         let (applied, pending): (Vec<_>, Vec<_>) = known.into_iter().partition(|name| found.remove(name));
@@ -41,7 +41,7 @@ impl History {
         Ok(Self { migrations: Migrations { applied, pending }, is_earlier })
     }
 
-    /// Moves our rows from the table that earlier releases used to our own.
+    /// Moves our rows from the table of earlier releases to our own.
     pub(super) async fn take_over(&self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
         if !self.is_earlier {
             return Ok(());
@@ -57,13 +57,13 @@ impl History {
         Ok(())
     }
 
-    /// Drops the table that earlier releases used, unless it holds an application's rows.
+    /// Drops the table of earlier releases, unless it contains rows of an application.
     pub(super) async fn drop_earlier(&self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
         if !self.is_earlier {
             return Ok(());
         }
         if db.get_database_backend() == DbBackend::Postgres {
-            // An application that migrates at the same time adds no row between the look and the drop.
+            // The lock keeps an application from adding a row between the check and the drop.
             db.execute_unprepared(&format!("LOCK TABLE {EARLIER_MIGRATIONS_TABLE} IN ACCESS EXCLUSIVE MODE"))
                 .await?;
         }
@@ -74,7 +74,7 @@ impl History {
     }
 }
 
-/// The names of all tables and views of the schema, also of those that the role may not read.
+/// The names of all tables and views of the schema, including those that the role may not read.
 async fn tables(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
     let sql = match db.get_database_backend() {
         DbBackend::Postgres => {
@@ -99,15 +99,15 @@ async fn column(db: &impl ConnectionTrait, sql: &str, name: &str) -> Result<BTre
 fn of_later_release(unknown: &BTreeSet<String>) -> DbErr {
     let last = unknown.last().map_or("", String::as_str);
     DbErr::Migration(format!(
-        "it was migrated by a later release, which applied {} migrations that this one does not know (the last is \
-         {last}); run that release, or restore a backup from before it",
+        "it was migrated by a later release, which applied {} migrations that this release does not have (the last is \
+         {last}); run that release, or restore an earlier backup",
         unknown.len()
     ))
 }
 
 fn of_another_program(table: &str) -> DbErr {
     DbErr::Migration(format!(
-        "it belongs to another program: it has a table {table}, and no migration of Portcullis was applied to it; name \
-         another database in database.url, or on PostgreSQL a schema of its own (docs/postgresql.md)"
+        "it belongs to another program: it has a table {table}, but no migrations of Portcullis; set database.url to \
+         another database, or on PostgreSQL use a separate schema (docs/postgresql.md)"
     ))
 }

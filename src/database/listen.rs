@@ -6,42 +6,42 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Database;
 
-/// The channel on which PostgreSQL tells that the change feed has grown.
+/// The PostgreSQL channel for notifications of new changes.
 const CHANNEL: &str = "portcullis_changes";
 
-/// The time in which several notifications count as one. The first after a pause is heard at once.
-const TOGETHER: Duration = Duration::from_millis(50);
+/// The time for which notifications are coalesced into one. The first notification after a pause is received at once.
+const COALESCE_WINDOW: Duration = Duration::from_millis(50);
 
-/// Hears of new changes at once. Only PostgreSQL can tell.
+/// Receives notifications of new changes (PostgreSQL `LISTEN`).
 pub struct Listener {
     connection: PgListener,
-    heard_at: Option<Instant>,
+    received_at: Option<Instant>,
 }
 
 impl Listener {
-    /// Waits until somebody has called [`Database::notify`]. Many calls in a short time are heard as one, because each
-    /// that is heard makes this replica read the feed.
+    /// Waits for a notification from [`Database::notify`]. Notifications in quick succession are received as one,
+    /// because after each of them this replica reads the change feed.
     ///
     /// # Errors
-    /// When the connection is lost; listen anew.
-    pub async fn heard(&mut self) -> Result<(), DbErr> {
+    /// The connection is lost. Call [`Database::listen`] again.
+    pub async fn recv(&mut self) -> Result<(), DbErr> {
         let lost = |error: sqlx::Error| DbErr::Custom(error.to_string());
-        // None: the connection was lost and made again; what was said meanwhile is in the table.
+        // `None` means that the connection was lost and re-established. Changes of that time are in the table.
         self.connection.try_recv().await.map_err(lost)?;
-        let until = self.heard_at.map_or_else(Instant::now, |at| at + TOGETHER);
-        // To stop waiting loses nothing: a notification is taken whole or not at all.
+        let until = self.received_at.map_or_else(Instant::now, |at| at + COALESCE_WINDOW);
+        // Cancelling `try_recv` at the deadline loses no notification.
         let rest = async { while self.connection.try_recv().await.is_ok() {} };
         let _ = timeout_at(until, rest).await;
-        self.heard_at = Some(Instant::now());
+        self.received_at = Some(Instant::now());
         Ok(())
     }
 }
 
 impl Database {
-    /// Begins to listen; `None` where the database cannot tell.
+    /// Begins to listen for notifications. `None` on SQLite, which has none.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database is unavailable.
     pub async fn listen(&self) -> Result<Option<Listener>, DbErr> {
         if self.backend() != DbBackend::Postgres {
             return Ok(None);
@@ -50,13 +50,13 @@ impl Database {
         let mut listener =
             PgListener::connect_with(self.writer.get_postgres_connection_pool()).await.map_err(lost)?;
         listener.listen(CHANNEL).await.map_err(lost)?;
-        Ok(Some(Listener { connection: listener, heard_at: None }))
+        Ok(Some(Listener { connection: listener, received_at: None }))
     }
 
-    /// Tells every listener, once the transaction has been committed.
+    /// Notifies all listeners when the transaction is committed.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database is unavailable.
     pub async fn notify(transaction: &impl ConnectionTrait) -> Result<(), DbErr> {
         if transaction.get_database_backend() == DbBackend::Postgres {
             let sql = "SELECT pg_notify($1, '')";

@@ -3,34 +3,34 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Database, history::History, is_unavailable};
 
-/// Which migrations a database has seen, by name and in order.
+/// The names of the migrations, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Migrations {
-    /// Those that were applied.
+    /// The migrations that were applied to the database.
     pub applied: Vec<String>,
-    /// Those that this release would apply.
+    /// The migrations that this release has yet to apply.
     pub pending: Vec<String>,
 }
 
 impl Database {
-    /// Brings the database up to this release. Replicas that start together do it one after another.
+    /// Applies all pending migrations and returns their names. Replicas that start together do this one after another.
     ///
     /// # Errors
-    /// When the database does not answer, was made by a later release, belongs to another program, or does not let
-    /// its role make tables.
+    /// The database is unavailable, was migrated by a later release, or belongs to another program, or its role must
+    /// not create tables.
     pub async fn migrate_up(&self) -> Result<Vec<String>, DbErr> {
         let found = self.history().await?;
         if found.migrations.pending.is_empty() && !found.is_earlier {
             return Ok(Vec::new());
         }
         if let Some(reason) = self.missing_privilege().await? {
-            // The earlier table of migrations serves until a role that may make tables takes it over.
+            // The table of earlier releases is used until a role that may create tables moves its rows.
             let is_current = found.migrations.pending.is_empty();
             return if is_current { Ok(Vec::new()) } else { Err(DbErr::Migration(reason)) };
         }
-        tracing::info!("migrations are pending; waiting for the lock of the database");
+        tracing::info!("migrations are pending; waiting for the migration lock");
         let transaction = self.begin_exclusive().await?;
-        // Another replica may have done it while this one waited.
+        // Another replica may have applied them while this one waited.
         let found = History::read(&transaction).await?;
         found.take_over(&transaction).await?;
         Migrator::up(&transaction, None).await?;
@@ -39,10 +39,10 @@ impl Database {
         Ok(found.migrations.pending)
     }
 
-    /// Takes back the last `steps` migrations, with the data that they brought.
+    /// Reverts the last `steps` migrations. This deletes the data of the tables and columns that they added.
     ///
     /// # Errors
-    /// When the database does not answer, was made by a later release, or belongs to another program.
+    /// The database is unavailable, was migrated by a later release, or belongs to another program.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
         let transaction = self.begin_exclusive().await?;
         let found = History::read(&transaction).await?;
@@ -52,26 +52,26 @@ impl Database {
         transaction.commit().await
     }
 
-    /// Which migrations were applied, and which are pending.
+    /// The applied and the pending migrations.
     ///
     /// # Errors
-    /// When the database does not answer, was made by a later release, or belongs to another program.
+    /// The database is unavailable, was migrated by a later release, or belongs to another program.
     pub async fn migrations(&self) -> Result<Migrations, DbErr> {
         Ok(self.history().await?.migrations)
     }
 
     async fn history(&self) -> Result<History, DbErr> {
         match History::read(self.reader()).await {
-            // Another replica may have committed migrations between two statements; then all of them are there now.
+            // Another replica may have committed migrations between two statements of the first read.
             Err(error) if !is_unavailable(&error) => History::read(self.reader()).await,
             found => found,
         }
     }
 
-    /// Why the role cannot apply migrations, with the remedy. `None` means that it can make tables.
+    /// The reason why the role cannot apply migrations, with the remedy. `None` if it may create tables.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database is unavailable.
     pub async fn missing_privilege(&self) -> Result<Option<String>, DbErr> {
         if self.backend() != DbBackend::Postgres {
             return Ok(None);
@@ -79,23 +79,23 @@ impl Database {
         let sql = "SELECT quote_ident(current_user) AS role, quote_ident(current_schema()) AS schema, \
             current_setting('search_path') AS path, has_schema_privilege(current_schema(), 'CREATE') AS may_create";
         let row = self.reader.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-        let row = row.ok_or_else(|| DbErr::Custom("the database does not name its schema".to_owned()))?;
+        let row = row.ok_or_else(|| DbErr::Custom("the database did not return its schema".to_owned()))?;
         let role: String = row.try_get("", "role")?;
         let Some(schema) = row.try_get::<Option<String>>("", "schema")? else {
             let path: String = row.try_get("", "path")?;
             return Ok(Some(format!(
-                "migrations are pending, and search_path ({path}) names no schema that exists and that the role {role} \
-                 may use; let an administrator of the database run CREATE SCHEMA … AUTHORIZATION {role}, or GRANT USAGE, \
-                 CREATE ON SCHEMA … TO {role}"
+                "migrations are pending, but search_path ({path}) contains no existing schema that the role {role} may \
+                 use; let a database administrator run CREATE SCHEMA … AUTHORIZATION {role}, or GRANT USAGE, CREATE ON \
+                 SCHEMA … TO {role}"
             )));
         };
         if row.try_get("", "may_create")? {
             return Ok(None);
         }
         Ok(Some(format!(
-            "migrations are pending, and the role {role} may not make tables in the schema {schema}; let an \
-             administrator of the database run GRANT CREATE ON SCHEMA {schema} TO {role}, or make the role the owner \
-             of its database (ALTER DATABASE … OWNER TO {role})"
+            "migrations are pending, but the role {role} may not create tables in the schema {schema}; let a database \
+             administrator run GRANT CREATE ON SCHEMA {schema} TO {role}, or make the role the owner of its database \
+             (ALTER DATABASE … OWNER TO {role})"
         )))
     }
 }

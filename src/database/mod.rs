@@ -1,18 +1,20 @@
-//! Connections, and what differs between SQLite and PostgreSQL.
+//! Database connections, and the differences between SQLite and PostgreSQL.
 //!
-//! Readers never wait for the writer. Whoever writes takes a transaction from [`Database::begin`], or
-//! [`Database::writer`] for a single statement. Nothing else in the program knows which database it is.
+//! Readers never wait for the writer. Code that writes begins a transaction with [`Database::begin`], or uses
+//! [`Database::writer`] for a single statement. Other folders do not depend on the kind of database.
 
 mod close;
 mod connect;
-mod fault;
+mod error;
 mod history;
 mod listen;
 mod migrate;
-mod order;
 mod page;
 mod postgres;
-mod server;
+mod snapshot;
+mod version;
+
+use std::time::Duration;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
@@ -22,19 +24,19 @@ use sea_orm::{
 pub(crate) use self::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 pub use self::{
     connect::ConnectError,
-    fault::{broken_constraint, is_unavailable, reason},
+    error::{is_unavailable, reason, violated_constraint},
     listen::Listener,
     migrate::Migrations,
-    order::Snapshot,
     page::{Direction, PageRequest},
-    server::Server,
+    snapshot::Snapshot,
+    version::DatabaseVersion,
 };
 
-/// The longest that a statement may take, and that a transaction may pause between two, in seconds.
-/// PostgreSQL sees to it, so that a request that hangs holds its locks no longer.
-pub const LONGEST_STATEMENT_SECONDS: u64 = 10;
+/// The maximum time of a statement, and the maximum time that a transaction may be idle between two statements.
+/// PostgreSQL enforces both, so that a request that hangs releases its locks.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A handle on the database. Clones share its connections.
+/// A handle to the database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Database {
     writer: DatabaseConnection,
@@ -42,49 +44,49 @@ pub struct Database {
 }
 
 impl Database {
-    /// For single statements that write.
+    /// The connection for single statements that write.
     #[must_use]
     pub fn writer(&self) -> &DatabaseConnection {
         &self.writer
     }
 
-    /// For statements that only read.
+    /// The connections for statements that only read.
     #[must_use]
     pub fn reader(&self) -> &DatabaseConnection {
         &self.reader
     }
 
-    /// Begins a transaction that writes. On SQLite it is the only one until it ends.
+    /// Begins a transaction that writes. On SQLite, other writers wait until it ends.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database is unavailable.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
-            // A transaction that starts by reading could not turn into a writing one.
+            // A deferred transaction that begins with a read could fail when it first writes.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
         self.writer.begin_with_options(options).await
     }
 
-    /// Begins a transaction that no other one of this kind, on any replica, runs beside.
+    /// Begins a transaction that excludes all other transactions of this kind, on all replicas.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database is unavailable.
     pub async fn begin_exclusive(&self) -> Result<DatabaseTransaction, DbErr> {
         let transaction = self.begin().await?;
         if self.backend() == DbBackend::Postgres {
-            // What is exclusive may take its time: a migration, or waiting for another replica's.
+            // A migration may take longer than the timeout, and so may waiting for the migration of another replica.
             transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
             transaction.execute_unprepared("SELECT pg_advisory_xact_lock(7237123)").await?;
         }
         Ok(transaction)
     }
 
-    /// Whether the database answers.
+    /// Checks that the database is available.
     ///
     /// # Errors
-    /// What it said instead.
+    /// The database is unavailable.
     pub async fn ping(&self) -> Result<(), DbErr> {
         self.reader.ping().await
     }

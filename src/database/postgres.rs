@@ -9,35 +9,35 @@ use sqlx::{
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    ConnectError, LONGEST_STATEMENT_SECONDS,
-    connect::{ACQUIRE_TIMEOUT, STATEMENTS_ARE_LOGGED_AT},
+    ConnectError, STATEMENT_TIMEOUT,
+    connect::{ACQUIRE_TIMEOUT, STATEMENT_LOG_LEVEL},
 };
 
-/// The pause between two attempts to reach a server that is starting.
-const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// The delay between two attempts to connect to a server that is starting.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// The number of times that a start compares which server process answers. More than once, because other clients of
-/// a pooler take connections as well.
+/// The number of comparisons of server processes by which a start detects a pooler. One is not enough, because other
+/// clients of the pooler use its connections as well.
 const POOLER_ROUNDS: usize = 4;
 
-/// Connects to a PostgreSQL server. Session settings are made by a statement, not by parameters of the start-up
-/// packet, which poolers refuse or drop; and they are read back.
+/// Connects to a PostgreSQL server. Session settings are applied by a statement and read back, because poolers reject
+/// or drop them in the start-up packet.
 pub(super) async fn connect(
     name: &str,
     url: &SecretString,
     settings: Vec<(String, String)>,
     connections: u32,
 ) -> Result<DatabaseConnection, ConnectError> {
-    let failed = |source| explain(name, source);
-    // Since PostgreSQL 12 the default of extra_float_digits is exact, and poolers refuse the parameter.
+    let failed = |source| connect_error(name, source);
+    // Poolers reject extra_float_digits. It is not needed, because since PostgreSQL 12 its default is exact.
     let options = url.expose_secret().parse::<PgConnectOptions>().map_err(failed)?;
     let options = options
         .extra_float_digits(None)
         .application_name("portcullis")
-        .log_statements(STATEMENTS_ARE_LOGGED_AT)
+        .log_statements(STATEMENT_LOG_LEVEL)
         .log_slow_statements(log::LevelFilter::Warn, Duration::from_secs(1));
     let settings = Settings::new(settings);
-    examine(name, &options, &settings).await?;
+    check_session_mode(name, &options, &settings).await?;
     let mut pool = ConnectOptions::new("postgres://the.server.is.named.below");
     pool.max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -55,22 +55,27 @@ pub(super) async fn connect(
     connected.map_err(|source| ConnectError::Open { name: name.to_owned(), source })
 }
 
-/// Says why there is no connection before the pool tries, because a pool only says that it has waited.
-async fn examine(name: &str, options: &PgConnectOptions, settings: &Settings) -> Result<(), ConnectError> {
-    let failed = |source| explain(name, source);
+/// Checks that the server is reachable and gives each connection a session of its own. It runs before the pool
+/// connects, because the pool would report only a timeout.
+async fn check_session_mode(
+    name: &str,
+    options: &PgConnectOptions,
+    settings: &Settings,
+) -> Result<(), ConnectError> {
+    let failed = |source| connect_error(name, source);
     let deadline = Instant::now() + ACQUIRE_TIMEOUT;
     let mut one = connect_until(options, deadline).await.map_err(failed)?;
     let mut other = connect_until(options, deadline).await.map_err(failed)?;
-    let first = process_of(&mut one).await.map_err(failed)?;
+    let first = backend_pid(&mut one).await.map_err(failed)?;
     for _ in 0..POOLER_ROUNDS {
-        let second = process_of(&mut other).await.map_err(failed)?;
-        // Two sessions of PostgreSQL are two processes, and each stays the same.
-        if first == second || process_of(&mut one).await.map_err(failed)? != first {
+        let second = backend_pid(&mut other).await.map_err(failed)?;
+        // Two sessions of PostgreSQL are two processes, which do not change.
+        if first == second || backend_pid(&mut one).await.map_err(failed)? != first {
             return Err(ConnectError::TransactionPooling { name: name.to_owned() });
         }
     }
+    // The settings are applied only now, because in a shared session they would affect other programs.
     settings.apply(&mut one).await.map_err(failed)?;
-    // Only now are settings changed: in a shared session they would be those of other programs.
     one.close().await.and(other.close().await).map_err(failed)
 }
 
@@ -78,16 +83,16 @@ async fn connect_until(options: &PgConnectOptions, deadline: Instant) -> Result<
     loop {
         let connected = timeout_at(deadline, PgConnection::connect_with(options)).await;
         match connected.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
-            Err(error) if is_passing(&error) && Instant::now() + RETRY_PAUSE < deadline => {
-                sleep(RETRY_PAUSE).await;
+            Err(error) if is_transient(&error) && Instant::now() + RETRY_DELAY < deadline => {
+                sleep(RETRY_DELAY).await;
             }
             connected => return connected,
         }
     }
 }
 
-/// Whether the server may accept a connection in a moment: it starts, or has too many connections.
-fn is_passing(error: &sqlx::Error) -> bool {
+/// Whether a retry may succeed: the server is starting, or has too many connections.
+fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| ["53300", "57P03"].contains(&&*code)),
@@ -95,27 +100,27 @@ fn is_passing(error: &sqlx::Error) -> bool {
     }
 }
 
-async fn process_of(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
-    // Not prepared, because in a shared session the name of a prepared statement may be taken.
+async fn backend_pid(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    // The statement is not prepared, because in a shared session its name may be in use.
     sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?.try_get(0)
 }
 
-/// The settings of every session.
+/// The settings of all sessions.
 #[derive(Clone)]
 struct Settings {
     names: Vec<String>,
     values: Vec<String>,
 }
 
-/// The limits on a statement and on a pause in a transaction, on which the change feed relies.
-const LIMITS: [&str; 2] = ["statement_timeout", "idle_in_transaction_session_timeout"];
+/// The PostgreSQL settings for [`STATEMENT_TIMEOUT`]. The change feed relies on them.
+const TIMEOUTS: [&str; 2] = ["statement_timeout", "idle_in_transaction_session_timeout"];
 
 impl Settings {
-    /// The operator's settings, and then those that must be as they are.
+    /// The settings of the operator, followed by ours, which override them.
     fn new(given: Vec<(String, String)>) -> Self {
         let (mut names, mut values): (Vec<_>, Vec<_>) = given.into_iter().unzip();
-        names.extend(LIMITS.map(ToOwned::to_owned));
-        values.extend(LIMITS.map(|_| format!("{LONGEST_STATEMENT_SECONDS}s")));
+        names.extend(TIMEOUTS.map(ToOwned::to_owned));
+        values.extend(TIMEOUTS.map(|_| format!("{}ms", STATEMENT_TIMEOUT.as_millis())));
         Self { names, values }
     }
 
@@ -125,35 +130,35 @@ impl Settings {
         let statement = sqlx::query(sql).bind(&self.names).bind(&self.values).persistent(false);
         statement.execute(&mut *connection).await?;
         let sql = "SELECT count(*) FROM pg_settings WHERE name = ANY($1) AND setting = $2";
-        let milliseconds = (LONGEST_STATEMENT_SECONDS * 1000).to_string();
-        let statement = sqlx::query(sql).bind(LIMITS.as_slice()).bind(milliseconds).persistent(false);
+        let milliseconds = STATEMENT_TIMEOUT.as_millis().to_string();
+        let statement = sqlx::query(sql).bind(TIMEOUTS.as_slice()).bind(milliseconds).persistent(false);
         match statement.fetch_one(connection).await?.try_get::<i64, _>(0)? {
             2 => Ok(()),
-            _ => Err(sqlx::Error::Configuration(NOT_KEPT.into())),
+            _ => Err(sqlx::Error::Configuration(SETTINGS_LOST.into())),
         }
     }
 }
 
-const NOT_KEPT: &str =
-    "the session does not keep statement_timeout; let a pooler in front work in session mode";
+const SETTINGS_LOST: &str =
+    "the session does not keep statement_timeout; set the pooler in front of the server to session mode";
 
-/// Parts an absent server from one that refuses.
-fn explain(name: &str, source: sqlx::Error) -> ConnectError {
+/// The error for a failed connection. It distinguishes an unreachable server from one that rejects the connection.
+fn connect_error(name: &str, source: sqlx::Error) -> ConnectError {
     let name = name.to_owned();
     match source {
         sqlx::Error::Database(error) => {
-            let cure = match error.code().as_deref() {
+            let remedy = match error.code().as_deref() {
                 Some("28P01" | "28000") => "; check the user and the password in database.url",
                 Some("3D000") => "; create it, or check the name at the end of database.url",
                 Some("53300") => "; lower database.max_connections, or raise the server's max_connections",
                 _ => "",
             };
-            ConnectError::Refused { name, reason: format!("{}{cure}", error.message()) }
+            ConnectError::Refused { name, reason: format!("{}{remedy}", error.message()) }
         }
-        sqlx::Error::Io(_) => ConnectError::Away { name, reason: source.to_string() },
+        sqlx::Error::Io(_) => ConnectError::Unreachable { name, reason: source.to_string() },
         sqlx::Error::PoolTimedOut => {
-            let reason = format!("it did not answer within {} s", ACQUIRE_TIMEOUT.as_secs());
-            ConnectError::Away { name, reason }
+            let reason = format!("it did not respond within {} s", ACQUIRE_TIMEOUT.as_secs());
+            ConnectError::Unreachable { name, reason }
         }
         source => ConnectError::Refused { name, reason: source.to_string() },
     }

@@ -4,7 +4,7 @@
 //! concurrent requests get no more attempts than sequential ones. Every block ends by itself, so no attacker can lock
 //! an account for good. A user at a known address is not delayed by attempts from elsewhere.
 //!
-//! To limit something new, add a variant to `ThrottleKey` and choose its [`Ladder`].
+//! To limit something new, add a variant to `ThrottleKey` and choose its [`Backoff`].
 
 mod password;
 mod quota;
@@ -28,7 +28,7 @@ use self::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    config::{Ladder, LimitsConfig},
+    config::{Backoff, LimitsConfig},
     database::Database,
     id::UserId,
 };
@@ -150,15 +150,15 @@ impl Throttle {
         key: &ThrottleKey,
         now: Timestamp,
     ) -> Result<bool, DbErr> {
-        let ladder = key.ladder(&self.config);
+        let backoff = key.backoff(&self.config);
         let row_key = key.row_key();
-        let Some(tries) = store::count(transaction, &row_key, now, now + ladder.forget_after).await? else {
+        let Some(tries) = store::count(transaction, &row_key, now, now + backoff.forget_after).await? else {
             return Ok(false);
         };
         if key.is_used_up_after(tries) {
             return Ok(false);
         }
-        match key.delay_after(tries, ladder) {
+        match key.delay_after(tries, backoff) {
             // Writes nothing: `blocked_until = now` could still block a request with a slightly earlier timestamp.
             Duration::ZERO => {}
             delay => store::block(transaction, &row_key, now + delay).await?,
@@ -183,15 +183,15 @@ impl Throttle {
     }
 }
 
-impl Ladder {
+impl Backoff {
     /// The block after this many attempts (exponential backoff).
     fn delay_after(&self, tries: i64) -> Duration {
-        if tries < i64::from(self.free) {
+        if tries < i64::from(self.free_attempts) {
             return Duration::ZERO;
         }
-        let over = u32::try_from(tries - i64::from(self.free)).unwrap_or(u32::MAX);
+        let over = u32::try_from(tries - i64::from(self.free_attempts)).unwrap_or(u32::MAX);
         let factor = 2_u32.saturating_pow(over);
-        self.first_delay.saturating_mul(factor).min(self.longest_delay)
+        self.initial_delay.saturating_mul(factor).min(self.max_delay)
     }
 }
 
@@ -206,9 +206,9 @@ mod tests {
 
     #[test]
     fn free_attempts_cause_no_block_and_the_delay_doubles_up_to_the_maximum() {
-        let ladder = Ladder { longest_delay: Duration::from_secs(30), ..LimitsConfig::default().pair };
-        let waits: Vec<u64> = (1..=12).map(|tries| ladder.delay_after(tries).as_secs()).collect();
+        let backoff = Backoff { max_delay: Duration::from_secs(30), ..LimitsConfig::default().pair };
+        let waits: Vec<u64> = (1..=12).map(|tries| backoff.delay_after(tries).as_secs()).collect();
         assert_eq!(waits, [0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30, 30]);
-        assert_eq!(ladder.delay_after(i64::MAX).as_secs(), 30);
+        assert_eq!(backoff.delay_after(i64::MAX).as_secs(), 30);
     }
 }

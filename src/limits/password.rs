@@ -127,7 +127,7 @@ impl Throttle {
         account_block: Option<&Row>,
         now: Timestamp,
     ) -> Result<Timestamp, DbErr> {
-        let penalty = self.config.account.longest_delay;
+        let penalty = self.config.account.max_delay;
         let until = match network_block {
             None => account_block.map_or(now, |row| row.until),
             Some(network_block)

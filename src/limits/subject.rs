@@ -7,7 +7,7 @@ use std::{
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::{
-    config::{Ladder, LimitsConfig},
+    config::{Backoff, LimitsConfig},
     id::UserId,
 };
 
@@ -64,7 +64,7 @@ impl KnownAddress<'_> {
 
 impl ThrottleKey {
     /// The backoff for this key.
-    pub(super) fn ladder<'a>(&self, config: &'a LimitsConfig) -> &'a Ladder {
+    pub(super) fn backoff<'a>(&self, config: &'a LimitsConfig) -> &'a Backoff {
         match self {
             Self::Account(_) | Self::NewNetworks(_) | Self::FirstAttempt(..) | Self::LaterAttempt(..) => {
                 &config.account
@@ -78,12 +78,12 @@ impl ThrottleKey {
     }
 
     /// The block after this many attempts.
-    pub(super) fn delay_after(&self, tries: i64, ladder: &Ladder) -> Duration {
+    pub(super) fn delay_after(&self, tries: i64, backoff: &Backoff) -> Duration {
         match self {
             // Counted only to recognize a network's first attempt.
             Self::FirstAttempt(..) | Self::LaterAttempt(..) => Duration::ZERO,
-            Self::AddressBlock(_) | Self::RegistrationBlock(_) => ladder.delay_after(tries / BLOCK_FACTOR),
-            _ => ladder.delay_after(tries),
+            Self::AddressBlock(_) | Self::RegistrationBlock(_) => backoff.delay_after(tries / BLOCK_FACTOR),
+            _ => backoff.delay_after(tries),
         }
     }
 

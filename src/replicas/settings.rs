@@ -34,7 +34,7 @@ impl Settings {
                 settings.insert(format!("{section}.{key}"), shown(&value));
             }
         }
-        let issuer = config.given_issuer();
+        let issuer = config.configured_issuer();
         settings.insert("tokens.issuer".to_owned(), issuer.unwrap_or_else(|| NONE.to_owned()));
         // The path may differ; the key may not.
         let file = kid_of_file.unwrap_or(NONE).to_owned();

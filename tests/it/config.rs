@@ -12,7 +12,7 @@ fn example() -> String {
     fs::read_to_string(path).expect("the example is there")
 }
 
-/// Each key with its value and where that was set.
+/// The value and the source of each key.
 fn shown(place: &Place, options: &str) -> BTreeMap<String, (Value, String)> {
     let values = place.run(&format!("config --json {options}")).json();
     let entry = |value: &Value| {
@@ -41,7 +41,7 @@ fn the_example_file_mentions_every_key_in_its_section() {
     let example = example();
     for (key, (value, source)) in shown(&place, "") {
         if !value.is_null() && !source.starts_with("derived from ") {
-            // An empty table sets nothing that could be told apart from the default.
+            // An empty table cannot be distinguished from the default.
             assert!(source == "portcullis.toml" || value == json!({}), "{key} is not set");
             continue;
         }
@@ -56,7 +56,7 @@ fn the_example_file_mentions_every_key_in_its_section() {
 }
 
 #[test]
-fn the_later_of_file_environment_and_flag_wins_and_is_named() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let place = Place::bare();
     let source = |place: &Place, options: &str| shown(place, options)["http.listen"].1.clone();
     assert_eq!(source(&place, ""), "default");
@@ -72,12 +72,12 @@ fn the_later_of_file_environment_and_flag_wins_and_is_named() {
 }
 
 #[test]
-fn a_variable_is_read_as_what_its_key_is() {
+fn a_variable_is_parsed_as_the_type_of_its_key() {
     let place = Place::bare()
         .with("PORTCULLIS_TOKENS__ACCESS_TTL", "3s")
         .with("PORTCULLIS_TOKENS__AUDIENCE", "42")
         .with("PORTCULLIS_LIMITS__ENABLED", "false")
-        .with("PORTCULLIS_LIMITS__PAIR__FREE", "7")
+        .with("PORTCULLIS_LIMITS__PAIR__FREE_ATTEMPTS", "7")
         .with("PORTCULLIS_PASSWORDS__WORKERS", "2")
         .with("PORTCULLIS_TOKENS__CUSTOM_CLAIMS__TENANT", "acme")
         .with("PORTCULLIS_TOKENS__CUSTOM_CLAIMS__LEVEL", "3")
@@ -89,7 +89,7 @@ fn a_variable_is_read_as_what_its_key_is() {
         ("tokens.access_ttl", json!("3s")),
         ("tokens.audience", json!("42")),
         ("limits.enabled", json!(false)),
-        ("limits.pair.free", json!(7)),
+        ("limits.pair.free_attempts", json!(7)),
         ("limits.pair.forget_after", json!("1h")),
         ("passwords.workers", json!(2)),
         ("tokens.custom_claims.tenant", json!("acme")),
@@ -112,7 +112,7 @@ const LISTS: [(&str, [&str; 2]); 6] = [
 ];
 
 #[test]
-fn a_list_in_the_environment_has_commas_or_is_an_array() {
+fn a_list_in_the_environment_is_separated_by_commas_or_an_array() {
     for (key, [one, two]) in LISTS {
         let name = format!("PORTCULLIS_{}", key.to_uppercase().replace('.', "__"));
         for (written, items) in [
@@ -133,10 +133,10 @@ fn a_list_in_the_environment_has_commas_or_is_an_array() {
 }
 
 #[test]
-fn each_list_of_the_configuration_is_tried_in_the_environment() {
+fn all_lists_of_the_configuration_are_tested_in_the_environment() {
     for (key, (value, _)) in shown(&Place::bare(), "") {
-        let is_tried = LISTS.iter().any(|(list, _)| *list == key) || key.starts_with("roles.");
-        assert!(!value.is_array() || is_tried, "{key} is not among LISTS");
+        let is_tested = LISTS.iter().any(|(list, _)| *list == key) || key.starts_with("roles.");
+        assert!(!value.is_array() || is_tested, "{key} is not among LISTS");
     }
 }
 
@@ -159,7 +159,7 @@ fn a_proxy_is_named_by_its_address_or_its_network() {
 }
 
 #[test]
-fn what_is_derived_is_shown_with_what_it_follows_from() {
+fn a_derived_value_is_shown_with_the_key_that_it_is_derived_from() {
     let place = Place::bare();
     let derived = shown(&place, "--listen 127.0.0.1:4001 --data-dir here");
     for (key, value, from) in [
@@ -187,7 +187,7 @@ fn what_is_derived_is_shown_with_what_it_follows_from() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn all_errors_are_reported_at_once() {
     let place = Place::bare()
         .with("PORTCULLIS_HTTP__LISTN", "127.0.0.1:1")
         .with("PORTCULLIS_TOKENS__ACCESS_TTL", "soon")
@@ -203,7 +203,7 @@ fn all_mistakes_are_told_at_once() {
     let parts = [
         "htpp is not a key of the configuration (set in portcullis.toml); did you mean http?",
         "http.listn is not a key of the configuration (set in PORTCULLIS_HTTP__LISTN); did you mean http.listen?",
-        "tokens.access_ttl must be a time such as 3s, 15m or 7d (set in PORTCULLIS_TOKENS__ACCESS_TTL)",
+        "tokens.access_ttl must be a duration such as 3s, 15m or 7d (set in PORTCULLIS_TOKENS__ACCESS_TTL)",
         "tokens.refresh_ttl must be between 1s and 400d",
         "graphql.max_depth must be at most 30",
         "graphql.max_batch must be between 1 and 100",
@@ -213,7 +213,7 @@ fn all_mistakes_are_told_at_once() {
         "passwords.queue must be between 1 and 100000",
     ];
     let error = place.run("config").failed();
-    assert!(error.starts_with("error: the configuration has 10 mistakes\n"), "{error}");
+    assert!(error.starts_with("error: the configuration has 10 errors\n"), "{error}");
     for part in parts {
         assert_eq!(error.matches(part).count(), 1, "{part}: {error}");
     }
@@ -223,13 +223,13 @@ fn all_mistakes_are_told_at_once() {
     assert_eq!(report.as_array().expect("a list").len(), parts.len(), "a line for each: {report}");
     place.write("portcullis.toml", "not TOML");
     let error = place.run("config").failed();
-    for part in ["portcullis.toml is not TOML", "http.listn", "tokens.access_ttl", "limits.enabled"] {
+    for part in ["portcullis.toml is not valid TOML", "http.listn", "tokens.access_ttl", "limits.enabled"] {
         assert!(error.contains(part), "{part}: {error}");
     }
 }
 
 #[test]
-fn a_mistake_that_follows_from_another_is_not_told() {
+fn an_error_that_may_follow_from_another_is_not_reported() {
     for (name, value) in [
         ("PORTCULLIS_HTTP__PUBLIC_URL", "id.example.com"),
         ("PORTCULLIS_HTTP__PUBLIC_ULR", "https://id.example.com"),
@@ -237,12 +237,12 @@ fn a_mistake_that_follows_from_another_is_not_told() {
     ] {
         let place = Place::bare().with(name, value).with("PORTCULLIS_HTTP__LISTEN", "0.0.0.0:4000");
         let error = place.run("config").failed();
-        assert!(!error.contains("TLS") && !error.contains("mistakes"), "{name}: {error}");
+        assert!(!error.contains("TLS") && !error.contains("errors"), "{name}: {error}");
     }
 }
 
 #[test]
-fn a_mistake_is_told_with_its_key_where_it_was_set_and_what_would_be_right() {
+fn an_error_names_the_key_its_source_and_what_the_value_must_be() {
     for (name, value, says) in [
         ("PORTCULLIS_HTTP__LISTNE", "x", "http.listne is not a key"),
         ("PORTCULLIS_HTTP__LISTNE", "x", "the keys of [http] are cookies, "),
@@ -252,7 +252,11 @@ fn a_mistake_is_told_with_its_key_where_it_was_set_and_what_would_be_right() {
         ("PORTCULLIS_HTTP", "x", "http must be a section"),
         ("PORTCULLIS_HTTP__LISTEN", "localhost", "http.listen must be an IP address and a port"),
         ("PORTCULLIS_HTTP__TRUSTED_PROXIES", "proxy", "http.trusted_proxies must be a list of IP"),
-        ("PORTCULLIS_HTTP__TRUSTED_PROXIES", "10.0.0.0/8,::/0", "http.trusted_proxies cannot be everybody"),
+        (
+            "PORTCULLIS_HTTP__TRUSTED_PROXIES",
+            "10.0.0.0/8,::/0",
+            "http.trusted_proxies must not contain all addresses",
+        ),
         ("PORTCULLIS_HTTP__COOKIES", "on", "http.cookies must be one of secure, plain, off"),
         ("PORTCULLIS_HTTP__HEADER_TIMEOUT", "1ms", "http.header_timeout must be between 100ms and 1h"),
         ("PORTCULLIS_HTTP__IDLE_TIMEOUT", "0s", "http.idle_timeout must be between 100ms and 1h"),
@@ -262,13 +266,13 @@ fn a_mistake_is_told_with_its_key_where_it_was_set_and_what_would_be_right() {
         ("PORTCULLIS_HTTP__MAX_CONCURRENT_REQUESTS", "0", "_requests must be at least 1"),
         ("PORTCULLIS_GRAPHQL__MAX_BATCH", "0", "graphql.max_batch must be between 1 and 100"),
         ("PORTCULLIS_GRAPHQL__MAX_LIST_ITEMS", "0", "graphql.max_list_items must be at least 1"),
-        ("PORTCULLIS_TOKENS__ACCESS_TTL", "soon", "tokens.access_ttl must be a time such as 3s"),
+        ("PORTCULLIS_TOKENS__ACCESS_TTL", "soon", "tokens.access_ttl must be a duration such as 3s"),
         ("PORTCULLIS_TOKENS__ACCESS_TTL", "0s", "tokens.access_ttl must be between 1s and 1d"),
         ("PORTCULLIS_LIMITS__ENABLED", "maybe", "limits.enabled must be true or false"),
         ("PORTCULLIS_GRAPHQL__MAX_DEPTH", "deep", "graphql.max_depth must be a whole number"),
         ("PORTCULLIS_GRAPHQL__MAX_DEPTH", "99", "graphql.max_depth must be at most 30"),
         ("PORTCULLIS_GRAPHQL__INTROSPECTION", "all", "must be one of everyone, signed_in, off"),
-        ("PORTCULLIS_ACCOUNTS__DEFAULT_ROLES", "king", "names the role \"king\""),
+        ("PORTCULLIS_ACCOUNTS__DEFAULT_ROLES", "king", "contains the role \"king\""),
         ("PORTCULLIS_TOKENS__CUSTOM_CLAIMS__SUB", "x", "a claim that Portcullis sets itself"),
         ("PORTCULLIS_SECRET", "hush", "secret must have at least 32 bytes"),
         ("DATABASE_URL", "mysql://ada:hush@db", "database.url must start with sqlite: or postgres://"),
@@ -284,11 +288,11 @@ fn a_mistake_is_told_with_its_key_where_it_was_set_and_what_would_be_right() {
 }
 
 #[test]
-fn an_origin_that_is_not_one_or_is_everybodys_stops_the_start() {
+fn an_invalid_or_universal_cors_origin_is_rejected() {
     for (origin, says) in [
-        ("*", "any page could then act as whoever visits it"),
-        ("https://app.example.com,*", "any page could then act as whoever visits it"),
-        ("null", "sandboxed frames"),
+        ("*", "any page could then act on behalf of its visitors"),
+        ("https://app.example.com,*", "any page could then act on behalf of its visitors"),
+        ("null", "any sandboxed frame"),
         ("app.example.com", "as browsers write them"),
         ("https://", "as browsers write them"),
         ("https://app.example.com/", "as browsers write them"),
@@ -306,7 +310,7 @@ fn an_origin_that_is_not_one_or_is_everybodys_stops_the_start() {
         ("capacitor://", "as browsers write them"),
         ("capacitor://localhost/", "as browsers write them"),
         ("Capacitor://localhost", "as browsers write them"),
-        ("capacitor://localhost,null", "sandboxed frames"),
+        ("capacitor://localhost,null", "any sandboxed frame"),
     ] {
         let error = Place::bare().with("PORTCULLIS_HTTP__CORS_ORIGINS", origin).run("config").failed();
         assert!(error.contains(says) && error.contains("http.cors_origins"), "{origin}: {error}");
@@ -317,7 +321,7 @@ fn an_origin_that_is_not_one_or_is_everybodys_stops_the_start() {
 }
 
 #[test]
-fn a_header_that_pages_may_send_has_a_name() {
+fn only_header_names_are_accepted_as_cors_headers() {
     for (headers, is_right) in [
         ("x-tenant", true),
         ("X-Tenant, b3", true),
@@ -332,13 +336,13 @@ fn a_header_that_pages_may_send_has_a_name() {
             run.done();
         } else {
             let error = run.failed();
-            assert!(error.contains("http.cors_headers must be names of headers"), "{headers}: {error}");
+            assert!(error.contains("http.cors_headers must be header names"), "{headers}: {error}");
         }
     }
 }
 
 #[test]
-fn a_refresh_token_cannot_be_made_to_cross_a_network_in_the_clear() {
+fn a_configuration_that_sends_refresh_tokens_unencrypted_is_rejected() {
     let run = |settings: &[(&str, &str)], line: &str| {
         settings
             .iter()
@@ -360,7 +364,7 @@ fn a_refresh_token_cannot_be_made_to_cross_a_network_in_the_clear() {
         let error = run(&[plain, tls], &line).failed();
         assert!(error.contains("http.cookies can be plain only"), "{error}");
     }
-    // A container on the machine of a developer, whose browser calls it localhost.
+    // A container on a developer's machine, which its browser reaches at localhost.
     for every in ["0.0.0.0:4000", "[::]:4000", "[::ffff:0.0.0.0]:4000"] {
         let line = format!("config --listen {every}");
         for url in [
@@ -382,7 +386,7 @@ fn a_refresh_token_cannot_be_made_to_cross_a_network_in_the_clear() {
             "http://10.0.0.1",
         ] {
             let error = run(&[("PUBLIC_URL", url), plain], &line).failed();
-            assert!(error.contains("nothing says that TLS stands before it"), "{url}: {error}");
+            assert!(error.contains("the server does not know of TLS in front of it"), "{url}: {error}");
         }
         let error = run(&[("PUBLIC_URL", "https://localhost"), plain], &line).failed();
         assert!(error.contains("http.cookies can be plain only"), "{error}");
@@ -398,9 +402,9 @@ fn a_refresh_token_cannot_be_made_to_cross_a_network_in_the_clear() {
 }
 
 #[test]
-fn a_mistake_in_the_file_is_told_without_what_could_be_secret() {
+fn an_error_in_the_file_is_reported_without_values() {
     for (text, says) in [
-        ("secret = hush", "portcullis.toml is not TOML: at line 1, column 10"),
+        ("secret = hush", "portcullis.toml is not valid TOML: at line 1, column 10"),
         ("secret = 17", "secret must be text (set in portcullis.toml)"),
         ("database = \"postgres://ada:hush@db\"", "database must be a section"),
         ("[database]\nurl = [\"hush\"]", "database.url must be text"),
@@ -417,6 +421,51 @@ fn a_mistake_in_the_file_is_told_without_what_could_be_secret() {
 }
 
 #[test]
+fn the_former_names_of_the_backoff_keys_are_accepted() {
+    for (former, present, text, value) in [
+        ("free", "free_attempts", "7", json!(7)),
+        ("first_delay", "initial_delay", "\"2s\"", json!("2s")),
+        ("longest_delay", "max_delay", "\"10m\"", json!("10m")),
+    ] {
+        for section in ["pair", "account", "address", "register", "logins", "changes"] {
+            let (key, former_key) =
+                (format!("limits.{section}.{present}"), format!("limits.{section}.{former}"));
+            let place = Place::bare();
+            place.write("portcullis.toml", &format!("{former_key} = {text}"));
+            let from_file = shown(&place, "");
+            assert_eq!(from_file[&key], (value.clone(), "portcullis.toml".to_owned()), "{key}");
+            assert!(!from_file.contains_key(&former_key), "{former_key}");
+            let name = format!("PORTCULLIS_LIMITS__{section}__{former}").to_uppercase();
+            let place = place.with(&name, text.trim_matches('"'));
+            assert_eq!(shown(&place, "")[&key], (value.clone(), name), "{key}");
+        }
+    }
+}
+
+#[test]
+fn a_key_cannot_be_set_by_its_former_and_its_present_name() {
+    let place = Place::bare();
+    place.write("portcullis.toml", "[limits.pair]\nfree = 4\nfree_attempts = 6");
+    let error = place.run("config").failed();
+    for part in
+        ["limits.pair.free is the former name of limits.pair.free_attempts", "keep", "portcullis.toml"]
+    {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    // A later layer overrides an earlier one by any of the names.
+    place.write("portcullis.toml", "[limits.pair]\nfree_attempts = 6");
+    let place = place.with("PORTCULLIS_LIMITS__PAIR__FREE", "0");
+    let error = place.run("config").failed();
+    assert!(error.contains("limits.pair.free_attempts must be at least 1 (set in PORTCULLIS_"), "{error}");
+    let place = place.with("PORTCULLIS_LIMITS__PAIR__FREE_ATTEMPTS", "6");
+    let error = place.run("config").failed();
+    assert!(
+        error.contains("PORTCULLIS_LIMITS__PAIR__FREE and PORTCULLIS_LIMITS__PAIR__FREE_ATTEMPTS"),
+        "{error}"
+    );
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let place = Place::bare()
         .with("PORTCULLIS_SECRET", "0123456789012345678901234567890123456789")
@@ -429,7 +478,7 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
-fn of_a_secret_and_its_file_the_one_that_was_set_later_counts() {
+fn a_later_layer_replaces_a_secret_by_its_file_and_the_reverse() {
     let place = Place::bare();
     place.write("url", "postgres://ada:hush@file/portcullis\n");
     place.write("portcullis.toml", "[database]\nurl = \"postgres://ada:hush@toml/portcullis\"");
@@ -442,7 +491,7 @@ fn of_a_secret_and_its_file_the_one_that_was_set_later_counts() {
 }
 
 #[test]
-fn the_variables_of_services_in_kubernetes_are_no_mistakes() {
+fn variables_of_kubernetes_services_are_ignored_without_a_warning() {
     let service = |place: Place, service: &str, port: u16| {
         let address = format!("tcp://10.0.0.1:{port}");
         [
@@ -460,7 +509,7 @@ fn the_variables_of_services_in_kubernetes_are_no_mistakes() {
     };
     let place = service(Place::bare(), "PORTCULLIS", 4000);
     let place = service(place, "PORTCULLIS_POSTGRESQL", 5432);
-    // The name of a section and of a key.
+    // Service names that contain the name of a section or of a key.
     let place = service(service(place, "PORTCULLIS_HTTP", 80), "PORTCULLIS_DATABASE_URL", 5432);
     let answer = place.run("config");
     assert_eq!(answer.err, "", "they are expected");
@@ -471,7 +520,7 @@ fn the_variables_of_services_in_kubernetes_are_no_mistakes() {
 }
 
 #[test]
-fn a_variable_that_names_no_section_is_warned_of_with_what_was_meant() {
+fn an_unknown_variable_causes_a_warning_with_a_suggestion() {
     for (name, meant) in [
         ("PORTCULLIS_HTTP_LISTEN", Some("PORTCULLIS_HTTP__LISTEN")),
         ("PORTCULLIS_HTPP__LISTEN", Some("PORTCULLIS_HTTP__LISTEN")),

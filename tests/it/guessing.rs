@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis::config::{Config, Ladder, LimitsConfig};
+use portcullis::config::{Backoff, Config, LimitsConfig};
 use serde_json::{Value, json};
 
 use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, TestApp, USER, spawn_all};
@@ -12,8 +12,12 @@ const HOME: &str = "198.51.100.7";
 /// An account's password may be guessed five times, from anywhere; then a minute passes before the next.
 fn few_for_an_account(config: &mut Config) {
     let minute = Duration::from_mins(1);
-    let account =
-        Ladder { free: 5, first_delay: minute, longest_delay: minute, forget_after: Duration::from_hours(1) };
+    let account = Backoff {
+        free_attempts: 5,
+        initial_delay: minute,
+        max_delay: minute,
+        forget_after: Duration::from_hours(1),
+    };
     config.limits = LimitsConfig { account, ..LimitsConfig::default() };
 }
 
@@ -142,7 +146,8 @@ async fn another_password_of_an_account_gives_its_guesser_no_more_guesses_at_oth
     let app = TestApp::with(|config| {
         few_for_an_account(config);
         let minute = Duration::from_mins(1);
-        config.limits.address = Ladder { free: 5, longest_delay: minute, ..config.limits.account.clone() };
+        config.limits.address =
+            Backoff { free_attempts: 5, max_delay: minute, ..config.limits.account.clone() };
     })
     .await;
     let (root, ada) = (app.admin().await, app.signed_in("ada").await);
@@ -348,7 +353,8 @@ async fn the_many_networks_of_an_ipv6_block_do_not_make_many_guessers() {
     let app = TestApp::with(|config| {
         let minute = Duration::from_mins(1);
         config.limits = LimitsConfig::default();
-        config.limits.address = Ladder { free: 2, first_delay: minute, ..config.limits.address.clone() };
+        config.limits.address =
+            Backoff { free_attempts: 2, initial_delay: minute, ..config.limits.address.clone() };
         config.limits.register = config.limits.address.clone();
     })
     .await;

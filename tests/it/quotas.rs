@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis::config::{Config, Ladder};
+use portcullis::config::{Backoff, Config};
 use serde_json::json;
 
 use crate::support::{AUTH, Answer, Client, OTHER_PASSWORD, PASSWORD, TestApp, USER};
@@ -10,9 +10,9 @@ use crate::support::{AUTH, Answer, Client, OTHER_PASSWORD, PASSWORD, TestApp, US
 const HOME: &str = "198.51.100.7";
 
 /// A backoff with this many free attempts, and then one attempt per minute.
-fn minute_after(free: u32) -> Ladder {
+fn minute_after(free_attempts: u32) -> Backoff {
     let minute = Duration::from_mins(1);
-    Ladder { free, first_delay: minute, longest_delay: minute, forget_after: Duration::from_hours(1) }
+    Backoff { free_attempts, initial_delay: minute, max_delay: minute, forget_after: Duration::from_hours(1) }
 }
 
 fn three_logins(config: &mut Config) {

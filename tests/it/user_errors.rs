@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use portcullis::config::Ladder;
+use portcullis::config::Backoff;
 use serde_json::{Value, json};
 
 use crate::support::{AUTH, Answer, OTHER_PASSWORD, PASSWORD, TestApp, USER};
@@ -170,9 +170,9 @@ async fn who_registers_too_often_has_to_wait() {
 }
 
 /// A backoff with this many free attempts, and then one attempt per minute.
-fn minute_after(free: u32) -> Ladder {
-    let (first_delay, longest_delay) = (Duration::from_mins(1), Duration::from_mins(15));
-    Ladder { free, first_delay, longest_delay, forget_after: Duration::from_hours(1) }
+fn minute_after(free_attempts: u32) -> Backoff {
+    let (initial_delay, max_delay) = (Duration::from_mins(1), Duration::from_mins(15));
+    Backoff { free_attempts, initial_delay, max_delay, forget_after: Duration::from_hours(1) }
 }
 
 #[tokio::test]

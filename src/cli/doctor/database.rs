@@ -3,7 +3,7 @@ use sea_orm::DbErr;
 use super::{files::Secret, report::Report};
 use crate::{
     accounts::{AccountFilter, Accounts},
-    app::{App, AppError, is_of_another_database},
+    app::{App, AppError, check_empty_database},
     cli::output::time,
     clock::Clock,
     config::{ADMIN_ROLE, Config},
@@ -21,12 +21,15 @@ const NO_ACTIVE_KEY: &str = "no signing key is active, so no user can sign in: a
 
 /// Checks the database and, if it is up to date, its contents.
 pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report) {
-    let name = config.shown_database();
+    let name = config.database_name();
     if config.sqlite_file().is_some_and(|path| !path.exists()) {
-        return match is_of_another_database(config) {
-            Some(error) => report.fail("database", error.to_string()),
-            None => report.warn("database", format!("{name} does not exist yet; the first start creates it")),
-        };
+        match check_empty_database(config) {
+            Err(error) => report.fail("database", error.to_string()),
+            Ok(()) => {
+                report.warn("database", format!("{name} does not exist yet; the first start creates it"));
+            }
+        }
+        return;
     }
     let database = match Database::connect(config).await {
         Ok(database) => database,
@@ -37,7 +40,7 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
     let is_signing = match begun {
         Ok(Usage::Keys { is_signing }) => is_signing,
         Ok(Usage::Empty) => {
-            return if let Some(error) = is_of_another_database(config) {
+            return if let Err(error) = check_empty_database(config) {
                 report.fail("master secret", error.to_string());
             };
         }
@@ -78,7 +81,7 @@ enum Usage {
 }
 
 async fn begin(config: &Config, database: &Database, report: &mut Report) -> Result<Usage, DbErr> {
-    let is_current = is_current(database, &config.shown_database(), report).await?;
+    let is_current = is_current(database, &config.database_name(), report).await?;
     if database.migrations().await?.applied.is_empty() {
         return Ok(Usage::Empty);
     }
@@ -96,13 +99,13 @@ async fn begin(config: &Config, database: &Database, report: &mut Report) -> Res
 
 /// Reports the database server and the migrations. Returns whether no migration is pending.
 async fn is_current(database: &Database, name: &str, report: &mut Report) -> Result<bool, DbErr> {
-    let server = database.server().await?;
-    if server.is_supported {
-        report.ok("database", format!("{name} ({})", server.name));
+    let version = database.version().await?;
+    if version.is_supported {
+        report.ok("database", format!("{name} ({})", version.name));
     } else {
-        report.fail("database", format!("{} is not supported; use PostgreSQL 14 or later", server.name));
+        report.fail("database", format!("{} is not supported; use PostgreSQL 14 or later", version.name));
     }
-    if let Some(there) = server.clock {
+    if let Some(there) = version.clock {
         let difference = (there - Clock::system().now()).num_seconds();
         if difference.abs() > MAX_CLOCK_DIFFERENCE_SECONDS {
             report.warn(

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::report::Report;
-use crate::{app::find_master_secrets, config::Config, tokens::SigningKey};
+use crate::{app::load_master_secrets, config::Config, tokens::SigningKey};
 
 /// The state of the master secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) fn examine(config: &Config, report: &mut Report) -> Secret {
             }
         }
     }
-    match find_master_secrets(config) {
+    match load_master_secrets(config) {
         Ok(Some(_)) => {
             report.ok("master secret", "long enough, and not readable by other users");
             Secret::Usable

@@ -12,7 +12,7 @@ use clap::Args;
 
 use self::report::Report;
 use super::{error::CliError, log, open::block_on, output::Format, settings::Settings};
-use crate::config::Loaded;
+use crate::config::LoadedConfig;
 
 #[derive(Args)]
 pub(super) struct Doctor {
@@ -46,9 +46,9 @@ impl Doctor {
     }
 }
 
-fn examine(loaded: &Loaded, report: &mut Report) -> Result<(), CliError> {
+fn examine(loaded: &LoadedConfig, report: &mut Report) -> Result<(), CliError> {
     let config = &loaded.config;
-    let advice = loaded.advice();
+    let advice = loaded.warnings();
     if advice.is_empty() {
         report.ok("configuration", "all values are valid");
     }

@@ -6,18 +6,18 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::url::DatabaseUrl;
-use super::{Config, Impossible, MASK, require};
+use super::{Config, InvalidValue, MASK, ensure};
 
-/// `[database]`: where the data are.
+/// `[database]`: the connection to the database.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseConfig {
-    /// `sqlite:PATH` or `postgres://…`. Without it, `portcullis.db` in `data_dir`.
+    /// `sqlite:PATH` or `postgres://…`. Default: `portcullis.db` in `data_dir`.
     #[serde(serialize_with = "without_password")]
     pub url: Option<SecretString>,
-    /// A file that holds the URL, for it may contain a password.
+    /// A file that contains the URL, because the URL may contain a password.
     pub url_file: Option<PathBuf>,
-    /// The most connections that are open at once.
+    /// The maximum number of open connections.
     pub max_connections: u32,
 }
 
@@ -28,23 +28,23 @@ impl Default for DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// The URL as it may be shown: without its password.
+    /// The URL with its password masked.
     #[must_use]
-    pub fn shown_url(&self) -> Option<String> {
+    pub fn masked_url(&self) -> Option<String> {
         self.url.as_ref().map(|url| mask_password(url.expose_secret()))
     }
 
-    pub(super) fn check(&self) -> Result<(), Impossible> {
-        require(
+    pub(super) fn check(&self) -> Result<(), InvalidValue> {
+        ensure(
             self.url.is_none() || self.url_file.is_none(),
             "database.url",
-            "and database.url_file are both set; keep one of them",
+            "and database.url_file are both set; keep only one of them",
         )?;
         if let Some(url) = &self.url {
-            let impossible = |wants| Impossible { key: "database.url".to_owned(), wants };
-            DatabaseUrl::parse(url.expose_secret()).map_err(impossible)?;
+            let invalid = |expected| InvalidValue { key: "database.url".to_owned(), expected };
+            DatabaseUrl::parse(url.expose_secret()).map_err(invalid)?;
         }
-        require(
+        ensure(
             (2..=1000).contains(&self.max_connections),
             "database.max_connections",
             "must be between 2 and 1000",
@@ -53,19 +53,19 @@ impl DatabaseConfig {
 }
 
 impl Config {
-    /// The database: the embedded one unless there is a URL.
+    /// The parsed URL of the database. Without a URL, the embedded database.
     ///
     /// # Errors
-    /// The reason why the URL cannot be.
-    pub fn database_url(&self) -> Result<DatabaseUrl, Impossible> {
+    /// The URL is invalid.
+    pub fn database_url(&self) -> Result<DatabaseUrl, InvalidValue> {
         match &self.database.url {
             None => Ok(DatabaseUrl::Sqlite { path: self.data_dir.join("portcullis.db"), creates: true }),
             Some(url) => DatabaseUrl::parse(url.expose_secret())
-                .map_err(|wants| Impossible { key: "database.url".to_owned(), wants }),
+                .map_err(|expected| InvalidValue { key: "database.url".to_owned(), expected }),
         }
     }
 
-    /// The file of the embedded database; `None` when the data are in PostgreSQL.
+    /// The file of the SQLite database. `None` for PostgreSQL.
     #[must_use]
     pub fn sqlite_file(&self) -> Option<PathBuf> {
         match self.database_url() {
@@ -74,20 +74,20 @@ impl Config {
         }
     }
 
-    /// The database as it may be shown.
+    /// The name of the database for messages: the file, or the URL with its password masked.
     #[must_use]
-    pub fn shown_database(&self) -> String {
+    pub fn database_name(&self) -> String {
         let file = self.sqlite_file().map(|path| path.display().to_string());
-        file.or_else(|| self.database.shown_url()).unwrap_or_default()
+        file.or_else(|| self.database.masked_url()).unwrap_or_default()
     }
 }
 
-#[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
 fn without_password<S: Serializer>(url: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     url.as_ref().map(|url| mask_password(url.expose_secret())).serialize(serializer)
 }
 
-/// A password stands before the last `@`, or among the parameters. What cannot be told apart is masked.
+/// Masks the password, which is before the last `@` or in a parameter. Any part that may be a password is masked.
 fn mask_password(url: &str) -> String {
     if url.starts_with("sqlite:") {
         return url.to_owned();

@@ -87,7 +87,7 @@ fn a_secret_beside_a_database_without_keys_stops_the_start() {
     let before = fs::read(copy.path("data/portcullis.db")).expect("the copy");
     for line in ["--listen 127.0.0.1:0", "users create grace"] {
         let error = copy.run_with(line, PASSWORD).failed();
-        for part in ["data/secret was made for a database", "-wal", "delete data/secret", "secret_file"] {
+        for part in ["data/secret was created for a database", "-wal", "delete data/secret", "secret_file"] {
             assert!(error.contains(part), "{line}: {error}");
         }
     }
@@ -98,7 +98,7 @@ fn a_secret_beside_a_database_without_keys_stops_the_start() {
     fs::remove_file(copy.path("data/portcullis.db")).expect("the copy");
     assert!(copy.run("--listen 127.0.0.1:0").failed().contains("data/portcullis.db has none"));
     let report = copy.run("doctor");
-    assert!(report.out.contains("data/secret was made for a database"), "{report:?}");
+    assert!(report.out.contains("data/secret was created for a database"), "{report:?}");
     assert_eq!(files(&copy), ["secret"]);
 
     // Both ways on.
@@ -112,28 +112,28 @@ fn a_secret_beside_a_database_without_keys_stops_the_start() {
 }
 
 #[test]
-fn a_migrated_database_without_keys_is_no_better() {
+fn a_migrated_database_without_keys_is_rejected_as_well() {
     for place in Place::on_each_database() {
         place.run("migrate up").done();
         place.run("doctor").done();
         fs::create_dir_all(place.path("data")).expect("the folder is ours");
         place.write("data/secret", "0123456789012345678901234567890123456789");
         let error = place.run_with("users create ada", PASSWORD).failed();
-        assert!(error.contains("data/secret was made for a database"), "{error}");
+        assert!(error.contains("data/secret was created for a database"), "{error}");
         let report = place.run("doctor");
-        assert!(report.code == Some(1) && report.out.contains("data/secret was made"), "{report:?}");
+        assert!(report.code == Some(1) && report.out.contains("data/secret was created"), "{report:?}");
         let place = place.with("PORTCULLIS_SECRET_FILE", "data/secret");
         place.run_with("users create ada", PASSWORD).done();
     }
 }
 
 #[test]
-fn a_secret_of_the_operator_is_good_for_a_first_start() {
+fn a_configured_secret_works_for_a_first_start() {
     for place in Place::on_each_database() {
         place.write("operators", "0123456789012345678901234567890123456789");
         let place = place.with("PORTCULLIS_SECRET_FILE", "operators");
         let server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
-        let told = server.log.iter().any(|line| line.contains("this is its first start"));
+        let told = server.log.iter().any(|line| line.contains("the database is empty"));
         assert!(told, "{:#?}", server.log);
     }
 }

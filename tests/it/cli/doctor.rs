@@ -82,9 +82,9 @@ fn an_unmet_line_of_the_checklist_is_a_warning() {
             "anonymous clients can read the schema",
         ),
         ("HTTP__TRUSTED_PROXIES", "", "http.trusted_proxies", "all clients count as one address"),
-        ("LIMITS__ENABLED", "false", "limits.enabled", "leave it on outside of tests"),
-        ("PASSWORDS__ITERATIONS", "1", "passwords.memory_kib", "less than OWASP asks for"),
-        ("TOKENS__ACCESS_TTL", "2h", "tokens.access_ttl", "an hour is long enough"),
+        ("LIMITS__ENABLED", "false", "limits.enabled", "no rate limit slows down"),
+        ("PASSWORDS__ITERATIONS", "1", "passwords.memory_kib", "less than OWASP recommends"),
+        ("TOKENS__ACCESS_TTL", "2h", "tokens.access_ttl", "set it to 1h or less"),
     ] {
         let place = in_production(Place::bare()).with(&format!("PORTCULLIS_{name}"), value);
         assert_found(&place, subject, "warn", part);
@@ -142,7 +142,7 @@ fn the_doctor_creates_nothing() {
 fn the_doctor_warns_of_insecure_settings_with_the_remedy() {
     let place = Place::new();
     place.run_with("users create ada", PASSWORD).done();
-    assert_found(&place, "passwords.memory_kib", "warn", "less than OWASP asks for");
+    assert_found(&place, "passwords.memory_kib", "warn", "less than OWASP recommends");
     assert_found(&place, "administrators", "warn", "portcullis users create NAME --role admin");
     place.permit("data/portcullis.db", 0o644);
     assert_found(&place, "files", "warn", "other users can access data/portcullis.db (mode 644)");
@@ -153,13 +153,13 @@ fn the_doctor_warns_of_insecure_settings_with_the_remedy() {
     let place = place.with("PORTCULLIS_OTHER_SECRET", secret.trim());
     assert_found(&place, "signing keys", "warn", "1 encrypted with the other master secret");
     assert_found(&place, "other_secret", "warn", "portcullis keys rewrap");
-    assert_found(&place, "secret", "warn", "name that in PORTCULLIS_SECRET_FILE");
+    assert_found(&place, "secret", "warn", "set PORTCULLIS_SECRET_FILE to its path");
     let place = place
         .with("PORTCULLIS_LIMITS__ENABLED", "false")
         .with("PORTCULLIS_TOKENS__ACCESS_TTL", "2h")
         .with("PORTCULLIS_HTTP__PUBLIC_URL", "https://id.example.com");
-    assert_found(&place, "limits.enabled", "warn", "nothing slows down who guesses");
-    assert_found(&place, "tokens.access_ttl", "warn", "an hour is long enough");
+    assert_found(&place, "limits.enabled", "warn", "no rate limit slows down");
+    assert_found(&place, "tokens.access_ttl", "warn", "set it to 1h or less");
     assert_found(&place, "http.trusted_proxies", "warn", "all clients count as one address");
 }
 
@@ -183,7 +183,7 @@ fn the_doctor_fails_if_the_server_could_not_start() {
     place.permit("data/secret", 0o644);
     assert_found(&place, "master secret", "fail", "chmod 600 data/secret");
     fs::remove_file(place.path("data/secret")).expect("it is ours");
-    assert_found(&place, "master secret", "fail", "bring it back from your backups");
+    assert_found(&place, "master secret", "fail", "restore it from a backup");
     let place = place.with("PORTCULLIS_SECRET", "short");
     assert_found(&place, "configuration", "fail", "secret must have at least 32 bytes");
     let error = place.run("doctor").failed();

@@ -150,7 +150,11 @@ fn a_database_of_a_later_release_is_refused() {
         place.run_with("users create root --role admin", PASSWORD).done();
         place.execute("INSERT INTO portcullis_migrations VALUES ('m29990101_000001_later', 1)");
         let lines = [START, "doctor", "migrate up", "migrate status", "migrate down --yes"];
-        assert_refused(&place, &lines, &["later release", "m29990101_000001_later", "restore a backup"]);
+        assert_refused(
+            &place,
+            &lines,
+            &["later release", "m29990101_000001_later", "restore an earlier backup"],
+        );
     }
 }
 
@@ -194,7 +198,7 @@ fn a_role_that_may_not_make_tables_is_told_what_it_needs_and_starts_where_nothin
     assert_refused(&place, &lines, &["search_path", &schema, &format!("TO {}", role.name)]);
     execute(&role.server, &format!("GRANT USAGE ON SCHEMA {schema} TO {}", role.name));
     let cure = format!("GRANT CREATE ON SCHEMA {schema} TO {}", role.name);
-    assert_refused(&place, &lines, &["may not make tables", &cure]);
+    assert_refused(&place, &lines, &["may not create tables", &cure]);
     let place = place.with("DATABASE_URL", owner.clone());
     place.run("migrate up").done();
     let place = place.with("DATABASE_URL", url.clone());

@@ -64,7 +64,7 @@ fn a_public_address_without_tls_before_it_does_not_start() {
     let place = Place::new();
     let error = place.run("serve --listen 0.0.0.0:0").failed();
     assert!(
-        error.contains("nothing says that TLS stands before it") && error.contains("--listen"),
+        error.contains("the server does not know of TLS in front of it") && error.contains("--listen"),
         "{error}"
     );
     assert!(!place.path("data").exists(), "nothing was touched");
@@ -218,7 +218,7 @@ fn a_server_without_the_secret_of_its_keys_does_not_start_and_makes_no_other() {
         place.run_with("users create ada", PASSWORD).done();
         fs::remove_file(place.path("data/secret")).expect("the first start made it");
         let error = place.run("--listen 127.0.0.1:0").failed();
-        assert!(error.contains("sealed under a master secret that is not there"), "{error}");
+        assert!(error.contains("encrypted with a master secret that was not found"), "{error}");
         assert!(!place.path("data/secret").exists());
     }
 }

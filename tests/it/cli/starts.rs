@@ -27,7 +27,7 @@ fn a_server_that_waits_for_the_lock_of_sqlite_stops_when_it_is_told_to() {
     place.run("migrate down --yes").done();
     let lock = place.lock_sqlite("data/portcullis.db");
     let mut server = Server::spawn(&place, &["--listen", "127.0.0.1:0"]);
-    server.says("waiting for the lock of the database");
+    server.says("waiting for the migration lock");
     server.signal("TERM");
     assert_eq!(server.exit_code(), Some(0), "{:#?}", server.log);
     drop(lock);
@@ -39,7 +39,7 @@ fn a_server_that_waits_for_another_ones_migrations_stops_when_it_is_told_to() {
     let Some(place) = Place::on_a_database_of_its_own() else { return };
     let lock = place.lock_postgres();
     let mut server = Server::spawn(&place, &["--listen", "127.0.0.1:0"]);
-    server.says("waiting for the lock of the database");
+    server.says("waiting for the migration lock");
     server.signal("TERM");
     assert_eq!(server.exit_code(), Some(0), "{:#?}", server.log);
     drop(lock);

@@ -34,7 +34,7 @@ impl TestApp {
         let newest = newest.one(database.reader()).await.expect("the database answers").expect("an event");
         eventually(async || {
             let snapshot = database.snapshot().await.expect("the database answers");
-            snapshot.is_none_or(|snapshot| newest.position < snapshot.first_open)
+            snapshot.is_none_or(|snapshot| newest.position < snapshot.xmin)
         })
         .await;
         EventId::from_uuid(newest.id).to_string()

@@ -1,18 +1,18 @@
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
-/// Whether the error means that the database is away or overloaded, so that waiting helps.
+/// Whether the database is unreachable or overloaded, so that a retry may succeed.
 #[must_use]
 pub fn is_unavailable(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) => true,
         DbErr::Conn(RuntimeErr::SqlxError(error))
         | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error)) => is_lost(error),
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => is_transient(error),
         _ => false,
     }
 }
 
-fn is_lost(error: &sqlx::Error) -> bool {
+fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::PoolTimedOut
@@ -28,17 +28,17 @@ fn is_lost(error: &sqlx::Error) -> bool {
     }
 }
 
-/// What a statement broke, where it broke a unique index: the text names the index (PostgreSQL) or
-/// its columns (SQLite).
+/// The unique index that a statement violated. The text contains the name of the index (PostgreSQL) or of its columns
+/// (SQLite). `None` for other errors.
 #[must_use]
-pub fn broken_constraint(error: &DbErr) -> Option<String> {
+pub fn violated_constraint(error: &DbErr) -> Option<String> {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(text)) => Some(text),
         _ => None,
     }
 }
 
-/// The text of an error for people: the database's own message, without the names and lines of a library's source.
+/// The message of an error for operators: the message of the database itself, without details of the libraries.
 #[must_use]
 pub fn reason(error: &DbErr) -> String {
     match error {

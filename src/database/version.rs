@@ -4,26 +4,26 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use super::Database;
 use crate::clock::Timestamp;
 
-/// The oldest release of PostgreSQL that we run on, as `server_version_num` counts.
-const OLDEST_POSTGRES: i32 = 140_000;
+/// The minimum release of PostgreSQL, in the format of `server_version_num`.
+const MIN_POSTGRES: i32 = 140_000;
 
-/// What a database is.
+/// The product and release of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// Its name and release.
+pub struct DatabaseVersion {
+    /// The name and the release, such as `PostgreSQL 17.2`.
     pub name: String,
-    /// Whether the release is one that we run on.
+    /// Whether this program supports the release.
     pub is_supported: bool,
-    /// What time it is there, where it has a clock of its own.
+    /// The time of the database server. `None` for SQLite, which has no clock of its own.
     pub clock: Option<Timestamp>,
 }
 
 impl Database {
-    /// What the database is.
+    /// The product and release of the database.
     ///
     /// # Errors
-    /// When it does not answer.
-    pub async fn server(&self) -> Result<Server, DbErr> {
+    /// The database is unavailable.
+    pub async fn version(&self) -> Result<DatabaseVersion, DbErr> {
         let backend = self.backend();
         let sql = match backend {
             DbBackend::Postgres => {
@@ -34,14 +34,18 @@ impl Database {
             _ => "SELECT sqlite_version() AS version",
         };
         let row = self.reader.query_one_raw(Statement::from_string(backend, sql)).await?;
-        let row = row.ok_or_else(|| DbErr::Custom("the database does not say what it is".to_owned()))?;
+        let row = row.ok_or_else(|| DbErr::Custom("the database did not return its version".to_owned()))?;
         let version: String = row.try_get("", "version")?;
         if backend != DbBackend::Postgres {
-            return Ok(Server { name: format!("SQLite {version}"), is_supported: true, clock: None });
+            return Ok(DatabaseVersion {
+                name: format!("SQLite {version}"),
+                is_supported: true,
+                clock: None,
+            });
         }
-        Ok(Server {
+        Ok(DatabaseVersion {
             name: format!("PostgreSQL {version}"),
-            is_supported: row.try_get::<i32>("", "number")? >= OLDEST_POSTGRES,
+            is_supported: row.try_get::<i32>("", "number")? >= MIN_POSTGRES,
             clock: DateTime::from_timestamp_millis(row.try_get("", "ms")?),
         })
     }
