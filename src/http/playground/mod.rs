@@ -21,7 +21,7 @@ const TAG: &str = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
 
 /// `/`: the GraphiQL page.
 pub(crate) async fn playground(request: Request) -> Response {
-    asset(request.headers(), "text/html; charset=utf-8", include_bytes!("playground/index.html"))
+    asset(request.headers(), "text/html; charset=utf-8", include_bytes!("index.html"))
 }
 
 /// The base path without the slash at its end: the page is behind the slash, because its files are relative to it.
@@ -33,9 +33,9 @@ pub(crate) async fn to_playground(State(config): State<Arc<Config>>) -> Redirect
 pub(crate) async fn playground_asset(request: Request) -> Response {
     let headers = request.headers();
     if request.uri().path().ends_with("/playground.css") {
-        return asset(headers, "text/css; charset=utf-8", include_bytes!("playground/playground.css"));
+        return asset(headers, "text/css; charset=utf-8", include_bytes!("playground.css"));
     }
-    asset(headers, "text/javascript; charset=utf-8", include_bytes!("playground/playground.js"))
+    asset(headers, "text/javascript; charset=utf-8", include_bytes!("playground.js"))
 }
 
 fn asset(headers: &HeaderMap, content_type: &'static str, bytes: &'static [u8]) -> Response {
