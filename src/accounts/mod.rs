@@ -206,10 +206,4 @@ impl Accounts {
         let roles = roles.iter().filter_map(|role| self.config.roles.get(role));
         roles.flat_map(|role| role.scopes.iter().cloned()).collect()
     }
-
-    /// The configuration of the server.
-    #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
 }

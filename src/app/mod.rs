@@ -32,7 +32,7 @@ use crate::{
     operations::DocumentStore,
     passwords::{Argon2Cost, Hasher, Policy},
     replicas::{Replicas, Settings},
-    schema::{IdentitySchema, ROOT_FIELDS, builder, finish_subgraph},
+    schema::{IdentitySchema, ROOT_FIELDS, ServerInfo, builder, finish_subgraph},
     secret::{MasterSecrets, Sealers},
     sessions::Sessions,
     sign_in::SignIn,
@@ -181,6 +181,7 @@ impl App {
         let builder = builder
             .data(FairQueue::new(self.config.http.request_timeout))
             .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
+            .data(ServerInfo::new(&self.config))
             .data(self.throttle.clone())
             .data(self.accounts.clone())
             .data(self.sessions.clone())

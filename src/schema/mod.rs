@@ -3,6 +3,7 @@
 mod directives;
 mod federation;
 mod integers;
+mod server;
 mod subgraph;
 
 use std::sync::Arc;
@@ -13,14 +14,17 @@ use async_graphql::{
 };
 use futures_util::stream::BoxStream;
 
+pub(crate) use self::server::ServerInfo;
+use self::{
+    directives::describe_arguments,
+    server::{PUBLIC_FIELDS, ServerQuery},
+};
 pub use self::{
     federation::{FederationQuery, finish_subgraph},
     integers::Int32,
 };
-
-use self::directives::describe_arguments;
 use crate::{
-    accounts::graphql::{AccountsMutation, AccountsQuery, PUBLIC_FIELDS, User},
+    accounts::graphql::{AccountsMutation, AccountsQuery, User},
     admin::graphql::AdminMutation,
     audit::graphql::{AuditEventObject, AuditQuery, AuditSubscription},
     graphql::{ApiError, guarded},
@@ -36,7 +40,7 @@ pub const ROOT_FIELDS: RootFieldPolicy =
 
 /// The queries of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]
-pub struct IdentityQuery(AccountsQuery, SessionsQuery, AuditQuery, NodeQuery, Int32);
+pub struct IdentityQuery(AccountsQuery, ServerQuery, SessionsQuery, AuditQuery, NodeQuery, Int32);
 
 /// The mutations of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]

@@ -1,12 +1,10 @@
 //! The GraphQL fields of accounts.
 
 mod list;
-mod server;
 mod user;
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
-use self::server::ServerInfo;
 pub use self::{
     list::{OrderDirection, UserConnectionFields, UserFilter, UserList, UserOrder, UserOrderField},
     user::{AccountLoader, User, load_user},
@@ -19,9 +17,6 @@ use crate::{
     limits::{Decision, Throttle},
     tokens::Caller,
 };
-
-/// The queries whose response does not depend on the caller.
-pub const PUBLIC_FIELDS: [&str; 1] = ["server"];
 
 /// The queries about accounts.
 #[derive(Default)]
@@ -80,12 +75,6 @@ impl AccountsQuery {
             |account| UserCursor::of(account, by.order),
             node,
         )))
-    }
-
-    /// Public settings of the server: version, whether registration is open, and the password policy. No
-    /// sign-in is needed.
-    async fn server(&self, ctx: &Context<'_>) -> ServerInfo {
-        ServerInfo::new(ctx.data_unchecked::<Accounts>().config())
     }
 }
 

@@ -1,11 +1,28 @@
-use async_graphql::SimpleObject;
+use async_graphql::{Context, Object, SimpleObject};
 
-use crate::config::Config;
+use crate::{config::Config, graphql::guarded};
+
+/// The queries whose response does not depend on the caller.
+pub(super) const PUBLIC_FIELDS: [&str; 1] = ["server"];
+
+/// The query for the settings of the server.
+#[derive(Default)]
+pub(super) struct ServerQuery;
+
+#[guarded]
+#[Object]
+impl ServerQuery {
+    /// Public settings of the server: version, whether registration is open, and the password policy. No
+    /// sign-in is needed.
+    async fn server<'a>(&self, ctx: &Context<'a>) -> &'a ServerInfo {
+        ctx.data_unchecked::<ServerInfo>()
+    }
+}
 
 /// Public settings of the server, which a sign-in form needs before a user has signed in.
 #[derive(SimpleObject)]
 #[graphql(name = "Server")]
-pub(super) struct ServerInfo {
+pub(crate) struct ServerInfo {
     /// The version of Portcullis that is running.
     version: &'static str,
     /// Whether anyone can register an account.
@@ -24,7 +41,7 @@ struct PasswordPolicy {
 }
 
 impl ServerInfo {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let length = |length| i32::try_from(length).unwrap_or(i32::MAX);
         Self {
             version: env!("CARGO_PKG_VERSION"),
