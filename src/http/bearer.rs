@@ -12,17 +12,18 @@ use crate::{
     tokens::{Caller, TokenError, Verifier},
 };
 
-/// What it takes to know a caller: the verifier and the list of revoked tokens.
+/// Authenticates callers: the verifier and the list of revoked tokens.
 #[derive(Clone)]
 pub struct Authenticator {
-    /// Tells whether a token is genuine.
+    /// Verifies the signature and the claims of a token.
     pub verifier: Arc<Verifier>,
-    /// Tells whether it has been revoked since.
+    /// The tokens that were revoked before they expired.
     pub revocations: Arc<RevocationList>,
 }
 
 impl Authenticator {
-    /// Who bears these headers. Never refuses: who has no valid token is anonymous, with the reason.
+    /// Authenticates a request by its headers. Never fails: without a valid token the caller is anonymous, with the
+    /// reason.
     #[must_use]
     pub fn authenticate(&self, headers: &HeaderMap) -> Caller {
         authorization(headers)
@@ -30,7 +31,7 @@ impl Authenticator {
             .unwrap_or_else(Caller::Anonymous)
     }
 
-    /// The session of a token that has expired or was revoked, so that its bearer can end it.
+    /// The session of a token that has expired or was revoked, so that the caller can end it.
     #[must_use]
     pub fn expired_session(&self, headers: &HeaderMap, caller: &Caller) -> Option<SessionId> {
         match caller {
@@ -41,10 +42,10 @@ impl Authenticator {
         }
     }
 
-    /// Who bears a token that comes as it does in an Authorization header, though it need not come in one.
+    /// Authenticates a caller by a value in the format of an Authorization header.
     ///
     /// # Errors
-    /// Why it is nobody.
+    /// If the token is invalid, expired or revoked.
     pub fn authenticate_header(&self, authorization: &str) -> Result<Caller, TokenError> {
         let claims = self.verifier.verify(bearer(authorization)?)?;
         if self.revocations.is_revoked(&claims) {
@@ -86,6 +87,7 @@ pub(super) fn is_blank(authorization: &str) -> bool {
 /// Whitespace around a header's value (RFC 9110 §5.6.3). A value that did not come in a header may have it as well.
 const WHITESPACE: [char; 2] = [' ', '\t'];
 
+/// The token of a value in the format of an Authorization header.
 fn bearer(authorization: &str) -> Result<&str, TokenError> {
     let value = authorization.trim_matches(WHITESPACE);
     let (scheme, token) = value.split_once(' ').ok_or(TokenError::Malformed)?;
@@ -96,7 +98,7 @@ fn bearer(authorization: &str) -> Result<&str, TokenError> {
     }
 }
 
-/// Extracts the caller in any axum handler whose state has a [`Authenticator`].
+/// Extracts the caller in any axum handler whose state has an [`Authenticator`].
 impl<S: Send + Sync> FromRequestParts<S> for Caller
 where
     Authenticator: FromRef<S>,
@@ -151,8 +153,8 @@ mod tests {
             let values: Vec<_> = values.into_iter().map(|value| [scheme.as_bytes(), &value].concat()).collect();
             let headers = headers(&values);
             match (token(&headers), headers.len()) {
-                (Err(rejection), 0) => prop_assert_eq!(rejection, TokenError::Missing),
-                (Err(rejection), _) => prop_assert_eq!(rejection, TokenError::Malformed),
+                (Err(error), 0) => prop_assert_eq!(error, TokenError::Missing),
+                (Err(error), _) => prop_assert_eq!(error, TokenError::Malformed),
                 (Ok(_), count) => {
                     let value = headers[AUTHORIZATION].as_bytes();
                     prop_assert!(count == 1 && value.is_ascii());

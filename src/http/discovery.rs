@@ -11,30 +11,31 @@ use serde_json::{Value, json};
 use super::etag;
 use crate::{config::Config, tokens::Keyring};
 
-/// That pages of any site may read what is here.
-const READABLE: [(HeaderName, &str); 1] =
+/// The header that lets pages of any site read the response.
+const CROSS_ORIGIN_READABLE: [(HeaderName, &str); 1] =
     [(HeaderName::from_static("cross-origin-resource-policy"), "cross-origin")];
 
-/// `/.well-known/jwks.json`: the keys that verify access tokens (RFC 7517 §5).
-pub(crate) async fn jwks(State(keyring): State<Arc<Keyring>>, asked: HeaderMap) -> Response {
-    public(&asked, &keyring.jwks())
+/// `GET /.well-known/jwks.json`: the keys that verify access tokens (RFC 7517 §5).
+pub(crate) async fn jwks(State(keyring): State<Arc<Keyring>>, headers: HeaderMap) -> Response {
+    public(&headers, &keyring.jwks())
 }
 
-/// `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: where things are
-/// (RFC 8414 §2). Only what the server does is listed. Below a base path, the server has them at the root as well,
-/// with the path at the end (RFC 8414 §3.1).
+/// `GET /.well-known/openid-configuration` and `GET /.well-known/oauth-authorization-server`: the metadata of the
+/// server (RFC 8414 §2). It lists only features that exist. With a base path, both are also served at the root, with
+/// the base path at the end (RFC 8414 §3.1).
 pub(crate) async fn discovery(
     State(config): State<Arc<Config>>,
     State(keyring): State<Arc<Keyring>>,
-    asked: HeaderMap,
+    headers: HeaderMap,
 ) -> Response {
-    public(&asked, &document(&config, &keyring))
+    public(&headers, &document(&config, &keyring))
 }
 
-fn public(asked: &HeaderMap, document: &impl Serialize) -> Response {
+fn public(request_headers: &HeaderMap, document: &impl Serialize) -> Response {
     let json = HeaderValue::from_static("application/json");
     let body = serde_json::to_vec(document).unwrap_or_default();
-    (READABLE, etag::cacheable_response(asked, "public, max-age=300", json, body)).into_response()
+    (CROSS_ORIGIN_READABLE, etag::cacheable_response(request_headers, "public, max-age=300", json, body))
+        .into_response()
 }
 
 fn document(config: &Config, keyring: &Keyring) -> Value {

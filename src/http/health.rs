@@ -33,21 +33,22 @@ impl Probes {
     }
 }
 
-/// The time that the database may take to answer.
+/// Timeout for the ping of the database.
 const PING_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The time for which a result serves other probes, so that a flood of probes costs the database one query a second.
+/// The time for which probes share a result, so that a flood of probes causes one database query per second.
 const SHARED_FOR: Duration = Duration::from_secs(1);
 
-/// How it was a moment ago helps nobody.
+/// Health responses must not be cached.
 const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
-/// `/healthz`: the process runs and answers. Restarting it would help nothing that this does not tell.
+/// `GET /healthz`: liveness. Succeeds whenever the process can respond; it checks no dependency, because a restart
+/// would not repair one.
 pub(crate) async fn liveness() -> impl IntoResponse {
     (NO_STORE, Json(json!({ "status": "ok" })))
 }
 
-/// `/readyz`: the replica can serve.
+/// `GET /readyz`: readiness. Succeeds if the replica can serve requests.
 pub(crate) async fn readiness(State(health): State<Arc<Health>>) -> Response {
     health.latest().await.respond()
 }
@@ -75,9 +76,9 @@ impl Health {
 pub(crate) struct Dependencies {
     /// The database.
     pub(crate) database: Database,
-    /// The change feed, which tells the replica which tokens are revoked.
+    /// The change feed, from which the replica learns of revoked tokens.
     pub(crate) feed: Arc<ChangeFeed>,
-    /// The keyring, without which nobody can sign in.
+    /// The keyring, without which no user can sign in.
     pub(crate) keyring: Arc<Keyring>,
 }
 
@@ -101,7 +102,7 @@ struct Readiness {
 impl Readiness {
     fn respond(self) -> Response {
         let is_ready = self.database && self.changes && self.keys;
-        let word = |well| if well { "ok" } else { "unavailable" };
+        let word = |is_available| if is_available { "ok" } else { "unavailable" };
         let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let body = json!({
             "status": word(is_ready),
@@ -113,7 +114,7 @@ impl Readiness {
     }
 }
 
-/// A check whose result many callers share. At most one runs at a time.
+/// A check whose result concurrent callers share. At most one runs at a time.
 struct SharedCheck<T> {
     latest: Arc<Mutex<Option<(Instant, T)>>>,
     tasks: TaskTracker,
@@ -132,7 +133,8 @@ impl<T: Copy + Send + 'static> SharedCheck<T> {
         {
             return Some(result);
         }
-        // A task of its own: clients that hang up at once would otherwise start one check after the other.
+        // The check runs in its own task. Otherwise clients that disconnect at once would start one check after
+        // another.
         let check = async move {
             let result = check.await;
             *latest = Some((Instant::now(), result));
@@ -152,19 +154,19 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn callers_share_one_check_a_second_also_when_they_hang_up() {
+    async fn callers_share_one_check_per_second_even_if_they_disconnect() {
         let (shared, ran) = (SharedCheck::new(TaskTracker::new()), Arc::new(AtomicUsize::new(0)));
-        let ask = || {
+        let request = || {
             let ran = Arc::clone(&ran);
             shared.result(async move {
                 yield_now().await;
                 ran.fetch_add(1, Ordering::Relaxed) + 1
             })
         };
-        assert!(ask().now_or_never().is_none(), "the caller hangs up before the check ends");
-        assert_eq!(join_all((0..100).map(|_| ask())).await, [Some(1); 100]);
+        assert!(request().now_or_never().is_none(), "the caller disconnects before the check ends");
+        assert_eq!(join_all((0..100).map(|_| request())).await, [Some(1); 100]);
         *shared.latest.lock().await = Some((Instant::now() - SHARED_FOR, 1));
-        assert_eq!(join_all((0..100).map(|_| ask())).await, [Some(2); 100]);
+        assert_eq!(join_all((0..100).map(|_| request())).await, [Some(2); 100]);
     }
 
     #[tokio::test]

@@ -18,15 +18,15 @@ use crate::{
     graphql::ApiError,
 };
 
-/// The hosts that requests may name. A page whose host name leads to the server's address (DNS rebinding) is of the same
-/// origin as the server for its browser, and only the name tells them apart.
+/// The hosts that requests may name. In a DNS rebinding attack, the host name of a foreign page resolves to the
+/// server's address: the browser treats both as the same origin, and only the Host header tells them apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Hosts {
-    /// Any: the server cannot know all the names that proxies and other services call it by.
+    /// Any host, because the server cannot know all names that proxies and other services use for it.
     Any,
-    /// The names and addresses of the own machine.
+    /// The loopback names and addresses.
     Loopback,
-    /// The names that an operator has listed, and that of the public URL.
+    /// The names that the operator has listed, and the host of the public URL.
     Listed(Vec<String>),
 }
 
@@ -41,11 +41,11 @@ impl Hosts {
         if is_loopback && config.public_url.is_none() { Self::Loopback } else { Self::Any }
     }
 
-    /// Checks that a request names one host, and one of these. Probes may name any, because orchestrators call the
-    /// server by its address; what they are told depends on nobody.
+    /// Checks that a request names exactly one host, and an accepted one. Probes may name any host, because
+    /// orchestrators call the server by its address, and the response to a probe is the same for every client.
     fn check(&self, request: &Request, probes: &Probes) -> Result<(), RequestError> {
         let Some(named) = named(request)? else {
-            // Before HTTP/1.1 there was no Host header, and no browser.
+            // HTTP/1.0 has no mandatory Host header, and no browser uses it.
             return Ok(());
         };
         if probes.contains(request.uri().path()) || self.accepts(named.host()) {
@@ -75,7 +75,7 @@ impl Hosts {
 /// The host that a request names, in its target or its Host header (RFC 9112 §3.2, RFC 9113 §8.3.1).
 ///
 /// # Errors
-/// If it names none, several, or one that is no host.
+/// If it names no host, several hosts, or an invalid one.
 fn named(request: &Request) -> Result<Option<WebOrigin>, RequestError> {
     let scheme = request.uri().scheme_str().unwrap_or("http");
     let mut headers = request.headers().get_all(HOST).iter();
@@ -93,7 +93,7 @@ fn named(request: &Request) -> Result<Option<WebOrigin>, RequestError> {
     }
 }
 
-/// Whether a host name leads to the machine that resolves it (RFC 6761 §6.3).
+/// Whether a host is a loopback name or address (RFC 6761 §6.3).
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost"
@@ -101,7 +101,7 @@ fn is_loopback(host: &str) -> bool {
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Refuses requests that name no host, or one that is not the server's.
+/// Rejects requests that name no host, or one that is not accepted.
 pub(crate) async fn check_host(
     State((hosts, probes)): State<(Arc<Hosts>, Probes)>,
     Extension(id): Extension<RequestId>,
@@ -110,6 +110,6 @@ pub(crate) async fn check_host(
 ) -> Response {
     match hosts.check(&request, &probes) {
         Ok(()) => next.run(request).await,
-        Err(RequestError(status, failure)) => rejected(failure, status, MediaType::Json, &id),
+        Err(RequestError(status, error)) => rejected(error, status, MediaType::Json, &id),
     }
 }

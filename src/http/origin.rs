@@ -13,10 +13,10 @@ use tower_http::cors::{AllowCredentials, AllowOrigin, Any, CorsLayer};
 use super::graphql::CSRF_HEADERS;
 use crate::config::{HttpConfig, WebOrigin};
 
-/// How long a browser may remember what another site may do here: the longest that any does.
+/// The time for which a browser may cache a preflight response: the maximum that any browser accepts.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
-/// Request headers of GraphQL clients, and of the tools that trace requests from the page to the server.
+/// Request headers of GraphQL clients, and of tools that trace requests from the page to the server.
 const CLIENT_HEADERS: [&str; 13] = [
     "apollographql-client-name",
     "apollographql-client-version",
@@ -33,7 +33,7 @@ const CLIENT_HEADERS: [&str; 13] = [
     "sentry-trace",
 ];
 
-/// The origins whose pages may act for their visitors: the server's own, and those in `http.cors_origins`.
+/// The origins whose pages may use the cookie of their user: the server's own, and those in `http.cors_origins`.
 #[derive(Clone, Debug)]
 pub(crate) struct Origins {
     own: Option<WebOrigin>,
@@ -46,11 +46,11 @@ impl Origins {
         Self { own: WebOrigin::of_url(&config.public_url()), listed: listed.collect() }
     }
 
-    /// Whether a browser says that the request comes from a page of another origin, and one that
-    /// `http.cors_origins` does not list. SameSite lets the cookie through from all hosts of the same domain.
+    /// Whether the request comes from a page of another origin that `http.cors_origins` does not list. The check is
+    /// needed because SameSite allows the cookie from all hosts of the same domain.
     ///
-    /// What is no browser sends neither header. `Sec-Fetch-Site` decides where both are there, for a proxy that
-    /// rewrites `Host` does not change it; older browsers, and pages without TLS, send the `Origin` alone.
+    /// Clients other than browsers send neither header. If both are present, `Sec-Fetch-Site` decides, because a proxy
+    /// that rewrites `Host` does not change it. Older browsers, and pages without TLS, send only `Origin`.
     pub(super) fn is_cross_origin(&self, parts: &Parts) -> bool {
         let (Ok(origin), Ok(site)) =
             (single(&parts.headers, &ORIGIN), single(&parts.headers, &SEC_FETCH_SITE))
@@ -73,7 +73,7 @@ impl Origins {
     }
 
     /// Whether a request is addressed to the origin of its page. At the public host, the scheme must be the public
-    /// one, because a page without TLS can be of anybody in the network. At another host the scheme is not known.
+    /// one, because an attacker in the network can forge a page without TLS. At another host the scheme is not known.
     fn is_addressed(&self, origin: &WebOrigin, parts: &Parts) -> bool {
         let host = single(&parts.headers, &HOST).ok().flatten();
         let Some(host) = host.or_else(|| parts.uri.authority().map(Authority::as_str)) else { return false };
@@ -89,7 +89,7 @@ impl Origins {
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The value of a header that no browser sends twice; an error if it is there twice.
+/// The value of a header that no browser sends twice. An error if it occurs twice.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ()> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().map(|value| value.to_str().unwrap_or_default());
@@ -112,7 +112,7 @@ pub(crate) fn api_cors(config: &HttpConfig) -> CorsLayer {
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
-/// Lets the pages of every origin read what is public anyway, without cookies.
+/// Lets the pages of every origin read public data, without cookies.
 pub(crate) fn public_cors() -> CorsLayer {
     CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).max_age(PREFLIGHT_MAX_AGE)
 }

@@ -11,8 +11,7 @@ use axum::{
     response::Response,
 };
 
-/// What every answer tells a browser, unless its handler has said otherwise: that it is no page, that it is
-/// what it says it is, and that it is nobody else's to embed.
+/// Default security headers (CSP, nosniff, framing, CORP, COOP). A handler may override them.
 const HEADERS: [(HeaderName, &str); 6] = [
     (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -22,14 +21,15 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// A year. Subdomains are for their own servers to decide.
+/// HTTP Strict Transport Security (RFC 6797) for one year. Subdomains are excluded, because other servers may run
+/// there.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Whether clients reach the server through TLS, and should never do otherwise.
+/// Whether clients reach the server through TLS, and must never connect without it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IsBehindTls(pub(crate) bool);
 
-/// Gives each answer the headers that keep browsers from harm.
+/// Adds the security headers to each response.
 pub(crate) async fn security_headers(
     State(tls): State<IsBehindTls>,
     request: Request,

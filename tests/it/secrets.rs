@@ -102,7 +102,7 @@ async fn the_program_tells_no_secret_at_its_most_talkative() {
     ada.log_in("ada", "not the password").await.assert_refused("INVALID_CREDENTIALS");
     ada.bearing("header.claims.signature-1").me().await.assert_unauthenticated("TOKEN_INVALID");
     let log = process.log();
-    for told in ["TRACE", "h2::", "LOGIN_FAILED", "answered"] {
+    for told in ["TRACE", "h2::", "LOGIN_FAILED", "response sent"] {
         assert!(log.contains(told), "{told}: {log}");
     }
 }

@@ -1,5 +1,5 @@
-//! The memory for the bodies of requests. They are read before anything else is known of a request, so before it has a
-//! share of what is executed: without a limit of their own they would take as much as connections bring.
+//! The memory for the bodies of requests. A body is read before the caller is authenticated and before the request has
+//! a permit to execute, so buffered bodies need a limit of their own.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,76 +16,78 @@ use crate::{
     limits::{QuotaKey, QuotaPermit, network_limits},
 };
 
-/// How many addresses it takes at least to leave no memory for the bodies of others.
+/// The largest share of the memory that one address may hold: an eighth.
 const MAX_SHARE_OF_ADDRESS: usize = 8;
 
-/// What has come of a body. Its memory is free for others when this is dropped.
+/// Buffers a body. Dropping the reader releases the quota.
 pub(super) struct BodyReader {
     bytes: Vec<u8>,
-    of_all: QuotaPermit,
-    /// The share of each network of the address, and how much it may have.
-    of_networks: Vec<(QuotaPermit, usize)>,
+    total: QuotaPermit,
+    /// The permit of each network of the address, and its maximum in bytes.
+    networks: Vec<(QuotaPermit, usize)>,
 }
 
 impl<E> Endpoint<E> {
-    /// Memory for the body of a request, of which nothing is taken yet. A trusted proxy that names no client speaks
-    /// for many.
+    /// An empty reader for the body of a request. A trusted proxy that forwards no client address is exempt from the
+    /// limit per address, because its requests come from many clients.
     pub(super) fn body_reader(&self, peer: SocketAddr, parts: &Parts) -> BodyReader {
         let address = self.proxies.client(peer, &parts.headers).address;
         let total = self.http.max_buffered_bytes;
-        // Whoever sends one body at a time may send the largest.
+        // A client that sends one body at a time may send the largest body.
         let per_address = (total / MAX_SHARE_OF_ADDRESS).max(self.http.max_body_bytes);
-        let is_of_one = !self.proxies.trusts(address);
-        let networks = if is_of_one { network_limits(address, per_address, total) } else { Vec::new() };
-        let empty = |(owner, max)| (self.body_bytes.empty(owner), max);
+        let is_one_client = !self.proxies.trusts(address);
+        let networks = if is_one_client { network_limits(address, per_address, total) } else { Vec::new() };
+        let empty = |(key, max)| (self.body_bytes.empty(key), max);
         BodyReader {
             bytes: Vec::new(),
-            of_all: self.body_bytes.empty(QuotaKey::Global),
-            of_networks: networks.into_iter().map(empty).collect(),
+            total: self.body_bytes.empty(QuotaKey::Global),
+            networks: networks.into_iter().map(empty).collect(),
         }
     }
 }
 
 impl BodyReader {
-    /// Reads a body to its end, and takes memory only as it comes: what a client announces costs it nothing.
+    /// Reads a body to its end. Quota is acquired as the data arrives, not by the announced Content-Length, so an
+    /// attacker cannot reserve memory without sending data.
     ///
     /// # Errors
-    /// When it is too large, breaks off, or there is no memory left for it.
+    /// If the body is too large, the connection breaks, or a quota is exceeded.
     pub(super) async fn read(&mut self, mut body: Body, limits: &HttpConfig) -> Result<&[u8], RequestError> {
-        let most = limits.max_body_bytes;
+        let max = limits.max_body_bytes;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| {
                 RequestError(StatusCode::BAD_REQUEST, ApiError::bad_user_input("The body could not be read."))
             })?;
             let Ok(data) = frame.into_data() else { continue };
-            if self.bytes.len() + data.len() > most {
-                let failure = ApiError::limit_exceeded("http.max_body_bytes", most);
-                return Err(RequestError(StatusCode::PAYLOAD_TOO_LARGE, failure));
+            if self.bytes.len() + data.len() > max {
+                let error = ApiError::limit_exceeded("http.max_body_bytes", max);
+                return Err(RequestError(StatusCode::PAYLOAD_TOO_LARGE, error));
             }
-            self.take(data.len(), limits)?;
+            self.acquire(data.len(), limits)?;
             self.bytes.extend_from_slice(&data);
         }
         Ok(&self.bytes)
     }
 
-    fn take(&mut self, more: usize, limits: &HttpConfig) -> Result<(), RequestError> {
-        let most = limits.max_buffered_bytes;
-        if !self.of_networks.iter_mut().all(|(permit, max)| permit.try_grow(more, *max)) {
+    /// Acquires quota for `more` bytes.
+    fn acquire(&mut self, more: usize, limits: &HttpConfig) -> Result<(), RequestError> {
+        if !self.networks.iter_mut().all(|(permit, max)| permit.try_grow(more, *max)) {
             let message =
-                "Bodies from this address take its share of http.max_buffered_bytes; try again soon.";
-            return Err(full(StatusCode::TOO_MANY_REQUESTS, message));
+                "Bodies from this address exceed its share of http.max_buffered_bytes. Retry after 1 s.";
+            return Err(body_quota_exceeded(StatusCode::TOO_MANY_REQUESTS, message));
         }
-        if !self.of_all.try_grow(more, most) {
-            tracing::warn!("a request was refused, for bodies that are read take http.max_buffered_bytes");
-            let message = "Bodies that are read take http.max_buffered_bytes; try again soon.";
-            return Err(full(StatusCode::SERVICE_UNAVAILABLE, message));
+        if !self.total.try_grow(more, limits.max_buffered_bytes) {
+            tracing::warn!("request rejected: http.max_buffered_bytes reached");
+            let message = "Request bodies exceed http.max_buffered_bytes. Retry after 1 s.";
+            return Err(body_quota_exceeded(StatusCode::SERVICE_UNAVAILABLE, message));
         }
         Ok(())
     }
 }
 
-fn full(status: StatusCode, message: &'static str) -> RequestError {
-    let mut failure = ApiError::unavailable(Duration::from_secs(1));
-    failure.message = message.into();
-    RequestError(status, failure)
+/// The error for an exceeded limit on buffered bodies.
+fn body_quota_exceeded(status: StatusCode, message: &'static str) -> RequestError {
+    let mut error = ApiError::unavailable(Duration::from_secs(1));
+    error.message = message.into();
+    RequestError(status, error)
 }

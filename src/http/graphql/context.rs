@@ -12,19 +12,22 @@ use crate::{
     tokens::{Caller, read_refresh_cookie},
 };
 
-/// Who asks, from where, and with what.
+/// The caller, client address, cookie and transport of a request.
 pub(super) struct RequestContext {
     pub(super) caller: Caller,
     pub(super) client: ClientInfo,
     pub(super) token: Option<TokenCheck>,
-    expired: ExpiredSession,
+    expired_session: ExpiredSession,
     cookie: RefreshCookie,
     last_event: Option<LastEventId>,
     transport: Transport,
 }
 
 impl RequestContext {
-    /// Who sends a request.
+    /// The context of an HTTP request.
+    ///
+    /// # Errors
+    /// If a page of another origin sent the cookie (CSRF).
     pub(super) fn from_http<E: Executor>(
         endpoint: &Endpoint<E>,
         peer: SocketAddr,
@@ -33,7 +36,8 @@ impl RequestContext {
     ) -> Result<Self, RequestError> {
         let cookie = RefreshCookie(read_refresh_cookie(&parts.headers, &endpoint.http));
         if cookie.0.is_some() && endpoint.origins.is_cross_origin(parts) {
-            let message = "A page of an origin that is not in http.cors_origins cannot use the cookie.";
+            let message =
+                "The origin of the page is not in http.cors_origins, so the page cannot use the cookie.";
             return Err(RequestError(StatusCode::FORBIDDEN, ApiError::new(ErrorCode::Forbidden, message)));
         }
         let last_event = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
@@ -42,7 +46,7 @@ impl RequestContext {
             token: authorization(&parts.headers)
                 .ok()
                 .and_then(|text| endpoint.authenticator.token_check(text)),
-            expired: ExpiredSession(endpoint.authenticator.expired_session(&parts.headers, &caller)),
+            expired_session: ExpiredSession(endpoint.authenticator.expired_session(&parts.headers, &caller)),
             cookie,
             last_event: last_event.filter(|id| !id.is_empty()).map(|id| LastEventId(id.to_owned())),
             transport: Transport::Http,
@@ -50,32 +54,32 @@ impl RequestContext {
         })
     }
 
-    /// Who speaks through a socket. Cookies do not count there, and none can be set.
-    pub(super) fn for_websocket(pass: &StreamCredentials, client: ClientInfo) -> Self {
+    /// The context of a WebSocket. Its cookies are ignored, and it cannot set any.
+    pub(super) fn for_websocket(credentials: &StreamCredentials, client: ClientInfo) -> Self {
         Self {
-            caller: pass.caller.clone(),
+            caller: credentials.caller.clone(),
             client,
-            token: pass.token(),
-            expired: ExpiredSession::default(),
+            token: credentials.token(),
+            expired_session: ExpiredSession::default(),
             cookie: RefreshCookie::default(),
             last_event: None,
             transport: Transport::WebSocket,
         }
     }
 
-    /// The memory of what the request brought, in bytes: a subscription keeps it for as long as it runs.
+    /// The memory of the context, in bytes. A subscription holds it while it runs.
     pub(super) fn size(&self) -> usize {
         let cookie = self.cookie.0.as_ref().map_or(0, |cookie| cookie.expose_secret().len());
         let last_event = self.last_event.as_ref().map_or(0, |id| id.0.len());
         cookie + last_event + self.client.user_agent.as_ref().map_or(0, String::len)
     }
 
-    /// Tells an operation who asks.
+    /// Inserts the context into the data of an operation.
     pub(super) fn insert_into(&self, operation: &mut GraphqlRequest) {
         let data = &mut operation.data;
         data.insert(self.transport);
         data.insert(self.caller.clone());
-        data.insert(self.expired);
+        data.insert(self.expired_session);
         data.insert(self.client.clone());
         data.insert(self.cookie.clone());
         if let Some(token) = &self.token {

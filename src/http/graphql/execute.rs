@@ -1,5 +1,5 @@
-//! Executing what the endpoint has found fit: within a limit on how much at once and on how long, and to its end,
-//! whether or not anybody waits for the answer.
+//! Executes prepared operations, within limits on concurrency and time. An operation runs to its end even if its client
+//! disconnects.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -15,16 +15,16 @@ use crate::{
 };
 
 impl<E: Executor> Endpoint<E> {
-    /// The answers to a subscription, one for each event.
+    /// The responses of a subscription, one per event.
     pub(super) fn events(&self, operation: GraphqlRequest) -> BoxStream<'static, GraphqlResponse> {
-        let answers = AssertUnwindSafe(self.executor.execute_stream(operation, None)).catch_unwind();
-        let answer = |answer: std::thread::Result<GraphqlResponse>| {
-            answer.unwrap_or_else(|_| {
-                tracing::error!("a subscription panicked");
+        let responses = AssertUnwindSafe(self.executor.execute_stream(operation, None)).catch_unwind();
+        let mask_panic = |response: std::thread::Result<GraphqlResponse>| {
+            response.unwrap_or_else(|_| {
+                tracing::error!("subscription panicked");
                 GraphqlResponse::from_errors(vec![ApiError::masked().into()])
             })
         };
-        answers.map(answer).boxed()
+        responses.map(mask_panic).boxed()
     }
 
     /// Executes an operation.
@@ -37,7 +37,7 @@ impl<E: Executor> Endpoint<E> {
         self.run(context, async move { executor.execute(operation).await }).await
     }
 
-    /// Executes the operations of a batch, one after the other.
+    /// Executes the operations of a batch, one after another.
     pub(super) async fn execute_all(
         &self,
         operations: Vec<Result<GraphqlRequest, ApiError>>,
@@ -45,14 +45,14 @@ impl<E: Executor> Endpoint<E> {
     ) -> Result<Vec<GraphqlResponse>, RequestError> {
         let executor = self.executor.clone();
         self.run(context, async move {
-            let mut answers = Vec::with_capacity(operations.len());
+            let mut responses = Vec::with_capacity(operations.len());
             for operation in operations {
-                answers.push(match operation {
+                responses.push(match operation {
                     Ok(operation) => executor.execute(operation).await,
-                    Err(failure) => GraphqlResponse::from_errors(vec![ServerError::from(failure)]),
+                    Err(error) => GraphqlResponse::from_errors(vec![ServerError::from(error)]),
                 });
             }
-            answers
+            responses
         })
         .await
     }
@@ -62,59 +62,60 @@ impl<E: Executor> Endpoint<E> {
         context: &RequestContext,
         execution: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, RequestError> {
-        // Held by what is executed, for that goes on when nobody waits for it any longer.
-        let shares = self.acquire_permits(context)?;
-        let execution = self.tasks.spawn(execution.map(|done| (done, shares)).in_current_span());
+        // The execution holds the permits, because it continues after the client disconnects.
+        let permits = self.acquire_permits(context)?;
+        let execution = self.tasks.spawn(execution.map(|done| (done, permits)).in_current_span());
         match tokio::time::timeout(self.http.request_timeout, execution).await {
             Ok(Ok((done, _))) => Ok(done),
             Ok(Err(_)) => {
-                tracing::error!("an operation panicked");
+                tracing::error!("operation panicked");
                 Err(RequestError(StatusCode::INTERNAL_SERVER_ERROR, ApiError::masked()))
             }
             Err(_) => {
-                tracing::warn!("the request took longer than http.request_timeout");
-                let failure = ApiError::unavailable(Duration::from_secs(1));
-                Err(RequestError(StatusCode::SERVICE_UNAVAILABLE, failure))
+                tracing::warn!("request timed out: http.request_timeout exceeded");
+                let error = ApiError::unavailable(Duration::from_secs(1));
+                Err(RequestError(StatusCode::SERVICE_UNAVAILABLE, error))
             }
         }
     }
 
-    /// The shares of a request at work: one of all, one of each of its networks and one of its account, so that nobody
-    /// keeps others out by asking much. A trusted proxy that names no client speaks for many.
+    /// Acquires the concurrency permits of a request: one of its account, one of each of its networks and a global one.
+    /// One client can thus not use up the global limit. A trusted proxy that forwards no client address is exempt from
+    /// the limits per network, because its requests come from many clients.
     fn acquire_permits(&self, context: &RequestContext) -> Result<Vec<QuotaPermit>, RequestError> {
         let (http, address) = (&self.http, context.client.address);
-        let of_all = (QuotaKey::Global, http.max_concurrent_requests, "http.max_concurrent_requests");
-        let of_networks = || {
+        let global = (QuotaKey::Global, http.max_concurrent_requests, "http.max_concurrent_requests");
+        let per_network = || {
             let name = "http.max_concurrent_requests_per_address";
             let max = http.max_concurrent_requests_per_address;
             let networks = network_limits(address, max, http.max_concurrent_requests);
-            networks.into_iter().map(move |(owner, max)| (owner, max, name))
+            networks.into_iter().map(move |(key, max)| (key, max, name))
         };
-        let of_account = |account| {
+        let per_account = |account| {
             let name = "http.max_concurrent_requests_per_account";
             (QuotaKey::Account(account), http.max_concurrent_requests_per_account, name)
         };
-        let of_networks = (!self.proxies.trusts(address)).then(of_networks).into_iter().flatten();
-        let of_account = context.caller.user().map(of_account);
-        let wanted = of_account.into_iter().chain(of_networks).chain([of_all]);
-        // That of all comes last, so that who has the most already takes none of it, not even for a moment.
-        let take = |(owner, most, limit)| {
-            self.running_requests.try_acquire(owner, most).ok_or_else(|| concurrency_exceeded(owner, limit))
+        let networks = (!self.proxies.trusts(address)).then(per_network).into_iter().flatten();
+        let account = context.caller.user().map(per_account);
+        let quotas = account.into_iter().chain(networks).chain([global]);
+        // The global permit is acquired last, so a client at its own limit does not hold one even for a moment.
+        let acquire = |(key, max, limit)| {
+            self.running_requests.try_acquire(key, max).ok_or_else(|| concurrency_exceeded(key, limit))
         };
-        wanted.map(take).collect()
+        quotas.map(acquire).collect()
     }
 }
 
-/// Says that there are so many already. Where they are the client's own, the status is one from which no load balancer
-/// concludes that the server is ill.
-fn concurrency_exceeded(owner: QuotaKey, limit: &str) -> RequestError {
-    let status = if owner == QuotaKey::Global {
-        tracing::warn!(limit, "a request was refused, for there are too many at work");
+/// The error for an exceeded concurrency limit: 503 for the global limit, 429 for a per-client limit, so that load
+/// balancers do not mark the server unhealthy.
+fn concurrency_exceeded(key: QuotaKey, limit: &str) -> RequestError {
+    let status = if key == QuotaKey::Global {
+        tracing::warn!(limit, "request rejected: concurrency limit reached");
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         StatusCode::TOO_MANY_REQUESTS
     };
-    let mut failure = ApiError::unavailable(Duration::from_secs(1));
-    failure.message = format!("There are {limit} already; try again soon.").into();
-    RequestError(status, failure)
+    let mut error = ApiError::unavailable(Duration::from_secs(1));
+    error.message = format!("Too many concurrent requests ({limit}). Retry after 1 s.").into();
+    RequestError(status, error)
 }

@@ -3,12 +3,12 @@ use axum::http::{
     header::{ACCEPT, CONTENT_TYPE},
 };
 
-/// In which of its two media types a GraphQL response is written (GraphQL over HTTP §6.1).
+/// The media type of a GraphQL response (GraphQL over HTTP §6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MediaType {
-    /// `application/json`: the status tells only whether the request was well-formed.
+    /// `application/json`: the status shows only whether the request was well-formed.
     Json,
-    /// `application/graphql-response+json`: the status tells whether it was executed.
+    /// `application/graphql-response+json`: the status shows whether the request was executed.
     GraphqlResponse,
 }
 
@@ -20,7 +20,7 @@ impl MediaType {
         })
     }
 
-    /// The media type that the client likes best; `None` when it takes neither.
+    /// The media type that the client prefers. `None` if it accepts neither.
     pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
         let mut ranges =
             headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
@@ -39,12 +39,12 @@ impl MediaType {
                 best = Some((quality, media));
             }
         }
-        // Who says nothing is a client from before the specification, and takes JSON.
+        // A client without an Accept header predates the specification, and accepts JSON.
         if is_given { best.map(|(_, media)| media) } else { Some(Self::Json) }
     }
 }
 
-/// Whether the client says that it takes an event stream. Who takes anything does not mean that.
+/// Whether the client accepts `text/event-stream` by name. `*/*` does not include it.
 pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     let ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     ranges.flat_map(|ranges| ranges.split(',')).any(|range| {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_client_gets_the_type_that_it_likes_best() {
+    fn the_client_gets_the_media_type_that_it_prefers() {
         let negotiate = |accept: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, accept.parse().expect("a header"));

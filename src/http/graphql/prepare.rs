@@ -37,25 +37,26 @@ impl<E: Executor> Endpoint<E> {
         caller: &Caller,
     ) -> Result<Vec<Result<PreparedOperation, ApiError>>, RequestError> {
         let may_stream = !is_batch && accepts_events(&parts.headers);
-        let mut tally = RequestTotals::default();
+        let mut totals = RequestTotals::default();
         let mut prepared = Vec::with_capacity(operations.len());
         for operation in operations {
-            let checked = operation.and_then(|operation| self.check(operation, caller, &mut tally));
+            let checked = operation.and_then(|operation| self.check(operation, caller, &mut totals));
             prepared.push(match checked {
                 Ok((_, OperationInfo { kind: OperationType::Mutation, .. })) if is_safe(&parts.method) => {
-                    let failure = ApiError::bad_user_input("GET is for queries; send a mutation by POST.");
-                    return Err(RequestError(StatusCode::METHOD_NOT_ALLOWED, failure));
+                    let error =
+                        ApiError::bad_user_input("A GET request cannot be a mutation. Send it by POST.");
+                    return Err(RequestError(StatusCode::METHOD_NOT_ALLOWED, error));
                 }
                 Ok((_, OperationInfo { kind: OperationType::Subscription, .. })) if !may_stream => {
-                    let message = "A subscription is answered over a WebSocket, or alone and with \
+                    let message = "A subscription needs a WebSocket, or a request of its own with \
                                    `Accept: text/event-stream`.";
                     return Err(RequestError(StatusCode::NOT_ACCEPTABLE, ApiError::bad_user_input(message)));
                 }
-                Err(failure) if is_batch && failure.code == ErrorCode::LimitExceeded => {
-                    return Err(RequestError(StatusCode::BAD_REQUEST, failure));
+                Err(error) if is_batch && error.code == ErrorCode::LimitExceeded => {
+                    return Err(RequestError(StatusCode::BAD_REQUEST, error));
                 }
-                Err(failure) if !is_batch && failure.code == ErrorCode::UntrustedDocument => {
-                    return Err(RequestError(StatusCode::FORBIDDEN, failure));
+                Err(error) if !is_batch && error.code == ErrorCode::UntrustedDocument => {
+                    return Err(RequestError(StatusCode::FORBIDDEN, error));
                 }
                 checked => checked,
             });
@@ -63,24 +64,25 @@ impl<E: Executor> Endpoint<E> {
         Ok(prepared)
     }
 
+    /// Finds the document of an operation, and checks the operation.
     fn check(
         &self,
         mut operation: GraphqlRequest,
         caller: &Caller,
-        tally: &mut RequestTotals,
+        totals: &mut RequestTotals,
     ) -> Result<PreparedOperation, ApiError> {
         let document = self.documents.find(&operation)?;
-        let found = prepare(&mut operation, &document, &self.graphql, self.root_fields, tally)?;
-        if found.introspects {
+        let info = prepare(&mut operation, &document, &self.graphql, self.root_fields, totals)?;
+        if info.introspects {
             self.allow_introspection(caller)?;
         }
-        Ok((operation, found))
+        Ok((operation, info))
     }
 
     fn allow_introspection(&self, caller: &Caller) -> Result<(), ApiError> {
         match (self.graphql.introspection, caller) {
             (Introspection::Everyone, _) | (Introspection::SignedIn, Caller::Authenticated(_)) => Ok(()),
-            (Introspection::SignedIn, Caller::Anonymous(why)) => Err(ApiError::unauthenticated(*why)),
+            (Introspection::SignedIn, Caller::Anonymous(error)) => Err(ApiError::unauthenticated(*error)),
             (Introspection::Off, _) => {
                 Err(ApiError::new(ErrorCode::ValidationFailed, "Introspection is disabled on this server."))
             }

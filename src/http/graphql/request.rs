@@ -18,11 +18,11 @@ use crate::{
     operations::{RequestFields, WireRequest},
 };
 
-/// A header with which a POST that is not JSON shows that no form has sent it, as Apollo clients do.
+/// Headers that a form cannot set. A POST that is not JSON needs one of them, as with Apollo Server's CSRF prevention.
 pub(crate) const CSRF_HEADERS: [&str; 4] =
     ["x-apollo-operation-name", "apollo-require-preflight", "graphql-require-preflight", "x-requested-with"];
 
-/// What a request asks for: one operation, or a batch of them, of which some may be none.
+/// The parsed request: one operation, or a batch. An invalid entry of a batch is an error.
 pub(super) struct ParsedRequest {
     pub(super) operations: Vec<Result<GraphqlRequest, ApiError>>,
     pub(super) is_batch: bool,
@@ -49,7 +49,7 @@ pub(super) fn is_safe(method: &Method) -> bool {
 pub(super) async fn read(
     parts: &Parts,
     body: Body,
-    mut buffer: BodyReader,
+    mut reader: BodyReader,
     limits: &HttpConfig,
     max_batch: usize,
 ) -> Result<ParsedRequest, RequestError> {
@@ -61,7 +61,7 @@ pub(super) async fn read(
         return Err(RequestError(StatusCode::UNSUPPORTED_MEDIA_TYPE, ApiError::bad_user_input(message)));
     }
     check_csrf(&parts.headers)?;
-    let deadline = tokio::time::timeout(limits.request_timeout, buffer.read(body, limits)).await;
+    let deadline = tokio::time::timeout(limits.request_timeout, reader.read(body, limits)).await;
     let body = deadline.map_err(|_| {
         RequestError(
             StatusCode::REQUEST_TIMEOUT,
@@ -71,7 +71,7 @@ pub(super) async fn read(
     let body = without_byte_order_mark(body);
     match body.trim_ascii_start().first() {
         Some(b'[') => from_batch(body, max_batch),
-        // Serde would take a list of the members' values as well.
+        // Serde would accept an array of the values as well.
         Some(b'{') => {
             let WireRequest(operation) = serde_json::from_slice(body)
                 .map_err(|error| bad_request(describe_json_error("The body", &error)))?;
@@ -86,10 +86,11 @@ fn bad_request(message: String) -> RequestError {
 }
 
 /// Reads an array of requests.
-fn from_batch(body: &[u8], most: usize) -> Result<ParsedRequest, RequestError> {
-    if most == 1 {
+fn from_batch(body: &[u8], max: usize) -> Result<ParsedRequest, RequestError> {
+    if max == 1 {
         return Err(bad_request(
-            "The body must be a JSON object: batches are off (graphql.max_batch is 1).".to_owned(),
+            "The body must be a JSON object, because batches are disabled (graphql.max_batch is 1)."
+                .to_owned(),
         ));
     }
     let entries: Vec<Map<String, Value>> =
@@ -97,17 +98,17 @@ fn from_batch(body: &[u8], most: usize) -> Result<ParsedRequest, RequestError> {
     if entries.is_empty() {
         return Err(bad_request("The batch is empty.".to_owned()));
     }
-    if entries.len() > most {
+    if entries.len() > max {
         return Err(RequestError(
             StatusCode::BAD_REQUEST,
-            ApiError::limit_exceeded("graphql.max_batch", most),
+            ApiError::limit_exceeded("graphql.max_batch", max),
         ));
     }
     let read = |entry| {
-        let sent = serde_json::from_value(Value::Object(entry));
+        let parsed = serde_json::from_value(Value::Object(entry));
         let WireRequest(operation) =
-            sent.map_err(|_| ApiError::bad_user_input("This entry is not a GraphQL request."))?;
-        require_document(operation).map_err(|RequestError(_, failure)| failure)
+            parsed.map_err(|_| ApiError::bad_user_input("This entry is not a GraphQL request."))?;
+        require_document(operation).map_err(|RequestError(_, error)| error)
     };
     Ok(ParsedRequest { operations: entries.into_iter().map(read).collect(), is_batch: true })
 }
@@ -125,7 +126,7 @@ fn from_query_string(uri: &Uri) -> Result<GraphqlRequest, String> {
         document_id: Option<String>,
     }
     let Query(parameters) = Query::<Parameters>::try_from_uri(uri)
-        .map_err(|_| "The query string is not a GraphQL request: a parameter is there twice.".to_owned())?;
+        .map_err(|_| "The query string is not a GraphQL request: a parameter occurs twice.".to_owned())?;
     let members = RequestFields {
         query: parameters.query,
         operation_name: parameters.operation_name,
@@ -150,7 +151,7 @@ fn without_byte_order_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
 }
 
-/// The header that says which bodies are supported, for the refusal of one that is not.
+/// The header that names the supported encoding or media type, for the response to an unsupported body.
 pub(super) fn supported(headers: &HeaderMap) -> (HeaderName, &'static str) {
     if is_encoded(headers) { (ACCEPT_ENCODING, "identity") } else { (ACCEPT, "application/json") }
 }
@@ -164,32 +165,32 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     codings.map(<[u8]>::trim_ascii).any(is_coding)
 }
 
-/// What is wrong with a piece of JSON. It never repeats what stands there, for that may be a password.
+/// Describes an error in JSON. It never repeats the input, which may be a password.
 fn describe_json_error(what: &str, error: &serde_json::Error) -> String {
     if error.classify() == serde_json::error::Category::Data {
-        let place = format!("line {} column {}", error.line(), error.column());
+        let position = format!("line {} column {}", error.line(), error.column());
         format!(
-            "{what} is not of a GraphQL request: the value at {place} has the wrong type, or is there twice."
+            "{what} is not a GraphQL request: the value at {position} has the wrong type, or its key occurs twice."
         )
     } else {
         format!("{what} is not JSON: {error}.")
     }
 }
 
-/// The parameter `query` has no default (GraphQL over HTTP §5.1), but a document may be named instead.
+/// Requires a document or its id. The parameter `query` has no default (GraphQL over HTTP §5.1).
 pub(super) fn require_document(operation: GraphqlRequest) -> Result<GraphqlRequest, RequestError> {
-    let name = operation.extensions.get("persistedQuery").filter(|name| **name != async_graphql::Value::Null);
-    if !operation.query.is_empty() || name.is_some() {
+    let id = operation.extensions.get("persistedQuery").filter(|id| **id != async_graphql::Value::Null);
+    if !operation.query.is_empty() || id.is_some() {
         return Ok(operation);
     }
     Err(RequestError(StatusCode::BAD_REQUEST, ApiError::bad_user_input("The request has no query.")))
 }
 
-/// Refuses a POST that the form of another site could have sent with the user's cookies.
+/// Rejects a POST that a form of another site could have sent with the user's cookies (CSRF).
 fn check_csrf(headers: &HeaderMap) -> Result<(), RequestError> {
     if is_json(headers) || CSRF_HEADERS.iter().any(|name| headers.contains_key(*name)) {
         return Ok(());
     }
-    let message = "Send the request as application/json.";
+    let message = "The Content-Type is not supported. Send the request as application/json.";
     Err(RequestError(StatusCode::UNSUPPORTED_MEDIA_TYPE, ApiError::bad_user_input(message)))
 }

@@ -20,8 +20,7 @@ use crate::{
     http::{RequestId, etag},
 };
 
-/// A response of the executor on the wire: `data` is there when there was an execution
-/// (GraphQL specification §7.1).
+/// The JSON body of a response. It has `data` only if the operation was executed (GraphQL specification §7.1).
 ///
 /// `async_graphql_axum::GraphQLResponse` cannot replace it (8.0.0-rc.5). It always writes `data`, also for an operation
 /// that was not executed, such as a rejected entry of a batch. Server-sent events and WebSocket messages need the
@@ -36,88 +35,94 @@ pub(super) struct ResponseBody<'a> {
     extensions: &'a std::collections::BTreeMap<String, async_graphql::Value>,
 }
 
-/// The most errors of an answer. Who has made more mistakes learns of the next ones when these are mended.
+/// Maximum number of errors in one response; further errors are dropped.
 const MAX_ERRORS: usize = 100;
 
-/// Writes what the executor answered. In `application/json` the status is 200 also where nothing was executed.
-pub(super) fn executed(mut answer: GraphqlResponse, media: MediaType, request_id: &RequestId) -> Response {
-    let headers = std::mem::take(&mut answer.http_headers);
-    let wire = finalize(&mut answer, request_id);
+/// The HTTP response for a response of the executor. In `application/json` the status is 200 even if nothing was
+/// executed.
+pub(super) fn executed(mut response: GraphqlResponse, media: MediaType, request_id: &RequestId) -> Response {
+    let headers = std::mem::take(&mut response.http_headers);
+    let body = finalize(&mut response, request_id);
     let status = match media {
-        MediaType::GraphqlResponse if wire.data.is_none() => StatusCode::BAD_REQUEST,
+        MediaType::GraphqlResponse if body.data.is_none() => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
-    json(status, media, &wire, headers)
+    json(status, media, &body, headers)
 }
 
-/// Writes what anybody is answered who sends the same; with errors it is like any other answer.
+/// The HTTP response that every client gets for this URL, with an `ETag`. A response with errors is not cacheable.
 pub(super) fn cacheable(
-    mut answer: GraphqlResponse,
+    mut response: GraphqlResponse,
     media: MediaType,
     request_id: &RequestId,
-    asked: &HeaderMap,
+    request_headers: &HeaderMap,
 ) -> Response {
-    if answer.is_err() || !answer.http_headers.is_empty() {
-        return executed(answer, media, request_id);
+    if response.is_err() || !response.http_headers.is_empty() {
+        return executed(response, media, request_id);
     }
-    let body = serde_json::to_vec(&finalize(&mut answer, request_id)).unwrap_or_default();
-    let mut response = etag::cacheable_response(asked, "public, max-age=60", media.content_type(), body);
+    let body = serde_json::to_vec(&finalize(&mut response, request_id)).unwrap_or_default();
+    let mut response =
+        etag::cacheable_response(request_headers, "public, max-age=60", media.content_type(), body);
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     response
 }
 
-/// Writes what the executor answered to each operation of a batch.
-pub(super) fn batch(mut answers: Vec<GraphqlResponse>, media: MediaType, request_id: &RequestId) -> Response {
+/// The HTTP response for a batch.
+pub(super) fn batch(
+    mut responses: Vec<GraphqlResponse>,
+    media: MediaType,
+    request_id: &RequestId,
+) -> Response {
     let mut headers = HeaderMap::new();
-    for answer in &mut answers {
-        headers.extend(std::mem::take(&mut answer.http_headers));
+    for response in &mut responses {
+        headers.extend(std::mem::take(&mut response.http_headers));
     }
-    let wires: Vec<ResponseBody<'_>> =
-        answers.iter_mut().map(|answer| finalize(answer, request_id)).collect();
-    json(StatusCode::OK, media, &wires, headers)
+    let bodies: Vec<ResponseBody<'_>> =
+        responses.iter_mut().map(|response| finalize(response, request_id)).collect();
+    json(StatusCode::OK, media, &bodies, headers)
 }
 
-/// What the executor answered, with its errors in the shape that all errors have.
-pub(super) fn finalize<'a>(answer: &'a mut GraphqlResponse, request_id: &RequestId) -> ResponseBody<'a> {
-    answer.errors.truncate(MAX_ERRORS);
-    for error in &mut answer.errors {
+/// The body for a response of the executor, with its errors in the common shape.
+pub(super) fn finalize<'a>(response: &'a mut GraphqlResponse, request_id: &RequestId) -> ResponseBody<'a> {
+    response.errors.truncate(MAX_ERRORS);
+    for error in &mut response.errors {
         normalize_error(error, request_id.as_str());
     }
-    let failed_before_execution = answer.data == async_graphql::Value::Null
-        && !answer.errors.is_empty()
-        && answer.errors.iter().all(|error| error.path.is_empty());
-    let data = (!failed_before_execution).then_some(&answer.data);
-    ResponseBody { errors: &answer.errors, data, extensions: &answer.extensions }
+    let failed_before_execution = response.data == async_graphql::Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty());
+    let data = (!failed_before_execution).then_some(&response.data);
+    ResponseBody { errors: &response.errors, data, extensions: &response.extensions }
 }
 
-/// Writes a failure on the way to the executor, with this status in both media types.
+/// The HTTP response for a request that was not executed. The status is the same in both media types.
 pub(crate) fn rejected(
-    failure: ApiError,
+    error: ApiError,
     status: StatusCode,
     media: MediaType,
     request_id: &RequestId,
 ) -> Response {
     let mut headers = HeaderMap::new();
-    if let Some(seconds) = failure.retry_after_seconds() {
+    if let Some(seconds) = error.retry_after_seconds() {
         headers.insert(RETRY_AFTER, seconds.into());
     }
     let extensions = std::collections::BTreeMap::new();
-    let errors = [server_error(failure, request_id)];
+    let errors = [server_error(error, request_id)];
     json(status, media, &ResponseBody { errors: &errors, data: None, extensions: &extensions }, headers)
 }
 
-/// A failure in the shape that all errors have.
-pub(super) fn server_error(failure: ApiError, request_id: &RequestId) -> ServerError {
-    let mut error = ServerError::from(failure);
+/// An error in the common shape.
+pub(super) fn server_error(error: ApiError, request_id: &RequestId) -> ServerError {
+    let mut error = ServerError::from(error);
     normalize_error(&mut error, request_id.as_str());
     error
 }
 
-fn json(status: StatusCode, media: MediaType, wire: &impl Serialize, headers: HeaderMap) -> Response {
-    let body = serde_json::to_vec(wire).unwrap_or_default();
+fn json(status: StatusCode, media: MediaType, body: &impl Serialize, headers: HeaderMap) -> Response {
+    let body = serde_json::to_vec(body).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    // Responses hold tokens and what only their caller may see.
+    // Responses contain tokens and personal data.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(CONTENT_TYPE, media.content_type());
     let mut last: Option<HeaderName> = None;
@@ -148,6 +153,6 @@ pub(crate) async fn method_not_allowed(method: Method, Extension(id): Extension<
 
 /// The response of a handler that panicked. The panic message may contain secrets and is not sent.
 pub(crate) fn panic_response(request_id: &RequestId) -> Response {
-    tracing::error!("a request handler panicked");
+    tracing::error!("request handler panicked");
     rejected(ApiError::masked(), StatusCode::INTERNAL_SERVER_ERROR, MediaType::Json, request_id)
 }

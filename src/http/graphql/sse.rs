@@ -1,5 +1,4 @@
-//! GraphQL over server-sent events: one operation a stream, as graphql-sse has it in its mode of distinct
-//! connections.
+//! GraphQL over server-sent events: one operation per stream, as in the distinct connections mode of graphql-sse.
 //!
 //! axum's `Sse` cannot write these streams (0.8.9). Its `Event` writes no data line for empty data, and a browser's
 //! `EventSource` dispatches no event without a data line, so `complete` would be lost. Its `KeepAlive` sends the first
@@ -43,26 +42,29 @@ use crate::{
     tokens::{Caller, TokenError},
 };
 
-/// How many events wait for a client that has not received those before.
+/// Maximum number of events that are buffered for a client.
 const CHANNEL_CAPACITY: usize = 4;
 
-/// Nothing but a sign that somebody is there.
+/// A comment, which shows the client that the connection is alive.
 const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
 
-/// There is no more. It has a data line, for else browsers would not tell of it.
+/// The end of the stream. It has a data line, because browsers dispatch no event without one.
 const COMPLETE: Bytes = Bytes::from_static(b"event: complete\ndata:\n\n");
 
-/// A subscription whose events are sent as they come.
+/// A subscription whose events are sent over an event stream.
 pub(super) struct SseSubscription {
-    answers: BoxStream<'static, GraphqlResponse>,
-    pass: StreamCredentials,
+    responses: BoxStream<'static, GraphqlResponse>,
+    credentials: StreamCredentials,
     streams: Arc<OpenStreams>,
-    /// Held while it is open.
+    /// Held while the stream is open.
     permit: StreamPermit,
 }
 
 impl SseSubscription {
-    /// Begins a subscription of so many bytes, unless it is too large or there are too many.
+    /// Starts a subscription that holds `bytes` of memory.
+    ///
+    /// # Errors
+    /// If the subscription is too large, or too many streams are open.
     pub(super) fn open<E: Executor>(
         endpoint: &Endpoint<E>,
         operation: GraphqlRequest,
@@ -72,106 +74,106 @@ impl SseSubscription {
     ) -> Result<Self, RequestError> {
         let streams = Arc::clone(&endpoint.streams);
         let mut permit = streams.acquire(context.client.address, &parts.extensions)?;
-        streams.identify(&mut permit, &context.caller)?;
-        let pass = match &context.caller {
-            Caller::Anonymous(rejection) => StreamCredentials::anonymous(*rejection),
+        streams.acquire_for_session(&mut permit, &context.caller)?;
+        let credentials = match &context.caller {
+            Caller::Anonymous(error) => StreamCredentials::anonymous(*error),
             Caller::Authenticated(_) => StreamCredentials::new(context.caller.clone(), context.token.clone()),
         };
-        streams.limit_memory(bytes + context.size() + pass.size())?;
-        let answers = endpoint.events(operation);
-        Ok(Self { answers, pass, streams, permit })
+        streams.limit_memory(bytes + context.size() + credentials.size())?;
+        let responses = endpoint.events(operation);
+        Ok(Self { responses, credentials, streams, permit })
     }
 
-    /// The response, which lasts as long as the subscription.
+    /// The response. Its body ends with the subscription.
     pub(super) fn respond(self, tasks: &TaskTracker, request_id: RequestId) -> Response {
         let (sender, receiver) = channel(CHANNEL_CAPACITY);
-        let out = Out { sender, patience: self.streams.limits.send_timeout };
-        tasks.spawn(self.send(out, request_id).in_current_span());
+        let sender = EventSender { sender, timeout: self.streams.limits.send_timeout };
+        tasks.spawn(self.send(sender, request_id).in_current_span());
         let chunks = stream::unfold(receiver, |mut receiver| async {
             let chunk = receiver.recv().await?;
             Some((Ok::<_, std::convert::Infallible>(chunk), receiver))
         });
-        let mut response = response(Body::from_stream(chunks));
+        let mut response = event_stream(Body::from_stream(chunks));
         response.extensions_mut().insert(LongLivedResponse);
         response
     }
 
-    /// Sends what comes until there is no more, the token counts no more, the server stops, or nobody reads.
-    async fn send(mut self, out: Out, request_id: RequestId) {
-        let pause = self.streams.limits.heartbeat;
-        let mut heartbeat = delayed_interval(pause);
-        // The first at once, so that the client is told that it follows.
+    /// Sends events until the subscription completes, the token becomes invalid, the server shuts down, or the client
+    /// stops reading.
+    async fn send(mut self, sender: EventSender, request_id: RequestId) {
+        let mut heartbeat = delayed_interval(self.streams.limits.heartbeat);
+        // The first heartbeat is sent at once. It shows the client that the subscription is open.
         heartbeat.reset_immediately();
-        let mut look = delayed_interval(TOKEN_CHECK_INTERVAL);
+        let mut token_check = delayed_interval(TOKEN_CHECK_INTERVAL);
         let evicted = self.permit.evicted();
         let mut is_open = true;
         while is_open {
             is_open = tokio::select! {
-                // Without a goodbye, so that the client comes again.
-                () = self.streams.closing.cancelled() => false,
+                // Without `complete`, so that the client reconnects.
+                () = self.streams.shutdown.cancelled() => false,
                 () = evicted.cancelled() => false,
-                () = out.sender.closed() => false,
-                answer = self.answers.next() => match (self.pass.check(), answer) {
-                    (Ok(()), Some(answer)) => out.send(next(answer, &request_id)).await,
+                () = sender.sender.closed() => false,
+                response = self.responses.next() => match (self.credentials.verify(), response) {
+                    (Ok(()), Some(response)) => sender.send(next_event(response, &request_id)).await,
                     (Ok(()), None) => {
-                        out.send(COMPLETE).await;
+                        sender.send(COMPLETE).await;
                         false
                     }
-                    (Err(rejection), _) => {
-                        out.refuse(rejection, &request_id).await;
+                    (Err(error), _) => {
+                        sender.refuse(error, &request_id).await;
                         false
                     }
                 },
-                _ = look.tick() => match self.pass.check() {
+                _ = token_check.tick() => match self.credentials.verify() {
                     Ok(()) => true,
-                    Err(rejection) => {
-                        out.refuse(rejection, &request_id).await;
+                    Err(error) => {
+                        sender.refuse(error, &request_id).await;
                         false
                     }
                 },
-                _ = heartbeat.tick() => out.send(HEARTBEAT).await,
+                _ = heartbeat.tick() => sender.send(HEARTBEAT).await,
             };
         }
     }
 }
 
-/// Where the events go.
-struct Out {
+/// Sends events to the client.
+struct EventSender {
     sender: Sender<Bytes>,
-    /// How long one may have to wait for those before.
-    patience: Duration,
+    /// The maximum time for which an event waits for earlier events.
+    timeout: Duration,
 }
 
-impl Out {
-    /// Whether the client still takes events.
+impl EventSender {
+    /// Sends a chunk. Returns whether the client still reads.
     async fn send(&self, chunk: Bytes) -> bool {
-        matches!(timeout(self.patience, self.sender.send(chunk)).await, Ok(Ok(())))
+        matches!(timeout(self.timeout, self.sender.send(chunk)).await, Ok(Ok(())))
     }
 
-    /// Says why there is no more.
-    async fn refuse(&self, rejection: TokenError, request_id: &RequestId) {
-        let answer = GraphqlResponse::from_errors(vec![ApiError::unauthenticated(rejection).into()]);
-        self.send(next(answer, request_id)).await;
+    /// Sends the reason for which the token is invalid, and the end of the stream.
+    async fn refuse(&self, error: TokenError, request_id: &RequestId) {
+        let response = GraphqlResponse::from_errors(vec![ApiError::unauthenticated(error).into()]);
+        self.send(next_event(response, request_id)).await;
         self.send(COMPLETE).await;
     }
 }
 
-/// The answer to an operation that is none to follow, for a client that takes nothing but events.
-pub(super) fn single_result(mut answer: GraphqlResponse, request_id: &RequestId) -> Response {
-    let headers = std::mem::take(&mut answer.http_headers);
-    let mut response = response(Body::from([next(answer, request_id), COMPLETE].concat()));
+/// Sends the result of a query or mutation as a one-event stream, for clients that accept only `text/event-stream`.
+pub(super) fn single_result(mut executed: GraphqlResponse, request_id: &RequestId) -> Response {
+    let headers = std::mem::take(&mut executed.http_headers);
+    let mut response = event_stream(Body::from([next_event(executed, request_id), COMPLETE].concat()));
     response.headers_mut().extend(headers);
     response
 }
 
-/// An event that tells an answer, and the id of what it tells of where that was asked for.
-fn next(mut answer: GraphqlResponse, request_id: &RequestId) -> Bytes {
-    let id = event_id(&answer.data).map(|id| format!("id: {id}\n")).unwrap_or_default();
-    let data = serde_json::to_string(&response::finalize(&mut answer, request_id)).unwrap_or_default();
+/// A `next` event with the response as JSON. Its `id` is the event's id if the query selected one.
+fn next_event(mut response: GraphqlResponse, request_id: &RequestId) -> Bytes {
+    let id = event_id(&response.data).map(|id| format!("id: {id}\n")).unwrap_or_default();
+    let data = serde_json::to_string(&response::finalize(&mut response, request_id)).unwrap_or_default();
     format!("event: next\n{id}data: {data}\n\n").into()
 }
 
-/// The field `id` of the one thing in an answer.
+/// The field `id` of the object that the single root field returned.
 fn event_id(data: &async_graphql::Value) -> Option<EventId> {
     let async_graphql::Value::Object(fields) = data else { return None };
     match fields.values().next()? {
@@ -183,12 +185,13 @@ fn event_id(data: &async_graphql::Value) -> Option<EventId> {
     }
 }
 
-fn response(body: Body) -> Response {
+/// The response with this body of events.
+fn event_stream(body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Proxies would wait until there is more.
+    // nginx and other proxies buffer a response unless this header forbids it.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }

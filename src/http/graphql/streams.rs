@@ -1,5 +1,4 @@
-//! What sockets and event streams have in common: how many there are, when they must end, and for how long
-//! their token counts.
+//! Open WebSockets and event streams: their number, their end, and the repeated check of their tokens.
 
 use std::{
     net::IpAddr,
@@ -21,15 +20,15 @@ use crate::{
     tokens::{Caller, TokenError},
 };
 
-/// How often it is asked whether a token still counts, besides before each event.
+/// Interval of the token checks. The token is also checked before each event.
 pub(super) const TOKEN_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The sockets and event streams that are open.
+/// The open WebSockets and event streams.
 pub(crate) struct OpenStreams {
     /// Their limits.
     pub(super) limits: StreamsConfig,
-    /// Is cancelled when all must end.
-    pub(super) closing: CancellationToken,
+    /// Cancelled when the server shuts down and all streams must end.
+    pub(super) shutdown: CancellationToken,
     slots: Arc<Slots>,
     sessions: Arc<Quotas>,
 }
@@ -38,27 +37,28 @@ pub(crate) struct OpenStreams {
 pub(super) struct StreamPermit {
     slot: Slot,
     carrier: Option<RequestConnection>,
-    /// The share of the caller's session.
+    /// The permit of the caller's session.
     session: Option<QuotaPermit>,
 }
 
 impl OpenStreams {
-    /// None yet.
+    /// An empty set of streams.
     #[must_use]
     pub(crate) fn new(limits: StreamsConfig) -> Arc<Self> {
         let slots = Slots::new(limits.max_open, limits.max_open_per_address, limits.init_timeout);
-        Arc::new(Self { limits, closing: CancellationToken::new(), slots, sessions: Arc::default() })
+        Arc::new(Self { limits, shutdown: CancellationToken::new(), slots, sessions: Arc::default() })
     }
 
-    /// Ends all that are open, and those that come.
+    /// Ends all open streams, and each stream that is opened later.
     pub(crate) fn close(&self) {
-        self.closing.cancel();
+        self.shutdown.cancel();
     }
 
-    /// The permit of a stream that is opened from this address, by a request with these extensions.
+    /// Acquires the permit of a stream for a request with this address and these extensions.
     ///
     /// # Errors
-    /// `SERVICE_UNAVAILABLE` when there are too many, `OPERATION_LIMIT_EXCEEDED` when too many are from there.
+    /// `SERVICE_UNAVAILABLE` if too many streams are open, `OPERATION_LIMIT_EXCEEDED` if too many are from this
+    /// network.
     pub(super) fn acquire(
         &self,
         address: IpAddr,
@@ -72,15 +72,15 @@ impl OpenStreams {
                 Err(too_many(name, self.limits.max_open_per_address))
             }
             Err(SlotsFull::Total) => {
-                tracing::warn!("a stream was refused, for there are http.streams.max_open already");
-                let mut failure = ApiError::unavailable(Duration::from_secs(1));
-                failure.message = "There are http.streams.max_open streams already; try again soon.".into();
-                Err(RequestError(StatusCode::SERVICE_UNAVAILABLE, failure))
+                tracing::warn!("stream rejected: http.streams.max_open reached");
+                let mut error = ApiError::unavailable(Duration::from_secs(1));
+                error.message = "Too many open streams (http.streams.max_open). Retry after 1 s.".into();
+                Err(RequestError(StatusCode::SERVICE_UNAVAILABLE, error))
             }
         }
     }
 
-    /// Checks the memory that the operations of one stream keep, in bytes.
+    /// Checks the memory that the operations of one stream hold, in bytes.
     ///
     /// # Errors
     /// `OPERATION_LIMIT_EXCEEDED` if it exceeds `http.streams.max_document_bytes`.
@@ -95,18 +95,23 @@ impl OpenStreams {
         ))
     }
 
-    /// Notes who uses a stream. One of a signed-in caller is closed last when there are too many.
+    /// Acquires the permit of the caller's session. Streams of signed-in callers are evicted last.
     ///
     /// # Errors
-    /// `OPERATION_LIMIT_EXCEEDED` when the caller's session has too many.
-    pub(super) fn identify(&self, permit: &mut StreamPermit, caller: &Caller) -> Result<(), RequestError> {
+    /// `OPERATION_LIMIT_EXCEEDED` if the session has too many open streams.
+    pub(super) fn acquire_for_session(
+        &self,
+        permit: &mut StreamPermit,
+        caller: &Caller,
+    ) -> Result<(), RequestError> {
         let Some(session) = caller.session() else { return Ok(()) };
         let max = self.limits.max_open_per_session;
-        let share = self.sessions.try_acquire(QuotaKey::Session(session), max);
-        permit.session = Some(share.ok_or_else(|| too_many("http.streams.max_open_per_session", max))?);
+        let quota = self.sessions.try_acquire(QuotaKey::Session(session), max);
+        permit.session = Some(quota.ok_or_else(|| too_many("http.streams.max_open_per_session", max))?);
         let priority = permit.slot.priority();
         priority.is_signed_in.store(true, Ordering::Relaxed);
-        // It need not yield to just any newcomer: that an anonymous stream does is its smaller share.
+        // A busy stream is not evicted for every newcomer. An anonymous stream is never marked busy: it is evicted
+        // first.
         priority.is_busy.store(true, Ordering::Relaxed);
         if let Some(carrier) = &permit.carrier {
             carrier.signed_in();
@@ -116,40 +121,40 @@ impl OpenStreams {
 }
 
 impl StreamPermit {
-    /// Is cancelled when the stream must make room for another.
+    /// A token that is cancelled when the stream is evicted to make room for another.
     pub(super) fn evicted(&self) -> CancellationToken {
         self.slot.evicted()
     }
 }
 
-fn too_many(limit: &str, most: usize) -> RequestError {
-    RequestError(StatusCode::TOO_MANY_REQUESTS, ApiError::limit_exceeded(limit, most))
+fn too_many(limit: &str, max: usize) -> RequestError {
+    RequestError(StatusCode::TOO_MANY_REQUESTS, ApiError::limit_exceeded(limit, max))
 }
 
-/// Ticks for the first time when the time has passed once.
+/// An interval whose first tick comes after one period.
 pub(super) fn delayed_interval(time: Duration) -> Interval {
     let mut interval = interval_at(Instant::now() + time, time);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
 }
 
-/// Who has opened a stream, and the token that must count for as long as it is open.
+/// The caller of a stream, and the token that must stay valid while the stream is open.
 pub(super) struct StreamCredentials {
     pub(super) caller: Caller,
     token: Option<TokenCheck>,
 }
 
 impl StreamCredentials {
-    /// The pass of somebody who need not have a token.
-    pub(super) const fn anonymous(rejection: TokenError) -> Self {
-        Self { caller: Caller::Anonymous(rejection), token: None }
+    /// The credentials of an anonymous caller.
+    pub(super) const fn anonymous(error: TokenError) -> Self {
+        Self { caller: Caller::Anonymous(error), token: None }
     }
 
-    /// The pass of the bearer of a token, which comes as in an Authorization header. A value without a token is
-    /// anonymous, as it is over HTTP.
+    /// Authenticates the caller by a value in the format of an Authorization header. A value without a token is
+    /// anonymous, as over HTTP.
     ///
     /// # Errors
-    /// Why it does not count.
+    /// If the token is invalid.
     pub(super) fn authenticate(
         authorization: &str,
         authenticator: &Authenticator,
@@ -163,7 +168,7 @@ impl StreamCredentials {
         ))
     }
 
-    /// The pass of a caller whose token this is. Whether it still counts is for [`StreamCredentials::check`] to say.
+    /// The credentials of a caller. [`StreamCredentials::verify`] checks the token again.
     pub(super) const fn new(caller: Caller, token: Option<TokenCheck>) -> Self {
         Self { caller, token }
     }
@@ -173,15 +178,15 @@ impl StreamCredentials {
         self.token.as_ref().map_or(0, TokenCheck::size)
     }
 
-    /// Says that the token still counts, where there is one.
+    /// Checks that the token, if there is one, is still valid.
     ///
     /// # Errors
-    /// Why it does not.
-    pub(super) fn check(&self) -> Result<(), TokenError> {
+    /// If it has expired or was revoked.
+    pub(super) fn verify(&self) -> Result<(), TokenError> {
         self.token.as_ref().map_or(Ok(()), TokenCheck::check)
     }
 
-    /// The check that guards repeat. It shares the memory of the token.
+    /// The token check that guards repeat. It shares the memory of the token.
     pub(super) fn token(&self) -> Option<TokenCheck> {
         self.token.clone()
     }

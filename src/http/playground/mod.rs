@@ -12,24 +12,26 @@ use axum::{
 use super::etag::if_none_match;
 use crate::config::Config;
 
-/// The page needs nothing but its own files, and nobody may frame it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The Content-Security-Policy of the page. It loads only its own files, and no page may frame it (clickjacking).
+const CONTENT_SECURITY_POLICY_VALUE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Changes with the release, so that a browser asks once a visit and downloads once a release.
-const TAG: &str = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
+/// The `ETag` of the files. It changes with the release, so a browser revalidates on each visit and downloads once per
+/// release.
+const RELEASE_ETAG: &str = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
 
-/// `/`: the GraphiQL page.
+/// `GET /`: the GraphiQL page.
 pub(crate) async fn playground(request: Request) -> Response {
     asset(request.headers(), "text/html; charset=utf-8", include_bytes!("index.html"))
 }
 
-/// The base path without the slash at its end: the page is behind the slash, because its files are relative to it.
+/// Redirects the base path to the base path with a final slash. The page is there, because its files are relative to
+/// it.
 pub(crate) async fn to_playground(State(config): State<Arc<Config>>) -> Redirect {
     Redirect::temporary(&format!("{}/", config.http.base_path()))
 }
 
-/// The files that the page loads, by their path.
+/// The style sheet and the script of the page, by their path.
 pub(crate) async fn playground_asset(request: Request) -> Response {
     let headers = request.headers();
     if request.uri().path().ends_with("/playground.css") {
@@ -39,10 +41,13 @@ pub(crate) async fn playground_asset(request: Request) -> Response {
 }
 
 fn asset(headers: &HeaderMap, content_type: &'static str, bytes: &'static [u8]) -> Response {
-    let described: [(HeaderName, &str); 3] =
-        [(CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache"), (ETAG, TAG)];
-    if if_none_match(headers, &HeaderValue::from_static(TAG)) {
-        return (StatusCode::NOT_MODIFIED, described).into_response();
+    let common_headers: [(HeaderName, &str); 3] = [
+        (CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_VALUE),
+        (CACHE_CONTROL, "no-cache"),
+        (ETAG, RELEASE_ETAG),
+    ];
+    if if_none_match(headers, &HeaderValue::from_static(RELEASE_ETAG)) {
+        return (StatusCode::NOT_MODIFIED, common_headers).into_response();
     }
-    (described, [(CONTENT_TYPE, content_type)], bytes).into_response()
+    (common_headers, [(CONTENT_TYPE, content_type)], bytes).into_response()
 }

@@ -47,9 +47,10 @@ fn a_line_of_json_names_its_request_once_and_times_it_to_the_microsecond() {
     }
     server.signal("TERM");
     assert_eq!(server.exit_code(), Some(0));
-    let answered: Vec<&String> = server.log.iter().filter(|line| line.contains("\"answered\"")).collect();
-    assert!(answered.len() >= 20, "{:#?}", server.log);
-    for line in answered {
+    let responses: Vec<&String> =
+        server.log.iter().filter(|line| line.contains("\"response sent\"")).collect();
+    assert!(responses.len() >= 20, "{:#?}", server.log);
+    for line in responses {
         let event: Value = serde_json::from_str(line).expect("a line of JSON");
         assert_eq!(event["span"]["path"], "/graphql", "{line}");
         assert_eq!(line.matches("/graphql").count(), 1, "{line}");

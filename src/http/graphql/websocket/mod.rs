@@ -1,8 +1,8 @@
 //! GraphQL over a WebSocket: the protocol graphql-transport-ws.
 //!
-//! The client says who it is in `connection_init`, or in the Authorization header of the request for the socket;
-//! who says nothing is anonymous. Cookies do not count: any page can open a socket here, and browsers send
-//! them along. The token must count for as long as the socket is open.
+//! A client authenticates in `connection_init`, or by the Authorization header of the upgrade request; without a token
+//! it is anonymous. Cookies are ignored, because any page can open a WebSocket to this server and the browser sends
+//! the cookies along (cross-site WebSocket hijacking). The WebSocket is closed when its token expires or is revoked.
 //!
 //! `async_graphql_axum::GraphQLWebSocket` cannot replace this module (8.0.0-rc.5):
 //! - Its close codes are not those of the protocol: 1002 for a message that is not JSON (4400) and for a rejected
@@ -12,9 +12,11 @@
 //! - It sends request errors as `next`, not as `error`, and accepts the legacy protocol graphql-ws as well.
 //! - It stays open after the token has expired, and a closed connection cancels a mutation that is being executed.
 
+mod close;
 mod connection;
 mod messages;
 mod operations;
+mod rate;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -33,18 +35,18 @@ use crate::{
     http::RequestId,
 };
 
-/// The name of the protocol, as clients ask for it.
+/// The name of the subprotocol, in the header Sec-WebSocket-Protocol.
 const PROTOCOL: &str = "graphql-transport-ws";
 
-/// How much a socket reads or writes at once. Tungstenite's own buffers are for fewer and busier sockets.
+/// Size of the read and of the write buffer. The defaults of Tungstenite suit fewer and busier WebSockets.
 const BUFFER_BYTES: usize = 4 * 1024;
 
-/// Whether a request asks for a socket.
+/// Whether the request is a WebSocket upgrade (RFC 6455 §4.1).
 pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Opens a socket, unless it is refused.
+/// Upgrades the request to a WebSocket connection.
 pub(super) async fn upgrade<E: Executor>(
     endpoint: Arc<Endpoint<E>>,
     peer: SocketAddr,
@@ -53,29 +55,28 @@ pub(super) async fn upgrade<E: Executor>(
 ) -> Result<Response, RequestError> {
     let bad = |message: String| RequestError(StatusCode::BAD_REQUEST, ApiError::bad_user_input(message));
     if endpoint.origins.is_cross_origin(&parts) {
-        let message = "A page of an origin that is not in http.cors_origins cannot open a socket.";
+        let message =
+            "The origin of the page is not in http.cors_origins, so the page cannot open a WebSocket.";
         return Err(RequestError(StatusCode::FORBIDDEN, ApiError::new(ErrorCode::Forbidden, message)));
     }
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
-    let upgrade = upgrade.map_err(|error| bad(format!("This is no request for a socket: {error}.")))?;
+    let upgrade = upgrade.map_err(|error| bad(format!("Invalid WebSocket upgrade request: {error}.")))?;
     let upgrade = upgrade.protocols([PROTOCOL]);
     if upgrade.selected_protocol().is_none() {
-        return Err(bad(format!("A socket here speaks {PROTOCOL}: ask for it in Sec-WebSocket-Protocol.")));
+        return Err(bad(format!("The subprotocol is {PROTOCOL}. Request it in Sec-WebSocket-Protocol.")));
     }
     let client = endpoint.proxies.client(peer, &parts.headers);
     let permit = endpoint.streams.acquire(client.address, &parts.extensions)?;
-    let most = endpoint.http.max_body_bytes;
+    let max_bytes = endpoint.http.max_body_bytes;
     let upgrade = upgrade
-        .max_message_size(most)
-        .max_frame_size(most)
+        .max_message_size(max_bytes)
+        .max_frame_size(max_bytes)
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES);
     let tasks = endpoint.tasks.clone();
-    let talk = move |socket: WebSocket| {
-        let conversation =
-            WebSocketConnection::new(endpoint, socket, &parts.headers, client, request_id, permit);
-        conversation.hold()
+    let serve = move |socket: WebSocket| {
+        WebSocketConnection::new(endpoint, socket, &parts.headers, client, request_id, permit).run()
     };
     let span = tracing::Span::current();
-    Ok(upgrade.on_upgrade(move |socket| tasks.track_future(talk(socket).instrument(span))))
+    Ok(upgrade.on_upgrade(move |socket| tasks.track_future(serve(socket).instrument(span))))
 }

@@ -1,4 +1,4 @@
-//! The operations that run in a socket.
+//! The running operations of a WebSocket.
 
 use std::{collections::HashMap, pin::Pin};
 
@@ -10,28 +10,28 @@ use futures_util::{
 
 use crate::graphql::ApiError;
 
-/// Something that an operation has come to.
+/// One outcome of an operation.
 pub(super) enum Outcome {
-    /// An answer.
-    GraphqlResponse(GraphqlResponse),
-    /// One of many, to something that has happened since.
+    /// The response to a query or mutation.
+    Response(GraphqlResponse),
+    /// An event of a subscription.
     Event(GraphqlResponse),
-    /// There is none.
-    ApiError(ApiError),
-    /// That was all.
-    Done,
+    /// The operation was not executed.
+    Rejected(ApiError),
+    /// The operation has completed.
+    Complete,
 }
 
 type Outcomes = Pin<Box<dyn Stream<Item = (String, Outcome)> + Send>>;
 
-/// Those that run, by the ids that the client gave them.
+/// The running operations of a connection, by the ids that the client gave them.
 #[derive(Default)]
 pub(super) struct RunningOperations {
     running: HashMap<String, RunningOperation>,
     outcomes: SelectAll<Outcomes>,
 }
 
-/// Something that can be ended.
+/// A running operation, which can be cancelled.
 struct RunningOperation {
     handle: AbortHandle,
     kind: Kind,
@@ -39,13 +39,13 @@ struct RunningOperation {
     bytes: usize,
 }
 
-/// How many answers an operation has.
+/// The number of responses of an operation.
 #[derive(PartialEq, Eq)]
 enum Kind {
-    /// That of a query or a mutation.
-    One,
-    /// Those of a subscription.
-    Many,
+    /// A query or a mutation.
+    SingleResult,
+    /// A subscription.
+    Subscription,
 }
 
 impl RunningOperations {
@@ -57,24 +57,24 @@ impl RunningOperations {
         self.running.contains_key(id)
     }
 
-    /// Begins a query or a mutation that takes so many bytes until it ends.
+    /// Starts a query or a mutation, which holds `bytes` of memory until it ends.
     pub(super) fn start(
         &mut self,
         id: String,
         outcome: impl Future<Output = Outcome> + Send + 'static,
         bytes: usize,
     ) {
-        self.run(id, stream::once(outcome), Kind::One, bytes);
+        self.run(id, stream::once(outcome), Kind::SingleResult, bytes);
     }
 
-    /// Begins a subscription that takes so many bytes until it ends.
-    pub(super) fn follow(
+    /// Starts a subscription, which holds `bytes` of memory until it ends.
+    pub(super) fn subscribe(
         &mut self,
         id: String,
-        answers: impl Stream<Item = GraphqlResponse> + Send + 'static,
+        responses: impl Stream<Item = GraphqlResponse> + Send + 'static,
         bytes: usize,
     ) {
-        self.run(id, answers.map(Outcome::Event), Kind::Many, bytes);
+        self.run(id, responses.map(Outcome::Event), Kind::Subscription, bytes);
     }
 
     /// The approximate memory of all operations, in bytes.
@@ -89,26 +89,26 @@ impl RunningOperations {
         kind: Kind,
         bytes: usize,
     ) {
-        let (outcomes, handle) = abortable(outcomes.chain(stream::iter([Outcome::Done])));
+        let (outcomes, handle) = abortable(outcomes.chain(stream::iter([Outcome::Complete])));
         self.running.insert(id.clone(), RunningOperation { handle, kind, bytes });
         self.outcomes.push(Box::pin(outcomes.map(move |outcome| (id.clone(), outcome))));
     }
 
-    /// Ends an operation, of which nothing more comes.
+    /// Cancels an operation. It has no further outcome.
     pub(super) fn end(&mut self, id: &str) {
         if let Some(running) = self.running.remove(id) {
             running.handle.abort();
         }
     }
 
-    /// Ends all but queries and mutations.
+    /// Cancels the subscriptions; queries and mutations run to their end.
     pub(super) fn end_subscriptions(&mut self) {
-        for (_, running) in self.running.extract_if(|_, running| running.kind != Kind::One) {
+        for (_, running) in self.running.extract_if(|_, running| running.kind != Kind::SingleResult) {
             running.handle.abort();
         }
     }
 
-    /// What comes next of any of them; waits where there is none.
+    /// The next outcome of any operation. Waits while no operation is running.
     pub(super) async fn next(&mut self) -> (String, Outcome) {
         while !self.outcomes.is_empty() {
             if let Some(outcome) = self.outcomes.next().await {
