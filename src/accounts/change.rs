@@ -1,4 +1,4 @@
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::ConnectionTrait;
 
 use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, store};
 use crate::{
@@ -135,14 +135,6 @@ impl Accounts {
         let changed = self.change(&transaction, id, changes, actor).await?;
         self.feed.commit(transaction, changed.change.as_slice()).await?;
         Ok(changed.account)
-    }
-
-    /// Begins a transaction in which accounts are created or updated.
-    ///
-    /// # Errors
-    /// If a database query fails.
-    pub async fn begin(&self) -> Result<sea_orm::DatabaseTransaction, DbErr> {
-        self.database.begin().await
     }
 }
 

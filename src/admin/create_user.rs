@@ -44,7 +44,7 @@ impl Admin {
             display_name: new.display_name,
             roles: new.roles,
         };
-        let transaction = self.accounts.begin().await?;
+        let transaction = self.database.begin().await?;
         self.authorize(&transaction, operation, actor).await?;
         let account = self.accounts.create(&transaction, account, actor).await?;
         self.feed.commit(transaction, &[]).await?;

@@ -8,7 +8,7 @@ impl Admin {
     /// If the account does not exist, is the actor's own or exceeds the actor's scopes, or if no
     /// administrator would remain.
     pub async fn delete_user(&self, id: UserId, actor: Actor<'_>) -> Result<(), AdminError> {
-        let transaction = self.accounts.begin().await?;
+        let transaction = self.database.begin().await?;
         let operation = Operation { target: Some(id), roles: &[], own: Some("deleteAccount") };
         self.authorize(&transaction, operation, actor).await?;
         let change = self.accounts.delete(&transaction, id, actor).await?;

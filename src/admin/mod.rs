@@ -20,6 +20,7 @@ use crate::{
     accounts::Accounts,
     audit::{Actor, Audit},
     changes::ChangeFeed,
+    database::Database,
     id::{SessionId, UserId},
     limits::{Throttle, account_key},
     passwords::{Hasher, Policy},
@@ -30,6 +31,8 @@ use crate::{
 /// The service for privileged operations.
 #[derive(Clone)]
 pub struct Admin {
+    /// The database, for transactions.
+    pub(crate) database: Database,
     /// The account service.
     pub(crate) accounts: Accounts,
     /// The session service.

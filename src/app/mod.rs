@@ -1,23 +1,23 @@
-//! Configuration in, everything else out. The only place where things are built.
+//! Builds the application from a configuration. All services are created here and nowhere else.
 
 mod error;
+mod infrastructure;
 mod secrets;
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::sync::Arc;
 
 use async_graphql::{
     ObjectType, SchemaBuilder, SubscriptionType,
     dataloader::DataLoader,
     runtime::{TokioSpawner, TokioTimer},
 };
-use aws_lc_rs::rand::SystemRandom;
 use tokio_util::task::TaskTracker;
 
-use self::secrets::FoundSecret;
 pub use self::{
     error::AppError,
     secrets::{check_empty_database, load_master_secrets},
 };
+use self::{infrastructure::Infrastructure, secrets::FoundSecret};
 use crate::{
     accounts::{Accounts, graphql::AccountLoader},
     admin::Admin,
@@ -28,62 +28,57 @@ use crate::{
     database::Database,
     graphql::FairQueue,
     http::{Authenticator, OpenStreams},
-    limits::{RefreshLimit, Throttle},
+    limits::Throttle,
     operations::DocumentStore,
-    passwords::{Argon2Cost, Hasher, Policy},
-    replicas::{Replicas, Settings},
+    replicas::Replicas,
     schema::{IdentitySchema, ROOT_FIELDS, ServerInfo, builder, finish_subgraph},
-    secret::{MasterSecrets, Sealers},
     sessions::Sessions,
     sign_in::SignIn,
-    tokens::{
-        Keyring, RefreshCodec, RotationSchedule, SigningKey, VerificationKeys, Verifier, VerifierConfig,
-    },
+    tokens::Keyring,
 };
 
-/// Everything that the program consists of.
+/// The application: its services and the resources that they share.
 #[derive(Clone)]
 pub struct App {
-    /// What was set.
+    /// The configuration.
     pub config: Arc<Config>,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// Where the data are.
+    /// The database.
     pub database: Database,
-    /// Who asks.
+    /// The authenticator of requests.
     pub authenticator: Authenticator,
-    /// What replicas tell each other.
+    /// The change feed that all replicas share.
     pub feed: Arc<ChangeFeed>,
-    /// What signs.
+    /// The signing keys.
     pub keyring: Arc<Keyring>,
-    /// How often one may try.
+    /// The throttle for password attempts, registration and an account's own changes.
     pub throttle: Throttle,
-    /// What happened.
+    /// The audit log.
     pub audit: Audit,
-    /// Who exists.
+    /// The account service.
     pub accounts: Accounts,
-    /// What is open.
+    /// The session service.
     pub sessions: Sessions,
-    /// Every way in.
+    /// The sign-in service.
     pub sign_in: SignIn,
-    /// Every privileged operation.
+    /// The service for privileged operations.
     pub admin: Admin,
-    /// What need not be parsed again.
+    /// The cache of parsed documents, and the trusted documents.
     pub documents: Arc<DocumentStore>,
-    /// The servers that run on the database.
+    /// The replicas, that is the servers that use the database.
     pub replicas: Arc<Replicas>,
-    /// What runs beside the requests, and must end before the program does.
+    /// The background tasks, which must end before the process does.
     pub tasks: TaskTracker,
-    /// The sockets and event streams that are open.
+    /// The open WebSocket connections and event streams.
     pub(crate) streams: Arc<OpenStreams>,
 }
 
 impl App {
-    /// Builds the program: opens the database and brings it up to date, opens the keyring, and reads
-    /// which tokens are revoked.
+    /// Opens the application: loads the secrets, applies migrations, opens the keyring and reads the revocations.
     ///
     /// # Errors
-    /// Whatever of it cannot be had.
+    /// The configuration is invalid, or a resource cannot be opened.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
         config.check()?;
         // The secret is checked before the database is opened: a start without access to it must not change anything.
@@ -112,33 +107,8 @@ impl App {
             tracing::info!(migration, "migration applied");
         }
         let masters = secret.load_or_create(&config, &database).await?;
-        let authenticator =
-            Authenticator { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
-        let feed = ChangeFeed::new(database.clone(), Arc::clone(&authenticator.revocations), clock.clone());
-        let feed = Arc::new(feed);
-        feed.reset_foreign_positions().await?;
-        feed.catch_up().await?;
-        let keyring = Arc::new(keyring(&config, &database, &masters, &authenticator.verifier, &clock).await?);
-        let (policy, hasher) = passwords(&config)?;
-        let config = Arc::new(config);
-        let codec = Arc::new(RefreshCodec::new(&masters));
-        let settings = Settings::new(&config, &masters.current, keyring.kid_of_file());
-        let address = config.http.listen.to_string();
-        let replicas = Arc::new(Replicas::new(database.clone(), clock.clone(), address, settings));
-        let app = Ground {
-            config,
-            clock,
-            database,
-            documents,
-            authenticator,
-            feed,
-            keyring,
-            replicas,
-            codec,
-            policy,
-            hasher,
-        }
-        .build();
+        let infrastructure = Infrastructure::open(database, &masters, documents, config, clock).await?;
+        let app = infrastructure.build();
         app.admin.ensure_active_key().await?;
         app.audit.reset_foreign_positions().await?;
         // The database now has keys that are encrypted with this secret.
@@ -146,16 +116,16 @@ impl App {
         Ok(app)
     }
 
-    /// Closes the database, after everything that uses it has ended. On SQLite this leaves one file, which can be
-    /// copied.
+    /// Closes the database. All requests and tasks must have ended. On SQLite, all data is then in one file, which can
+    /// be copied.
     pub async fn close(&self) {
         self.database.close().await;
     }
 
-    /// The schema as the binary serves it.
+    /// The schema that the binary serves.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime.
+    /// If it is called outside of a Tokio runtime.
     #[must_use]
     pub fn schema(&self) -> IdentitySchema {
         if self.config.graphql.federation {
@@ -165,12 +135,12 @@ impl App {
         }
     }
 
-    /// Gives a schema that has [`IdentityQuery`](crate::schema::IdentityQuery),
-    /// [`IdentityMutation`](crate::schema::IdentityMutation) or
-    /// [`IdentitySubscription`](crate::schema::IdentitySubscription) among its parts what their resolvers need.
+    /// Adds the data that the resolvers of [`IdentityQuery`](crate::schema::IdentityQuery),
+    /// [`IdentityMutation`](crate::schema::IdentityMutation) and
+    /// [`IdentitySubscription`](crate::schema::IdentitySubscription) need to a schema that contains them.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime.
+    /// If it is called outside of a Tokio runtime.
     pub fn provide<Q, M, S>(&self, builder: SchemaBuilder<Q, M, S>) -> SchemaBuilder<Q, M, S>
     where
         Q: ObjectType + 'static,
@@ -190,138 +160,8 @@ impl App {
             .data(self.admin.clone());
         match self.config.graphql.introspection {
             Introspection::Everyone => builder,
-            // A suggestion tells names that introspection would not.
+            // Suggestions would reveal names that introspection hides.
             Introspection::SignedIn | Introspection::Off => builder.disable_suggestions(),
         }
     }
-}
-
-/// What the capabilities stand on.
-struct Ground {
-    config: Arc<Config>,
-    clock: Clock,
-    database: Database,
-    documents: Arc<DocumentStore>,
-    authenticator: Authenticator,
-    feed: Arc<ChangeFeed>,
-    keyring: Arc<Keyring>,
-    replicas: Arc<Replicas>,
-    codec: Arc<RefreshCodec>,
-    policy: Policy,
-    hasher: Hasher,
-}
-
-impl Ground {
-    fn build(self) -> App {
-        let Self {
-            config,
-            clock,
-            database,
-            documents,
-            authenticator,
-            feed,
-            keyring,
-            replicas,
-            codec,
-            policy,
-            hasher,
-        } = self;
-        let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
-        let retention = Some(config.audit.retention).filter(|time| !time.is_zero());
-        let audit = Audit::new(database.clone(), feed.clone(), retention, clock.clone());
-        let accounts =
-            Accounts::new(database.clone(), config.clone(), feed.clone(), audit.clone(), clock.clone());
-        let refreshes = config.limits.enabled.then_some(config.limits.refreshes_per_minute);
-        let sessions = Sessions {
-            database: database.clone(),
-            clock: clock.clone(),
-            config: config.clone(),
-            accounts: accounts.clone(),
-            feed: feed.clone(),
-            audit: audit.clone(),
-            keyring: keyring.clone(),
-            codec,
-            refreshes: Arc::new(RefreshLimit::new(refreshes, clock.clone())),
-        };
-        let sign_in = SignIn {
-            accounts: accounts.clone(),
-            sessions: sessions.clone(),
-            hasher: hasher.clone(),
-            policy,
-            throttle: throttle.clone(),
-            audit: audit.clone(),
-            feed: feed.clone(),
-            config: config.clone(),
-        };
-        let admin = Admin {
-            accounts: accounts.clone(),
-            sessions: sessions.clone(),
-            hasher,
-            policy,
-            throttle: throttle.clone(),
-            feed: feed.clone(),
-            keyring: keyring.clone(),
-            audit: audit.clone(),
-        };
-        let streams = OpenStreams::new(config.http.streams.clone());
-        App {
-            config,
-            clock,
-            database,
-            documents,
-            authenticator,
-            feed,
-            keyring,
-            throttle,
-            audit,
-            accounts,
-            sessions,
-            sign_in,
-            admin,
-            replicas,
-            tasks: TaskTracker::new(),
-            streams,
-        }
-    }
-}
-
-fn verifier(config: &Config, clock: &Clock) -> Verifier {
-    let verifier_config = VerifierConfig {
-        issuer: config.configured_issuer(),
-        audience: config.tokens.audience.clone(),
-        clock_skew: config.tokens.clock_skew,
-        max_lifetime: config.tokens.access_ttl,
-    };
-    Verifier::new(&verifier_config, VerificationKeys::default(), clock.clone())
-}
-
-async fn keyring(
-    config: &Config,
-    database: &Database,
-    masters: &MasterSecrets,
-    verifier: &Arc<Verifier>,
-    clock: &Clock,
-) -> Result<Keyring, AppError> {
-    let tokens = &config.tokens;
-    let from_file = tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
-    let sealers = Sealers::new(masters, "signing keys v1");
-    let schedule = RotationSchedule {
-        algorithm: tokens.algorithm,
-        rotation_period: Some(tokens.key_rotation).filter(|time| !time.is_zero()),
-        publish_ahead: tokens.key_publish_ahead,
-        retention: tokens.refresh_ttl,
-    };
-    let (database, verifier, clock) = (database.clone(), Arc::clone(verifier), clock.clone());
-    Ok(Keyring::open(database, sealers, schedule, from_file, verifier, clock).await?)
-}
-
-fn passwords(config: &Config) -> Result<(Policy, Hasher), AppError> {
-    let passwords = &config.passwords;
-    let policy = Policy::new(passwords.min_length, passwords.max_length, passwords.min_score)?;
-    let cost = Argon2Cost::new(passwords.memory_kib, passwords.iterations, passwords.parallelism)?;
-    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let queue = NonZeroUsize::new(passwords.queue).unwrap_or(NonZeroUsize::MIN);
-    let hasher =
-        Hasher::start(cost, passwords.workers.unwrap_or(cores), queue, Arc::new(SystemRandom::new()))?;
-    Ok((policy, hasher))
 }

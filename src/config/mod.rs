@@ -135,7 +135,7 @@ impl Default for Config {
 pub struct InvalidValue {
     /// The key, as `section.key`.
     pub key: String,
-    /// What the value must be: the rest of a sentence that starts with the key.
+    /// The requirement: the rest of a sentence that starts with the key, such as `must be at least 1`.
     pub expected: String,
 }
 

@@ -6,10 +6,10 @@ use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySel
 
 use crate::id::{Id, Kind};
 
-/// Maximum number of items on a page.
+/// The maximum number of items on a page.
 pub(crate) const MAX_PAGE_SIZE: usize = 100;
 
-/// Number of items on a page if the request does not say.
+/// The number of items on a page if the request does not specify one.
 pub(crate) const DEFAULT_PAGE_SIZE: usize = 25;
 
 /// The end of the range at which a page begins.
@@ -26,16 +26,16 @@ pub enum Direction {
 pub struct PageRequest<K> {
     /// The end of the range at which the page begins.
     pub direction: Direction,
-    /// Maximum number of items.
+    /// The maximum number of items.
     pub count: usize,
-    /// Lower bound of the keys.
+    /// The lower bound of the keys.
     pub after: Bound<K>,
-    /// Upper bound of the keys.
+    /// The upper bound of the keys.
     pub before: Bound<K>,
 }
 
 impl<K> PageRequest<K> {
-    /// Number of rows to read: one more than the page has, to know whether another page follows.
+    /// The number of rows to read: one more than the page has, to find out whether another page follows.
     #[must_use]
     pub fn limit(&self) -> u64 {
         self.count as u64 + 1
@@ -49,11 +49,11 @@ impl<K> PageRequest<K> {
         })
     }
 
-    /// Reads a whole list page by page, at most `max` rows. `read` returns the rows of one page, up to
-    /// [`PageRequest::limit`], and `key` the key of a row.
+    /// Reads a list page by page, up to `max` rows. `read` returns the rows of one page, up to [`PageRequest::limit`].
+    /// `key` returns the key of a row.
     ///
     /// # Errors
-    /// Those of `read`.
+    /// `read` failed.
     pub async fn read_all<Row, Error, Reading>(
         max: usize,
         key: impl Fn(&Row) -> K,
@@ -106,23 +106,23 @@ impl<K: Kind> PageRequest<Id<K>> {
 mod tests {
     use super::*;
 
-    /// The numbers below `all`, up to `most`, read as a list is.
-    async fn read(all: u32, most: usize) -> Vec<u32> {
+    /// Reads the numbers below `all` as a list, up to `max` of them.
+    async fn read(all: u32, max: usize) -> Vec<u32> {
         let read = |page: PageRequest<u32>| async move {
             let Bound::Excluded(after) = page.after else {
                 return Ok((0..all).take(page.count + 1).collect());
             };
             Ok::<Vec<u32>, ()>((after + 1..all).take(page.count + 1).collect())
         };
-        PageRequest::read_all(most, |row| *row, read).await.expect("reading cannot fail")
+        PageRequest::read_all(max, |row| *row, read).await.expect("reading cannot fail")
     }
 
     #[tokio::test]
-    async fn every_row_is_read_once_or_the_first_that_are_wanted() {
+    async fn each_row_is_read_once_up_to_the_maximum() {
         for all in [0, 1, 99, 100, 101, 200, 201, 250] {
-            for most in [0, 1, 100, 101, 230, usize::MAX] {
-                let wanted: Vec<u32> = (0..all).take(most).collect();
-                assert_eq!(read(all, most).await, wanted, "{most} of {all}");
+            for max in [0, 1, 100, 101, 230, usize::MAX] {
+                let expected: Vec<u32> = (0..all).take(max).collect();
+                assert_eq!(read(all, max).await, expected, "{max} of {all}");
             }
         }
     }

@@ -39,7 +39,7 @@ impl SignIn {
 
         let actor = Actor::Bearer { client, claims: caller, token: None };
         let changes = AccountUpdate { password_hash, ..AccountUpdate::default() };
-        let transaction = self.accounts.begin().await?;
+        let transaction = self.database.begin().await?;
         // Detects a change of the password or a revocation that happened while the passwords were verified
         // and hashed.
         self.accounts.lock_actor(&transaction, actor, None).await?;

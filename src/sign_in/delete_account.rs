@@ -16,7 +16,7 @@ impl SignIn {
     ) -> Result<(), SignInError> {
         self.reauthenticate(caller.sub, password, client).await?;
         let actor = Actor::Bearer { client, claims: caller, token: None };
-        let transaction = self.accounts.begin().await?;
+        let transaction = self.database.begin().await?;
         // Detects a change of the password or a revocation that happened while the password was verified.
         self.accounts.lock_actor(&transaction, actor, None).await?;
         let change = self.accounts.delete(&transaction, caller.sub, actor).await?;

@@ -22,6 +22,7 @@ use crate::{
     audit::Audit,
     changes::ChangeFeed,
     config::Config,
+    database::Database,
     limits::Throttle,
     passwords::{Hasher, Policy},
     sessions::Sessions,
@@ -30,6 +31,8 @@ use crate::{
 /// The sign-in service.
 #[derive(Clone)]
 pub struct SignIn {
+    /// The database, for transactions.
+    pub(crate) database: Database,
     /// The account service.
     pub(crate) accounts: Accounts,
     /// The session service.

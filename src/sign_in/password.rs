@@ -20,7 +20,7 @@ impl SignIn {
         let checked = self.verify_password(&login.username, found, &login.password, client).await?;
         let account = checked.account;
 
-        let transaction = self.accounts.begin().await?;
+        let transaction = self.database.begin().await?;
         // The account may have changed while the password was verified. The old password must not sign in
         // then.
         if !self.accounts.record_login(&transaction, &account, checked.replacement).await? {

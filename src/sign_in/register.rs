@@ -50,7 +50,7 @@ impl SignIn {
             roles: self.config.accounts.default_roles.clone(),
         };
 
-        let transaction = self.accounts.begin().await?;
+        let transaction = self.database.begin().await?;
         let account = self.accounts.create(&transaction, new, Actor::anonymous(client)).await?;
         self.accounts.record_login(&transaction, &account, None).await?;
         self.complete_sign_in(transaction, account, client).await

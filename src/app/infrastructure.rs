@@ -1,0 +1,200 @@
+use std::{num::NonZeroUsize, sync::Arc};
+
+use aws_lc_rs::rand::SystemRandom;
+use tokio_util::task::TaskTracker;
+
+use super::{App, AppError};
+use crate::{
+    accounts::Accounts,
+    admin::Admin,
+    audit::Audit,
+    changes::ChangeFeed,
+    clock::Clock,
+    config::Config,
+    database::Database,
+    http::{Authenticator, OpenStreams},
+    limits::{RefreshLimit, Throttle},
+    operations::DocumentStore,
+    passwords::{Argon2Cost, Hasher, Policy},
+    replicas::{Replicas, Settings},
+    secret::{MasterSecrets, Sealers},
+    sessions::Sessions,
+    sign_in::SignIn,
+    tokens::{
+        Keyring, RefreshCodec, RotationSchedule, SigningKey, VerificationKeys, Verifier, VerifierConfig,
+    },
+};
+
+/// The resources that the services share.
+pub(super) struct Infrastructure {
+    config: Arc<Config>,
+    clock: Clock,
+    database: Database,
+    documents: Arc<DocumentStore>,
+    authenticator: Authenticator,
+    feed: Arc<ChangeFeed>,
+    keyring: Arc<Keyring>,
+    replicas: Arc<Replicas>,
+    codec: Arc<RefreshCodec>,
+    policy: Policy,
+    hasher: Hasher,
+}
+
+impl Infrastructure {
+    /// Opens the resources on a database whose migrations are applied.
+    pub(super) async fn open(
+        database: Database,
+        masters: &MasterSecrets,
+        documents: Arc<DocumentStore>,
+        config: Config,
+        clock: Clock,
+    ) -> Result<Self, AppError> {
+        let authenticator =
+            Authenticator { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
+        let feed = ChangeFeed::new(database.clone(), Arc::clone(&authenticator.revocations), clock.clone());
+        let feed = Arc::new(feed);
+        feed.reset_foreign_positions().await?;
+        feed.catch_up().await?;
+        let keyring = keyring(&config, &database, masters, &authenticator.verifier, &clock).await?;
+        let keyring = Arc::new(keyring);
+        let (policy, hasher) = passwords(&config)?;
+        let codec = Arc::new(RefreshCodec::new(masters));
+        let settings = Settings::new(&config, &masters.current, keyring.kid_of_file());
+        let address = config.http.listen.to_string();
+        let replicas = Arc::new(Replicas::new(database.clone(), clock.clone(), address, settings));
+        let config = Arc::new(config);
+        Ok(Self {
+            config,
+            clock,
+            database,
+            documents,
+            authenticator,
+            feed,
+            keyring,
+            replicas,
+            codec,
+            policy,
+            hasher,
+        })
+    }
+
+    /// Builds the services.
+    pub(super) fn build(self) -> App {
+        let (config, clock, database, feed) = (&self.config, &self.clock, &self.database, &self.feed);
+        let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
+        let retention = Some(config.audit.retention).filter(|time| !time.is_zero());
+        let audit = Audit::new(database.clone(), feed.clone(), retention, clock.clone());
+        let accounts =
+            Accounts::new(database.clone(), config.clone(), feed.clone(), audit.clone(), clock.clone());
+        let sessions = self.sessions(&accounts, &audit);
+        App {
+            streams: OpenStreams::new(config.http.streams.clone()),
+            sign_in: self.sign_in(&accounts, &sessions, &throttle, &audit),
+            admin: self.admin(&accounts, &sessions, &throttle, &audit),
+            throttle,
+            audit,
+            accounts,
+            sessions,
+            tasks: TaskTracker::new(),
+            config: self.config,
+            clock: self.clock,
+            database: self.database,
+            documents: self.documents,
+            authenticator: self.authenticator,
+            feed: self.feed,
+            keyring: self.keyring,
+            replicas: self.replicas,
+        }
+    }
+
+    fn sessions(&self, accounts: &Accounts, audit: &Audit) -> Sessions {
+        let limits = &self.config.limits;
+        let refreshes = limits.enabled.then_some(limits.refreshes_per_minute);
+        Sessions {
+            database: self.database.clone(),
+            clock: self.clock.clone(),
+            config: self.config.clone(),
+            accounts: accounts.clone(),
+            feed: self.feed.clone(),
+            audit: audit.clone(),
+            keyring: self.keyring.clone(),
+            codec: self.codec.clone(),
+            refreshes: Arc::new(RefreshLimit::new(refreshes, self.clock.clone())),
+        }
+    }
+
+    fn sign_in(
+        &self,
+        accounts: &Accounts,
+        sessions: &Sessions,
+        throttle: &Throttle,
+        audit: &Audit,
+    ) -> SignIn {
+        SignIn {
+            database: self.database.clone(),
+            accounts: accounts.clone(),
+            sessions: sessions.clone(),
+            hasher: self.hasher.clone(),
+            policy: self.policy,
+            throttle: throttle.clone(),
+            audit: audit.clone(),
+            feed: self.feed.clone(),
+            config: self.config.clone(),
+        }
+    }
+
+    fn admin(&self, accounts: &Accounts, sessions: &Sessions, throttle: &Throttle, audit: &Audit) -> Admin {
+        Admin {
+            database: self.database.clone(),
+            accounts: accounts.clone(),
+            sessions: sessions.clone(),
+            hasher: self.hasher.clone(),
+            policy: self.policy,
+            throttle: throttle.clone(),
+            feed: self.feed.clone(),
+            keyring: self.keyring.clone(),
+            audit: audit.clone(),
+        }
+    }
+}
+
+fn verifier(config: &Config, clock: &Clock) -> Verifier {
+    let verifier_config = VerifierConfig {
+        issuer: config.configured_issuer(),
+        audience: config.tokens.audience.clone(),
+        clock_skew: config.tokens.clock_skew,
+        max_lifetime: config.tokens.access_ttl,
+    };
+    Verifier::new(&verifier_config, VerificationKeys::default(), clock.clone())
+}
+
+async fn keyring(
+    config: &Config,
+    database: &Database,
+    masters: &MasterSecrets,
+    verifier: &Arc<Verifier>,
+    clock: &Clock,
+) -> Result<Keyring, AppError> {
+    let tokens = &config.tokens;
+    let from_file = tokens.signing_key_file.as_deref().map(SigningKey::from_pem_file).transpose()?;
+    let sealers = Sealers::new(masters, "signing keys v1");
+    let schedule = RotationSchedule {
+        algorithm: tokens.algorithm,
+        rotation_period: Some(tokens.key_rotation).filter(|time| !time.is_zero()),
+        publish_ahead: tokens.key_publish_ahead,
+        retention: tokens.refresh_ttl,
+    };
+    let (database, verifier, clock) = (database.clone(), Arc::clone(verifier), clock.clone());
+    Ok(Keyring::open(database, sealers, schedule, from_file, verifier, clock).await?)
+}
+
+fn passwords(config: &Config) -> Result<(Policy, Hasher), AppError> {
+    let passwords = &config.passwords;
+    let policy = Policy::new(passwords.min_length, passwords.max_length, passwords.min_score)?;
+    let cost = Argon2Cost::new(passwords.memory_kib, passwords.iterations, passwords.parallelism)?;
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let queue = NonZeroUsize::new(passwords.queue).unwrap_or(NonZeroUsize::MIN);
+    let hasher =
+        Hasher::start(cost, passwords.workers.unwrap_or(cores), queue, Arc::new(SystemRandom::new()))?;
+    Ok((policy, hasher))
+}
