@@ -83,7 +83,7 @@ impl AdminMutation {
             Err(error) => Err(error.into()),
         };
         Ok(Some(match created {
-            Ok(account) => UserPayload::success(account, viewer),
+            Ok(account) => UserPayload::success(account, viewer.clone()),
             Err(error) => UserPayload::failure(vec![error.into_user_error("id")?]),
         }))
     }
@@ -107,7 +107,7 @@ impl AdminMutation {
             Err(error) => Err(error.into()),
         };
         Ok(Some(match updated {
-            Ok(account) => UserPayload::success(account, viewer),
+            Ok(account) => UserPayload::success(account, viewer.clone()),
             Err(error) => UserPayload::failure(vec![error.into_user_error("id")?]),
         }))
     }

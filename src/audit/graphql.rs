@@ -32,7 +32,7 @@ impl AuditEventObject {
             return Ok(None);
         }
         let event = ctx.data_unchecked::<Audit>().find(id).await?;
-        Ok(event.map(|event| Self { event, viewer }))
+        Ok(event.map(|event| Self { event, viewer: viewer.clone() }))
     }
 
     /// Whether the viewer may see the actor and the client's address. A user who subscribes to their own
@@ -214,7 +214,7 @@ async fn subscribe(
             ),
             SubscribeError::Database(error) => error.into(),
         })?;
-    let viewer = caller(ctx);
+    let viewer = caller(ctx).clone();
     let token = ctx.data_opt::<TokenCheck>().cloned();
     let event = move |event| {
         // Checked for each event, because a subscription can outlive its token.

@@ -34,11 +34,27 @@ pub struct ExpiredSession(pub Option<SessionId>);
 /// The caller as of now. A caller whose token has expired or was revoked since the request began is anonymous,
 /// if the context has a [`TokenCheck`]. Without a [`Caller`] in the context, the caller is anonymous.
 #[must_use]
-pub fn caller(ctx: &Context<'_>) -> Caller {
-    match (ctx.data_opt::<Caller>(), ctx.data_opt::<TokenCheck>().map(TokenCheck::check)) {
-        (Some(Caller::Authenticated(_)), Some(Err(error))) => Caller::Anonymous(error),
-        (Some(caller), _) => caller.clone(),
-        (None, _) => Caller::Anonymous(TokenError::Missing),
+pub fn caller<'a>(ctx: &'a Context<'_>) -> &'a Caller {
+    match ctx.data_opt::<Caller>() {
+        Some(caller @ Caller::Authenticated(_)) => {
+            match ctx.data_opt::<TokenCheck>().map(TokenCheck::check) {
+                Some(Err(error)) => anonymous(error),
+                Some(Ok(())) | None => caller,
+            }
+        }
+        Some(caller @ Caller::Anonymous(_)) => caller,
+        None => anonymous(TokenError::Missing),
+    }
+}
+
+/// The anonymous caller for a reason, as a constant.
+const fn anonymous(error: TokenError) -> &'static Caller {
+    match error {
+        TokenError::Missing => &Caller::Anonymous(TokenError::Missing),
+        TokenError::Malformed => &Caller::Anonymous(TokenError::Malformed),
+        TokenError::Expired => &Caller::Anonymous(TokenError::Expired),
+        TokenError::Invalid => &Caller::Anonymous(TokenError::Invalid),
+        TokenError::Revoked => &Caller::Anonymous(TokenError::Revoked),
     }
 }
 

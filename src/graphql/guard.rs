@@ -16,7 +16,7 @@ impl Authenticated {
     pub fn check(&self, ctx: &Context<'_>) -> Result<(), ApiError> {
         match caller(ctx) {
             Caller::Authenticated(_) => Ok(()),
-            Caller::Anonymous(error) => Err(ApiError::unauthenticated(error)),
+            Caller::Anonymous(error) => Err(ApiError::unauthenticated(*error)),
         }
     }
 }
@@ -40,7 +40,7 @@ impl RequiresScopes {
     pub fn check(&self, ctx: &Context<'_>) -> Result<(), ApiError> {
         let caller = caller(ctx);
         if let Caller::Anonymous(error) = caller {
-            return Err(ApiError::unauthenticated(error));
+            return Err(ApiError::unauthenticated(*error));
         }
         let passes = self.0.iter().any(|scopes| scopes.iter().all(|scope| caller.has_scope(scope)));
         if passes { Ok(()) } else { Err(ApiError::forbidden(self.0)) }

@@ -55,11 +55,14 @@ impl Authenticator {
     }
 
     /// The check that guards repeat while the request is executed. Give it to the request as data beside the
-    /// [`Caller`]. `None` if the header holds no bearer token.
+    /// [`Caller`]. `None` for an anonymous caller.
     #[must_use]
-    pub fn token_check(&self, authorization: &str) -> Option<TokenCheck> {
-        let (verifier, revocations) = (Arc::clone(&self.verifier), Arc::clone(&self.revocations));
-        bearer(authorization).ok().map(|token| TokenCheck::new(token, verifier, revocations))
+    pub fn token_check(&self, caller: &Caller) -> Option<TokenCheck> {
+        matches!(caller, Caller::Authenticated(_)).then(|| self.check_of(caller.clone()))
+    }
+
+    fn check_of(&self, caller: Caller) -> TokenCheck {
+        TokenCheck::new(caller, Arc::clone(&self.verifier), Arc::clone(&self.revocations))
     }
 }
 
@@ -119,8 +122,8 @@ where
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let Authenticator { verifier, revocations } = Authenticator::from_ref(state);
-        Ok(Self::new(token(&parts.headers).unwrap_or_default(), verifier, revocations))
+        let authenticator = Authenticator::from_ref(state);
+        Ok(authenticator.check_of(authenticator.authenticate(&parts.headers)))
     }
 }
 

@@ -29,10 +29,11 @@ impl Authenticator {
             None => data.insert(Caller::Anonymous(TokenError::Missing)),
             Some(value) if is_blank(value) => data.insert(Caller::Anonymous(TokenError::Malformed)),
             Some(value) => {
-                data.insert(self.authenticate_header(value)?);
-                if let Some(token_check) = self.token_check(value) {
+                let caller = self.authenticate_header(value)?;
+                if let Some(token_check) = self.token_check(&caller) {
                     data.insert(token_check);
                 }
+                data.insert(caller);
             }
         }
         Ok(data)

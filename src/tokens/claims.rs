@@ -34,6 +34,10 @@ pub struct Claims {
     /// version. Tokens of earlier builds name the claim `epoch`, and stay valid until they expire.
     #[serde(alias = "epoch")]
     pub token_version: i64,
+    /// The `kid` of the key that has verified the token, from the token's header (RFC 7515 §4.1.4). Empty in claims
+    /// that no [`Verifier`](super::Verifier) has returned.
+    #[serde(skip)]
+    pub kid: String,
     /// Claims that the operator configured.
     #[serde(flatten)]
     pub custom: BTreeMap<String, Value>,

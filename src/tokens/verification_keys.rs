@@ -7,13 +7,15 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, Jwk, JwkSet},
 };
 
+use super::TokenError;
+
 /// The keys that verify tokens, by `kid`, and the keys that no longer do.
 #[derive(Clone, Default)]
 pub struct VerificationKeys(HashMap<String, VerificationKey>);
 
 /// A key of [`VerificationKeys`].
 #[derive(Clone)]
-pub(super) enum VerificationKey {
+enum VerificationKey {
     /// A key that verifies tokens of this algorithm only.
     Active(Algorithm, DecodingKey),
     /// A key whose last token has expired.
@@ -82,14 +84,23 @@ impl VerificationKeys {
         self.0.insert(kid, VerificationKey::Revoked);
     }
 
-    pub(super) fn get(&self, kid: &str) -> Option<&VerificationKey> {
-        self.0.get(kid)
+    /// The active key of this `kid`, and its algorithm.
+    ///
+    /// # Errors
+    /// Why no token of this key is accepted.
+    pub(super) fn active(&self, kid: &str) -> Result<(Algorithm, &DecodingKey), TokenError> {
+        match self.0.get(kid) {
+            Some(VerificationKey::Active(algorithm, key)) => Ok((*algorithm, key)),
+            Some(VerificationKey::Expired) => Err(TokenError::Expired),
+            Some(VerificationKey::Revoked) => Err(TokenError::Revoked),
+            None => Err(TokenError::Invalid),
+        }
     }
 
     /// Whether both contain the same keys in the same states. A `kid` identifies the key.
     pub(super) fn same_as(&self, other: &Self) -> bool {
         let same = |(kid, known): (&String, &VerificationKey)| {
-            other.get(kid).is_some_and(|other| discriminant(other) == discriminant(known))
+            other.0.get(kid).is_some_and(|other| discriminant(other) == discriminant(known))
         };
         self.0.len() == other.0.len() && self.0.iter().all(same)
     }

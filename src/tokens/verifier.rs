@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::{Header, Validation, decode, decode_header};
 use moka::sync::Cache;
 
-use super::{Claims, TokenError, VerificationKeys, verification_keys::VerificationKey};
+use super::{Claims, TokenError, VerificationKeys};
 use crate::clock::Clock;
 
 /// The maximum size of a token that is verified, bytes. The server issues no larger one.
@@ -105,6 +105,16 @@ impl Verifier {
         Ok(claims)
     }
 
+    /// Checks the claims of a verified token again: the state of its key and its times. The check neither hashes the
+    /// token nor verifies its signature, because a `kid` identifies the key.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub(crate) fn check_again(&self, claims: &Claims) -> Result<(), TokenError> {
+        self.keys().active(&claims.kid)?;
+        self.check_times(claims)
+    }
+
     /// Verifies the signature of an access token but not its times, and returns the claims. Only for ending the
     /// session of an expired token.
     #[must_use]
@@ -125,14 +135,11 @@ impl Verifier {
         if !is_plain_access_token(&header) {
             return Err(TokenError::Invalid);
         }
-        let (algorithm, key) = match header.kid.as_ref().and_then(|kid| keys.get(kid)) {
-            Some(VerificationKey::Active(algorithm, key)) => (algorithm, key),
-            Some(VerificationKey::Expired) => return Err(TokenError::Expired),
-            Some(VerificationKey::Revoked) => return Err(TokenError::Revoked),
-            None => return Err(TokenError::Invalid),
-        };
-        let validation = Validation { algorithms: vec![*algorithm], ..self.issuer_and_audience.clone() };
-        decode(token, key, &validation).map(|token| token.claims).map_err(|_| TokenError::Invalid)
+        let kid = header.kid.ok_or(TokenError::Invalid)?;
+        let (algorithm, key) = keys.active(&kid)?;
+        let validation = Validation { algorithms: vec![algorithm], ..self.issuer_and_audience.clone() };
+        let token = decode::<Claims>(token, key, &validation).map_err(|_| TokenError::Invalid)?;
+        Ok(Claims { kid, ..token.claims })
     }
 
     fn check_times(&self, claims: &Claims) -> Result<(), TokenError> {

@@ -4,11 +4,15 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use async_graphql::{Context, EmptySubscription, Executor, MergedObject, Object, Request, Schema};
 use futures_util::{StreamExt, future::join_all};
+use jsonwebtoken::jwk::JwkSet;
 use portcullis::{
     audit::Actor,
+    changes::Change,
     client::ClientInfo,
+    http::Authenticator,
     router::router,
     schema::{IdentityMutation, IdentityQuery, builder},
+    tokens::{Caller, TokenError, VerificationKeys, Verifier, VerifierConfig},
 };
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -315,9 +319,10 @@ async fn a_subscription_ends_with_its_token_in_an_executor_of_ones_own() {
     let schema = app.app.provide(builder::<portcullis::schema::Query>()).finish();
     let (authenticator, authorization) = (&app.app.authenticator, ada.authorization());
     let origin = ClientInfo { address: Ipv4Addr::LOCALHOST.into(), user_agent: None };
+    let caller = authenticator.authenticate_header(&authorization).expect("a valid token");
     let request = Request::new(app.mine(&ada).await)
-        .data(authenticator.authenticate_header(&authorization).expect("a valid token"))
-        .data(authenticator.token_check(&authorization).expect("a token"))
+        .data(authenticator.token_check(&caller).expect("a token"))
+        .data(caller)
         .data(origin);
     let mut events = Executor::execute_stream(&schema, request, None);
     app.anonymous().fail_to_log_in("ada").await;
@@ -328,4 +333,45 @@ async fn a_subscription_ends_with_its_token_in_an_executor_of_ones_own() {
     let extensions = last.errors[0].extensions.as_ref().expect("extensions");
     assert_eq!(extensions.get("reason"), Some(&"TOKEN_REVOKED".into()));
     assert!(events.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_repeated_check_sees_the_keys_the_revocations_and_the_time_as_they_are_now() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let keys: JwkSet =
+        serde_json::from_value(app.anonymous().get("/.well-known/jwks.json").await.body).expect("a key set");
+    let keys = VerificationKeys::from_jwks(&keys).expect("valid keys");
+    let (header, _) = decode(ada.token.as_deref().expect("a token"));
+    let kid = header["kid"].as_str().expect("a kid");
+    let config = VerifierConfig {
+        issuer: None,
+        audience: "portcullis".to_owned(),
+        clock_skew: Duration::from_secs(30),
+        max_lifetime: Duration::from_hours(1),
+    };
+    let verifier = Arc::new(Verifier::new(&config, keys.clone(), app.clock()));
+    let authenticator = Authenticator { verifier, revocations: Arc::default() };
+    let caller = authenticator.authenticate_header(&ada.authorization()).expect("a valid token");
+    let check = authenticator.token_check(&caller).expect("the caller has a token");
+    let (mut expired, mut revoked) = (keys.clone(), keys.clone());
+    expired.mark_expired(kid.to_owned());
+    revoked.revoke(kid.to_owned());
+    for (now, outcome) in [
+        (VerificationKeys::default(), Err(TokenError::Invalid)),
+        (expired, Err(TokenError::Expired)),
+        (revoked, Err(TokenError::Revoked)),
+        (keys, Ok(())),
+    ] {
+        authenticator.verifier.replace_keys(now);
+        assert_eq!(check.check(), outcome);
+    }
+    let session = caller.session().expect("a session");
+    authenticator
+        .revocations
+        .apply(&Change::SessionEnded(session), app.clock().now() + Duration::from_hours(1));
+    assert_eq!(check.check(), Err(TokenError::Revoked));
+    app.wait(Duration::from_hours(1));
+    assert_eq!(check.check(), Err(TokenError::Expired));
+    assert!(authenticator.token_check(&Caller::Anonymous(TokenError::Missing)).is_none());
 }

@@ -31,7 +31,7 @@ impl AccountsQuery {
         let viewer = caller(ctx);
         let Some(id) = viewer.user() else { return Ok(None) };
         let account = ctx.data_unchecked::<Accounts>().find(id).await?;
-        Ok(account.map(|account| User::new(account, viewer)))
+        Ok(account.map(|account| User::new(account, viewer.clone())))
     }
 
     /// The account with this username. Null if there is none.
@@ -42,7 +42,7 @@ impl AccountsQuery {
         #[graphql(desc = "The username, in upper or lower case.")] username: String,
     ) -> Result<Option<User>, ApiError> {
         let account = ctx.data_unchecked::<Accounts>().find_by_username(&username).await?;
-        Ok(account.map(|account| User::new(account, caller(ctx))))
+        Ok(account.map(|account| User::new(account, caller(ctx).clone())))
     }
 
     /// The accounts that match the filter.
@@ -146,7 +146,7 @@ impl AccountsMutation {
         }
         let changes = AccountUpdate { display_name, email, ..AccountUpdate::default() };
         match ctx.data_unchecked::<Accounts>().update_profile(user, changes, Actor::of(ctx)).await {
-            Ok(account) => Ok(Some(UserPayload::success(account, viewer))),
+            Ok(account) => Ok(Some(UserPayload::success(account, viewer.clone()))),
             Err(error) => Ok(Some(UserPayload::failure(vec![error.into_user_error()?]))),
         }
     }

@@ -41,7 +41,7 @@ impl User {
             return Ok(None);
         }
         let account = ctx.data_unchecked::<Accounts>().find(id).await?;
-        Ok(account.map(|account| Self::new(account, viewer)))
+        Ok(account.map(|account| Self::new(account, viewer.clone())))
     }
 
     fn is_own(&self) -> bool {

@@ -8,7 +8,6 @@ use super::{endpoint::Endpoint, refusal::RequestError, streams::StreamCredential
 use crate::{
     client::ClientInfo,
     graphql::{ApiError, ErrorCode, ExpiredSession, LastEventId, RefreshCookie, TokenCheck, Transport},
-    http::bearer::authorization,
     tokens::{Caller, read_refresh_cookie},
 };
 
@@ -43,9 +42,7 @@ impl RequestContext {
         let last_event = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
         Ok(Self {
             client: endpoint.proxies.client(peer, &parts.headers),
-            token: authorization(&parts.headers)
-                .ok()
-                .and_then(|text| endpoint.authenticator.token_check(text)),
+            token: endpoint.authenticator.token_check(&caller),
             expired_session: ExpiredSession(endpoint.authenticator.expired_session(&parts.headers, &caller)),
             cookie,
             last_event: last_event.filter(|id| !id.is_empty()).map(|id| LastEventId(id.to_owned())),

@@ -79,7 +79,7 @@ impl SseSubscription {
             Caller::Anonymous(error) => StreamCredentials::anonymous(*error),
             Caller::Authenticated(_) => StreamCredentials::new(context.caller.clone(), context.token.clone()),
         };
-        streams.limit_memory(bytes + context.size() + credentials.size())?;
+        streams.limit_memory(bytes + context.size())?;
         let responses = endpoint.events(operation);
         Ok(Self { responses, credentials, streams, permit })
     }

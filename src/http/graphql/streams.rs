@@ -162,20 +162,14 @@ impl StreamCredentials {
         if is_blank(authorization) {
             return Ok(Self::anonymous(TokenError::Malformed));
         }
-        Ok(Self::new(
-            authenticator.authenticate_header(authorization)?,
-            authenticator.token_check(authorization),
-        ))
+        let caller = authenticator.authenticate_header(authorization)?;
+        let token = authenticator.token_check(&caller);
+        Ok(Self::new(caller, token))
     }
 
     /// The credentials of a caller. [`StreamCredentials::verify`] checks the token again.
     pub(super) const fn new(caller: Caller, token: Option<TokenCheck>) -> Self {
         Self { caller, token }
-    }
-
-    /// The memory of the token, in bytes.
-    pub(super) fn size(&self) -> usize {
-        self.token.as_ref().map_or(0, TokenCheck::size)
     }
 
     /// Checks that the token, if there is one, is still valid.
@@ -186,7 +180,7 @@ impl StreamCredentials {
         self.token.as_ref().map_or(Ok(()), TokenCheck::check)
     }
 
-    /// The token check that guards repeat. It shares the memory of the token.
+    /// The token check that guards repeat. It shares the memory of the claims.
     pub(super) fn token(&self) -> Option<TokenCheck> {
         self.token.clone()
     }

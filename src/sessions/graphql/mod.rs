@@ -164,7 +164,7 @@ impl SessionsMutation {
             .map(|claims| claims.sid)
             .or(ctx.data_opt::<ExpiredSession>().and_then(|expired| expired.0));
         // A client that names an unknown session must not believe that it has ended.
-        let is_unknown = token.is_some() || caller(ctx) != Caller::Anonymous(TokenError::Missing);
+        let is_unknown = token.is_some() || *caller(ctx) != Caller::Anonymous(TokenError::Missing);
         if is_unknown && by_token.is_none() && by_bearer.is_none() {
             return Ok(LogoutPayload { errors: vec![invalid_refresh_token()] });
         }
@@ -193,9 +193,10 @@ impl SessionsMutation {
             None => None,
         };
         Ok(Some(match ended {
-            Some(session) => {
-                SessionPayload { session: Some(UserSession::new(session, viewer)), errors: Vec::new() }
-            }
+            Some(session) => SessionPayload {
+                session: Some(UserSession::new(session, viewer.clone())),
+                errors: Vec::new(),
+            },
             None => {
                 let message = "The session does not exist or is not yours.";
                 let error = UserError::of_field(UserErrorCode::NotFound, "id", message);

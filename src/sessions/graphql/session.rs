@@ -34,7 +34,7 @@ impl UserSession {
         let session = ctx.data_unchecked::<Sessions>().find(id).await?;
         let may =
             |session: &Session| viewer.user() == Some(session.user) || viewer.has_scope("sessions:read");
-        Ok(session.filter(may).map(|session| Self::new(session, viewer)))
+        Ok(session.filter(may).map(|session| Self::new(session, viewer.clone())))
     }
 }
 

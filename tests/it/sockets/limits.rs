@@ -139,7 +139,7 @@ async fn everything_that_a_socket_keeps_takes_part_of_its_memory() {
     let mut socket = Socket::try_open(app.address(), &[]).await.expect("a socket");
     socket.init(Some(json!({ "authorization": authorization }))).await;
     assert_eq!(socket.message().await["type"], "connection_ack");
-    // Only the token itself is kept, without the spaces.
+    // The text of the header is not retained.
     socket.subscribe("1", "{ __typename }").await;
     socket.next("1").await;
 }

@@ -231,7 +231,7 @@ impl<E: Executor> WebSocketConnection<E> {
             return self.send_outcome(&id, Outcome::Rejected(error)).await;
         }
         let context = RequestContext::for_websocket(credentials, self.client.clone());
-        let held = credentials.size() + context.size() + self.operations.bytes();
+        let held = context.size() + self.operations.bytes();
         let fits = |more| self.endpoint.streams.limit_memory(held + id.len() + more);
         let started = self.endpoint.start(operation, &context).and_then(|started| {
             let (Started::Single(_, bytes) | Started::Subscription(_, bytes)) = &started;
