@@ -53,7 +53,6 @@
 //! | 0 | [`client`] | the address and the User-Agent of a client |
 //! | 0 | [`clock`] | the time, which tests can move |
 //! | 0 | [`secret`] | the master secret, and the keys derived from it |
-//! | 0 | `words` | enums whose names are part of the API |
 //!
 //! Without the feature `server` there are only the claims, the verifier, the revocation list, the bearer extractor and
 //! the guards. That is enough for a service that only verifies tokens.
@@ -92,7 +91,6 @@ pub mod graphql;
 pub mod http;
 pub mod id;
 pub mod tokens;
-mod words;
 
 #[cfg(feature = "server")]
 pub mod accounts;

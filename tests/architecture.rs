@@ -11,11 +11,10 @@ use std::{
 };
 
 /// Every module at the top of `src`, and its rank.
-const RANKS: [(&str, u8); 29] = [
+const RANKS: [(&str, u8); 28] = [
     ("client", 0),
     ("clock", 0),
     ("secret", 0),
-    ("words", 0),
     ("id", 1),
     ("config", 1),
     ("database", 2),

@@ -4,6 +4,7 @@ use async_graphql::parser::{
     parse_schema,
     types::{TypeDefinition, TypeKind, TypeSystemDefinition},
 };
+use strum::{EnumMessage, VariantArray};
 
 use super::error::CliError;
 use crate::{
@@ -128,21 +129,21 @@ pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
     writeln!(out, "{ABOUT}")?;
     let quoted = |word: &str| format!("`{word}`");
     let extensions = |code: ErrorCode| {
-        let words = code.extensions().iter().map(|extension| quoted(extension.as_str()));
+        let words = code.extensions().iter().map(|extension| quoted(extension.into()));
         words.collect::<Vec<_>>().join(", ")
     };
-    let codes =
-        ErrorCode::ALL.map(|code| [quoted(code.as_str()), code.meaning().to_owned(), extensions(code)]);
+    let codes = ErrorCode::VARIANTS;
+    let codes = codes.iter().map(|code| [quoted(code.into()), meaning(code), extensions(*code)]);
     table(out, "Codes", ["`extensions.code`", "meaning", "other members of `extensions`"], codes)?;
 
-    let more = ErrorExtension::ALL.map(|more| [quoted(more.as_str()), more.meaning().to_owned()]);
+    let more = ErrorExtension::VARIANTS.iter().map(|more| [quoted(more.into()), meaning(more)]);
     table(out, "Other members of `extensions`", ["member", "content"], more)?;
 
-    let reasons = TokenError::ALL.map(|reason| [quoted(reason.as_str()), reason.meaning().to_owned()]);
+    let reasons = TokenError::VARIANTS.iter().map(|reason| [quoted(reason.into()), meaning(reason)]);
     table(out, "Reasons", ["`extensions.reason`", "meaning"], reasons)?;
 
     let statuses = REFUSALS.map(|(cause, code, json, graphql)| {
-        [cause.to_owned(), quoted(code.as_str()), json.to_string(), graphql.to_string()]
+        [cause.to_owned(), quoted(code.into()), json.to_string(), graphql.to_string()]
     });
     let head = ["cause", "code", "`application/json`", "`application/graphql-response+json`"];
     table(out, "HTTP statuses", head, statuses)?;
@@ -150,6 +151,11 @@ pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
     let rows = user_errors().into_iter().map(|(code, meaning)| [quoted(&code), meaning]);
     table(out, "User errors", ["`code`", "meaning"], rows)?;
     Ok(writeln!(out, "\n{USER_ERRORS}")?)
+}
+
+/// The doc comment of a variant, as one line.
+fn meaning(variant: &impl EnumMessage) -> String {
+    variant.get_documentation().unwrap_or_default().trim_end().replace('\n', " ")
 }
 
 /// Writes a section with one table.

@@ -1,46 +1,52 @@
-use crate::words::words;
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
-words! {
-    /// The codes of top-level errors, in `extensions.code`.
-    pub enum ErrorCode {
-        /// The field requires a valid access token; `reason` says why the request has none.
-        Unauthenticated = "UNAUTHENTICATED",
-        /// The token lacks a scope, and `requiredScopes` lists the scopes that suffice; or a page of another origin
-        /// used the cookie.
-        Forbidden = "FORBIDDEN",
-        /// A variable, an argument or the HTTP request itself is malformed or out of range.
-        BadUserInput = "BAD_USER_INPUT",
-        /// The document is not valid GraphQL.
-        ParseFailed = "GRAPHQL_PARSE_FAILED",
-        /// The document is not valid under the schema.
-        ValidationFailed = "GRAPHQL_VALIDATION_FAILED",
-        /// The request exceeds a limit; the message names the limit.
-        LimitExceeded = "OPERATION_LIMIT_EXCEEDED",
-        /// The server does not know a document with this hash; send the full document.
-        PersistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND",
-        /// The server does not support persisted queries; send the full document.
-        PersistedQueryNotSupported = "PERSISTED_QUERY_NOT_SUPPORTED",
-        /// The server executes only the documents that its operator trusts, and this is not one of them.
-        UntrustedDocument = "UNTRUSTED_DOCUMENT",
-        /// Too many attempts were made; wait for `retryAfter` seconds.
-        RateLimited = "RATE_LIMITED",
-        /// The database is unavailable or the server is overloaded; retry after `retryAfter` seconds.
-        ServiceUnavailable = "SERVICE_UNAVAILABLE",
-        /// An internal error of the server; its log has the cause under `requestId`.
-        Internal = "INTERNAL_SERVER_ERROR",
-    }
+/// The codes of top-level errors, in `extensions.code`.
+///
+/// `portcullis errors` prints `docs/errors.md` from the doc comments of the variants, which are therefore Markdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    /// The field requires a valid access token; `reason` says why the request has none.
+    Unauthenticated,
+    /// The token lacks a scope, and `requiredScopes` lists the scopes that suffice; or a page of another origin
+    /// used the cookie.
+    Forbidden,
+    /// A variable, an argument or the HTTP request itself is malformed or out of range.
+    BadUserInput,
+    /// The document is not valid GraphQL.
+    #[strum(serialize = "GRAPHQL_PARSE_FAILED")]
+    ParseFailed,
+    /// The document is not valid under the schema.
+    #[strum(serialize = "GRAPHQL_VALIDATION_FAILED")]
+    ValidationFailed,
+    /// The request exceeds a limit; the message names the limit.
+    #[strum(serialize = "OPERATION_LIMIT_EXCEEDED")]
+    LimitExceeded,
+    /// The server does not know a document with this hash; send the full document.
+    PersistedQueryNotFound,
+    /// The server does not support persisted queries; send the full document.
+    PersistedQueryNotSupported,
+    /// The server executes only the documents that its operator trusts, and this is not one of them.
+    UntrustedDocument,
+    /// Too many attempts were made; wait for `retryAfter` seconds.
+    RateLimited,
+    /// The database is unavailable or the server is overloaded; retry after `retryAfter` seconds.
+    ServiceUnavailable,
+    /// An internal error of the server; its log has the cause under `requestId`.
+    #[strum(serialize = "INTERNAL_SERVER_ERROR")]
+    Internal,
 }
 
-words! {
-    /// The extensions of errors, besides the `code` and the `requestId` that every error has.
-    pub enum ErrorExtension {
-        /// The reason why the access token is not valid.
-        Reason = "reason",
-        /// Lists of scopes; a token that has every scope of at least one list suffices.
-        RequiredScopes = "requiredScopes",
-        /// The time to wait, in seconds. If the whole request was refused, the header Retry-After has the same value.
-        RetryAfter = "retryAfter",
-    }
+/// The extensions of errors, besides the `code` and the `requestId` that every error has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "camelCase")]
+pub enum ErrorExtension {
+    /// The reason why the access token is not valid.
+    Reason,
+    /// Lists of scopes; a token that has every scope of at least one list suffices.
+    RequiredScopes,
+    /// The time to wait, in seconds. If the whole request was refused, the header Retry-After has the same value.
+    RetryAfter,
 }
 
 impl ErrorCode {

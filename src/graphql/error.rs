@@ -30,7 +30,8 @@ impl ApiError {
     /// The error of a field that requires a valid access token.
     #[must_use]
     pub fn unauthenticated(error: TokenError) -> Self {
-        Self::new(ErrorCode::Unauthenticated, error.message()).with(ErrorExtension::Reason, error.as_str())
+        Self::new(ErrorCode::Unauthenticated, error.message())
+            .with(ErrorExtension::Reason, <&str>::from(error))
     }
 
     /// The error of a field that requires a scope which the token lacks.
@@ -103,9 +104,9 @@ impl ApiError {
 
     fn extension_values(&self) -> ErrorExtensionValues {
         let mut values = ErrorExtensionValues::default();
-        values.set("code", self.code.as_str());
+        values.set("code", <&str>::from(self.code));
         for (extension, value) in &self.extensions {
-            values.set(extension.as_str(), value.clone());
+            values.set(<&str>::from(extension), value.clone());
         }
         values
     }
@@ -176,7 +177,7 @@ pub fn normalize_error(error: &mut ServerError, request_id: &str) {
         if error.message.ends_with("expected type \"Int\"") {
             error.message.push_str(", a whole number from -2147483648 to 2147483647");
         }
-        error.extensions.get_or_insert_default().set("code", code.as_str());
+        error.extensions.get_or_insert_default().set("code", <&str>::from(code));
     }
     error.extensions.get_or_insert_default().set("requestId", request_id);
 }

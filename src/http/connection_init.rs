@@ -15,7 +15,7 @@ impl Authenticator {
     /// # Errors
     /// The code of the [`TokenError`], such as `TOKEN_EXPIRED`. async-graphql closes the WebSocket with this reason.
     pub fn connection_init(&self, payload: &Value) -> Result<Data, Error> {
-        self.context_data(payload).map_err(|error| Error::new(error.as_str()))
+        self.context_data(payload).map_err(|error| Error::new(<&str>::from(error)))
     }
 
     fn context_data(&self, payload: &Value) -> Result<Data, TokenError> {

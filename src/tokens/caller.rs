@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
+
 use super::Claims;
-use crate::{
-    id::{SessionId, UserId},
-    words::words,
-};
+use crate::id::{SessionId, UserId};
 
 /// The caller of a request. Every request has one: without a token the caller is anonymous, which is not an error.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,20 +14,20 @@ pub enum Caller {
     Authenticated(Arc<Claims>),
 }
 
-words! {
-    /// Reason why a caller is anonymous: the `extensions.reason` of `UNAUTHENTICATED`.
-    pub enum TokenError {
-        /// The request has no Authorization header.
-        Missing = "TOKEN_MISSING",
-        /// The header does not contain exactly one bearer token (RFC 6750 §2.1), or the token is not a JWT.
-        Malformed = "TOKEN_MALFORMED",
-        /// The token has expired. Refresh it.
-        Expired = "TOKEN_EXPIRED",
-        /// The signature, the issuer, the audience or another claim is invalid.
-        Invalid = "TOKEN_INVALID",
-        /// The session was revoked, or the account changed, after the token was issued.
-        Revoked = "TOKEN_REVOKED",
-    }
+/// Reason why a caller is anonymous: the `extensions.reason` of `UNAUTHENTICATED`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "TOKEN_")]
+pub enum TokenError {
+    /// The request has no Authorization header.
+    Missing,
+    /// The header does not contain exactly one bearer token (RFC 6750 §2.1), or the token is not a JWT.
+    Malformed,
+    /// The token has expired. Refresh it.
+    Expired,
+    /// The signature, the issuer, the audience or another claim is invalid.
+    Invalid,
+    /// The session was revoked, or the account changed, after the token was issued.
+    Revoked,
 }
 
 impl TokenError {

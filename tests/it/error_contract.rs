@@ -10,6 +10,7 @@ use portcullis::{
     tokens::TokenError,
 };
 use serde_json::Value;
+use strum::VariantArray;
 
 use self::layers::{Provoked, provoke_everything};
 use crate::{
@@ -52,8 +53,8 @@ async fn every_layer_gives_each_of_its_errors_in_one_shape_and_as_the_reference_
     }
     let silent: Vec<_> = rows.iter().map(|row| &row[0]).filter(|what| !seen.contains(*what)).collect();
     assert!(silent.is_empty(), "the page tells what nothing provoked: {silent:?}");
-    for code in ErrorCode::ALL {
-        assert!(codes.contains(code.as_str()), "{code:?}");
+    for code in ErrorCode::VARIANTS {
+        assert!(codes.contains(<&str>::from(code)), "{code:?}");
     }
 }
 
@@ -91,21 +92,21 @@ fn assert_shape(what: &str, answer: &Answer) {
 }
 
 fn assert_extensions(what: &str, answer: &Answer, extensions: &Value, was_executed: bool) {
-    let code = ErrorCode::ALL.into_iter().find(|code| extensions["code"] == code.as_str());
+    let code = ErrorCode::VARIANTS.iter().copied().find(|code| extensions["code"] == <&str>::from(code));
     // No scope would do where nothing was executed.
     let is_due = |extension: &&ErrorExtension| was_executed || **extension != ErrorExtension::RequiredScopes;
     let more = code.expect("the code is one of ours").extensions().iter().filter(is_due);
     let mut expected = vec!["code", "requestId"];
-    expected.extend(more.clone().map(|extension| extension.as_str()));
+    expected.extend(more.clone().map(<&str>::from));
     expected.sort_unstable();
     assert_eq!(keys(extensions), expected, "{what}: {extensions}");
     assert_eq!(extensions["requestId"], answer.header("x-request-id"), "{what}");
 
-    let seconds = extensions[ErrorExtension::RetryAfter.as_str()].as_u64();
+    let seconds = extensions[<&str>::from(ErrorExtension::RetryAfter)].as_u64();
     for extension in more {
-        let value = &extensions[extension.as_str()];
+        let value = &extensions[<&str>::from(extension)];
         let is_right = match extension {
-            ErrorExtension::Reason => TokenError::ALL.iter().any(|known| value == known.as_str()),
+            ErrorExtension::Reason => TokenError::VARIANTS.iter().any(|known| value == <&str>::from(known)),
             ErrorExtension::RequiredScopes => value[0][0].is_string(),
             ErrorExtension::RetryAfter => seconds > Some(0),
         };

@@ -8,6 +8,7 @@ use portcullis::{
     tokens::TokenError,
 };
 use serde_json::json;
+use strum::VariantArray;
 
 use crate::support::{
     AUTH, Answer, Client, PASSWORD, Socket, TestApp, Wire, eventually, persisted, sha256_hex, spawn_all,
@@ -266,7 +267,7 @@ async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
     all.extend(each("A refresh was repeated within the grace period more than twice.", [repeated]));
 
     let mut answers = Vec::new();
-    for rejection in TokenError::ALL {
+    for &rejection in TokenError::VARIANTS {
         let caller = match rejection {
             TokenError::Missing => app.anonymous().header("accept", media),
             TokenError::Malformed => app.anonymous().header("accept", media).bearing("x"),
@@ -283,7 +284,7 @@ async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
             }
         };
         let answer = caller.me().await;
-        assert_eq!(answer.error()["reason"], rejection.as_str(), "{}", answer.body);
+        assert_eq!(answer.error()["reason"], <&str>::from(rejection), "{}", answer.body);
         answers.push(answer);
     }
     all.extend(each("A field requires a token.", answers));
