@@ -86,13 +86,13 @@ impl<E: Executor> WebSocketConnection<E> {
             ControlFlow::Break(reason) => reason,
             ControlFlow::Continue(never) => match never {},
         };
+        tracing::debug!(?reason, "WebSocket connection ended");
         if matches!(reason, Some(CloseReason::TokenInvalidated(_) | CloseReason::GoingAway)) {
             self.drain_operations().await;
         }
         if let Some(reason) = &reason {
             close_handshake(self.socket, reason).await;
         }
-        tracing::debug!(?reason, "WebSocket closed");
     }
 
     async fn event_loop(&mut self) -> ControlFlow<Option<CloseReason>, Infallible> {
