@@ -184,7 +184,7 @@ async fn a_token_in_a_socket_is_spelled_as_in_a_header() {
     ] {
         match greeted(&app, "", payload).await {
             (SocketEvent::Closed(code, why), _) => {
-                assert_eq!((code, why.as_str()), (4403, "TOKEN_MALFORMED"))
+                assert_eq!((code, why.as_str()), (4403, "TOKEN_MALFORMED"));
             }
             (other, _) => panic!("{other:?}"),
         }
