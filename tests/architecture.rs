@@ -123,8 +123,11 @@ fn every_test_that_the_threat_model_names_is_there() {
     assert!(names.len() > 30, "the page is read");
     let is_there = |name: &&str| {
         let (module, test) = name.rsplit_once("::").expect("it was looked for");
-        let file = format!("tests/it/{}.rs", module.replace("::", "/"));
-        fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("fn {test}()")))
+        let module = format!("tests/it/{}", module.replace("::", "/"));
+        [".rs", "/mod.rs"].iter().any(|end| {
+            fs::read_to_string(format!("{module}{end}"))
+                .is_ok_and(|text| text.contains(&format!("fn {test}()")))
+        })
     };
     let missing: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
     assert!(missing.is_empty(), "{missing:#?}");

@@ -18,7 +18,7 @@ use crate::{
     support::{Answer, keys},
 };
 
-const PAGE: &str = include_str!("../../docs/errors.md");
+const PAGE: &str = include_str!("../../../docs/errors.md");
 
 /// The two media types of an answer, in the order of the page's columns.
 const MEDIA: [&str; 2] = ["application/json", "application/graphql-response+json"];
