@@ -63,7 +63,10 @@ async fn every_route_is_below_the_path_and_nowhere_else() {
     }
     let refused = get(&app, &format!("{PATH}/nope")).await;
     refused.assert_not_executed(404, "BAD_USER_INPUT");
-    assert!(refused.body.to_string().contains(&format!("GraphQL is at {PATH}/graphql.")), "{refused:?}");
+    assert!(
+        refused.body.to_string().contains(&format!("The GraphQL endpoint is {PATH}/graphql.")),
+        "{refused:?}"
+    );
     let mut ada = client(&app);
     ada.register("ada", PASSWORD).await.assert_done();
     ada.me().await.assert_done();
