@@ -180,7 +180,7 @@ fn new_path(config: &Config) -> PathBuf {
 }
 
 fn secondary(config: &Config) -> Result<Option<MasterSecret>, SecretError> {
-    match (&config.other_secret, &config.other_secret_file) {
+    match (&config.secondary_secret, &config.secondary_secret_file) {
         (Some(secret), _) => MasterSecret::new(secret).map(Some),
         (None, Some(path)) => MasterSecret::read(path).map(Some),
         (None, None) => Ok(None),

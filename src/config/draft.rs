@@ -13,8 +13,11 @@ const FREE_FORM_SECTIONS: [&str; 2] = ["roles", "tokens.custom_claims"];
 
 /// Pairs of mutually exclusive keys: a value and the file that contains it. Setting one in a later layer replaces the
 /// other.
-const MUTUALLY_EXCLUSIVE: [(&str, &str); 3] =
-    [("secret", "secret_file"), ("other_secret", "other_secret_file"), ("database.url", "database.url_file")];
+const MUTUALLY_EXCLUSIVE: [(&str, &str); 3] = [
+    ("secret", "secret_file"),
+    ("secondary_secret", "secondary_secret_file"),
+    ("database.url", "database.url_file"),
+];
 
 /// A configuration that is being loaded, and the errors found so far. The value of a key with an error is dropped, so
 /// that the other keys are still checked.

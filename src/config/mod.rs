@@ -64,12 +64,13 @@ pub struct Config {
     pub secret: Option<SecretString>,
     /// The file that contains the master secret. Without a secret, the first start creates one in `data_dir`.
     pub secret_file: Option<PathBuf>,
-    /// A second master secret that is accepted while the first one changes. Better in a file: see
-    /// `other_secret_file`.
-    #[serde(serialize_with = "masked")]
-    pub other_secret: Option<SecretString>,
-    /// A file that holds the second master secret.
-    pub other_secret_file: Option<PathBuf>,
+    /// A secondary master secret, which is accepted as well while the master secret is being replaced. Prefer
+    /// `secondary_secret_file`.
+    #[serde(alias = "other_secret", serialize_with = "masked")]
+    pub secondary_secret: Option<SecretString>,
+    /// The file that contains the secondary master secret.
+    #[serde(alias = "other_secret_file")]
+    pub secondary_secret_file: Option<PathBuf>,
     /// Accounts and registration.
     pub accounts: AccountsConfig,
     /// The audit log of security events.
@@ -113,8 +114,8 @@ impl Default for Config {
             data_dir: "data".into(),
             secret: None,
             secret_file: None,
-            other_secret: None,
-            other_secret_file: None,
+            secondary_secret: None,
+            secondary_secret_file: None,
             accounts: AccountsConfig::default(),
             audit: AuditConfig::default(),
             database: DatabaseConfig::default(),
@@ -179,7 +180,11 @@ impl Config {
         self.log.check()?;
         self.audit.check()?;
         check_secret("secret", self.secret.as_ref(), self.secret_file.as_ref())?;
-        check_secret("other_secret", self.other_secret.as_ref(), self.other_secret_file.as_ref())?;
+        check_secret(
+            "secondary_secret",
+            self.secondary_secret.as_ref(),
+            self.secondary_secret_file.as_ref(),
+        )?;
         for (name, role) in &self.roles {
             ensure(
                 is_token(name),

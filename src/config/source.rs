@@ -10,7 +10,9 @@ use serde_json::Value as Json;
 use super::ConfigError;
 
 /// Former names of keys, which are still accepted, and the names that replaced them. `*` matches any name.
-const FORMER_NAMES: [(&str, &str); 3] = [
+const FORMER_NAMES: [(&str, &str); 5] = [
+    ("other_secret", "secondary_secret"),
+    ("other_secret_file", "secondary_secret_file"),
     ("limits.*.free", "free_attempts"),
     ("limits.*.first_delay", "initial_delay"),
     ("limits.*.longest_delay", "max_delay"),

@@ -43,7 +43,7 @@ impl LoadedConfig {
         };
         for (key, file) in [
             ("secret", "PORTCULLIS_SECRET_FILE"),
-            ("other_secret", "PORTCULLIS_OTHER_SECRET_FILE"),
+            ("secondary_secret", "PORTCULLIS_SECONDARY_SECRET_FILE"),
             ("database.url", "PORTCULLIS_DATABASE__URL_FILE"),
         ] {
             if let Source::Environment(name) = self.source(key) {
@@ -55,10 +55,10 @@ impl LoadedConfig {
                 warn_if(is_secret, key, text);
             }
         }
-        let has_two_secrets = config.other_secret.is_some() || config.other_secret_file.is_some();
+        let has_two_secrets = config.secondary_secret.is_some() || config.secondary_secret_file.is_some();
         warn_if(
             has_two_secrets,
-            "other_secret",
+            "secondary_secret",
             "two master secrets are accepted; when all servers have the new one, run `portcullis keys rewrap`, \
              then wait for tokens.refresh_ttl and remove the old one"
                 .to_owned(),

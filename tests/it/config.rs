@@ -443,6 +443,25 @@ fn the_former_names_of_the_backoff_keys_are_accepted() {
 }
 
 #[test]
+fn the_former_names_of_the_secondary_secret_are_accepted() {
+    for (former, present, value, shown_value) in [
+        ("other_secret", "secondary_secret", "0123456789abcdef0123456789abcdef", json!("********")),
+        ("other_secret_file", "secondary_secret_file", "former-secret", json!("former-secret")),
+    ] {
+        for name in [former, present] {
+            let place = Place::bare();
+            place.write("portcullis.toml", &format!("{name} = \"{value}\""));
+            let from_file = shown(&place, "");
+            assert_eq!(from_file[present], (shown_value.clone(), "portcullis.toml".to_owned()), "{name}");
+            assert!(!from_file.contains_key(former), "{name}");
+            let variable = format!("PORTCULLIS_{name}").to_uppercase();
+            let place = Place::bare().with(&variable, value);
+            assert_eq!(shown(&place, "")[present], (shown_value.clone(), variable), "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_key_cannot_be_set_by_its_former_and_its_present_name() {
     let place = Place::bare();
     place.write("portcullis.toml", "[limits.pair]\nfree = 4\nfree_attempts = 6");

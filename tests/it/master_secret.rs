@@ -14,7 +14,7 @@ fn secrets(current: &str, other: Option<&str>) -> impl FnOnce(&mut Config) {
     let (current, other) = (SecretString::from(current), other.map(SecretString::from));
     |config| {
         config.secret = Some(current);
-        config.other_secret = other;
+        config.secondary_secret = other;
     }
 }
 
@@ -41,7 +41,7 @@ async fn the_master_secret_changes_and_nobody_is_signed_out() {
     let uses_new = app.replica_with(secrets(NEW, Some(OLD))).await;
     refresh_at_both(&mut ada, [&knows_new, &uses_new]).await;
 
-    let too_early = Config { other_secret: None, ..Config::clone(&uses_new.app.config) };
+    let too_early = Config { secondary_secret: None, ..Config::clone(&uses_new.app.config) };
     let refused =
         Box::pin(App::open(too_early, app.clock())).await.err().expect("a key is sealed under the old");
     assert!(refused.to_string().contains("another master secret"), "{refused}");

@@ -141,7 +141,7 @@ async fn contents(app: &App, report: &mut Report) -> Result<(), DbErr> {
         0 => {}
         count => {
             let text =
-                format!("{count} encrypted with the other master secret; run `portcullis keys rewrap`");
+                format!("{count} encrypted with the secondary master secret; run `portcullis keys rewrap`");
             report.warn("signing keys", text);
         }
     }

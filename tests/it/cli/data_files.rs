@@ -172,7 +172,7 @@ fn with_the_key_in_a_file_a_database_without_keys_can_start_again() {
 fn a_secret_that_is_mounted_for_all_is_refused_with_advice_for_mounts() {
     for (key, file, text) in [
         ("PORTCULLIS_SECRET_FILE", "mounted", "0123456789012345678901234567890123456789"),
-        ("PORTCULLIS_OTHER_SECRET_FILE", "mounted", "0123456789012345678901234567890123456789"),
+        ("PORTCULLIS_SECONDARY_SECRET_FILE", "mounted", "0123456789012345678901234567890123456789"),
         ("PORTCULLIS_DATABASE__URL_FILE", "mounted", "sqlite:data/a.db"),
         ("PORTCULLIS_TOKENS__SIGNING_KEY_FILE", "mounted", "-----BEGIN PRIVATE KEY-----"),
     ] {

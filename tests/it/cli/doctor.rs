@@ -150,9 +150,9 @@ fn the_doctor_warns_of_insecure_settings_with_the_remedy() {
     let secret = fs::read_to_string(place.path("data/secret")).expect("the first start made it");
     let place = place.with("PORTCULLIS_SECRET", "another master secret of 32 bytes or more");
     assert_found(&place, "start", "fail", "sealed with another master secret");
-    let place = place.with("PORTCULLIS_OTHER_SECRET", secret.trim());
-    assert_found(&place, "signing keys", "warn", "1 encrypted with the other master secret");
-    assert_found(&place, "other_secret", "warn", "portcullis keys rewrap");
+    let place = place.with("PORTCULLIS_SECONDARY_SECRET", secret.trim());
+    assert_found(&place, "signing keys", "warn", "1 encrypted with the secondary master secret");
+    assert_found(&place, "secondary_secret", "warn", "portcullis keys rewrap");
     assert_found(&place, "secret", "warn", "set PORTCULLIS_SECRET_FILE to its path");
     let place = place
         .with("PORTCULLIS_LIMITS__ENABLED", "false")

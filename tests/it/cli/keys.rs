@@ -111,9 +111,9 @@ fn keys_are_sealed_anew_after_the_master_secret_has_changed() {
         let old = fs::read_to_string(place.path("data/secret")).expect("the server has made it");
         let place = place
             .with("PORTCULLIS_SECRET", "another master secret of 32 bytes or more")
-            .with("PORTCULLIS_OTHER_SECRET", old.trim());
+            .with("PORTCULLIS_SECONDARY_SECRET", old.trim());
         assert_eq!(place.run("keys rewrap").done(), "re-encrypted 1 key\n");
-        let place = place.with("PORTCULLIS_OTHER_SECRET", "");
+        let place = place.with("PORTCULLIS_SECONDARY_SECRET", "");
         assert_eq!(keys(&place, "active").len(), 1);
     }
 }
