@@ -48,7 +48,10 @@ fn a_role_or_claims_that_make_a_token_too_large_stop_the_start_and_the_doctor() 
     for command in ["serve", "doctor", "users create ada"] {
         let printed = place.run_with(command, "correct horse battery staple\n");
         let said = printed.out + &printed.err;
-        assert!(said.contains("roles.large.scopes results in access tokens with up to "), "{command}: {said}");
+        assert!(
+            said.contains("roles.large.scopes results in access tokens with up to "),
+            "{command}: {said}"
+        );
         assert!(said.contains("remove or shorten scopes or claims"), "{command}: {said}");
     }
     let mut config = Config::default();
