@@ -22,7 +22,7 @@ const RELEASE_ETAG: &str = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
 
 /// `GET /`: the GraphiQL page.
 pub(crate) async fn playground(request: Request) -> Response {
-    asset(request.headers(), "text/html; charset=utf-8", include_bytes!("index.html"))
+    asset(request.headers(), "text/html; charset=utf-8", include_bytes!("playground/index.html"))
 }
 
 /// Redirects the base path to the base path with a final slash. The page is there, because its files are relative to
@@ -35,9 +35,9 @@ pub(crate) async fn to_playground(State(config): State<Arc<Config>>) -> Redirect
 pub(crate) async fn playground_asset(request: Request) -> Response {
     let headers = request.headers();
     if request.uri().path().ends_with("/playground.css") {
-        return asset(headers, "text/css; charset=utf-8", include_bytes!("playground.css"));
+        return asset(headers, "text/css; charset=utf-8", include_bytes!("playground/playground.css"));
     }
-    asset(headers, "text/javascript; charset=utf-8", include_bytes!("playground.js"))
+    asset(headers, "text/javascript; charset=utf-8", include_bytes!("playground/playground.js"))
 }
 
 fn asset(headers: &HeaderMap, content_type: &'static str, bytes: &'static [u8]) -> Response {
