@@ -110,7 +110,7 @@ async function revoked(page, server) {
 async function signingOut(page) {
   await fill(page, "not my password");
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("alert").filter({ hasText: "not right" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "wrong" }).waitFor();
   await fill(page, password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "1 session" }).waitFor();

@@ -50,7 +50,7 @@ test("an error is shown at its field", async () => {
   await server.register("grace", password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await fill(page, "grace", "not my password");
-  await page.getByRole("alert").filter({ hasText: "not right" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "wrong" }).waitFor();
   await page.getByRole("button", { name: "Create an account instead" }).click();
   assert.equal(await page.getByRole("alert").count(), 0, "the other form starts without errors");
   for (const [username, given, label] of [
