@@ -24,7 +24,7 @@ test("ErrorCode has the codes of the server, and two for a missing response", ()
 });
 
 test("UserErrorCode has the codes of the server, without those for administrators", () => {
-  const codes = documented("Errors of the user");
+  const codes = documented("User errors");
   const others = ["NOT_FOUND", "UNKNOWN_ROLE", "CURRENT_PASSWORD_REQUIRED", "LAST_ADMIN"];
   assert.deepEqual(typed("../src/session.ts", "UserErrorCode"), codes.filter((code) => !others.includes(code)));
 });
