@@ -70,6 +70,7 @@ impl Sessions {
             roles: account.roles.clone(),
             username: account.username.clone(),
             token_version: account.token_version,
+            status: None,
             kid: String::new(),
             custom: self.config.tokens.custom_claims.clone(),
         }

@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Status;
 use crate::id::{SessionId, UserId};
 
 /// The claims of an access token: those of RFC 9068 §2.2, and some of our own.
@@ -34,6 +35,10 @@ pub struct Claims {
     /// version. Tokens of earlier builds name the claim `epoch`, and stay valid until they expire.
     #[serde(alias = "epoch")]
     pub token_version: i64,
+    /// The place of the token's status in a status list (draft-ietf-oauth-status-list). `None` if the issuer publishes
+    /// no lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
     /// The `kid` of the key that has verified the token, from the token's header (RFC 7515 §4.1.4). Empty in claims
     /// that no [`Verifier`](super::Verifier) has returned.
     #[serde(skip)]

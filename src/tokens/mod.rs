@@ -23,6 +23,7 @@ mod maintain;
 mod refresh;
 #[cfg(feature = "server")]
 mod rotate;
+mod status;
 #[cfg(feature = "server")]
 mod store;
 mod verification_keys;
@@ -35,6 +36,7 @@ pub(crate) use self::cookie::{read_refresh_cookie, refresh_cookie};
 pub use self::{
     caller::{Caller, TokenError},
     claims::{Claims, Scopes},
+    status::{EncodedStatusList, Status, StatusList, StatusListClaims, StatusListError, StatusReference},
     verification_keys::{JwkError, VerificationKeys},
     verifier::{Verifier, VerifierConfig},
 };
