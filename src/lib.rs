@@ -27,7 +27,8 @@
 //!
 //! | rank | module | content |
 //! |---|---|---|
-//! | 14 | [`cli`] | the command line, one file for each command |
+//! | 15 | [`cli`] | the command line, one file for each command |
+//! | 14 | [`server`] | the server as a library: the builder, and the opened server |
 //! | 13 | [`serve`] | runs the listener and the background tasks until the server stops |
 //! | 12 | [`router`] | the routes and the middleware |
 //! | 12 | [`worker`] | the background tasks and their intervals |
@@ -74,11 +75,11 @@
 //!    account from `accounts/cache.rs`, or reads it by `accounts/store`.
 //! 7. `http/graphql/response.rs` writes the response.
 //!
-//! # In your own schema
+//! # In your own program
 //!
-//! Merge [`schema::IdentityQuery`], [`schema::IdentityMutation`] and [`schema::IdentitySubscription`] with your
-//! roots, guard your fields with [`graphql::guarded`], and hand the schema to [`router::router`]. With
-//! [`schema::FederationQuery`] and [`schema::finish_subgraph`] it is a subgraph of Apollo Federation as well.
+//! [`Portcullis::builder`] adds your resolvers, routes, tables and tasks to the server. With your own
+//! [`MergedObject`](async_graphql::MergedObject), merge [`schema::IdentityQuery`], [`schema::IdentityMutation`] and
+//! [`schema::IdentitySubscription`], and hand the schema to [`router::router`].
 
 #![forbid(unsafe_code)]
 
@@ -127,11 +128,25 @@ pub mod secret;
 #[cfg(feature = "server")]
 pub mod serve;
 #[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
 pub mod sessions;
 #[cfg(feature = "server")]
 pub mod sign_in;
 #[cfg(feature = "server")]
 pub mod worker;
+
+pub use self::{
+    clock::Clock,
+    graphql::{caller, guarded},
+    http::Authenticator,
+    tokens::{Caller, Claims},
+};
+#[cfg(feature = "server")]
+pub use self::{
+    config::Config,
+    server::{Builder, Error, Portcullis},
+};
 
 /// The README's Rust compiles.
 #[cfg(doctest)]

@@ -5,5 +5,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    portcullis::cli::run()
+    portcullis::Portcullis::builder().run()
 }

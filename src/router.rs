@@ -6,6 +6,7 @@ use async_graphql::Executor;
 use axum::{
     Router,
     extract::FromRef,
+    handler::Handler,
     middleware::from_fn_with_state,
     routing::{get, post},
 };
@@ -50,11 +51,16 @@ impl FromRef<AppState> for Arc<Health> {
     }
 }
 
-/// The HTTP interface of the server. The executor is the server's own schema, or a schema that contains it. With trusted
+/// The HTTP interface of the server, with the middleware. The executor is the server's own schema, or a schema that contains it. With trusted
 /// documents, call [`DocumentStore::check`](crate::operations::DocumentStore::check) first to validate them against the schema.
 ///
 /// The routes contain the path of `http.public_url`, so merge this router into another one. Do not nest it.
 pub fn router<E: Executor>(app: &App, executor: E) -> Router {
+    finish(app, routes(app, executor))
+}
+
+/// The routes of the server, without the middleware.
+pub(crate) fn routes<E: Executor>(app: &App, executor: E) -> Router {
     let endpoint = Arc::new(Endpoint {
         executor,
         authenticator: app.authenticator.clone(),
@@ -91,12 +97,16 @@ pub fn router<E: Executor>(app: &App, executor: E) -> Router {
     if app.config.graphql.playground {
         routes = routes.merge(playground_routes(base));
     }
-    let probes = Probes::below(base);
+    routes.with_state(state)
+}
+
+/// Adds the fallbacks and the middleware.
+pub(crate) fn finish(app: &App, routes: Router) -> Router {
+    let probes = Probes::below(app.config.http.base_path());
     let hosts = Arc::new(Hosts::new(&app.config.http));
     let is_behind_tls = IsBehindTls(app.config.http.is_behind_tls());
     routes
-        .fallback(not_found)
-        .with_state(state)
+        .fallback_service(not_found.with_state(Arc::clone(&app.config)))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state::<_, (Arc<Hosts>, Probes), _>((hosts, probes.clone()), check_host))
         .layer(from_fn_with_state::<_, (Clock, Probes), _>((app.clock.clone(), probes), trace))

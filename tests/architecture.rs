@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every module at the top of `src`, and its rank.
-const RANKS: [(&str, u8); 28] = [
+const RANKS: [(&str, u8); 29] = [
     ("client", 0),
     ("clock", 0),
     ("secret", 0),
@@ -37,9 +37,10 @@ const RANKS: [(&str, u8); 28] = [
     ("router", 12),
     ("worker", 12),
     ("serve", 13),
-    ("cli", 14),
-    ("lib", 15),
-    ("main", 15),
+    ("server", 14),
+    ("cli", 15),
+    ("lib", 16),
+    ("main", 16),
 ];
 
 /// From this rank on, resolvers may be imported.

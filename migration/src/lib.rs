@@ -24,7 +24,7 @@ mod m20261127_000813_change_order;
 mod m20261127_000825_cleanup;
 mod m20261127_000830_servers;
 
-pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
+pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
 /// The table of the applied migrations. It has not the default name of `SeaORM`, because an application that shares the
 /// database may use that one.

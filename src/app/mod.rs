@@ -25,13 +25,13 @@ use crate::{
     changes::ChangeFeed,
     clock::Clock,
     config::{Config, Introspection},
-    database::Database,
+    database::{ApplicationMigrations, Database},
     graphql::FairQueue,
     http::{Authenticator, OpenStreams},
     limits::Throttle,
     operations::DocumentStore,
     replicas::Replicas,
-    schema::{IdentitySchema, ROOT_FIELDS, ServerInfo, builder, finish_subgraph},
+    schema::{IdentitySchema, ROOT_FIELDS, Roots, ServerInfo, finish_subgraph},
     sessions::Sessions,
     sign_in::SignIn,
     tokens::Keyring,
@@ -80,12 +80,21 @@ impl App {
     /// # Errors
     /// The configuration is invalid, or a resource cannot be opened.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
+        Self::open_with(config, clock, ApplicationMigrations::default()).await
+    }
+
+    /// Opens the application as [`App::open`] does, and applies the migrations of an application as well.
+    pub(crate) async fn open_with(
+        config: Config,
+        clock: Clock,
+        migrations: ApplicationMigrations,
+    ) -> Result<Self, AppError> {
         config.check()?;
         // The secret is checked before the database is opened: a start without access to it must not change anything.
         let secret = FoundSecret::find(&config)?;
         secret.check_missing_file(&config)?;
         let documents = Arc::new(DocumentStore::open(&config.graphql, ROOT_FIELDS)?);
-        let database = Database::connect(&config).await?;
+        let database = Database::connect(&config, migrations).await?;
         let opened = Box::pin(Self::open_on(database.clone(), secret, documents, config, clock)).await;
         if opened.is_err() {
             database.close().await;
@@ -129,9 +138,9 @@ impl App {
     #[must_use]
     pub fn schema(&self) -> IdentitySchema {
         if self.config.graphql.federation {
-            IdentitySchema::Subgraph(finish_subgraph(self.provide(builder())))
+            IdentitySchema::Subgraph(finish_subgraph(self.provide(Roots::default().subgraph_builder())))
         } else {
-            IdentitySchema::Standalone(self.provide(builder()).finish())
+            IdentitySchema::Standalone(self.provide(Roots::default().builder()).finish())
         }
     }
 

@@ -6,20 +6,15 @@ use crate::{
     app::AppError,
     config::ConfigError,
     database::{ConnectError, reason},
+    server::Error,
 };
 
 /// The error of a command. Its text is printed to standard error.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
-    /// The configuration is invalid.
+    /// The configuration is invalid, or the server cannot be opened.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The app could not be opened.
-    #[error(transparent)]
-    App(Box<AppError>),
-    /// The connection to the database failed.
-    #[error("{0}\nCheck that the database is running, and that database.url (or DATABASE_URL) is correct.")]
-    Connect(ConnectError),
+    Start(#[from] Error),
     /// A database query failed.
     #[error("database error: {}", reason(.0))]
     Database(#[from] DbErr),
@@ -54,23 +49,30 @@ impl CliError {
     }
 }
 
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
 impl From<ConnectError> for CliError {
     fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::Unreachable { .. } => Self::Connect(error),
-            ConnectError::Folder { .. } => Self::Refused(format!(
-                "{error}\nSet data_dir (--data-dir) to a folder that you may write to."
-            )),
-            error => Self::Refused(error.to_string()),
-        }
+        Self::Start(error.into())
     }
 }
 
 impl From<AppError> for CliError {
     fn from(error: AppError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+impl From<CliError> for Error {
+    fn from(error: CliError) -> Self {
+        let status = error.status();
         match error {
-            AppError::Connect(error) => error.into(),
-            error => Self::App(Box::new(error)),
+            CliError::Start(error) => error,
+            error => Self::caused(error.to_string(), error).with_exit_status(status),
         }
     }
 }

@@ -9,6 +9,7 @@ use strum::{EnumMessage, VariantArray};
 use super::error::CliError;
 use crate::{
     graphql::{ErrorCode, ErrorExtension},
+    schema::Roots,
     tokens::TokenError,
 };
 
@@ -171,7 +172,7 @@ fn table<const COLUMNS: usize>(
 
 /// The values of the schema's `UserErrorCode`, with their descriptions.
 fn user_errors() -> Vec<(String, String)> {
-    let document = parse_schema(crate::schema::sdl()).expect("the server's own schema is valid");
+    let document = parse_schema(<Roots>::default().sdl()).expect("the server's own schema is valid");
     let values = document.definitions.into_iter().find_map(|definition| match definition {
         TypeSystemDefinition::Type(ty) => values_of(ty.node, "UserErrorCode"),
         _ => None,

@@ -21,13 +21,14 @@ pub(super) fn start_for_command(loaded: &LoadedConfig) -> Result<(), CliError> {
 
 fn start(filter: &str, format: LogFormat) -> Result<(), CliError> {
     let builder = fmt().with_env_filter(quiet(filter)?).with_writer(io::stderr);
-    match format {
+    // It fails if the application has set a subscriber of its own, which is then used.
+    let _ = match format {
         // Spans are not nested here, so the list of spans would only repeat the current one.
-        LogFormat::Json => builder.json().with_span_list(false).init(),
+        LogFormat::Json => builder.json().with_span_list(false).try_init(),
         // No colours if the output is not a terminal. On a terminal, the library respects NO_COLOR.
-        LogFormat::Text if !io::stderr().is_terminal() => builder.with_ansi(false).init(),
-        LogFormat::Text => builder.init(),
-    }
+        LogFormat::Text if !io::stderr().is_terminal() => builder.with_ansi(false).try_init(),
+        LogFormat::Text => builder.try_init(),
+    };
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use super::{
     ask::Confirmation,
     error::CliError,
     log,
-    open::{IfMissing, block_on, find_database},
+    open::{IfMissing, find_database},
     output::Format,
     settings::Settings,
 };
@@ -40,21 +40,19 @@ struct Row {
 }
 
 impl Migrate {
-    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    pub(super) async fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
         let loaded = settings.load()?;
         log::start_for_command(&loaded)?;
         let if_missing = if matches!(self, Self::Up) { IfMissing::Create } else { IfMissing::Fail };
         find_database(&loaded.config, if_missing)?;
-        block_on(async {
-            let database = Database::connect(&loaded.config).await?;
-            let done = match self {
-                Self::Up => up(&database, out).await,
-                Self::Down(down) => down.run(&database, &loaded.config.database_name(), out).await,
-                Self::Status(format) => status(&database, &format, out).await,
-            };
-            database.close().await;
-            done
-        })
+        let database = Database::connect(&loaded.config, settings.application.migrations).await?;
+        let done = match self {
+            Self::Up => up(&database, out).await,
+            Self::Down(down) => down.run(&database, &loaded.config.database_name(), out).await,
+            Self::Status(format) => status(&database, &format, out).await,
+        };
+        database.close().await;
+        done
     }
 }
 

@@ -26,9 +26,15 @@ use std::{
     process::ExitCode,
 };
 
+use async_graphql::{ObjectType, SubscriptionType};
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use self::{error::CliError, settings::Settings};
+use crate::{
+    config::LoadedConfig,
+    server::{Builder, Error, SchemaData},
+};
 
 /// A GraphQL identity server. Without a command, it runs the server.
 #[derive(Parser)]
@@ -76,42 +82,103 @@ enum Command {
 }
 
 impl Cli {
-    fn run(self, out: &mut dyn Write) -> Result<(), CliError> {
+    async fn run<Q, M, S, D>(
+        mut self,
+        builder: Builder<Q, M, S, D>,
+        out: &mut dyn Write,
+    ) -> Result<(), CliError>
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+        D: SchemaData,
+    {
+        self.settings.application = builder.application().clone();
         let settings = &self.settings;
         match self.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::run(settings),
-            Command::Migrate(command) => command.run(settings, out),
-            Command::Schema(command) => command.run(out),
+            Command::Serve => serve::run(settings.load()?, builder).await,
+            Command::Migrate(command) => command.run(settings, out).await,
+            Command::Schema(command) => command.run(builder, out),
             Command::Errors => errors::run(out),
-            Command::Users(command) => command.run(settings, out),
-            Command::Sessions(command) => command.run(settings, out),
-            Command::Keys(command) => command.run(settings, out),
+            Command::Users(command) => command.run(settings, out).await,
+            Command::Sessions(command) => command.run(settings, out).await,
+            Command::Keys(command) => command.run(settings, out).await,
             Command::Config(command) => command.run(settings, out),
-            Command::Doctor(command) => command.run(settings, out),
+            Command::Doctor(command) => command.run(settings, builder.into_roots(), out).await,
             Command::Completions(command) => command.run(out),
         }
     }
 }
 
-/// Runs the command in the process's arguments. The exit status is 0 on success, 1 on failure, 2 for invalid arguments,
-/// and 3 if `migrate status` finds pending migrations.
-#[must_use]
-pub fn run() -> ExitCode {
-    // Before any secret is read.
+impl<Q, M, S, D> Builder<Q, M, S, D>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+    D: SchemaData,
+{
+    /// Runs the program: the command in the process's arguments, which are those of the `portcullis` binary. Without a
+    /// command it serves [`Portcullis::router`](crate::server::Portcullis::router) until it receives SIGINT or SIGTERM.
+    ///
+    /// The configuration comes from the file, the environment and the flags. The log is started as configured, unless
+    /// the program has set a subscriber of its own. After [`Builder::config`] the arguments are not read: it serves.
+    ///
+    /// # Errors
+    /// The command failed, or the server cannot start.
+    pub async fn serve(self) -> Result<(), Error> {
+        protect();
+        if let Some(config) = &self.application().config {
+            let loaded = LoadedConfig::of(config.clone(), &self.application().in_code)?;
+            return Ok(serve::run(loaded, self).await?);
+        }
+        Ok(run_command(Cli::parse(), self).await?)
+    }
+
+    /// Runs the program as [`Builder::serve`] does, on a runtime of its own, and prints its error. The exit status is 0 on
+    /// success, 1 on failure, 2 for invalid arguments, and 3 if `migrate status` finds pending migrations.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let runtime = match Runtime::new() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "error: cannot start the runtime: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let done = runtime.block_on(self.serve());
+        // Tasks that have ignored the shutdown are dropped here.
+        runtime.shutdown_background();
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                // Pending migrations are a result, and not a failure.
+                let label = if error.exit_status() == 3 { "" } else { "error: " };
+                let _ = writeln!(io::stderr(), "{label}{error}");
+                ExitCode::from(error.exit_status())
+            }
+        }
+    }
+}
+
+/// Excludes the memory from core dumps, before any secret is read.
+fn protect() {
     if let Err(error) = protect::protect_memory() {
         let _ = writeln!(io::stderr(), "warning: cannot exclude the memory from core dumps: {error}");
     }
-    let cli = Cli::parse();
-    let mut out = BufWriter::new(io::stdout().lock());
-    let done = cli.run(&mut out).and_then(|()| Ok(out.flush()?));
+}
+
+async fn run_command<Q, M, S, D>(cli: Cli, builder: Builder<Q, M, S, D>) -> Result<(), CliError>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+    D: SchemaData,
+{
+    let mut out = BufWriter::new(io::stdout());
+    let done = cli.run(builder, &mut out).await.and_then(|()| Ok(out.flush()?));
     match done {
-        Ok(()) => ExitCode::SUCCESS,
         // The reader has closed the pipe, as in `portcullis users list | head`.
-        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            let label = if matches!(error, CliError::Pending(_)) { "" } else { "error: " };
-            let _ = writeln!(io::stderr(), "{label}{error}");
-            ExitCode::from(error.status())
-        }
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
     }
 }

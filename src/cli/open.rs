@@ -1,9 +1,7 @@
 use std::io::{self, Write};
 
-use tokio::runtime::{Builder, Runtime};
-
 use super::{error::CliError, log, settings::Settings};
-use crate::{app::App, clock::Clock, config::Config};
+use crate::{app::App, config::Config};
 
 /// The action of a command if the embedded database does not exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,7 +13,7 @@ pub(super) enum IfMissing {
 }
 
 /// Opens the app, runs one command with it, and closes it.
-pub(super) fn with_app<T>(
+pub(super) async fn with_app<T>(
     settings: &Settings,
     if_missing: IfMissing,
     command: impl AsyncFnOnce(App) -> Result<T, CliError>,
@@ -23,22 +21,12 @@ pub(super) fn with_app<T>(
     let loaded = settings.load()?;
     log::start_for_command(&loaded)?;
     find_database(&loaded.config, if_missing)?;
-    block_on(async move {
-        let app = App::open(loaded.config, Clock::system()).await?;
-        let done = command(app.clone()).await;
-        app.close().await;
-        done
-    })
-}
-
-/// Runs a future to completion on a single-threaded runtime.
-pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    runtime(&mut Builder::new_current_thread())?.block_on(work)
-}
-
-pub(super) fn runtime(builder: &mut Builder) -> Result<Runtime, CliError> {
-    let failed = |error| CliError::refused(format!("cannot start the runtime: {error}"));
-    builder.enable_all().build().map_err(failed)
+    let application = &settings.application;
+    let app = App::open_with(loaded.config, application.clock.clone(), application.migrations);
+    let app = Box::pin(app).await?;
+    let done = command(app.clone()).await;
+    app.close().await;
+    done
 }
 
 /// Checks whether the embedded database exists.

@@ -1,9 +1,10 @@
 use std::io::Write;
 
+use async_graphql::{ObjectType, SubscriptionType};
 use clap::Args;
 
 use super::error::CliError;
-use crate::schema::{sdl, subgraph_sdl};
+use crate::server::{Builder, SchemaData};
 
 #[derive(Args)]
 pub(super) struct Schema {
@@ -14,8 +15,18 @@ pub(super) struct Schema {
 
 impl Schema {
     /// Prints the schema definition language, with the directives of the guards.
-    pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), CliError> {
-        let sdl = if self.federation { subgraph_sdl() } else { sdl() };
+    pub(super) fn run<Q, M, S, D>(
+        &self,
+        builder: Builder<Q, M, S, D>,
+        out: &mut dyn Write,
+    ) -> Result<(), CliError>
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+        D: SchemaData,
+    {
+        let sdl = if self.federation { builder.subgraph_sdl()? } else { builder.sdl()? };
         Ok(writeln!(out, "{}", sdl.trim_end())?)
     }
 }

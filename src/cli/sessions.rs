@@ -59,11 +59,12 @@ struct Row {
 }
 
 impl Sessions {
-    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    pub(super) async fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
         with_app(settings, IfMissing::Fail, async |app| match self {
             Self::List(list) => list.run(&app, out).await,
             Self::Revoke(revoke) => revoke.run(&app, out).await,
         })
+        .await
     }
 }
 

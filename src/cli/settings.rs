@@ -6,7 +6,10 @@ use std::{
 
 use clap::{Args, builder::OsStringValueParser};
 
-use crate::config::{self, ConfigError, Flag, LoadedConfig};
+use crate::{
+    config::{ConfigError, Flag, LoadedConfig, load},
+    server::Application,
+};
 
 /// The configuration flags, which every command accepts.
 #[derive(Args)]
@@ -21,6 +24,9 @@ pub(super) struct Settings {
     /// The folder for the embedded database and the master secret (`data_dir`)
     #[arg(long, global = true, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// The parts that the application has given to the builder.
+    #[arg(skip)]
+    pub(super) application: Application,
 }
 
 impl Settings {
@@ -33,7 +39,7 @@ impl Settings {
         let flags: Vec<Flag> = flags.into_iter().filter_map(given).collect();
         // An empty PORTCULLIS_CONFIG counts as unset, like every other variable.
         let file = self.config.as_ref().filter(|file| !file.is_empty()).map(Path::new);
-        config::load(file, &flags)
+        load(file, &flags, &self.application.in_code)
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::{
     Config, ConfigError, InvalidValue, Source,
+    section::{Section, SectionValue},
     source::{Assignment, find},
 };
 
@@ -21,8 +22,10 @@ const MUTUALLY_EXCLUSIVE: [(&str, &str); 3] = [
 
 /// A configuration that is being loaded, and the errors found so far. The value of a key with an error is dropped, so
 /// that the other keys are still checked.
-pub(super) struct Draft {
+pub(super) struct Draft<'a> {
     defaults: Json,
+    /// The sections of the application.
+    sections: &'a [Section],
     assignments: BTreeMap<String, Assignment>,
     errors: Vec<ConfigError>,
     /// The keys whose value was dropped, and the suggestions for unknown keys. An error that names one of them may be
@@ -30,9 +33,16 @@ pub(super) struct Draft {
     suspects: Vec<String>,
 }
 
-impl Draft {
-    pub(super) fn new(defaults: Json, errors: Vec<ConfigError>) -> Self {
-        Self { defaults, assignments: BTreeMap::new(), errors, suspects: Vec::new() }
+/// The values of a configuration.
+pub(super) struct Extracted {
+    pub(super) config: Config,
+    /// The values of the application's sections, with their names.
+    pub(super) sections: Vec<(&'static str, SectionValue)>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(defaults: Json, sections: &'a [Section], errors: Vec<ConfigError>) -> Self {
+        Self { defaults, sections, assignments: BTreeMap::new(), errors, suspects: Vec::new() }
     }
 
     /// Adds layers in ascending priority: a later layer replaces the values of an earlier one.
@@ -62,15 +72,11 @@ impl Draft {
         self.assignments.iter().map(|(key, assignment)| (key.clone(), assignment.source.clone())).collect()
     }
 
-    /// The configuration without the values of a wrong type. `None` if it cannot be read even without them.
-    pub(super) fn extract(&mut self) -> Option<Config> {
+    /// The values, without those of a wrong type. `None` if they cannot be read even without them.
+    pub(super) fn extract(&mut self) -> Option<Extracted> {
         loop {
-            let mut figment = Figment::from(Serialized::defaults(Config::default()));
-            for assignment in self.assignments.values().cloned() {
-                figment = figment.merge(Serialized::defaults(assignment.nested()));
-            }
-            let error = match figment.extract() {
-                Ok(config) => return Some(config),
+            let error = match self.try_extract() {
+                Ok(extracted) => return Some(extracted),
                 Err(error) => error,
             };
             // The path of a list's item ends with its index. The key is the list.
@@ -85,11 +91,34 @@ impl Draft {
         }
     }
 
-    /// The configuration without the values that have a wrong type or are invalid.
-    pub(super) fn check(&mut self) -> Option<Config> {
+    fn try_extract(&self) -> Result<Extracted, figment::Error> {
+        let is_ours = |first: &str| self.sections.iter().all(|section| section.name != first);
+        let ours = Figment::from(Serialized::defaults(Config::default()));
+        let config = self.merge(ours, is_ours).extract()?;
+        let mut sections = Vec::new();
+        for section in self.sections {
+            let defaults = Serialized::default(section.name, (section.defaults)());
+            let figment = self.merge(Figment::from(defaults), |first| first == section.name);
+            sections.push((section.name, (section.extract)(&figment, section.name)?));
+        }
+        Ok(Extracted { config, sections })
+    }
+
+    /// Merges the assignments whose first name is accepted.
+    fn merge(&self, figment: Figment, accepts: impl Fn(&str) -> bool) -> Figment {
+        let is_accepted =
+            |assignment: &&Assignment| assignment.path.first().is_some_and(|first| accepts(first));
+        let assignments = self.assignments.values().filter(is_accepted).cloned();
+        assignments
+            .fold(figment, |figment, assignment| figment.merge(Serialized::defaults(assignment.nested())))
+    }
+
+    /// The values after the application's changes, without those that have a wrong type or are invalid.
+    pub(super) fn check(&mut self, configure: &dyn Fn(&mut Config)) -> Option<Extracted> {
         loop {
-            let config = self.extract()?;
-            let Err(invalid) = config.check() else { return Some(config) };
+            let mut extracted = self.extract()?;
+            configure(&mut extracted.config);
+            let Err(invalid) = extracted.config.check() else { return Some(extracted) };
             let (key, set_in) = (invalid.key.clone(), source_of(&self.sources(), &invalid.key));
             if !self.may_be_consequence(&invalid) {
                 self.errors.push(ConfigError::InvalidValue { invalid, set_in });

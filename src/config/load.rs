@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path};
+use std::{cell::RefCell, collections::BTreeMap, fs, io, path::Path, sync::Arc};
 
 use figment::{
     Provider,
@@ -9,8 +9,9 @@ use serde_json::Value as Json;
 
 use super::{
     Config, ConfigError, Source,
-    draft::{Draft, source_of},
+    draft::{Draft, Extracted, source_of},
     environment::{UnknownVariable, from_environment},
+    section::{Section, Sections},
     source::{Assignment, from_file},
 };
 use crate::secret::{PrivateFileError, read_private_file};
@@ -34,6 +35,8 @@ pub struct Flag {
 pub struct LoadedConfig {
     /// The values.
     pub config: Config,
+    /// The values of the application's sections.
+    pub(crate) sections: Sections,
     /// The values with secrets masked.
     masked: Json,
     sources: BTreeMap<String, Source>,
@@ -51,38 +54,91 @@ pub struct ConfigEntry {
     pub source: Source,
 }
 
-/// Loads the configuration from the defaults, `file`, the environment and `flags`. A later one overrides an earlier
-/// one. Without `file`, `portcullis.toml` is read if it exists.
+/// The parts of a configuration that an application defines in its code.
+#[derive(Clone, Default)]
+pub(crate) struct InCode {
+    /// The sections of the application.
+    pub(crate) sections: Vec<Section>,
+    /// Changes that override all other sources, in the order of their application.
+    pub(crate) changes: Vec<Arc<dyn Fn(&mut Config) + Send + Sync>>,
+}
+
+impl InCode {
+    /// Changes the configuration, and returns the changed keys.
+    fn apply(&self, config: &mut Config) -> Vec<String> {
+        if self.changes.is_empty() {
+            return Vec::new();
+        }
+        let before = flatten(config);
+        self.changes.iter().for_each(|change| change(config));
+        let after = flatten(config);
+        after.into_iter().filter(|(key, value)| before.get(key) != Some(value)).map(|(key, _)| key).collect()
+    }
+}
+
+/// The values of a configuration by their keys.
+fn flatten(config: &Config) -> BTreeMap<String, Json> {
+    let mut entries = BTreeMap::new();
+    collect(String::new(), &serde_json::to_value(config).unwrap_or_default(), &mut |key, value| {
+        entries.insert(key, value.clone());
+    });
+    entries
+}
+
+/// Passes each key and its value to `add`. An empty section counts as a value.
+fn collect(key: String, value: &Json, add: &mut impl FnMut(String, &Json)) {
+    match value {
+        Json::Object(values) if !values.is_empty() => {
+            for (name, value) in values {
+                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                collect(key, value, add);
+            }
+        }
+        value => add(key, value),
+    }
+}
+
+/// Loads the configuration from the defaults, `file`, the environment, `flags` and the application's code. A later one
+/// overrides an earlier one. Without `file`, `portcullis.toml` is read if it exists.
 ///
 /// # Errors
 /// Unknown keys, values of a wrong type, invalid values, and files that cannot be read. It reports as many of them as
 /// can be found at once.
-pub fn load(file: Option<&Path>, flags: &[Flag]) -> Result<LoadedConfig, ConfigError> {
-    load_from(file, std::env::vars_os(), flags)
-}
-
-pub(super) fn load_from(
+pub(crate) fn load(
     file: Option<&Path>,
-    variables: impl Iterator<Item = (OsString, OsString)>,
     flags: &[Flag],
+    in_code: &InCode,
 ) -> Result<LoadedConfig, ConfigError> {
-    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    let mut defaults = serde_json::to_value(Config::default()).unwrap_or_default();
     let mut errors = Vec::new();
+    for section in &in_code.sections {
+        if section.is_reserved() {
+            errors.push(ConfigError::Other(format!(
+                "[{0}] belongs to Portcullis; name the section of the application differently",
+                section.name
+            )));
+        } else {
+            defaults[section.name] = (section.defaults)();
+        }
+    }
     let file = read_file(file).map_err(|error| errors.push(error)).ok();
     let is_file_read = file.is_some();
-    let environment = from_environment(variables, &defaults, &mut errors);
+    let environment = from_environment(std::env::vars_os(), &defaults, &mut errors);
     let flag = |flag: &Flag| {
         let path = flag.key.split('.').map(ToOwned::to_owned).collect();
         Assignment::new(path, flag.value.as_str().into(), Source::Flag(flag.name))
     };
     let flags = flags.iter().map(flag).collect();
     let layers = [file.unwrap_or_default(), environment.generic, environment.prefixed, flags];
-    let mut draft = Draft::new(defaults, errors);
+    let mut draft = Draft::new(defaults, &in_code.sections, errors);
     draft.add_layers(layers);
-    let sources = draft.sources();
+    let changed_in_code = RefCell::new(Vec::new());
+    let configure = |config: &mut Config| *changed_in_code.borrow_mut() = in_code.apply(config);
     // Without the file, a value may seem invalid only because another one is missing.
-    let config = if is_file_read { draft.check() } else { draft.extract().and(None) };
-    let loaded = config.map(|config| LoadedConfig::new(config, sources, environment.unknown));
+    let extracted = if is_file_read { draft.check(&configure) } else { draft.extract().and(None) };
+    let mut sources = draft.sources();
+    sources.extend(changed_in_code.take().into_iter().map(|key| (key, Source::Application)));
+    let loaded = extracted.map(|extracted| LoadedConfig::new(extracted, sources, environment.unknown));
     let loaded = loaded.and_then(|loaded| draft.record(loaded.read_url_file()));
     draft.finish(loaded)
 }
@@ -107,7 +163,9 @@ impl LoadedConfig {
     #[must_use]
     pub fn entries(&self) -> Vec<ConfigEntry> {
         let mut entries = Vec::new();
-        self.collect(String::new(), &self.masked, &mut entries);
+        collect(String::new(), &self.masked, &mut |key, value| {
+            entries.push(ConfigEntry { source: self.source(&key), key, value: value.clone() });
+        });
         let derived = self.config.derived();
         for entry in entries.iter_mut().filter(|entry| entry.value.is_null()) {
             if let Some(derived) = derived.iter().find(|derived| derived.key == entry.key) {
@@ -124,25 +182,31 @@ impl LoadedConfig {
         source_of(&self.sources, key)
     }
 
-    fn collect(&self, key: String, value: &Json, entries: &mut Vec<ConfigEntry>) {
-        match value {
-            Json::Object(values) if !values.is_empty() => {
-                for (name, value) in values {
-                    let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-                    self.collect(key, value, entries);
-                }
-            }
-            value => entries.push(ConfigEntry { source: self.source(&key), key, value: value.clone() }),
-        }
+    /// A configuration that the application defines. Its own sections have their defaults.
+    ///
+    /// # Errors
+    /// A value is invalid.
+    pub(crate) fn of(mut config: Config, in_code: &InCode) -> Result<Self, ConfigError> {
+        in_code.apply(&mut config);
+        config
+            .check()
+            .map_err(|invalid| ConfigError::InvalidValue { invalid, set_in: Source::Application })?;
+        Self::new(Extracted { config, sections: Vec::new() }, BTreeMap::new(), Vec::new()).read_url_file()
     }
 
     fn new(
-        config: Config,
+        extracted: Extracted,
         sources: BTreeMap<String, Source>,
         unknown_variables: Vec<UnknownVariable>,
     ) -> Self {
-        let masked = serde_json::to_value(&config).unwrap_or_default();
-        Self { config, masked, sources, unknown_variables }
+        let Extracted { config, sections: values } = extracted;
+        let mut masked = serde_json::to_value(&config).unwrap_or_default();
+        let mut sections = Sections::default();
+        for (name, value) in values {
+            masked[name] = value.shown.clone();
+            sections.insert(value);
+        }
+        Self { config, sections, masked, sources, unknown_variables }
     }
 
     /// The environment variables that have our prefix and name no key.

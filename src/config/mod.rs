@@ -22,6 +22,7 @@ mod load;
 mod log;
 mod nearest;
 mod passwords;
+mod section;
 mod source;
 mod streams;
 mod tokens;
@@ -42,7 +43,7 @@ pub use self::{
     graphql::{DocumentPolicy, GraphqlConfig, Introspection},
     http::{Cookies, HttpConfig},
     limits::{Backoff, LimitsConfig},
-    load::{ConfigEntry, Flag, LoadedConfig, load},
+    load::{ConfigEntry, Flag, LoadedConfig},
     log::{LogConfig, LogFormat},
     passwords::PasswordsConfig,
     source::Source,
@@ -50,6 +51,10 @@ pub use self::{
     tokens::{MAX_ACCESS_TTL, SigningAlgorithm, TokensConfig},
     warnings::ConfigWarning,
     web_origin::WebOrigin,
+};
+pub(crate) use self::{
+    load::{InCode, load},
+    section::{Section, Sections},
 };
 use crate::secret::MIN_SECRET_BYTES;
 

@@ -33,6 +33,8 @@ pub enum Source {
     Environment(String),
     /// A command-line flag, with its dashes.
     Flag(&'static str),
+    /// The code of the application.
+    Application,
     /// A file whose path is the value of another key.
     Named {
         /// The path of the file.
@@ -50,6 +52,7 @@ impl fmt::Display for Source {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Environment(name) => f.write_str(name),
             Self::Flag(name) => write!(f, "flag {name}"),
+            Self::Application => f.write_str("application"),
             Self::Named { path, by } => write!(f, "{} ({by})", path.display()),
         }
     }

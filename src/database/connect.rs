@@ -8,7 +8,7 @@ use log::LevelFilter;
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-use super::{Database, postgres, reason};
+use super::{ApplicationMigrations, Database, postgres, reason};
 use crate::{
     config::{Config, DatabaseUrl, InvalidValue},
     secret::make_private_folder,
@@ -84,37 +84,43 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable, or its folder cannot be created.
-    pub async fn connect(config: &Config) -> Result<Self, ConnectError> {
-        match config.database_url()? {
-            DatabaseUrl::Sqlite { path, creates } => Self::sqlite(path, creates, config).await,
+    pub async fn connect(config: &Config, application: ApplicationMigrations) -> Result<Self, ConnectError> {
+        let (writer, reader) = match config.database_url()? {
+            DatabaseUrl::Sqlite { path, creates } => sqlite(path, creates, config).await?,
             DatabaseUrl::Postgres { url, settings } => {
                 let (name, connections) = (config.database_name(), config.database.max_connections);
                 let writer = postgres::connect(&name, &url, settings, connections).await?;
-                Ok(Self { reader: writer.clone(), writer })
+                (writer.clone(), writer)
             }
-        }
-    }
-
-    async fn sqlite(path: PathBuf, creates: bool, config: &Config) -> Result<Self, ConnectError> {
-        if !creates && !path.exists() {
-            return Err(ConnectError::NoFile { path });
-        }
-        let folder = path.parent().map(ToOwned::to_owned).unwrap_or_default();
-        make_private_folder(&folder).map_err(|source| ConnectError::Folder { path: folder, source })?;
-        make_private_file(&path).map_err(|source| ConnectError::Folder { path: path.clone(), source })?;
-        // SQLite has one writer at a time. A second connection for writes would wait for the first by polling, without
-        // a fair order. `synchronous = FULL`: a committed transaction survives a power failure.
-        let writes = |options: SqliteConnectOptions| {
-            options
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
         };
-        let writer = open_sqlite(&path, 1, writes).await?;
-        let readers = config.database.max_connections - 1;
-        let reader = open_sqlite(&path, readers, |options| options.read_only(true)).await?;
-        Ok(Self { writer, reader })
+        Ok(Self { writer, reader, application })
     }
+}
+
+/// Opens the embedded database: the connection that writes, and those that read.
+async fn sqlite(
+    path: PathBuf,
+    creates: bool,
+    config: &Config,
+) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+    if !creates && !path.exists() {
+        return Err(ConnectError::NoFile { path });
+    }
+    let folder = path.parent().map(ToOwned::to_owned).unwrap_or_default();
+    make_private_folder(&folder).map_err(|source| ConnectError::Folder { path: folder, source })?;
+    make_private_file(&path).map_err(|source| ConnectError::Folder { path: path.clone(), source })?;
+    // SQLite has one writer at a time. A second connection for writes would wait for the first by polling, without
+    // a fair order. `synchronous = FULL`: a committed transaction survives a power failure.
+    let writes = |options: SqliteConnectOptions| {
+        options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+    };
+    let writer = open_sqlite(&path, 1, writes).await?;
+    let readers = config.database.max_connections - 1;
+    let reader = open_sqlite(&path, readers, |options| options.read_only(true)).await?;
+    Ok((writer, reader))
 }
 
 async fn open_sqlite(

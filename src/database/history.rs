@@ -75,7 +75,7 @@ impl History {
 }
 
 /// The names of all tables and views of the schema, including those that the role may not read.
-async fn tables(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
+pub(super) async fn tables(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
     let sql = match db.get_database_backend() {
         DbBackend::Postgres => {
             "SELECT c.relname::text AS name FROM pg_catalog.pg_class c \
@@ -87,7 +87,7 @@ async fn tables(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
     column(db, sql, "name").await
 }
 
-async fn versions(db: &impl ConnectionTrait, table: &str) -> Result<BTreeSet<String>, DbErr> {
+pub(super) async fn versions(db: &impl ConnectionTrait, table: &str) -> Result<BTreeSet<String>, DbErr> {
     column(db, &format!("SELECT version FROM {table}"), "version").await
 }
 
@@ -96,7 +96,7 @@ async fn column(db: &impl ConnectionTrait, sql: &str, name: &str) -> Result<BTre
     rows.iter().map(|row| row.try_get("", name)).collect()
 }
 
-fn of_later_release(unknown: &BTreeSet<String>) -> DbErr {
+pub(super) fn of_later_release(unknown: &BTreeSet<String>) -> DbErr {
     let last = unknown.last().map_or("", String::as_str);
     DbErr::Migration(format!(
         "it was migrated by a later release, which applied {} migrations that this release does not have (the last is \

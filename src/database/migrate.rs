@@ -3,7 +3,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Database, history::History, is_unavailable};
 
-/// The names of the migrations, in order.
+/// The names of the migrations of Portcullis and of the application, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Migrations {
     /// The migrations that were applied to the database.
@@ -19,51 +19,66 @@ impl Database {
     /// The database is unavailable, was migrated by a later release, or belongs to another program, or its role must
     /// not create tables.
     pub async fn migrate_up(&self) -> Result<Vec<String>, DbErr> {
-        let found = self.history().await?;
-        if found.migrations.pending.is_empty() && !found.is_earlier {
+        let (found, of_application) = self.history().await?;
+        let is_current = found.migrations.pending.is_empty() && of_application.pending.is_empty();
+        if is_current && !found.is_earlier {
             return Ok(Vec::new());
         }
         if let Some(reason) = self.missing_privilege().await? {
             // The table of earlier releases is used until a role that may create tables moves its rows.
-            let is_current = found.migrations.pending.is_empty();
             return if is_current { Ok(Vec::new()) } else { Err(DbErr::Migration(reason)) };
         }
         tracing::info!("migrations are pending; waiting for the migration lock");
         let transaction = self.begin_exclusive().await?;
         // Another replica may have applied them while this one waited.
         let found = History::read(&transaction).await?;
+        let of_application = self.application.read(&transaction).await?;
         found.take_over(&transaction).await?;
         Migrator::up(&transaction, None).await?;
+        self.application.apply(&transaction).await?;
         found.drop_earlier(&transaction).await?;
         transaction.commit().await?;
-        Ok(found.migrations.pending)
+        Ok([found.migrations.pending, of_application.pending].concat())
     }
 
-    /// Reverts the last `steps` migrations. This deletes the data of the tables and columns that they added.
+    /// Reverts the last `steps` migrations, those of the application before those of Portcullis. This deletes the data
+    /// of the tables and columns that they added.
     ///
     /// # Errors
     /// The database is unavailable, was migrated by a later release, or belongs to another program.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
         let transaction = self.begin_exclusive().await?;
         let found = History::read(&transaction).await?;
+        let of_application = self.application.read(&transaction).await?.applied.len();
+        let of_application = u32::try_from(of_application).unwrap_or(u32::MAX).min(steps);
         found.take_over(&transaction).await?;
-        Migrator::down(&transaction, Some(steps)).await?;
+        self.application.revert(&transaction, of_application).await?;
+        if steps > of_application {
+            Migrator::down(&transaction, Some(steps - of_application)).await?;
+        }
         found.drop_earlier(&transaction).await?;
         transaction.commit().await
     }
 
-    /// The applied and the pending migrations.
+    /// The applied and the pending migrations. Those of the application come last.
     ///
     /// # Errors
     /// The database is unavailable, was migrated by a later release, or belongs to another program.
     pub async fn migrations(&self) -> Result<Migrations, DbErr> {
-        Ok(self.history().await?.migrations)
+        let (found, of_application) = self.history().await?;
+        let applied = [found.migrations.applied, of_application.applied].concat();
+        let pending = [found.migrations.pending, of_application.pending].concat();
+        Ok(Migrations { applied, pending })
     }
 
-    async fn history(&self) -> Result<History, DbErr> {
-        match History::read(self.reader()).await {
+    /// The migrations of Portcullis, and those of the application.
+    async fn history(&self) -> Result<(History, Migrations), DbErr> {
+        let read = || async {
+            Ok((History::read(self.reader()).await?, self.application.read(self.reader()).await?))
+        };
+        match read().await {
             // Another replica may have committed migrations between two statements of the first read.
-            Err(error) if !is_unavailable(&error) => History::read(self.reader()).await,
+            Err(error) if !is_unavailable(&error) => read().await,
             found => found,
         }
     }

@@ -3,6 +3,7 @@
 //! Readers never wait for the writer. Code that writes begins a transaction with [`Database::begin`], or uses
 //! [`Database::writer`] for a single statement. Other folders do not depend on the kind of database.
 
+mod application;
 mod close;
 mod connect;
 mod error;
@@ -23,6 +24,7 @@ use sea_orm::{
 
 pub(crate) use self::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 pub use self::{
+    application::ApplicationMigrations,
     connect::ConnectError,
     error::{is_unavailable, reason, violated_constraint},
     listen::Listener,
@@ -41,6 +43,7 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    application: ApplicationMigrations,
 }
 
 impl Database {

@@ -13,6 +13,8 @@ use async_graphql::{
 #[derive(Default)]
 pub struct Int32;
 
+const NAME: &str = "Int32";
+
 fn is_int(value: &Value) -> bool {
     matches!(value, Value::Number(number) if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()))
 }
@@ -25,7 +27,7 @@ impl ContainerType for Int32 {
 
 impl OutputType for Int32 {
     fn type_name() -> Cow<'static, str> {
-        EmptyMutation::type_name()
+        Cow::Borrowed(NAME)
     }
 
     fn create_type_info(registry: &mut Registry) -> String {
@@ -33,8 +35,14 @@ impl OutputType for Int32 {
         if let Some(MetaType::Scalar { is_valid, .. }) = registry.types.get_mut("Int") {
             *is_valid = Some(Arc::new(is_int));
         }
-        // The type of an object without fields.
-        EmptyMutation::create_type_info(registry)
+        // The type of an object without fields, under a name of its own, because an application may have no queries
+        // either. No field has the type, so the schema does not contain it.
+        let mut object = registry.create_fake_output_type::<EmptyMutation>();
+        if let MetaType::Object { name, .. } = &mut object {
+            NAME.clone_into(name);
+        }
+        registry.types.insert(NAME.to_owned(), object);
+        format!("{NAME}!")
     }
 
     async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {

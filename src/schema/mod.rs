@@ -3,25 +3,21 @@
 mod directives;
 mod federation;
 mod integers;
+mod roots;
 mod server;
 mod subgraph;
 
-use std::sync::Arc;
-
 use async_graphql::{
-    Context, Data, Executor, ID, Interface, MergedObject, MergedSubscription, Object, ObjectType, Request,
-    Response, SDLExportOptions, Schema, SchemaBuilder,
+    Context, EmptyMutation, EmptySubscription, ID, Interface, MergedObject, MergedSubscription, Object,
+    ObjectType, SubscriptionType,
 };
-use futures_util::stream::BoxStream;
 
 pub(crate) use self::server::ServerInfo;
-use self::{
-    directives::describe_arguments,
-    server::{PUBLIC_FIELDS, ServerQuery},
-};
+use self::server::{PUBLIC_FIELDS, ServerQuery};
 pub use self::{
     federation::{FederationQuery, finish_subgraph},
     integers::Int32,
+    roots::{DuplicateField, IdentitySchema, Roots},
 };
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery, User},
@@ -52,20 +48,23 @@ pub struct IdentitySubscription(AuditSubscription);
 
 /// All queries of the server.
 #[derive(Default, MergedObject)]
-pub struct Query(IdentityQuery);
+#[graphql(name = "Query")]
+pub struct Query<Q: ObjectType = EmptyMutation>(IdentityQuery, Q);
 
 /// All queries of the server.
 #[derive(Default, MergedObject)]
 #[graphql(name = "Query")]
-pub struct SubgraphQuery(IdentityQuery, FederationQuery);
+pub struct SubgraphQuery<Q: ObjectType = EmptyMutation>(IdentityQuery, FederationQuery, Q);
 
 /// All mutations of the server.
 #[derive(Default, MergedObject)]
-pub struct Mutation(IdentityMutation);
+#[graphql(name = "Mutation")]
+pub struct Mutation<M: ObjectType = EmptyMutation>(IdentityMutation, M);
 
 /// All subscriptions of the server.
 #[derive(Default, MergedSubscription)]
-pub struct Subscription(IdentitySubscription);
+#[graphql(name = "Subscription")]
+pub struct Subscription<S: SubscriptionType = EmptySubscription>(IdentitySubscription, S);
 
 /// An object with a globally unique ID (Relay's Global Object Identification).
 #[derive(Interface)]
@@ -133,50 +132,4 @@ async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError>
         return Ok(AuditEventObject::visible(ctx, id).await?.map(Node::AuditEvent));
     }
     Ok(None)
-}
-
-/// The schema as the binary serves it.
-#[derive(Clone)]
-pub enum IdentitySchema {
-    /// A server of its own.
-    Standalone(Schema<Query, Mutation, Subscription>),
-    /// Also a subgraph of a supergraph (`graphql.federation`).
-    Subgraph(Schema<SubgraphQuery, Mutation, Subscription>),
-}
-
-impl Executor for IdentitySchema {
-    async fn execute(&self, request: Request) -> Response {
-        match self {
-            Self::Standalone(schema) => schema.execute(request).await,
-            Self::Subgraph(schema) => schema.execute(request).await,
-        }
-    }
-
-    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        match self {
-            Self::Standalone(schema) => Executor::execute_stream(schema, request, session),
-            Self::Subgraph(schema) => Executor::execute_stream(schema, request, session),
-        }
-    }
-}
-
-/// Creates a builder of the schema as the binary serves it, with [`Query`] or [`SubgraphQuery`]. It needs no
-/// database to be printed.
-#[must_use]
-pub fn builder<Q: ObjectType + Default + 'static>() -> SchemaBuilder<Q, Mutation, Subscription> {
-    Schema::build(Q::default(), Mutation::default(), Subscription::default())
-}
-
-/// Returns the schema in GraphQL's schema definition language (SDL), with the directives of the guards.
-#[must_use]
-pub fn sdl() -> String {
-    let options = SDLExportOptions::new().include_specified_by().use_space_ident();
-    let schema = builder::<Query>().finish();
-    describe_arguments(&schema.sdl_with_options(options), &schema)
-}
-
-/// Returns the SDL of the schema as a subgraph of Apollo Federation 2.
-#[must_use]
-pub fn subgraph_sdl() -> String {
-    subgraph::sdl(&finish_subgraph(builder::<SubgraphQuery>()))
 }

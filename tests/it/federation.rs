@@ -5,11 +5,11 @@ use async_graphql::{EmptySubscription, MergedObject, Object, Schema, TypeDirecti
 use portcullis::{
     config::{Config, Introspection, RoleConfig},
     router::router,
-    schema::{FederationQuery, IdentityMutation, IdentityQuery, finish_subgraph, sdl, subgraph_sdl},
+    schema::{FederationQuery, IdentityMutation, IdentityQuery, finish_subgraph},
 };
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, TestApp, USER};
+use crate::support::{Answer, Client, TestApp, USER, sdl, subgraph_sdl};
 
 const ENTITIES: &str = "query($representations: [_Any!]!) { _entities(representations: $representations) {
     __typename

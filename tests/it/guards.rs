@@ -16,7 +16,7 @@ use portcullis::config::{Config, RoleConfig};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Part, TestApp};
+use crate::support::{Answer, Client, Part, TestApp, sdl};
 
 /// The fields that anybody may ask for. Think twice before you add one.
 const OPEN: [&str; 7] = ["login", "logout", "node", "nodes", "refresh", "register", "server"];
@@ -232,7 +232,7 @@ fn scopes() -> BTreeSet<String> {
 
 /// Every field of the roots of the schema as it is served.
 pub(crate) fn root_fields() -> Vec<RootField> {
-    let schema = Sdl(parse_schema(portcullis::schema::sdl()).expect("the schema parses"));
+    let schema = Sdl(parse_schema(sdl()).expect("the schema parses"));
     let of = |root: &str| {
         let TypeKind::Object(object) = schema.kind(root) else { panic!("{root} is an object") };
         let field = |field: &FieldDefinition| RootField {

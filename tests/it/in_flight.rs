@@ -11,7 +11,7 @@ use portcullis::{
     client::ClientInfo,
     http::Authenticator,
     router::router,
-    schema::{IdentityMutation, IdentityQuery, builder},
+    schema::{IdentityMutation, IdentityQuery, Roots},
     tokens::{Caller, TokenError, VerificationKeys, Verifier, VerifierConfig},
 };
 use sea_orm::ConnectionTrait;
@@ -316,7 +316,7 @@ async fn administrators_who_change_each_other_at_once_do_not_block_each_other() 
 async fn a_subscription_ends_with_its_token_in_an_executor_of_ones_own() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
-    let schema = app.app.provide(builder::<portcullis::schema::Query>()).finish();
+    let schema = app.app.provide(<Roots>::default().builder()).finish();
     let (authenticator, authorization) = (&app.app.authenticator, ada.authorization());
     let origin = ClientInfo { address: Ipv4Addr::LOCALHOST.into(), user_agent: None };
     let caller = authenticator.authenticate_header(&authorization).expect("a valid token");

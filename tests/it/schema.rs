@@ -12,10 +12,9 @@ use async_graphql::{
         },
     },
 };
-use portcullis::schema::{sdl, subgraph_sdl};
 use serde_json::Value;
 
-use crate::support::TestApp;
+use crate::support::{TestApp, sdl, subgraph_sdl};
 
 const WRITTEN_DOWN: &str = include_str!("../../schema.graphql");
 const PROMISED: &str = include_str!("../contract.graphql");

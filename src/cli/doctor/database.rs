@@ -9,6 +9,7 @@ use crate::{
     config::{ADMIN_ROLE, Config},
     database::{Database, reason},
     replicas::Difference,
+    server::Application,
     tokens::{KeyInfo, KeyState, Keyring},
 };
 
@@ -20,7 +21,7 @@ const NO_ACTIVE_KEY: &str = "no signing key is active, so no user can sign in: a
     while the clock was ahead; start a server, which activates a key within a minute";
 
 /// Checks the database and, if it is up to date, its contents.
-pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report) {
+pub(super) async fn examine(config: &Config, application: &Application, secret: Secret, report: &mut Report) {
     let name = config.database_name();
     if config.sqlite_file().is_some_and(|path| !path.exists()) {
         match check_empty_database(config) {
@@ -31,7 +32,7 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
         }
         return;
     }
-    let database = match Database::connect(config).await {
+    let database = match Database::connect(config, application.migrations).await {
         Ok(database) => database,
         Err(error) => return report.fail("database", error.to_string()),
     };
@@ -56,7 +57,8 @@ pub(super) async fn examine(config: &Config, secret: Secret, report: &mut Report
         return report.fail("signing keys", NO_ACTIVE_KEY);
     }
     // The database has its secret and its keys, so opening the app creates nothing.
-    match Box::pin(App::open(config.clone(), Clock::system())).await {
+    let opened = App::open_with(config.clone(), application.clock.clone(), application.migrations);
+    match Box::pin(opened).await {
         Ok(app) => {
             if let Err(error) = contents(&app, report).await {
                 report.fail("database", format!("{name}: {}", reason(&error)));

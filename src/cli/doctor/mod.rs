@@ -8,11 +8,12 @@ mod report;
 
 use std::io::Write;
 
+use async_graphql::{ObjectType, SubscriptionType};
 use clap::Args;
 
 use self::report::Report;
-use super::{error::CliError, log, open::block_on, output::Format, settings::Settings};
-use crate::config::LoadedConfig;
+use super::{error::CliError, log, output::Format, settings::Settings};
+use crate::{config::LoadedConfig, schema::Roots};
 
 #[derive(Args)]
 pub(super) struct Doctor {
@@ -28,12 +29,27 @@ impl Doctor {
     ///
     /// # Errors
     /// If a check failed: the server would not start, or would not be safe. With `--strict`, also on a warning.
-    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    pub(super) async fn run<Q, M, S>(
+        self,
+        settings: &Settings,
+        roots: Roots<Q, M, S>,
+        out: &mut dyn Write,
+    ) -> Result<(), CliError>
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
         let mut report = Report::default();
         match settings.load() {
             Ok(loaded) => {
                 log::start_for_command(&loaded)?;
-                examine(&loaded, &mut report)?;
+                let config = &loaded.config;
+                examine(&loaded, &mut report);
+                let secret = files::examine(config, &mut report);
+                documents::examine(config, roots, &mut report).await;
+                Box::pin(database::examine(config, &settings.application, secret, &mut report)).await;
+                production::examine(config, &mut report);
             }
             Err(error) => {
                 for mistake in error.each() {
@@ -46,8 +62,7 @@ impl Doctor {
     }
 }
 
-fn examine(loaded: &LoadedConfig, report: &mut Report) -> Result<(), CliError> {
-    let config = &loaded.config;
+fn examine(loaded: &LoadedConfig, report: &mut Report) {
     let advice = loaded.warnings();
     if advice.is_empty() {
         report.ok("configuration", "all values are valid");
@@ -55,12 +70,4 @@ fn examine(loaded: &LoadedConfig, report: &mut Report) -> Result<(), CliError> {
     for advice in advice {
         report.warn(&advice.key, advice.text);
     }
-    let secret = files::examine(config, report);
-    block_on(async {
-        documents::examine(config, report).await;
-        Box::pin(database::examine(config, secret, report)).await;
-        Ok(())
-    })?;
-    production::examine(config, report);
-    Ok(())
 }

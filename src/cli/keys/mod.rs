@@ -31,7 +31,7 @@ pub(super) enum Keys {
 }
 
 impl Keys {
-    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    pub(super) async fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
         with_app(settings, IfMissing::Fail, async |app| match self {
             Self::List(format) => list::run(&app, &format, out).await,
             Self::Rotate(rotate) => rotate.run(&app, out).await,
@@ -40,5 +40,6 @@ impl Keys {
             Self::Revoke(revoke) => revoke.run(&app, out).await,
             Self::Rewrap => change::rewrap(&app, out).await,
         })
+        .await
     }
 }

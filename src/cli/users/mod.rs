@@ -42,7 +42,7 @@ pub(super) enum Users {
 }
 
 impl Users {
-    pub(super) fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    pub(super) async fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
         let if_missing = if matches!(self, Self::Create(_)) { IfMissing::Create } else { IfMissing::Fail };
         with_app(settings, if_missing, async |app| match self {
             Self::Create(create) => create.run(&app, out).await,
@@ -53,6 +53,7 @@ impl Users {
             Self::SetRoles(set) => set.run(&app, out).await,
             Self::Delete(delete) => delete.run(&app, out).await,
         })
+        .await
     }
 }
 

@@ -3,6 +3,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use super::place::{PASSWORD, Place};
+use crate::support::subgraph_sdl;
 
 #[test]
 fn wrong_usage_exits_with_2_and_a_failure_with_1() {
@@ -36,7 +37,7 @@ fn the_schema_is_printed_without_a_database_or_a_configuration() {
         assert!(schema.contains(part), "{part}");
     }
     let subgraph = place.run("schema --federation").done();
-    assert_eq!(subgraph.trim_end(), portcullis::schema::subgraph_sdl().trim_end());
+    assert_eq!(subgraph.trim_end(), subgraph_sdl().trim_end());
     assert!(!place.path("data").exists());
 }
 

@@ -24,6 +24,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 
 use portcullis::{
+    Portcullis,
     accounts::Username,
     admin::NewUser,
     app::App,
@@ -66,6 +67,16 @@ pub(crate) const OTHER_PASSWORD: &str = "quiet violet lantern orbit";
 
 /// The time for which a test waits for an expected event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The schema of the server in GraphQL's schema definition language.
+pub(crate) fn sdl() -> String {
+    Portcullis::builder().sdl().expect("it has no fields of an application")
+}
+
+/// The schema of the server as a subgraph of Apollo Federation.
+pub(crate) fn subgraph_sdl() -> String {
+    Portcullis::builder().subgraph_sdl().expect("it has no fields of an application")
+}
 
 /// A running server.
 pub(crate) struct TestApp {

@@ -1,0 +1,274 @@
+use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
+
+use async_graphql::{EmptyMutation, EmptySubscription, ObjectType, SubscriptionType};
+use axum::Router;
+use migration::MigratorTrait;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    Error, Portcullis,
+    data::{Loaded, SchemaData, Setting, Value},
+    task::Task,
+};
+use crate::{
+    app::App,
+    clock::Clock,
+    config::{Config, InCode, LoadedConfig, Section, load},
+    database::ApplicationMigrations,
+    schema::{IdentitySchema, Roots, finish_subgraph},
+};
+
+/// Builds a server with the parts of an application.
+///
+/// ```no_run
+/// use async_graphql::Object;
+/// use portcullis::{Error, Portcullis};
+///
+/// struct Greetings;
+///
+/// #[Object]
+/// impl Greetings {
+///     /// A greeting for everybody.
+///     async fn greeting(&self) -> &str {
+///         "Hello"
+///     }
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), Error> {
+///     Portcullis::builder().query(Greetings).serve().await
+/// }
+/// ```
+#[must_use]
+pub struct Builder<Q = EmptyMutation, M = EmptyMutation, S = EmptySubscription, D = ()> {
+    roots: Roots<Q, M, S>,
+    data: D,
+    application: Application,
+    routes: Router<Portcullis>,
+    tasks: Vec<Task>,
+}
+
+/// The parts of an application that every command needs, and not only the server.
+#[derive(Clone, Default)]
+pub(crate) struct Application {
+    /// The parts of the configuration that the application defines.
+    pub(crate) in_code: InCode,
+    /// The whole configuration, if the application defines it.
+    pub(crate) config: Option<Config>,
+    /// The migrations of the application's own tables.
+    pub(crate) migrations: ApplicationMigrations,
+    /// The clock.
+    pub(crate) clock: Clock,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            roots: Roots::default(),
+            data: (),
+            application: Application::default(),
+            routes: Router::new(),
+            tasks: Vec::new(),
+        }
+    }
+}
+
+impl<Q, M, S, D> Builder<Q, M, S, D> {
+    /// Adds queries. For several objects, derive [`MergedObject`](async_graphql::MergedObject).
+    pub fn query<T: ObjectType + 'static>(self, query: T) -> Builder<T, M, S, D> {
+        let Roots { mutation, subscription, .. } = self.roots;
+        let roots = Roots { query, mutation, subscription };
+        Builder {
+            roots,
+            data: self.data,
+            application: self.application,
+            routes: self.routes,
+            tasks: self.tasks,
+        }
+    }
+
+    /// Adds mutations. For several objects, derive [`MergedObject`](async_graphql::MergedObject).
+    pub fn mutation<T: ObjectType + 'static>(self, mutation: T) -> Builder<Q, T, S, D> {
+        let Roots { query, subscription, .. } = self.roots;
+        let roots = Roots { query, mutation, subscription };
+        Builder {
+            roots,
+            data: self.data,
+            application: self.application,
+            routes: self.routes,
+            tasks: self.tasks,
+        }
+    }
+
+    /// Adds subscriptions. For several objects, derive [`MergedSubscription`](async_graphql::MergedSubscription).
+    pub fn subscription<T: SubscriptionType + 'static>(self, subscription: T) -> Builder<Q, M, T, D> {
+        let Roots { query, mutation, .. } = self.roots;
+        let roots = Roots { query, mutation, subscription };
+        Builder {
+            roots,
+            data: self.data,
+            application: self.application,
+            routes: self.routes,
+            tasks: self.tasks,
+        }
+    }
+
+    /// Adds a value for the resolvers, which read it with `ctx.data::<T>()`. A later value of the same type replaces an
+    /// earlier one.
+    pub fn data<T: Any + Send + Sync>(self, value: T) -> Builder<Q, M, S, (D, Value<T>)> {
+        self.with(Value(value))
+    }
+
+    /// Adds a section of the application to the configuration. Its keys come from the same file, `[name]`, and from the
+    /// environment, `PORTCULLIS_NAME__KEY`. Resolvers read the value with `ctx.data::<T>()`, and handlers with
+    /// [`Portcullis::settings`].
+    ///
+    /// The keys of the default are the known keys, so serialize an absent value as null and do not skip it. `portcullis
+    /// config` shows the serialized value, so `T` must mask its secrets when it is serialized.
+    pub fn settings<T>(mut self, name: &'static str) -> Builder<Q, M, S, (D, Setting<T>)>
+    where
+        T: Clone + Default + DeserializeOwned + Serialize + Send + Sync + 'static,
+    {
+        self.application.in_code.sections.push(Section::new::<T>(name));
+        self.with(Setting(PhantomData))
+    }
+
+    fn with<T>(self, part: T) -> Builder<Q, M, S, (D, T)> {
+        Builder {
+            roots: self.roots,
+            data: (self.data, part),
+            application: self.application,
+            routes: self.routes,
+            tasks: self.tasks,
+        }
+    }
+
+    /// Uses this configuration. Neither a file nor the environment nor the command line is read, and sections of the
+    /// application have their defaults.
+    pub fn config(mut self, config: Config) -> Self {
+        self.application.config = Some(config);
+        self
+    }
+
+    /// Changes the configuration after it was loaded. The change overrides the file, the environment and the flags.
+    pub fn configure(mut self, change: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
+        self.application.in_code.changes.push(Arc::new(change));
+        self
+    }
+
+    /// Uses this clock. Tests move it.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.application.clock = clock;
+        self
+    }
+
+    /// Adds migrations of the application's own tables. They are applied after those of Portcullis and recorded in the
+    /// table `application_migrations`. Names of tables must differ from those of Portcullis: begin them with a prefix.
+    pub fn migrations<T: MigratorTrait>(mut self, _: T) -> Self {
+        self.application.migrations = ApplicationMigrations(T::migrations);
+        self
+    }
+
+    /// Adds routes, with the middleware of the server: request ids, the check of the Host header, and security headers.
+    /// Their state is the [`Portcullis`], so handlers extract a [`Caller`](crate::tokens::Caller) directly.
+    ///
+    /// # Panics
+    /// Opening the server panics if a path has a route already, as [`Router::merge`] does.
+    pub fn routes(mut self, routes: Router<Portcullis>) -> Self {
+        self.routes = self.routes.merge(routes);
+        self
+    }
+
+    /// Adds a background task. It starts with the server and is dropped when the server stops, at one of its `await`
+    /// points: changes that belong together need a transaction. A panic ends the task and is logged; the server goes on.
+    pub fn task<F>(
+        mut self,
+        name: &'static str,
+        run: impl Fn(Portcullis) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.push(Task::new(name, run));
+        self
+    }
+
+    pub(crate) fn application(&self) -> &Application {
+        &self.application
+    }
+}
+
+impl<Q, M, S, D> Builder<Q, M, S, D>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+    D: SchemaData,
+{
+    /// Opens the server: loads the configuration from the file and the environment, and applies the migrations.
+    ///
+    /// # Errors
+    /// The configuration is invalid, the database or another resource cannot be opened, or a root field has the name of
+    /// one of ours.
+    pub async fn open(self) -> Result<Portcullis, Error> {
+        let loaded = self.application.load()?;
+        self.open_with(loaded).await
+    }
+
+    /// Opens the server with a configuration that has been loaded.
+    pub(crate) async fn open_with(self, loaded: LoadedConfig) -> Result<Portcullis, Error> {
+        let Self { roots, data, application, routes, tasks } = self;
+        Roots::<Q, M, S>::check()?;
+        let sections = Loaded(loaded.sections);
+        let app = Box::pin(App::open_with(loaded.config, application.clock, application.migrations)).await?;
+        let schema = if app.config.graphql.federation {
+            let builder = data.add_to(app.provide(roots.subgraph_builder()), &sections);
+            IdentitySchema::Subgraph(finish_subgraph(builder))
+        } else {
+            IdentitySchema::Standalone(data.add_to(app.provide(roots.builder()), &sections).finish())
+        };
+        if let Err(error) = app.documents.check(&schema).await {
+            app.close().await;
+            return Err(error.into());
+        }
+        Ok(Portcullis::new(app, schema, sections.0, routes, tasks))
+    }
+
+    /// The schema in GraphQL's schema definition language (SDL). It needs no database.
+    ///
+    /// # Errors
+    /// A root field has the name of one of ours.
+    pub fn sdl(self) -> Result<String, Error> {
+        Roots::<Q, M, S>::check()?;
+        Ok(self.roots.sdl())
+    }
+
+    /// The SDL of the schema as a subgraph of Apollo Federation 2.
+    ///
+    /// # Errors
+    /// A root field has the name of one of ours.
+    pub fn subgraph_sdl(self) -> Result<String, Error> {
+        Roots::<Q, M, S>::check()?;
+        Ok(self.roots.subgraph_sdl())
+    }
+
+    pub(crate) fn into_roots(self) -> Roots<Q, M, S> {
+        self.roots
+    }
+}
+
+impl Application {
+    /// Loads the configuration without flags.
+    fn load(&self) -> Result<LoadedConfig, Error> {
+        match &self.config {
+            Some(config) => Ok(LoadedConfig::of(config.clone(), &self.in_code)?),
+            None => Ok(load(None, &[], &self.in_code)?),
+        }
+    }
+}
+
+impl<Q, M, S, D> fmt::Debug for Builder<Q, M, S, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").finish_non_exhaustive()
+    }
+}

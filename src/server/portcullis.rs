@@ -1,0 +1,137 @@
+use std::{fmt, sync::Arc};
+
+use async_graphql::{Executor, ObjectType, SchemaBuilder, SubscriptionType};
+use axum::{Router, extract::FromRef};
+
+use super::{Builder, Serving, task::Task};
+use crate::{
+    app::App,
+    clock::Clock,
+    config::{Config, Sections},
+    database::Database,
+    http::Authenticator,
+    router::{finish, routes},
+};
+
+/// An opened server: its configuration, its database, and its routes. It is a handle, and clones share the server.
+///
+/// It is the state of the application's routes ([`Builder::routes`]), and the extractors of this crate find their
+/// [`Authenticator`] in it.
+#[derive(Clone)]
+pub struct Portcullis(Arc<Inner>);
+
+struct Inner {
+    app: App,
+    sections: Sections,
+    /// The routes of Portcullis, without the middleware.
+    routes: Router,
+    application_routes: Router<Portcullis>,
+    tasks: Vec<Task>,
+}
+
+impl Portcullis {
+    /// Creates a builder of a server.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(super) fn new(
+        app: App,
+        executor: impl Executor,
+        sections: Sections,
+        application_routes: Router<Self>,
+        tasks: Vec<Task>,
+    ) -> Self {
+        let routes = routes(&app, executor);
+        Self(Arc::new(Inner { app, sections, routes, application_routes, tasks }))
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.app.config
+    }
+
+    /// The database. An application may keep tables of its own in it, and change them in one transaction with ours.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.0.app.database
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.app.clock
+    }
+
+    /// The authenticator of requests.
+    #[must_use]
+    pub fn authenticator(&self) -> &Authenticator {
+        &self.0.app.authenticator
+    }
+
+    /// The value of a section of the application ([`Builder::settings`]). `None` if no section has this type.
+    #[must_use]
+    pub fn settings<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.0.sections.get()
+    }
+
+    /// The routes of the server and of the application, with the middleware: request ids, the check of the Host header,
+    /// and security headers.
+    ///
+    /// The routes contain the path of `http.public_url`, so merge this router into another one. Do not nest it.
+    ///
+    /// # Panics
+    /// If a route of the application has the path of one of ours.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        let application = self.0.application_routes.clone().with_state(self.clone());
+        finish(&self.0.app, self.0.routes.clone().merge(application))
+    }
+
+    /// Serves a router, for example [`Portcullis::router`] merged with routes of your own, on `http.listen`.
+    #[must_use = "the server starts when this is awaited"]
+    pub fn serve_router(&self, router: Router) -> Serving {
+        Serving::new(self.clone(), router)
+    }
+
+    /// Adds the data that our resolvers need to a schema that you merge yourself, with
+    /// [`IdentityQuery`](crate::schema::IdentityQuery) and its siblings.
+    ///
+    /// # Panics
+    /// If it is called outside of a Tokio runtime.
+    pub fn provide<Q, M, S>(&self, schema: SchemaBuilder<Q, M, S>) -> SchemaBuilder<Q, M, S>
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
+        self.0.app.provide(schema)
+    }
+
+    /// Closes the database. Call it when nothing uses the server any more; [`Serving`] does it itself.
+    pub async fn close(&self) {
+        self.0.app.close().await;
+    }
+
+    pub(crate) fn app(&self) -> &App {
+        &self.0.app
+    }
+
+    pub(super) fn tasks(&self) -> &[Task] {
+        &self.0.tasks
+    }
+}
+
+impl fmt::Debug for Portcullis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Portcullis").finish_non_exhaustive()
+    }
+}
+
+impl FromRef<Portcullis> for Authenticator {
+    fn from_ref(portcullis: &Portcullis) -> Self {
+        portcullis.authenticator().clone()
+    }
+}
