@@ -24,7 +24,7 @@ pub(super) async fn with_app<T>(
     let application = &settings.application;
     let app = App::open_with(loaded.config, application.clock.clone(), application.migrations);
     let app = Box::pin(app).await?;
-    let done = command(app.clone()).await;
+    let done = Box::pin(command(app.clone())).await;
     app.close().await;
     done
 }

@@ -91,7 +91,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn try_extract(&self) -> Result<Extracted, figment::Error> {
+    fn try_extract(&self) -> Result<Extracted, Box<figment::Error>> {
         let is_ours = |first: &str| self.sections.iter().all(|section| section.name != first);
         let ours = Figment::from(Serialized::defaults(Config::default()));
         let config = self.merge(ours, is_ours).extract()?;

@@ -60,8 +60,11 @@ pub(crate) struct InCode {
     /// The sections of the application.
     pub(crate) sections: Vec<Section>,
     /// Changes that override all other sources, in the order of their application.
-    pub(crate) changes: Vec<Arc<dyn Fn(&mut Config) + Send + Sync>>,
+    pub(crate) changes: Vec<Change>,
 }
+
+/// A change of a configuration.
+pub(crate) type Change = Arc<dyn Fn(&mut Config) + Send + Sync>;
 
 impl InCode {
     /// Changes the configuration, and returns the changed keys.

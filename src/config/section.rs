@@ -19,7 +19,7 @@ pub(crate) struct Section {
     /// Serializes the defaults, which tell the loader the keys and their types.
     pub(super) defaults: fn() -> Json,
     /// Extracts the value of the section.
-    pub(super) extract: fn(&Figment, &str) -> Result<SectionValue, figment::Error>,
+    pub(super) extract: fn(&Figment, &str) -> Result<SectionValue, Box<figment::Error>>,
 }
 
 /// The value of a section.

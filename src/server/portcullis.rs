@@ -31,7 +31,6 @@ struct Inner {
 
 impl Portcullis {
     /// Creates a builder of a server.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -84,7 +83,6 @@ impl Portcullis {
     ///
     /// # Panics
     /// If a route of the application has the path of one of ours.
-    #[must_use]
     pub fn router(&self) -> Router {
         let application = self.0.application_routes.clone().with_state(self.clone());
         finish(&self.0.app, self.0.routes.clone().merge(application))
