@@ -15,7 +15,7 @@ use crate::{
     http::{Authenticator, OpenStreams},
     limits::{RefreshLimit, Throttle},
     operations::DocumentStore,
-    passwords::{Argon2Cost, Hasher, Policy},
+    passwords::{Argon2Cost, HashBounds, Hasher, Policy},
     replicas::{Replicas, Settings},
     secret::{MasterSecrets, Sealers},
     sessions::Sessions,
@@ -192,9 +192,15 @@ fn passwords(config: &Config) -> Result<(Policy, Hasher), AppError> {
     let passwords = &config.passwords;
     let policy = Policy::new(passwords.min_length, passwords.max_length, passwords.min_score)?;
     let cost = Argon2Cost::new(passwords.memory_kib, passwords.iterations, passwords.parallelism)?;
+    let bounds = HashBounds::new(&cost, passwords.imported_memory_kib);
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let queue = NonZeroUsize::new(passwords.queue).unwrap_or(NonZeroUsize::MIN);
-    let hasher =
-        Hasher::start(cost, passwords.workers.unwrap_or(cores), queue, Arc::new(SystemRandom::new()))?;
+    let hasher = Hasher::start(
+        cost,
+        bounds,
+        passwords.workers.unwrap_or(cores),
+        queue,
+        Arc::new(SystemRandom::new()),
+    )?;
     Ok((policy, hasher))
 }

@@ -20,6 +20,9 @@ pub struct PasswordsConfig {
     pub iterations: u32,
     /// The number of lanes of one hash.
     pub parallelism: u32,
+    /// The memory that imported hashes may take at the same time beside that of the workers, in KiB. An imported hash
+    /// that needs more is refused.
+    pub imported_memory_kib: u32,
     /// The number of hashes that are computed concurrently. Default: the number of cores.
     pub workers: Option<NonZeroUsize>,
     /// The maximum number of hashes that wait for a worker. A further one fails with `SERVICE_UNAVAILABLE`.
@@ -35,6 +38,7 @@ impl Default for PasswordsConfig {
             memory_kib: 19456,
             iterations: 2,
             parallelism: 1,
+            imported_memory_kib: 128 * 1024,
             workers: None,
             queue: 256,
         }
@@ -63,6 +67,11 @@ impl PasswordsConfig {
             work_kib <= 4 * 1024 * 1024,
             "passwords.iterations",
             "times passwords.memory_kib must be at most 4194304 (4 GiB of work for one hash)",
+        )?;
+        ensure(
+            (1024..=1024 * 1024).contains(&self.imported_memory_kib),
+            "passwords.imported_memory_kib",
+            "must be between 1024 and 1048576",
         )?;
         let workers = self.workers.map_or(1, NonZeroUsize::get);
         ensure((1..=256).contains(&workers), "passwords.workers", "must be between 1 and 256")?;

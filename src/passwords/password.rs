@@ -12,12 +12,19 @@ pub const MAX_CHARACTERS: usize = 256;
 /// combining marks), and sixteen bytes for each leave enough room.
 const MAX_RAW_BYTES: usize = 16 * MAX_CHARACTERS;
 
-/// A new password that has met the policy. [`Hasher::hash`](super::Hasher::hash) accepts no other type, and only
-/// [`Policy`](super::Policy) creates one.
+/// A new password that has met the policy, or that is imported. [`Hasher::hash`](super::Hasher::hash) accepts no other
+/// type, and only [`Policy`](super::Policy) and [`NewPassword::imported`] create one.
 #[derive(Clone, Debug)]
 pub struct NewPassword(SecretString);
 
 impl NewPassword {
+    /// Takes over a password of another system, whose owner must be able to sign in with it although it may not meet the
+    /// policy. Returns `None` if it is empty, or so long that it never matches.
+    #[must_use]
+    pub fn imported(raw: &str) -> Option<Self> {
+        normalise(raw).filter(|text| !text.expose_secret().is_empty()).map(Self)
+    }
+
     /// Wraps a text that has met the policy.
     pub(super) fn accepted(text: SecretString) -> Self {
         Self(text)
@@ -31,19 +38,32 @@ impl NewPassword {
 
 /// The password of a sign-in attempt. No policy applies, and creating one never fails.
 #[derive(Clone, Debug)]
-pub struct PasswordAttempt(Option<SecretString>);
+pub struct PasswordAttempt {
+    /// The text in NFKC. `None` if it was too long.
+    text: Option<SecretString>,
+    /// The text as it was typed, if it is not in NFKC.
+    typed: Option<SecretString>,
+}
 
 impl PasswordAttempt {
     /// Normalises raw input. Input of more than [`MAX_CHARACTERS`] is discarded: it matches no hash, but its
     /// verification takes as long as any other.
     #[must_use]
     pub fn new(raw: &str) -> Self {
-        Self(normalise(raw))
+        let text = normalise(raw);
+        let differs = text.as_ref().is_some_and(|text| text.expose_secret() != raw);
+        Self { text, typed: differs.then(|| SecretString::from(raw)) }
     }
 
     /// The text in NFKC. `None` if it was too long, so that it must not match.
     pub(super) fn text(&self) -> Option<&str> {
-        self.0.as_ref().map(ExposeSecret::expose_secret)
+        self.text.as_ref().map(ExposeSecret::expose_secret)
+    }
+
+    /// The text as it was typed, and in NFKC if that differs. One empty text if it was too long.
+    pub(super) fn spellings(&self) -> impl Iterator<Item = &str> {
+        let normal = self.text().unwrap_or_default();
+        self.typed.as_ref().map(ExposeSecret::expose_secret).into_iter().chain([normal])
     }
 }
 

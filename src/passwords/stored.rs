@@ -1,195 +1,104 @@
-//! Stored hashes: PHC strings, and verification against them.
+//! The texts in the column of password hashes: Argon2 hashes of this server, and hashes from elsewhere.
 
-use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::phc::{self, Output, ParamsString, PasswordHash, Salt},
-};
-use aws_lc_rs::{constant_time::verify_slices_are_equal, error::Unspecified, rand::SecureRandom};
-use secrecy::zeroize::Zeroizing;
+use argon2::password_hash;
 
 use super::{
-    cost::{Argon2Cost, InvalidArgon2Cost, OUTPUT_BYTES},
+    argon2_hash::Argon2Hash,
+    bounds::HashBounds,
+    cost::{Argon2Cost, InvalidArgon2Cost},
+    foreign::ForeignHash,
     memory::HashMemory,
+    password::PasswordAttempt,
 };
-
-/// The size of new salts, bytes (RFC 9106 §3.1 recommends 16).
-const SALT_BYTES: usize = 16;
 
 /// A parsed stored hash.
 #[derive(Clone)]
-pub(super) struct StoredHash {
-    algorithm: Algorithm,
-    version: Version,
-    params: Params,
-    salt: Salt,
-    output: Output,
+pub(super) enum StoredHash {
+    /// An Argon2 hash of this server, of a password in NFKC.
+    Own(Argon2Hash),
+    /// An imported hash, of a password as its owner typed it.
+    Foreign(ForeignHash),
 }
 
 impl StoredHash {
-    /// Parses a PHC string
-    /// (<https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md>).
+    /// Parses the text of the column.
     ///
     /// # Errors
     /// [`MalformedHash`] if passwords cannot be verified against it, or only at an excessive cost.
-    pub(super) fn parse(phc: &str) -> Result<Self, MalformedHash> {
-        let hash = PasswordHash::new(phc).map_err(MalformedHash::Syntax)?;
-        match hash.algorithm.as_str() {
-            "argon2id" | "argon2i" | "argon2d" => Self::argon2(&hash),
-            other => Err(MalformedHash::Algorithm(other.to_owned())),
+    pub(super) fn parse(text: &str, bounds: HashBounds) -> Result<Self, MalformedHash> {
+        if text.starts_with("$argon2") {
+            // An operator may have lowered the cost since, so the bounds of imported hashes do not apply.
+            return Argon2Hash::parse(text).map(Self::Own);
         }
+        ForeignHash::parse(text, bounds).map(Self::Foreign)
     }
 
-    fn argon2(hash: &PasswordHash) -> Result<Self, MalformedHash> {
-        let algorithm = Algorithm::new(hash.algorithm.as_str()).map_err(MalformedHash::Argon2)?;
-        // The reference implementation before 1.3 wrote no version, so a missing version means 1.0.
-        let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from);
-        let params = Params::try_from(hash).map_err(MalformedHash::Params)?;
-        Argon2Cost::new(params.m_cost(), params.t_cost(), params.p_cost()).map_err(MalformedHash::Cost)?;
-        let (Some(salt), Some(output)) = (hash.salt, hash.hash) else {
-            return Err(MalformedHash::Incomplete);
-        };
-        Ok(Self { algorithm, version: version.map_err(MalformedHash::Argon2)?, params, salt, output })
-    }
-
-    /// Creates a hash with a random output, which no known password has, to verify against when there is no stored
-    /// hash. Verification takes as long as with a real one.
-    pub(super) fn dummy(cost: &Argon2Cost, random: &dyn SecureRandom) -> Result<Self, Unspecified> {
-        let mut output = [0; OUTPUT_BYTES];
-        random.fill(&mut output)?;
-        Ok(Self::with_output(cost, new_salt(random)?, &output))
-    }
-
-    /// Hashes `password` with a new salt.
-    pub(super) fn make(
-        password: &str,
-        cost: &Argon2Cost,
-        salt: Salt,
-        memory: &mut HashMemory,
-    ) -> argon2::Result<Self> {
-        let blank = Self::with_output(cost, salt, &[0; OUTPUT_BYTES]);
-        let output = blank.compute(password, memory)?;
-        Ok(Self::with_output(cost, salt, &output))
-    }
-
-    fn with_output(cost: &Argon2Cost, salt: Salt, output: &[u8]) -> Self {
-        Self {
-            algorithm: Algorithm::Argon2id,
-            version: Version::V0x13,
-            params: cost.params().clone(),
-            salt,
-            output: Output::new(output).expect("32 bytes are within PHC's 10 to 64"),
+    /// Whether the password matches the hash. The outputs are compared in constant time.
+    pub(super) fn matches(&self, attempt: &PasswordAttempt, memory: &mut HashMemory) -> argon2::Result<bool> {
+        match self {
+            Self::Own(hash) => hash.matches(attempt.text().unwrap_or_default().as_bytes(), memory),
+            Self::Foreign(hash) => {
+                // The other system may have hashed the text as it was typed, or in a normal form.
+                for spelling in attempt.spellings() {
+                    if hash.matches(spelling.as_bytes(), memory)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
         }
-    }
-
-    /// Whether `password` matches the hash. The outputs are compared in constant time.
-    pub(super) fn matches(&self, password: &str, memory: &mut HashMemory) -> argon2::Result<bool> {
-        let computed = self.compute(password, memory)?;
-        Ok(verify_slices_are_equal(&computed, self.output.as_bytes()).is_ok())
-    }
-
-    fn compute(&self, password: &str, memory: &mut HashMemory) -> argon2::Result<Zeroizing<Vec<u8>>> {
-        let blocks = memory.blocks(self.params.block_count())?;
-        let mut output = Zeroizing::new(vec![0; self.output.len()]);
-        Argon2::new(self.algorithm, self.version, self.params.clone()).hash_password_into_with_memory(
-            password.as_bytes(),
-            &self.salt,
-            &mut output,
-            blocks,
-        )?;
-        Ok(output)
     }
 
     /// Whether a new hash would have the same algorithm and cost.
     pub(super) fn is_current(&self, cost: &Argon2Cost) -> bool {
-        self.algorithm == Algorithm::Argon2id
-            && self.version == Version::V0x13
-            && self.params == *cost.params()
-            && self.salt.len() >= SALT_BYTES
-    }
-
-    /// The PHC string to store.
-    pub(super) fn to_phc(&self) -> String {
-        PasswordHash {
-            algorithm: self.algorithm.ident(),
-            version: Some(self.version.into()),
-            params: ParamsString::try_from(&self.params).expect("three numbers fit 127 characters"),
-            salt: Some(self.salt),
-            hash: Some(self.output),
+        match self {
+            Self::Own(hash) => hash.is_current(cost),
+            Self::Foreign(_) => false,
         }
-        .to_string()
+    }
+
+    /// The memory that a verification takes beyond the memory of a worker, KiB.
+    pub(super) fn extra_kib(&self, cost: &Argon2Cost) -> u32 {
+        let of_argon2 = |hash: &Argon2Hash| {
+            if hash.memory_kib() <= cost.params().m_cost() { 0 } else { hash.memory_kib() }
+        };
+        match self {
+            Self::Own(hash) | Self::Foreign(ForeignHash::Argon2(hash)) => of_argon2(hash),
+            Self::Foreign(hash) => hash.memory_kib(),
+        }
     }
 }
 
-/// Generates a salt for one hash.
-pub(super) fn new_salt(random: &dyn SecureRandom) -> Result<Salt, Unspecified> {
-    let mut bytes = [0; SALT_BYTES];
-    random.fill(&mut bytes)?;
-    Ok(Salt::new(&bytes).expect("16 bytes are within PHC's 8 to 48"))
-}
-
-/// An error of a stored hash that cannot be verified: the row is damaged, or another program wrote it. The message
-/// contains nothing of the hash but the name of its algorithm.
+/// An error of a hash that cannot be verified: the row is damaged, another program wrote it, or it is to be imported.
+/// The message contains nothing of the hash but a known prefix.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedHash {
-    /// The text is not a PHC string.
-    #[error("it is not a PHC string")]
-    Syntax(#[source] phc::Error),
-    /// The algorithm of the PHC string is not supported.
-    #[error("its algorithm, {0}, is not supported")]
-    Algorithm(String),
+    /// The text is in no supported encoding.
+    #[error("it is in no supported encoding")]
+    Syntax,
+    /// A known encoding or option that is not supported.
+    #[error("{0} is not supported")]
+    Unsupported(&'static str),
     /// The parameters cannot be read.
     #[error("its parameters cannot be read")]
-    Params(#[source] argon2::password_hash::Error),
+    Params(#[source] password_hash::Error),
     /// The cost is higher than the maximum.
     #[error("its cost is out of bounds")]
     Cost(#[source] InvalidArgon2Cost),
+    /// A parameter of an imported hash is out of its range.
+    #[error("its {parameter} is not between {min} and {max}")]
+    Bound {
+        /// The parameter.
+        parameter: &'static str,
+        /// The minimum.
+        min: u64,
+        /// The maximum.
+        max: u64,
+    },
     /// The salt or the output is missing.
     #[error("its salt or its output is missing")]
     Incomplete,
     /// Argon2 does not support the variant or version.
     #[error("Argon2 does not accept it")]
     Argon2(#[source] argon2::Error),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verify(phc: &str, password: &str) -> bool {
-        let hash = StoredHash::parse(phc).expect("the vector is well formed");
-        assert!(!hash.is_current(&Argon2Cost::default()));
-        let mut memory = HashMemory::new(8);
-        hash.matches(password, &mut memory).expect("it is computed")
-    }
-
-    /// From the test suite of the reference implementation (phc-winner-argon2, src/test.c). The
-    /// vectors of RFC 9106 §5 need a secret and associated data, which we do not use.
-    #[test]
-    fn the_vectors_of_the_reference_implementation_verify() {
-        for phc in [
-            "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
-            "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc",
-        ] {
-            assert!(verify(phc, "password"));
-            assert!(!verify(phc, "passwore"));
-        }
-    }
-
-    #[test]
-    fn a_malformed_hash_is_an_error_with_the_reason() {
-        let why = |phc: &str| StoredHash::parse(phc).err().expect("malformed").to_string();
-        let salt_and_output = "c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
-        assert_eq!(why(""), "it is not a PHC string");
-        assert_eq!(why("hunter2"), "it is not a PHC string");
-        assert_eq!(why("$scrypt$ln=1"), "its algorithm, scrypt, is not supported");
-        assert_eq!(why("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ"), "its salt or its output is missing");
-        for (prefix, reason) in [
-            ("$argon2id$v=20$m=256,t=2,p=1$", "Argon2 does not accept it"),
-            ("$argon2id$v=19$m=256,t=x,p=1$", "its parameters cannot be read"),
-            ("$argon2id$v=19$m=9999999,t=2,p=1$", "its cost is out of bounds"),
-            ("$argon2id$v=19$m=8,t=4294967295,p=1$", "its cost is out of bounds"),
-        ] {
-            assert_eq!(why(&format!("{prefix}{salt_and_output}")), reason);
-        }
-    }
 }

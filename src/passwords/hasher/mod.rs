@@ -5,12 +5,14 @@ use std::{io, net::IpAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 use aws_lc_rs::{error::Unspecified, rand::SecureRandom};
 
 use super::{
+    argon2_hash::{Argon2Hash, new_salt},
+    bounds::{HashBounds, MemoryBudget},
     cost::Argon2Cost,
     memory::HashMemory,
     password::{NewPassword, PasswordAttempt},
     pool::{JobError, Pool},
     queue::Requester,
-    stored::{MalformedHash, StoredHash, new_salt},
+    stored::{MalformedHash, StoredHash},
 };
 
 /// Memory that one core of a common server writes while hashing, KiB per second. An estimate suffices, because it only
@@ -31,6 +33,10 @@ pub struct Hasher {
 /// Parameters of hashing, shared with the threads.
 struct HashParameters {
     cost: Argon2Cost,
+    /// The bounds of imported hashes.
+    bounds: HashBounds,
+    /// The memory of hashes that need more than a worker has.
+    budget: MemoryBudget,
     random: Arc<dyn SecureRandom + Send + Sync>,
     /// The hash against which the password of an unknown user is verified.
     dummy: StoredHash,
@@ -51,23 +57,31 @@ pub enum VerificationResult {
 
 impl Hasher {
     /// Starts `workers` threads, best one per core, with a queue of up to `queue` jobs. Each thread has its own
-    /// memory, of the size that `cost` requires.
+    /// memory, of the size that `cost` requires. Hashes that need more memory share that of `bounds`.
     ///
     /// # Errors
     /// When the system provides no threads or no random bytes.
     pub fn start(
         cost: Argon2Cost,
+        bounds: HashBounds,
         workers: NonZeroUsize,
         queue: NonZeroUsize,
         random: Arc<dyn SecureRandom + Send + Sync>,
     ) -> Result<Self, HasherStartError> {
-        let dummy = StoredHash::dummy(&cost, &*random).map_err(HasherStartError::Random)?;
+        let dummy = Argon2Hash::dummy(&cost, &*random).map_err(HasherStartError::Random)?;
+        let dummy = StoredHash::Own(dummy);
         let pool = Pool::start(workers, queue, cost.params().block_count());
         Ok(Self {
             pool: Arc::new(pool.map_err(HasherStartError::Threads)?),
             requester: Requester::server(),
             retry_after: time_to_empty(queue, workers, &cost),
-            parameters: Arc::new(HashParameters { cost, random, dummy }),
+            parameters: Arc::new(HashParameters {
+                cost,
+                bounds,
+                budget: MemoryBudget::new(bounds.memory_kib()),
+                random,
+                dummy,
+            }),
         })
     }
 
@@ -98,7 +112,7 @@ impl Hasher {
         attempt: &PasswordAttempt,
         stored: Option<&str>,
     ) -> Result<VerificationResult, HashError> {
-        let (known, malformed) = match stored.map(StoredHash::parse) {
+        let (known, malformed) = match stored.map(|text| StoredHash::parse(text, self.parameters.bounds)) {
             Some(Ok(hash)) => (Some(hash), None),
             Some(Err(why)) => (None, Some(why)),
             None => (None, None),
@@ -106,6 +120,12 @@ impl Hasher {
         let (attempt, parameters) = (attempt.clone(), Arc::clone(&self.parameters));
         let result = self.run(move |memory| parameters.verify(&attempt, known.as_ref(), memory)).await??;
         malformed.map_or(Ok(result), |why| Err(HashError::Malformed(why)))
+    }
+
+    /// The bounds of imported hashes.
+    #[must_use]
+    pub fn bounds(&self) -> HashBounds {
+        self.parameters.bounds
     }
 
     /// Runs other work that is too long for an async thread, in the same queue.
@@ -129,7 +149,13 @@ impl HashParameters {
     ) -> Result<VerificationResult, HashError> {
         // Always hash, so that the time does not reveal which part is missing.
         let hash = known.unwrap_or(&self.dummy);
-        let same = hash.matches(attempt.text().unwrap_or_default(), memory)?;
+        let same = {
+            let _reserved = self.budget.reserve(hash.extra_kib(&self.cost));
+            let same = hash.matches(attempt, memory);
+            // Before the reservation ends, because other workers may then take the memory.
+            memory.shrink();
+            same?
+        };
         let (Some(text), Some(hash), true) = (attempt.text(), known, same) else {
             return Ok(VerificationResult::Mismatch);
         };
@@ -140,7 +166,7 @@ impl HashParameters {
 
     fn hash(&self, text: &str, memory: &mut HashMemory) -> Result<String, HashError> {
         let salt = new_salt(&*self.random)?;
-        Ok(StoredHash::make(text, &self.cost, salt, memory)?.to_phc())
+        Ok(Argon2Hash::make(text.as_bytes(), &self.cost, salt, memory)?.to_phc())
     }
 }
 

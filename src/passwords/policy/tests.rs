@@ -132,7 +132,8 @@ fn a_policy_with_a_value_out_of_range_is_rejected() {
 async fn validation_on_the_pool_gives_the_same_results() {
     let one = NonZeroUsize::MIN;
     let cost = Argon2Cost::new(8, 1, 1).expect("a valid cost");
-    let hasher = Hasher::start(cost, one, one, Arc::new(SystemRandom::new())).expect("it starts");
+    let bounds = super::super::HashBounds::new(&cost, 1024);
+    let hasher = Hasher::start(cost, bounds, one, one, Arc::new(SystemRandom::new())).expect("it starts");
     let policy = Policy::default();
     let accepted = policy.validate("correct horse battery staple", &ADA, &hasher).await;
     assert!(accepted.is_ok());
