@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
@@ -17,11 +17,17 @@ pub type Timestamp = DateTime<Utc>;
 
 /// The program's source of time. Clones share one clock, so a test that advances its clone advances the whole server.
 #[derive(Clone, Default)]
-pub struct Clock {
+pub struct Clock(Arc<State>);
+
+/// The state that the clones of a clock share.
+#[derive(Default)]
+struct State {
+    /// When a steady clock was created, by the system's clock and by the monotonic one.
+    steady_since: Option<(Timestamp, Instant)>,
     /// Time by which this clock is ahead of the system's clock, milliseconds.
-    ahead_ms: Arc<AtomicI64>,
+    ahead_ms: AtomicI64,
     /// Counter within a millisecond, so that ids sort in the order in which they were created.
-    sequence: Arc<Mutex<ContextV7>>,
+    sequence: Mutex<ContextV7>,
 }
 
 impl Clock {
@@ -31,11 +37,19 @@ impl Clock {
         Self::default()
     }
 
+    /// A clock that begins with the system's time and then does not follow it. A correction of the system's clock,
+    /// such as after a pause of a virtual machine, does not expire the tokens of a test.
+    #[must_use]
+    pub fn steady() -> Self {
+        let steady_since = Some((system_time(), Instant::now()));
+        Self(Arc::new(State { steady_since, ..State::default() }))
+    }
+
     /// The current time, in milliseconds like the database.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "all other modules use this clock")]
     pub fn now(&self) -> Timestamp {
-        let now_ms = Utc::now().timestamp_millis() + self.ahead_ms.load(Ordering::Relaxed);
+        let now = self.0.steady_since.map_or_else(system_time, |(start, since)| start + since.elapsed());
+        let now_ms = now.timestamp_millis() + self.0.ahead_ms.load(Ordering::Relaxed);
         DateTime::from_timestamp_millis(now_ms).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
@@ -44,14 +58,19 @@ impl Clock {
     pub fn uuid(&self) -> Uuid {
         let now = self.now();
         let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
-        Uuid::new_v7(uuid::Timestamp::from_unix(&*self.sequence, seconds, now.timestamp_subsec_nanos()))
+        Uuid::new_v7(uuid::Timestamp::from_unix(&self.0.sequence, seconds, now.timestamp_subsec_nanos()))
     }
 
     /// Advances this clock and all its clones, so that tests need not wait.
     pub fn advance(&self, by: Duration) {
         let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.ahead_ms.fetch_add(by_ms, Ordering::Relaxed);
+        self.0.ahead_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "all other modules use this clock")]
+fn system_time() -> Timestamp {
+    Utc::now()
 }
 
 impl fmt::Debug for Clock {

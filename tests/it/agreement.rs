@@ -62,6 +62,6 @@ async fn a_server_that_has_stopped_is_not_compared_and_is_forgotten() {
     later.app.replicas.record().await.expect("the database answers");
     later.stop().await;
     let config = (*server.app.config).clone();
-    let early = Box::pin(App::open(config, Clock::system())).await.expect("it opens");
+    let early = Box::pin(App::open(config, Clock::steady())).await.expect("it opens");
     assert!(early.replicas.others().await.expect("the database answers").is_empty(), "both are gone");
 }

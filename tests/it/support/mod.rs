@@ -100,12 +100,12 @@ impl TestApp {
     pub(crate) async fn with(configure: impl FnOnce(&mut Config)) -> Self {
         let database = TestDatabase::create().await;
         let config = Self::config(&database, configure);
-        Self::run(config, Clock::system(), database, Secrets::watch()).await
+        Self::run(config, Clock::steady(), database, Secrets::watch()).await
     }
 
     /// A server whose clock is ahead, on an empty database.
     pub(crate) async fn ahead(by: Duration) -> Self {
-        let (database, clock) = (TestDatabase::create().await, Clock::system());
+        let (database, clock) = (TestDatabase::create().await, Clock::steady());
         clock.advance(by);
         let config = Self::config(&database, |_| ());
         Self::run(config, clock, database, Secrets::watch()).await
@@ -114,7 +114,7 @@ impl TestApp {
     /// Two servers that start at the same time on an empty database.
     pub(crate) async fn two() -> [Self; 2] {
         let database = TestDatabase::create().await;
-        let (clock, secrets) = (Clock::system(), Secrets::watch());
+        let (clock, secrets) = (Clock::steady(), Secrets::watch());
         let config = |_| Self::config(&database, |_| ());
         let start = |config| Self::run(config, clock.clone(), database.clone(), secrets.clone());
         spawn_all((0..2).map(config).map(start)).await.try_into().ok().expect("two servers")
@@ -123,7 +123,7 @@ impl TestApp {
     /// The error with which a server with this configuration fails to start.
     pub(crate) async fn refused(configure: impl FnOnce(&mut Config)) -> String {
         let database = TestDatabase::create().await;
-        let opened = Box::pin(App::open(Self::config(&database, configure), Clock::system())).await;
+        let opened = Box::pin(App::open(Self::config(&database, configure), Clock::steady())).await;
         opened.err().expect("the server does not start").to_string()
     }
 
@@ -156,7 +156,7 @@ impl TestApp {
 
     /// A second server on the same database, whose clock is ahead.
     pub(crate) async fn replica_ahead(&self, by: Duration) -> Self {
-        let clock = Clock::system();
+        let clock = Clock::steady();
         clock.advance(by);
         let config = Config::clone(&self.app.config);
         Self::run(config, clock, self.database.clone(), self.secrets.clone()).await
