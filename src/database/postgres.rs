@@ -63,9 +63,8 @@ async fn check_session_mode(
     settings: &Settings,
 ) -> Result<(), ConnectError> {
     let failed = |source| connect_error(name, source);
-    let deadline = Instant::now() + ACQUIRE_TIMEOUT;
-    let mut one = connect_until(options, deadline).await.map_err(failed)?;
-    let mut other = connect_until(options, deadline).await.map_err(failed)?;
+    let mut one = connect_once(options).await.map_err(failed)?;
+    let mut other = connect_once(options).await.map_err(failed)?;
     let first = backend_pid(&mut one).await.map_err(failed)?;
     for _ in 0..POOLER_ROUNDS {
         let second = backend_pid(&mut other).await.map_err(failed)?;
@@ -79,14 +78,19 @@ async fn check_session_mode(
     one.close().await.and(other.close().await).map_err(failed)
 }
 
-async fn connect_until(options: &PgConnectOptions, deadline: Instant) -> Result<PgConnection, sqlx::Error> {
+/// Opens one connection. Retries after a transient error for [`ACQUIRE_TIMEOUT`], and then returns the last error of an
+/// attempt. Returns a timeout only if no attempt has failed.
+async fn connect_once(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+    let mut last_error = None;
     loop {
-        let connected = timeout_at(deadline, PgConnection::connect_with(options)).await;
-        match connected.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
-            Err(error) if is_transient(&error) && Instant::now() + RETRY_DELAY < deadline => {
+        match timeout_at(deadline, PgConnection::connect_with(options)).await {
+            Err(_) => return Err(last_error.unwrap_or(sqlx::Error::PoolTimedOut)),
+            Ok(Err(error)) if is_transient(&error) && Instant::now() + RETRY_DELAY < deadline => {
+                last_error = Some(error);
                 sleep(RETRY_DELAY).await;
             }
-            connected => return connected,
+            Ok(connected) => return connected,
         }
     }
 }

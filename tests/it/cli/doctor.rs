@@ -1,4 +1,11 @@
-use std::{fs, path::Path, time::Instant};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    path::Path,
+    thread,
+    time::Instant,
+};
 
 use serde_json::Value;
 
@@ -206,6 +213,27 @@ fn the_doctor_fails_if_the_server_could_not_start() {
     let away = "cannot reach the database postgres://ada:********@127.0.0.1:1/none: error communicating with \
                 database: Connection refused";
     assert_found(&place, "database", "fail", away);
+}
+
+#[test]
+fn the_doctor_reports_the_error_of_the_database_and_not_the_timeout_of_the_last_attempt() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("postgres://ada:geheim@{}/none", listener.local_addr().expect("an address"));
+    // It is starting (code 57P03), and never responds to the next connection.
+    let server = thread::spawn(move || {
+        let (mut first, _) = listener.accept()?;
+        // No TLS, and then the response to the start-up packet.
+        first.read_exact(&mut [0; 8])?;
+        first.write_all(b"N")?;
+        first.read_exact(&mut [0; 8])?;
+        let fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+        let length = u32::try_from(4 + fields.len()).expect("it is short");
+        first.write_all(&[b"E", &length.to_be_bytes()[..], fields].concat())?;
+        listener.accept()
+    });
+    let place = Place::new().with("DATABASE_URL", &url);
+    assert_found(&place, "database", "fail", "rejected the connection: the database system is starting up");
+    drop(server.join());
 }
 
 #[test]
