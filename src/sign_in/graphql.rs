@@ -89,7 +89,7 @@ impl SignInMutation {
         let registered =
             ctx.data_unchecked::<SignIn>().register(form, ctx.data_unchecked::<ClientInfo>()).await;
         match registered {
-            Ok(signed_in) => Ok(AuthPayload::success(ctx, signed_in, delivery)),
+            Ok(signed_in) => AuthPayload::success(ctx, signed_in, delivery),
             Err(error) => Ok(AuthPayload::failure(vec![error.into_user_error("password")?])),
         }
     }
@@ -107,7 +107,7 @@ impl SignInMutation {
             password: PasswordAttempt::new(input.password.expose_secret()),
         };
         match ctx.data_unchecked::<SignIn>().login(login, ctx.data_unchecked::<ClientInfo>()).await {
-            Ok(signed_in) => Ok(AuthPayload::success(ctx, signed_in, input.delivery)),
+            Ok(signed_in) => AuthPayload::success(ctx, signed_in, input.delivery),
             Err(error) => Ok(AuthPayload::failure(vec![error.into_user_error("password")?])),
         }
     }
@@ -132,7 +132,7 @@ impl SignInMutation {
         let sign_in = ctx.data_unchecked::<SignIn>();
         let client = ctx.data_unchecked::<ClientInfo>();
         Ok(Some(match sign_in.change_password(claims, &current, &input.new_password, client).await {
-            Ok(signed_in) => AuthPayload::success(ctx, signed_in, delivery),
+            Ok(signed_in) => AuthPayload::success(ctx, signed_in, delivery)?,
             Err(error) => {
                 let field = match error {
                     SignInError::Password(_) => "newPassword",
@@ -157,7 +157,7 @@ impl SignInMutation {
         let closed = sign_in.delete_account(claims, &password, ctx.data_unchecked::<ClientInfo>()).await;
         Ok(Some(match closed {
             Ok(()) => {
-                clear_refresh_cookie(ctx);
+                clear_refresh_cookie(ctx)?;
                 DeletePayload { deleted_id: Some(node_id(claims.sub)), errors: Vec::new() }
             }
             Err(error) => {

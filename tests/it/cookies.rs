@@ -30,8 +30,8 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
     let (name, token, attributes) = signed_in.cookie().expect("a cookie");
     assert_eq!(name, "__Host-portcullis_refresh");
     assert!(token.starts_with("prt_"));
-    assert_eq!(attributes[1..], ["Path=/", "HttpOnly", "Secure", "SameSite=Strict"]);
-    let seconds = attributes[0].strip_prefix("Max-Age=").and_then(|seconds| seconds.parse().ok());
+    assert_eq!(attributes[..4], ["HttpOnly", "SameSite=Strict", "Secure", "Path=/"]);
+    let seconds = attributes[4].strip_prefix("Max-Age=").and_then(|seconds| seconds.parse().ok());
     assert!(seconds.is_some_and(|seconds: u32| (604_740..=604_800).contains(&seconds)), "{attributes:?}");
     assert!(signed_in.at("/it/refreshToken").is_null());
     assert!(signed_in.at("/it/accessToken").is_string());
@@ -70,7 +70,7 @@ async fn a_browser_signs_out_by_its_cookie_alone_and_loses_it() {
     signed_out.assert_done();
     let (name, value, attributes) = signed_out.cookie().expect("a cookie");
     assert_eq!((name, value), ("__Host-portcullis_refresh", ""));
-    assert_eq!(attributes, ["Max-Age=0", "Path=/", "HttpOnly", "Secure", "SameSite=Strict"]);
+    assert_eq!(attributes, ["HttpOnly", "SameSite=Strict", "Secure", "Path=/", "Max-Age=0"]);
     browser(&app, &signed_in).ask(REFRESH).await.assert_refused(INVALID);
     let token = signed_in.at("/it/accessToken").as_str().expect("a token");
     app.anonymous().bearing(token).me().await.assert_unauthenticated("TOKEN_REVOKED");
@@ -100,6 +100,22 @@ async fn a_browser_whose_cookie_is_garbage_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_name_that_only_looks_like_that_of_the_protected_cookie_is_another_name() {
+    let app = TestApp::start().await;
+    let signed_in = sign_in(&app).await;
+    let (name, token, _) = signed_in.cookie().expect("a cookie");
+    // A page on a sibling domain may set all of these. A browser regards the space as a part of the name.
+    for imitation in ["\u{a0}", "\u{2003}", "\u{3000}", "%20", "\"", "$"].map(|mark| format!("{mark}{name}"))
+    {
+        let ada = app.anonymous().header("cookie", &format!("theme=dark; {imitation}={token}"));
+        ada.ask(REFRESH).await.assert_refused(INVALID);
+    }
+    let upper = name.to_uppercase();
+    app.anonymous().header("cookie", &format!("{upper}={token}")).ask(REFRESH).await.assert_refused(INVALID);
+    browser(&app, &signed_in).ask(REFRESH).await.assert_done();
+}
+
+#[tokio::test]
 async fn a_new_password_comes_with_a_new_cookie() {
     let app = TestApp::start().await;
     let signed_in = sign_in(&app).await;
@@ -122,14 +138,14 @@ async fn a_plain_cookie_for_development_says_nothing_of_tls() {
     let signed_in = sign_in(&app).await;
     let (name, _, attributes) = signed_in.cookie().expect("a cookie");
     assert_eq!(
-        (name, &attributes[1..]),
-        ("portcullis_refresh", &["Path=/", "HttpOnly", "SameSite=Strict"][..])
+        (name, &attributes[..3]),
+        ("portcullis_refresh", &["HttpOnly", "SameSite=Strict", "Path=/"][..])
     );
     let refreshed = browser(&app, &signed_in).ask(REFRESH).await;
     let signed_out = browser(&app, refreshed.assert_done()).ask(LOGOUT).await;
     let (name, value, attributes) = signed_out.assert_done().cookie().expect("a cookie");
     assert_eq!((name, value), ("portcullis_refresh", ""));
-    assert_eq!(attributes, ["Max-Age=0", "Path=/", "HttpOnly", "SameSite=Strict"]);
+    assert_eq!(attributes, ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=0"]);
 }
 
 #[tokio::test]

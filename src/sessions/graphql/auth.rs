@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use async_graphql::{Context, Enum, SimpleObject};
 use axum::http::header::SET_COOKIE;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::UserSession;
 use crate::{
@@ -64,24 +66,30 @@ pub struct AuthPayload {
 
 impl AuthPayload {
     /// The payload of a mutation that succeeded. Delivers the tokens.
-    pub fn success(ctx: &Context<'_>, signed_in: SignedIn, delivery: TokenDelivery) -> Self {
+    ///
+    /// # Errors
+    /// If the cookie cannot be written.
+    pub fn success(
+        ctx: &Context<'_>,
+        signed_in: SignedIn,
+        delivery: TokenDelivery,
+    ) -> Result<Self, ApiError> {
         let SignedIn { account, session, tokens, caller } = signed_in;
         let refresh_token = match delivery {
             TokenDelivery::Body => Some(tokens.refresh.expose_secret().to_owned()),
             TokenDelivery::Cookie => {
-                let cookie = refresh_cookie(Some((&tokens.refresh, tokens.refresh_expires_in)), config(ctx));
-                ctx.append_http_header(SET_COOKIE, cookie);
+                append_cookie(ctx, Some((&tokens.refresh, tokens.refresh_expires_in)))?;
                 None
             }
         };
-        Self {
+        Ok(Self {
             access_token: Some(tokens.access.expose_secret().to_owned()),
             refresh_token,
             expires_in: Some(i32::try_from(tokens.access_expires_in.as_secs()).unwrap_or(i32::MAX)),
             user: Some(User::new(account, caller.clone())),
             session: Some(UserSession::new(session, caller)),
             errors: Vec::new(),
-        }
+        })
     }
 
     /// The payload of a mutation that failed.
@@ -92,8 +100,19 @@ impl AuthPayload {
 }
 
 /// Clears the refresh cookie of a browser that has sent it.
-pub fn clear_refresh_cookie(ctx: &Context<'_>) {
-    if ctx.data_opt::<RefreshCookie>().is_some_and(|cookie| cookie.0.is_some()) {
-        ctx.append_http_header(SET_COOKIE, refresh_cookie(None, config(ctx)));
+///
+/// # Errors
+/// If the cookie cannot be written.
+pub fn clear_refresh_cookie(ctx: &Context<'_>) -> Result<(), ApiError> {
+    match ctx.data_opt::<RefreshCookie>() {
+        Some(RefreshCookie(Some(_))) => append_cookie(ctx, None),
+        _ => Ok(()),
     }
+}
+
+/// Adds the Set-Cookie header of a refresh token to the response.
+fn append_cookie(ctx: &Context<'_>, token: Option<(&SecretString, Duration)>) -> Result<(), ApiError> {
+    let cookie = refresh_cookie(token, config(ctx)).map_err(|error| ApiError::internal(&error))?;
+    ctx.append_http_header(SET_COOKIE, cookie);
+    Ok(())
 }

@@ -132,7 +132,7 @@ impl SessionsMutation {
         match refreshed {
             Ok(signed_in) => {
                 sessions.refreshes.count(signed_in.session.id, signed_in.session.user);
-                Ok(AuthPayload::success(ctx, signed_in, delivery))
+                AuthPayload::success(ctx, signed_in, delivery)
             }
             Err(RefreshError::Invalid) => Ok(AuthPayload::failure(vec![invalid_refresh_token()])),
             Err(RefreshError::RepeatedTooOften) => Err(ApiError::rate_limited(
@@ -157,7 +157,7 @@ impl SessionsMutation {
         // A token that was revoked since the request began still names its session.
         let claims = initial_claims(ctx);
         let cookie = ctx.data_opt::<RefreshCookie>().cloned().unwrap_or_default();
-        clear_refresh_cookie(ctx);
+        clear_refresh_cookie(ctx)?;
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
         let by_bearer = claims
