@@ -175,7 +175,7 @@ fn table(minutes: &[Minute]) -> Vec<String> {
 }
 
 /// # Errors
-/// When a request failed, or memory has grown since the server was warm.
+/// If a request failed, or memory has grown since the server was warm.
 fn judge(minutes: &[Minute]) -> Outcome {
     let mut errors = minutes.iter().flat_map(|minute| &minute.errors);
     if let Some(error) = errors.next() {

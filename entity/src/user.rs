@@ -25,7 +25,7 @@ pub struct Model {
     pub email_verified: bool,
     /// The password hash, a PHC string.
     pub password_hash: String,
-    /// Whether the account is disabled, so that nobody can sign in to it.
+    /// Whether the account is disabled, so that its user cannot sign in.
     pub disabled: bool,
     /// Version of the account's access tokens. It grows with each change that revokes them, and a token carries the
     /// version with which it was issued. The column keeps the name of earlier releases, because their replicas read it

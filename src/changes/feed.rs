@@ -75,7 +75,7 @@ impl ChangeFeed {
     /// send a notification (NOTIFY).
     ///
     /// # Errors
-    /// When the database does not answer. Then nothing was changed.
+    /// If the database fails. Then nothing was changed.
     pub async fn commit(&self, transaction: DatabaseTransaction, changes: &[Change]) -> Result<(), DbErr> {
         let now = self.clock.now();
         if !changes.is_empty() {
@@ -93,7 +93,7 @@ impl ChangeFeed {
     /// Reads the new changes and applies them.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn catch_up(&self) -> Result<(), DbErr> {
         let _alone = self.reading.lock().await;
         let started = Instant::now();
@@ -132,7 +132,7 @@ impl ChangeFeed {
     /// Resets the positions of changes that were written by another PostgreSQL cluster, from which the data were copied.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn reset_foreign_positions(&self) -> Result<(), DbErr> {
         if self.database.snapshot().await?.is_some() {
             store::reset_foreign_positions(self.database.writer()).await?;
@@ -149,7 +149,7 @@ impl ChangeFeed {
     /// Deletes the changes that no unexpired token needs, at most `batch` rows.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
         let now = self.clock.now();
         self.revocations.sweep(now);

@@ -71,7 +71,7 @@ impl Throttle {
     /// Decides whether a client may register from `address`, and counts the attempt.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn try_registration(&self, address: IpAddr) -> Result<Decision, DbErr> {
         let mut keys = vec![ThrottleKey::Registration(address)];
         if is_ipv6(address) {
@@ -83,7 +83,7 @@ impl Throttle {
     /// Decides whether a user may change their account once more, and counts the attempt.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn try_change(&self, user: UserId) -> Result<Decision, DbErr> {
         self.count_attempt(vec![ThrottleKey::Change(user)]).await
     }
@@ -92,7 +92,7 @@ impl Throttle {
     /// correct password is counted, so that an attacker cannot block the account's sign-ins.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn count_login(
         &self,
         transaction: &impl ConnectionTrait,
@@ -111,7 +111,7 @@ impl Throttle {
     /// Deletes expired counts, at most `batch`.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
         store::delete_forgotten(self.database.writer(), self.clock.now(), batch).await
     }

@@ -59,7 +59,7 @@ impl Throttle {
     /// from elsewhere do not matter. A change of the password or the roles makes all addresses unknown again.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn try_password(&self, target: Target<'_>, address: IpAddr) -> Result<Decision, DbErr> {
         if !self.config.enabled {
             return Ok(Decision::Allowed(RecordedAttempt { counted: Vec::new() }));
@@ -162,7 +162,7 @@ impl Throttle {
     /// still counts as a sign-in.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn clear_failures(&self, attempt: &RecordedAttempt) -> Result<(), DbErr> {
         let failures = attempt.counted.iter().filter(|key| !matches!(key, ThrottleKey::AnyAttempt(..)));
         self.refund_where(failures, |key| matches!(key, ThrottleKey::AccountAndAddress(..))).await
@@ -171,7 +171,7 @@ impl Throttle {
     /// Refunds an attempt whose password was not checked.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn refund(&self, attempt: &RecordedAttempt) -> Result<(), DbErr> {
         self.refund_where(attempt.counted.iter(), |_| false).await
     }
@@ -180,7 +180,7 @@ impl Throttle {
     /// while the account has this token version.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn remember_address(
         &self,
         transaction: &impl ConnectionTrait,
@@ -199,7 +199,7 @@ impl Throttle {
     /// address on all accounts stay counted, because the address may be an attacker's.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn reset(&self, transaction: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
         let account = account_key(user);
         // In the order in which attempts lock the rows.

@@ -63,7 +63,7 @@ impl Pool {
     /// `queue` jobs.
     ///
     /// # Errors
-    /// When the system provides no thread.
+    /// If the system provides no thread.
     pub(super) fn start(workers: NonZeroUsize, queue: NonZeroUsize, blocks: usize) -> io::Result<Self> {
         let waiting = Waiting { queue: Queue::new(queue.get()), is_closed: false };
         let shared = Arc::new(Shared { waiting: Mutex::new(waiting), wakeup: Condvar::new() });

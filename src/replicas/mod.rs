@@ -65,7 +65,7 @@ impl Replicas {
     /// Records that this server runs, and deletes the records of stopped servers.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn record(&self) -> Result<(), DbErr> {
         let now = self.clock.now();
         let db = self.database.writer();
@@ -77,7 +77,7 @@ impl Replicas {
     /// Deletes the record of this server, because it stops.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn leave(&self) -> Result<(), DbErr> {
         store::delete(self.database.writer(), self.id).await
     }
@@ -85,7 +85,7 @@ impl Replicas {
     /// The other servers that run.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn others(&self) -> Result<Vec<Server>, DbErr> {
         store::others(self.database.reader(), self.id, self.clock.now() - STOPPED_AFTER).await
     }

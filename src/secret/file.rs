@@ -40,7 +40,7 @@ const MOUNTED_FOR_ANOTHER_USER: &str = "; a mounted secret becomes readable with
 /// other users from reading the file, for example in a world-readable package store.
 ///
 /// # Errors
-/// When the file cannot be read, or other users can read it.
+/// If the file cannot be read, or other users can read it.
 pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
     let failed = |source| PrivateFileError::Unreadable { path: path.to_owned(), source };
     if let Some(mode) = mode_for_others(path).map_err(failed)? {
@@ -52,7 +52,7 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileEr
 /// Creates a folder for password hashes and the master secret, which only its owner can read.
 ///
 /// # Errors
-/// When the folder cannot be created.
+/// If the folder cannot be created.
 pub fn make_private_folder(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() || path.exists() {
         return Ok(());
@@ -66,7 +66,7 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
 /// Flushes the folder of a file to disk, so that new names in it survive a power failure.
 ///
 /// # Errors
-/// When the folder cannot be flushed.
+/// If the folder cannot be flushed.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Other systems than Unix cannot open a folder as a file.

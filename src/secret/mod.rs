@@ -70,7 +70,7 @@ impl MasterSecret {
     /// Creates the master secret from a configured text, without leading and trailing white space.
     ///
     /// # Errors
-    /// When the text is shorter than [`MIN_SECRET_BYTES`].
+    /// If the text is shorter than [`MIN_SECRET_BYTES`].
     pub fn new(secret: &SecretString) -> Result<Self, SecretError> {
         let bytes = secret.expose_secret().trim().as_bytes();
         if bytes.len() < MIN_SECRET_BYTES {
@@ -82,7 +82,7 @@ impl MasterSecret {
     /// Reads the secret from a file.
     ///
     /// # Errors
-    /// When the file cannot be read, other users can read it, or the secret is too short.
+    /// If the file cannot be read, other users can read it, or the secret is too short.
     pub fn read(path: &Path) -> Result<Self, SecretError> {
         Self::new(&SecretString::from(read_private_file(path)?.as_str()))
     }
@@ -91,7 +91,7 @@ impl MasterSecret {
     /// meanwhile, that secret is returned.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn create(path: &Path) -> Result<Self, SecretError> {
         let failed = |source| SecretError::Create { path: path.to_owned(), source };
         let mut bytes = Zeroizing::new([0; 32]);

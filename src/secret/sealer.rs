@@ -23,7 +23,7 @@ impl Sealers {
     /// Seals with the current master secret.
     ///
     /// # Errors
-    /// When the system provides no random bytes.
+    /// If the system provides no random bytes.
     pub fn seal(&self, secret: &[u8], context: &str) -> Result<Vec<u8>, Unspecified> {
         self.current.seal(secret, context)
     }
@@ -31,7 +31,7 @@ impl Sealers {
     /// Unseals with either master secret.
     ///
     /// # Errors
-    /// When it was sealed with another key or context, or was altered.
+    /// If it was sealed with another key or context, or was altered.
     pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let open_with_secondary = |_| self.secondary.as_ref().ok_or(UnsealError)?.open(sealed, context);
         self.current.open(sealed, context).or_else(open_with_secondary)
@@ -66,7 +66,7 @@ impl Sealer {
     /// Encrypts `secret`. Unsealing requires the same `context` (the associated data).
     ///
     /// # Errors
-    /// When the system provides no random bytes.
+    /// If the system provides no random bytes.
     pub fn seal(&self, secret: &[u8], context: &str) -> Result<Vec<u8>, Unspecified> {
         // With capacity for the tag, because a vector that grows leaves an unwiped copy of the secret behind. If
         // encryption fails, the plaintext is wiped.
@@ -79,7 +79,7 @@ impl Sealer {
     /// Decrypts the result of [`Sealer::seal`].
     ///
     /// # Errors
-    /// When it was sealed with another key or context, or was altered.
+    /// If it was sealed with another key or context, or was altered.
     pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(UnsealError)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| UnsealError)?;

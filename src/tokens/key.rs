@@ -76,7 +76,7 @@ impl SigningKey {
     /// Generates a key: Ed25519 (RFC 8032), P-256 or RSA of 2048 bits (RFC 7518 §3.3, §3.4).
     ///
     /// # Errors
-    /// When the system provides no random bytes.
+    /// If the system provides no random bytes.
     pub fn generate(algorithm: SigningAlgorithm) -> Result<Self, KeyError> {
         match algorithm {
             SigningAlgorithm::EdDsa => {
@@ -105,7 +105,7 @@ impl SigningKey {
     /// key.
     ///
     /// # Errors
-    /// When the file cannot be read, or does not contain a supported private key.
+    /// If the file cannot be read, or does not contain a supported private key.
     pub fn from_pem_file(path: &Path) -> Result<Self, KeyError> {
         let pem = read_private_file(path)?;
         let pem = pem.as_bytes();
@@ -123,7 +123,7 @@ impl SigningKey {
     /// Reads an HS256 secret from a file that other users cannot read, without leading and trailing white space.
     ///
     /// # Errors
-    /// When the file cannot be read, or the secret is too short.
+    /// If the file cannot be read, or the secret is too short.
     pub fn from_secret_file(path: &Path) -> Result<Self, KeyError> {
         let text = read_private_file(path)?;
         let secret = text.trim().as_bytes();
@@ -182,7 +182,7 @@ impl SigningKey {
     /// Signs an access token with these claims.
     ///
     /// # Errors
-    /// When the claims do not serialise to a JSON object, or signing fails.
+    /// If the claims do not serialise to a JSON object, or signing fails.
     pub fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
         let mut header = Header::new(self.algorithm);
         header.typ = Some("at+jwt".to_owned());

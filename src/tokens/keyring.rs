@@ -67,7 +67,7 @@ impl Keyring {
     /// Opens the keyring. The database may have no active key: see [`Keyring::lacks_active`].
     ///
     /// # Errors
-    /// When the database fails, a key cannot be unsealed, or the key in the key file was revoked.
+    /// If the database fails, a key cannot be unsealed, or the key in the key file was revoked.
     pub async fn open(
         database: Database,
         sealers: Sealers,
@@ -89,7 +89,7 @@ impl Keyring {
     /// Whether the database has no keys, so that it contains nothing sealed.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn is_empty(database: &Database) -> Result<bool, DbErr> {
         Ok(store::all(database.reader()).await?.is_empty())
     }
@@ -135,7 +135,7 @@ impl Keyring {
     /// states change with time.
     ///
     /// # Errors
-    /// When the database fails or a key cannot be unsealed.
+    /// If the database fails or a key cannot be unsealed.
     pub async fn reload(&self) -> Result<(), KeyringError> {
         let now = self.clock.now();
         let (mut current, mut known) = (KeySet::default(), VerificationKeys::default());
@@ -176,7 +176,7 @@ impl Keyring {
     /// All keys of the database, in the order in which they become active.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn list(&self) -> Result<Vec<KeyInfo>, DbErr> {
         let now = self.clock.now();
         let rows = store::all(self.database.reader()).await?;
@@ -186,7 +186,7 @@ impl Keyring {
     /// Number of keys that are not sealed with the current master secret.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn count_under_old_secret(&self) -> Result<usize, DbErr> {
         let rows = store::all(self.database.reader()).await?;
         Ok(rows.iter().filter(|row| !self.is_sealed_with_current(row)).count())
@@ -195,7 +195,7 @@ impl Keyring {
     /// Deletes the keys whose publication ended before the retention period.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn sweep(&self) -> Result<u64, DbErr> {
         let then = self.clock.now() - self.schedule.retention;
         store::delete_withdrawn(self.database.writer(), then).await

@@ -18,7 +18,7 @@ impl Keyring {
     /// Whether the database has an active key.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn has_active(database: &Database, now: Timestamp) -> Result<bool, DbErr> {
         Ok(store::all(database.reader()).await?.iter().any(|row| row.is_active(now)))
     }
@@ -26,7 +26,7 @@ impl Keyring {
     /// Whether a key must be activated: the database has no active key, and no key file signs.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn lacks_active(&self) -> Result<bool, DbErr> {
         Ok(self.from_file.is_none() && !Self::has_active(&self.database, self.clock.now()).await?)
     }
@@ -34,7 +34,7 @@ impl Keyring {
     /// Records that this server uses its signing key, so that no other server retires it as unused.
     ///
     /// # Errors
-    /// [`KeyringError::NoActiveKey`], or when the database fails.
+    /// [`KeyringError::NoActiveKey`], or if the database fails.
     pub async fn record_use(&self) -> Result<(), KeyringError> {
         let kid = &self.signer()?.kid;
         Ok(store::record_use(self.database.writer(), kid, self.clock.now()).await?)
@@ -43,7 +43,7 @@ impl Keyring {
     /// Whether a key file signs, and the database has an active key that no server uses.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn has_unused(&self) -> Result<bool, DbErr> {
         let Some(file) = &self.from_file else { return Ok(false) };
         let (rows, now) = (store::all(self.database.reader()).await?, self.clock.now());
@@ -56,7 +56,7 @@ impl KeyringTransaction<'_> {
     /// clock was ahead when they were created.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn ensure_active(&self, successor: &SigningKey) -> Result<(), KeyringError> {
         if self.keyring.from_file.is_some() || self.rows.iter().any(|row| row.is_active(self.now)) {
             return Ok(());
@@ -78,7 +78,7 @@ impl KeyringTransaction<'_> {
     /// recorded now.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn retire_unused(&self) -> Result<(), KeyringError> {
         let Some(file) = &self.keyring.from_file else { return Ok(()) };
         for row in self.rows.iter().filter(|row| row.kid != file.kid) {

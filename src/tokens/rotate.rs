@@ -24,7 +24,7 @@ impl Keyring {
     /// Begins a transaction with the exclusive lock for changes of keys. See [`Keyring::in_transaction`].
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         self.database.begin_exclusive().await
     }
@@ -32,7 +32,7 @@ impl Keyring {
     /// Begins a transaction that changes the active key.
     ///
     /// # Errors
-    /// [`KeyringError::FromFile`], or when the database fails.
+    /// [`KeyringError::FromFile`], or if the database fails.
     pub async fn begin_rotation(&self) -> Result<DatabaseTransaction, KeyringError> {
         if self.from_file.is_some() {
             return Err(KeyringError::FromFile);
@@ -43,7 +43,7 @@ impl Keyring {
     /// Reads the keys in a transaction of [`Keyring::begin`] or [`Keyring::begin_rotation`].
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn in_transaction<'a>(
         &'a self,
         transaction: &'a DatabaseTransaction,
@@ -56,7 +56,7 @@ impl Keyring {
     /// that verify with it must get the new one from an operator.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn is_rotation_due(&self) -> Result<bool, DbErr> {
         let Some(rotation_period) = self.schedule.rotation_period.filter(|_| self.from_file.is_none()) else {
             return Ok(false);
@@ -75,7 +75,7 @@ impl Keyring {
     /// Generates a key on a blocking thread, because RSA takes long.
     ///
     /// # Errors
-    /// When the system provides no random bytes.
+    /// If the system provides no random bytes.
     pub async fn generate(&self, algorithm: Option<SigningAlgorithm>) -> Result<SigningKey, KeyringError> {
         let algorithm = algorithm.unwrap_or(self.schedule.algorithm);
         let generated = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await;
@@ -108,7 +108,7 @@ impl KeyringTransaction<'_> {
     /// Activates the pending key at once. Returns `None` if there is none.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn activate_pending(mut self) -> Result<Option<KeyInfo>, KeyringError> {
         let Some(mut next) = self.pending().cloned() else { return Ok(None) };
         next.active_from = next.active_from.min(self.now + PROPAGATION_DELAY);
@@ -160,7 +160,7 @@ impl KeyringTransaction<'_> {
     /// Seals all keys with the current master secret. Returns how many were sealed with the secondary one.
     ///
     /// # Errors
-    /// When a key can be unsealed with neither.
+    /// If a key can be unsealed with neither.
     pub async fn rewrap(self) -> Result<usize, KeyringError> {
         let mut count = 0;
         for row in &self.rows {

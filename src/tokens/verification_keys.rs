@@ -45,7 +45,7 @@ impl VerificationKeys {
     /// Reads a published key set (RFC 7517 §5).
     ///
     /// # Errors
-    /// When a key has no `kid` or no supported `alg`, is invalid, or is a shared secret.
+    /// If a key has no `kid` or no supported `alg`, is invalid, or is a shared secret.
     pub fn from_jwks(set: &JwkSet) -> Result<Self, JwkError> {
         let mut keys = Self::default();
         for jwk in &set.keys {

@@ -56,7 +56,7 @@ impl Cleanup {
     /// Whether the clock has not jumped since the previous run. After a jump, changes that cannot be undone must wait.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database fails.
     pub async fn is_clock_steady(&self) -> Result<bool, DbErr> {
         let now = self.app.clock.now();
         Ok(self.previous().await?.is_none_or(|previous| now <= previous + JUMP_THRESHOLD))

@@ -169,10 +169,10 @@ async fn logins_from_a_few_addresses_keep_nobody_else_out_of_the_queue() {
 async fn who_hangs_up_does_not_make_room_for_more_while_the_work_goes_on() {
     let app = TestApp::with(|config| config.http.max_concurrent_requests = 1).await;
     let (client, turnstile) = slow(&app).await;
-    let asker = client.clone();
-    let mut asking = JoinSet::from_iter([async move { asker.ask("{ slow }").await }]);
+    let slow = client.clone();
+    let mut running = JoinSet::from_iter([async move { slow.ask("{ slow }").await }]);
     turnstile.entered.acquire().await.expect("it is asked").forget();
-    asking.shutdown().await;
+    running.shutdown().await;
     client.ask("{ __typename }").await.assert_not_executed(503, "SERVICE_UNAVAILABLE");
     turnstile.leave.add_permits(1);
     let deadline = Instant::now() + Duration::from_secs(20);

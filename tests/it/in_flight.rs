@@ -27,18 +27,18 @@ use crate::{
 #[derive(Default)]
 struct Pause;
 
-/// Counts the requests that have begun to pause, and lets them go on.
-struct Gate {
+/// The control of the requests that pause: one permit for each that has paused, and one for each that may resume.
+struct PauseControl {
     paused: Semaphore,
-    go_on: Semaphore,
+    resumed: Semaphore,
 }
 
 #[Object]
 impl Pause {
     async fn pause(&self, ctx: &Context<'_>) -> bool {
-        let gate = ctx.data_unchecked::<Arc<Gate>>();
-        gate.paused.add_permits(1);
-        gate.go_on.acquire().await.map(tokio::sync::SemaphorePermit::forget).is_ok()
+        let control = ctx.data_unchecked::<Arc<PauseControl>>();
+        control.paused.add_permits(1);
+        control.resumed.acquire().await.map(tokio::sync::SemaphorePermit::forget).is_ok()
     }
 }
 
@@ -49,26 +49,26 @@ struct Mutation(IdentityMutation, Pause);
 struct Pausing {
     app: TestApp,
     client: Client,
-    gate: Arc<Gate>,
+    control: Arc<PauseControl>,
 }
 
 impl Pausing {
     async fn start() -> Self {
         let app = TestApp::with(|config| config.graphql.max_batch = 5).await;
-        let gate = Arc::new(Gate { paused: Semaphore::new(0), go_on: Semaphore::new(0) });
+        let control = Arc::new(PauseControl { paused: Semaphore::new(0), resumed: Semaphore::new(0) });
         let schema = Schema::build(IdentityQuery::default(), Mutation::default(), EmptySubscription);
-        let schema = app.app.provide(schema).data(Arc::clone(&gate)).finish();
+        let schema = app.app.provide(schema).data(Arc::clone(&control)).finish();
         let client = app.also_serve(router(&app.app, schema)).await;
-        Self { app, client, gate }
+        Self { app, client, control }
     }
 
     /// Sends a request that pauses, does something meanwhile, and lets the request go on.
     async fn send(&self, caller: &Client, body: Value, meanwhile: impl AsyncFnOnce()) -> Answer {
         let client = self.client.clone().bearing(caller.token.as_ref().expect("a token"));
         let mut asking = JoinSet::from_iter([async move { client.send(&body).await }]);
-        self.gate.paused.acquire().await.expect("it is never closed").forget();
+        self.control.paused.acquire().await.expect("it is never closed").forget();
         meanwhile().await;
-        self.gate.go_on.add_permits(1);
+        self.control.resumed.add_permits(1);
         asking.join_next().await.expect("one request").expect("the server answers")
     }
 }

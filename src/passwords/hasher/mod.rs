@@ -60,7 +60,7 @@ impl Hasher {
     /// memory, of the size that `cost` requires. Hashes that need more memory share that of `bounds`.
     ///
     /// # Errors
-    /// When the system provides no threads or no random bytes.
+    /// If the system provides no threads or no random bytes.
     pub fn start(
         cost: Argon2Cost,
         bounds: HashBounds,
