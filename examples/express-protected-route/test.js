@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { createRemoteJWKSet, decodeProtectedHeader } from "jose";
+import { SignJWT, createRemoteJWKSet, decodeProtectedHeader, generateKeyPair } from "jose";
 
 import { startServer, until } from "../../clients/harness/server.mjs";
 import { createApp } from "./app.js";
+import { createStatusCheck } from "./status.js";
 
 const WELCOME = { status: 200, body: "Welcome to the protected route!" };
 const UNAUTHORIZED = { status: 401, body: '{"message":"Unauthorized"}' };
@@ -24,10 +25,21 @@ after(async () => {
   await portcullis.remove();
 });
 
+/** Ends the session of an access token. */
+async function signOut(server, accessToken) {
+  const response = await fetch(`${server.url}/graphql`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${accessToken}` },
+    body: JSON.stringify({ query: "mutation { logout { errors { code } } }" }),
+  });
+  assert.deepEqual(await response.json(), { data: { logout: { errors: [] } } });
+}
+
 /** Starts the application. Returns a function that requests the route with an Authorization header. */
-async function run({ server = portcullis, audience = "portcullis", issuer = server.url, ...options } = {}) {
+async function run({ server = portcullis, audience = "portcullis", issuer = server.url, now = Date.now, ...options } = {}) {
   const keys = createRemoteJWKSet(new URL(`${server.url}/.well-known/jwks.json`), options);
-  const listener = createApp(keys, { issuer, audience }).listen(0, "127.0.0.1");
+  const isRevoked = createStatusCheck(keys, now);
+  const listener = createApp(keys, { issuer, audience }, isRevoked).listen(0, "127.0.0.1");
   await new Promise((resolve) => listener.once("listening", resolve));
   running.push(() => listener.close());
   const url = `http://127.0.0.1:${listener.address().port}/api/protected-route`;
@@ -109,4 +121,102 @@ test("while the keys are unavailable, the response is 503", async () => {
     status: 503,
     body: '{"message":"Try again later"}',
   });
+});
+
+test("a token is rejected within the ttl after the sign-out, and no other", async () => {
+  const server = await startServer({ settings: { PORTCULLIS_TOKENS__STATUS_LIST_TTL: "5s" } });
+  running.push(server.remove);
+  const get = await run({ server });
+  const { accessToken } = await server.register("ada");
+  const { accessToken: other } = await server.register("grace");
+  assert.deepEqual(await get(`Bearer ${accessToken}`), WELCOME);
+  const began = Date.now();
+  await signOut(server, accessToken);
+  const rejected = await until(async () => {
+    const response = await get(`Bearer ${accessToken}`);
+    return response.status === 401 && response;
+  });
+  assert.deepEqual(rejected, INVALID);
+  const took = Date.now() - began;
+  assert.ok(took < 5500, `it took ${took} ms`);
+  assert.deepEqual(await get(`Bearer ${other}`), WELCOME);
+});
+
+test("a list is downloaded once in its ttl, also by concurrent requests", async (t) => {
+  let time = Date.now();
+  const get = await run({ now: () => time });
+  const requests = t.mock.method(globalThis, "fetch");
+  const lists = () => requests.mock.calls.filter(({ arguments: [url] }) => `${url}`.includes("/status-lists/"));
+  const times = (number) => Promise.all(Array.from({ length: number }, () => get(`Bearer ${good}`)));
+  assert.deepEqual(await times(20), Array(20).fill(WELCOME));
+  assert.equal(lists().length, 1);
+  time += 59_000;
+  await times(5);
+  assert.equal(lists().length, 1);
+  time += 2_000;
+  assert.deepEqual(await times(5), Array(5).fill(WELCOME));
+  assert.equal(lists().length, 2);
+  assert.equal((await lists()[1].result).status, 304, "the list has not changed");
+});
+
+test("while the server is down, the last list is used until it expires", async () => {
+  const server = await startServer();
+  running.push(server.remove);
+  let time = Date.now();
+  const get = await run({ server, now: () => time });
+  const { accessToken } = await server.register("ada");
+  assert.deepEqual(await get(`Bearer ${accessToken}`), WELCOME);
+  await server.stop();
+  time += 120_000;
+  assert.deepEqual(await get(`Bearer ${accessToken}`), WELCOME);
+  time += 600_000;
+  assert.deepEqual(await get(`Bearer ${accessToken}`), {
+    status: 503,
+    body: '{"message":"Try again later"}',
+  });
+});
+
+/** Answers all requests for lists with this text. */
+function serveList(t, text) {
+  const original = globalThis.fetch;
+  t.mock.method(globalThis, "fetch", (url, options) =>
+    `${url}`.includes("/status-lists/") ? Promise.resolve(new Response(text)) : original(url, options),
+  );
+}
+
+test("a list that is forged, of another URL or no list at all is not used", async (t) => {
+  const { status } = JSON.parse(Buffer.from(good.split(".")[1], "base64url"));
+  const { uri } = status.status_list;
+  const list = await (await fetch(uri)).text();
+  const [header, claims, signature] = list.split(".");
+  const shard = Number(uri.split("/").at(-1));
+  const another = await (await fetch(uri.replace(/\d+$/, (shard + 1) % 16))).text();
+  for (const text of [good, another, `${header}.${claims}.${"A".repeat(signature.length)}`, "garbage", ""]) {
+    await t.test(`${text.length} characters`, async (t) => {
+      const get = await run();
+      serveList(t, text);
+      assert.equal((await get(`Bearer ${good}`)).status, 503);
+    });
+  }
+});
+
+test("the examples of the draft are read", async (t) => {
+  // Sections 4.1 and 4.2 of draft-ietf-oauth-status-list.
+  const examples = [
+    [{ bits: 1, lst: "eNrbuRgAAhcBXQ" }, [1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1]],
+    [{ bits: 2, lst: "eNo76fITAAPfAgc" }, [1, 2, 0, 3, 0, 1, 0, 1, 1, 2, 3, 3]],
+  ];
+  const { publicKey, privateKey } = await generateKeyPair("EdDSA");
+  const uri = "http://127.0.0.1/status-lists/1";
+  for (const [status_list, statuses] of examples) {
+    await t.test(`${status_list.bits} bits`, async (t) => {
+      const list = new SignJWT({ status_list, sub: uri }).setProtectedHeader({ alg: "EdDSA", typ: "statuslist+jwt" });
+      serveList(t, await list.setIssuedAt().sign(privateKey));
+      const isRevoked = createStatusCheck(publicKey);
+      const found = await Promise.all(statuses.map((_, idx) => isRevoked({ status: { status_list: { idx, uri } } })));
+      assert.deepEqual(found, statuses.map((status) => status !== 0));
+      assert.equal(await isRevoked({ status: { status_list: { idx: statuses.length, uri } } }), true, "no such index");
+      assert.equal(await isRevoked({}), false, "a token without a status");
+    });
+  }
 });
