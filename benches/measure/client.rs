@@ -39,6 +39,11 @@ impl Client {
         Ok((data, took))
     }
 
+    /// The access token.
+    pub(crate) fn access_token(&self) -> &str {
+        &self.access
+    }
+
     /// Signs in and keeps the tokens.
     pub(crate) async fn log_in(&mut self, username: &str) -> Outcome<Duration> {
         let query = format!(

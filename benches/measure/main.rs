@@ -1,6 +1,6 @@
 //! Measures the release binary on databases of any size, and makes such databases.
 //!
-//! `cargo bench --bench measure -- seed|scale|load --help`; what came of it is in `docs/measurements.md`.
+//! `cargo bench --bench measure -- seed|scale|statuses|load --help`; what came of it is in `docs/measurements.md`.
 
 mod client;
 mod load;
@@ -11,6 +11,7 @@ mod rng;
 mod scale;
 mod seed;
 mod server;
+mod statuses;
 
 use std::{error::Error, path::PathBuf, time::Duration};
 
@@ -54,6 +55,15 @@ enum Command {
         #[arg(long)]
         database: Option<String>,
     },
+    /// Measures the status lists of many open sessions, and the time until a service refuses a signed-out token
+    Statuses {
+        /// How many sessions
+        #[arg(long, default_value_t = 1_000_000)]
+        sessions: usize,
+        /// postgres://…, in place of the embedded database; in a schema of its own, which it drops
+        #[arg(long)]
+        database: Option<String>,
+    },
     /// Sends mixed traffic for some minutes
     Load {
         /// How long
@@ -78,6 +88,7 @@ async fn main() -> Outcome {
             seed::fill(&place, accounts, seed::Hashing::Usual).await
         }
         Some(Command::Scale { accounts, database }) => scale::run(accounts, database.as_deref()).await,
+        Some(Command::Statuses { sessions, database }) => statuses::run(sessions, database.as_deref()).await,
         Some(Command::Load { minutes, rate, database }) => {
             load::run(Duration::from_mins(1) * minutes, rate, database.as_deref()).await
         }

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use entity::{audit_event, session, user, user_role};
+use entity::{audit_event, session, token_status, user, user_role};
 use portcullis::{accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Timestamp};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel,
@@ -73,7 +73,7 @@ pub(crate) async fn fill(place: &Place, accounts: usize, hashing: Hashing) -> Ou
 async fn settle(app: &App) -> Outcome {
     let db = app.database.writer();
     if db.get_database_backend() == DbBackend::Postgres {
-        for table in ["users", "user_roles", "sessions", "audit_events"] {
+        for table in ["users", "user_roles", "sessions", "token_statuses", "audit_events"] {
             db.execute_unprepared(&format!("ANALYZE {table}")).await?;
         }
     }
@@ -90,7 +90,7 @@ struct Maker {
 
 impl Maker {
     async fn insert(&mut self, db: &DatabaseTransaction, numbers: std::ops::Range<usize>) -> Outcome {
-        let users: Vec<_> = numbers.map(|number| self.user(number)).collect();
+        let users: Vec<_> = numbers.clone().map(|number| self.user(number)).collect();
         let role = |user: &user::Model| user_role::Model { user_id: user.id, role: "user".to_owned() };
         let roles: Vec<_> = users.iter().map(role).collect();
         let sessions: Vec<_> = users.iter().map(|user| self.session(user)).collect();
@@ -98,7 +98,10 @@ impl Maker {
             users.iter().zip(&sessions).flat_map(|(user, session)| self.events(user, session)).collect();
         insert(db, users).await?;
         insert(db, roles).await?;
+        let statuses = sessions.iter().zip(numbers).map(|(session, number)| self.status(session, number));
+        let statuses: Vec<_> = statuses.collect();
         insert(db, sessions).await?;
+        insert(db, statuses).await?;
         insert(db, events).await
     }
 
@@ -146,6 +149,20 @@ impl Maker {
             repetitions: 0,
             repeated_at: None,
             repeated_from: None,
+        }
+    }
+
+    /// The indexes are spread over the status lists as random ones are: an odd factor permutes the numbers below a power
+    /// of two.
+    fn status(&self, session: &session::Model, number: usize) -> token_status::Model {
+        let capacity = self.accounts.next_power_of_two().max(1 << 21);
+        token_status::Model {
+            idx: i32::try_from(number.wrapping_mul(0x9e37_79b1) % capacity).unwrap_or(i32::MAX),
+            session_id: session.id,
+            user_id: session.user_id,
+            token_version: 0,
+            is_released: false,
+            kept_until: session.expires_at,
         }
     }
 

@@ -45,6 +45,11 @@ impl Server {
         Ok(server)
     }
 
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
     /// A client that is not signed in.
     pub(crate) fn client(&self) -> Client {
         Client::new(format!("{}/graphql", self.url))
