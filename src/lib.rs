@@ -41,6 +41,7 @@
 //! | 7 | [`http`] | bearer tokens, CORS, health, discovery, the GraphiQL page, and GraphQL over HTTP |
 //! | 6 | [`audit`] | the audit log, and subscriptions to its events |
 //! | 6 | [`operations`] | from document text to an executable operation |
+//! | 5 | [`status_lists`] | status lists: signed lists of revoked tokens, for services that verify tokens |
 //! | 5 | [`graphql`] | guards, ids, connections (lists) and errors, which all resolvers share |
 //! | 5 | `listener` | TCP connections and their limits |
 //! | 4 | [`changes`] | the change feed, and the list of revoked tokens |
@@ -133,6 +134,8 @@ pub mod server;
 pub mod sessions;
 #[cfg(feature = "server")]
 pub mod sign_in;
+#[cfg(feature = "server")]
+pub mod status_lists;
 #[cfg(feature = "server")]
 pub mod worker;
 

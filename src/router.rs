@@ -19,9 +19,10 @@ use crate::{
     http::{
         Dependencies, Endpoint, Health, Hosts, IsBehindTls, Origins, Probes, api_cors, check_host, discovery,
         graphql, jwks, liveness, method_not_allowed, not_found, playground, playground_asset, public_cors,
-        readiness, security_headers, to_playground, trace,
+        readiness, security_headers, status_list, to_playground, trace,
     },
     schema::ROOT_FIELDS,
+    status_lists::StatusLists,
     tokens::Keyring,
 };
 
@@ -31,6 +32,7 @@ struct AppState {
     config: Arc<Config>,
     health: Arc<Health>,
     keyring: Arc<Keyring>,
+    status_lists: Option<Arc<StatusLists>>,
 }
 
 impl FromRef<AppState> for Arc<Config> {
@@ -42,6 +44,12 @@ impl FromRef<AppState> for Arc<Config> {
 impl FromRef<AppState> for Arc<Keyring> {
     fn from_ref(state: &AppState) -> Self {
         Self::clone(&state.keyring)
+    }
+}
+
+impl FromRef<AppState> for Option<Arc<StatusLists>> {
+    fn from_ref(state: &AppState) -> Self {
+        Self::clone(&state.status_lists)
     }
 }
 
@@ -84,6 +92,7 @@ pub(crate) fn routes<E: Executor>(app: &App, executor: E) -> Router {
         config: Arc::clone(&app.config),
         health: Arc::new(Health::new(dependencies, app.tasks.clone())),
         keyring: Arc::clone(&app.keyring),
+        status_lists: app.status_lists.clone(),
     };
     let base = app.config.http.base_path();
     // Each router with a CORS layer has its own fallback for unknown methods, because a preflight is such a method.
@@ -116,7 +125,9 @@ pub(crate) fn finish(app: &App, routes: Router) -> Router {
 /// The routes of the public documents. With a base path, the discovery documents are at the root as well, where RFC 8414
 /// §3.1 and §5 tell clients to look for them.
 fn public_documents(base: &str) -> Router<AppState> {
-    let mut routes = Router::new().route(&format!("{base}/.well-known/jwks.json"), get(jwks));
+    let mut routes = Router::new()
+        .route(&format!("{base}/.well-known/jwks.json"), get(jwks))
+        .route(&format!("{base}/status-lists/{{shard}}"), get(status_list));
     for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
         routes = routes.route(&format!("{base}{path}"), get(discovery));
         if !base.is_empty() {

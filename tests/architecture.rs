@@ -25,6 +25,7 @@ const RANKS: [(&str, u8); 29] = [
     ("changes", 4),
     ("graphql", 5),
     ("listener", 5),
+    ("status_lists", 5),
     ("audit", 6),
     ("operations", 6),
     ("accounts", 7),

@@ -11,5 +11,6 @@ pub mod session;
 pub mod signing_key;
 pub mod task_run;
 pub mod throttle;
+pub mod token_status;
 pub mod user;
 pub mod user_role;

@@ -23,6 +23,7 @@ mod m20261127_000803_key_use;
 mod m20261127_000813_change_order;
 mod m20261127_000825_cleanup;
 mod m20261127_000830_servers;
+mod m20261127_000840_token_statuses;
 
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
@@ -34,7 +35,7 @@ pub const MIGRATIONS_TABLE: &str = "portcullis_migrations";
 pub const EARLIER_MIGRATIONS_TABLE: &str = "seaql_migrations";
 
 /// All tables that the migrations create.
-pub const TABLES: [&str; 9] = [
+pub const TABLES: [&str; 10] = [
     "users",
     "user_roles",
     "sessions",
@@ -44,6 +45,7 @@ pub const TABLES: [&str; 9] = [
     "audit_events",
     "task_runs",
     "servers",
+    "token_statuses",
 ];
 
 /// Applies and reverts the migrations.
@@ -67,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000813_change_order::Migration),
             Box::new(m20261127_000825_cleanup::Migration),
             Box::new(m20261127_000830_servers::Migration),
+            Box::new(m20261127_000840_token_statuses::Migration),
         ]
     }
 

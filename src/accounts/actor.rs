@@ -1,4 +1,4 @@
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{Account, AccountError, Accounts, store};
 use crate::{audit::Actor, id::UserId, tokens::TokenError};
@@ -43,6 +43,15 @@ impl Accounts {
         let locked = LockedAccounts { actor: find(actor.user()), target: find(target) };
         self.check_actor(transaction, actor, locked.actor.as_ref()).await?;
         Ok(locked)
+    }
+
+    /// Locks an account until the transaction ends. `None` if there is no such account.
+    pub(crate) async fn lock(
+        &self,
+        transaction: &impl ConnectionTrait,
+        id: UserId,
+    ) -> Result<Option<Account>, DbErr> {
+        store::lock(transaction, id).await
     }
 
     async fn check_actor(

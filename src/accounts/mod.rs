@@ -97,7 +97,7 @@ impl Accounts {
     ) -> Self {
         let cache = Cache::new();
         let observer = cache.clone();
-        feed.observe(move |change| {
+        feed.observe(move |change, _| {
             if let Some(user) = change.account() {
                 observer.invalidate(user);
             }

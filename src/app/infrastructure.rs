@@ -20,6 +20,7 @@ use crate::{
     secret::{MasterSecrets, Sealers},
     sessions::Sessions,
     sign_in::SignIn,
+    status_lists::StatusLists,
     tokens::{
         Keyring, RefreshCodec, RotationSchedule, SigningKey, VerificationKeys, Verifier, VerifierConfig,
     },
@@ -34,6 +35,7 @@ pub(super) struct Infrastructure {
     authenticator: Authenticator,
     feed: Arc<ChangeFeed>,
     keyring: Arc<Keyring>,
+    status_lists: Option<Arc<StatusLists>>,
     replicas: Arc<Replicas>,
     codec: Arc<RefreshCodec>,
     policy: Policy,
@@ -53,10 +55,11 @@ impl Infrastructure {
             Authenticator { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
         let feed = ChangeFeed::new(database.clone(), Arc::clone(&authenticator.revocations), clock.clone());
         let feed = Arc::new(feed);
-        feed.reset_foreign_positions().await?;
-        feed.catch_up().await?;
         let keyring = keyring(&config, &database, masters, &authenticator.verifier, &clock).await?;
         let keyring = Arc::new(keyring);
+        let status_lists = StatusLists::new(&database, &feed, &keyring, &config, &clock).map(Arc::new);
+        feed.reset_foreign_positions().await?;
+        feed.catch_up().await?;
         let (policy, hasher) = passwords(&config)?;
         let codec = Arc::new(RefreshCodec::new(masters));
         let settings = Settings::new(&config, &masters.current, keyring.kid_of_file());
@@ -71,6 +74,7 @@ impl Infrastructure {
             authenticator,
             feed,
             keyring,
+            status_lists,
             replicas,
             codec,
             policy,
@@ -103,6 +107,7 @@ impl Infrastructure {
             authenticator: self.authenticator,
             feed: self.feed,
             keyring: self.keyring,
+            status_lists: self.status_lists,
             replicas: self.replicas,
         }
     }
@@ -119,6 +124,7 @@ impl Infrastructure {
             audit: audit.clone(),
             keyring: self.keyring.clone(),
             codec: self.codec.clone(),
+            status_lists: self.status_lists.clone(),
             refreshes: Arc::new(RefreshLimit::new(refreshes, self.clock.clone())),
         }
     }

@@ -34,6 +34,7 @@ use crate::{
     schema::{IdentitySchema, ROOT_FIELDS, Roots, ServerInfo, finish_subgraph},
     sessions::Sessions,
     sign_in::SignIn,
+    status_lists::StatusLists,
     tokens::Keyring,
 };
 
@@ -52,6 +53,8 @@ pub struct App {
     pub feed: Arc<ChangeFeed>,
     /// The signing keys.
     pub keyring: Arc<Keyring>,
+    /// The status lists. `None` if they are off.
+    pub status_lists: Option<Arc<StatusLists>>,
     /// The throttle for password attempts, registration and an account's own changes.
     pub throttle: Throttle,
     /// The audit log.

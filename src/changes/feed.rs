@@ -18,8 +18,8 @@ use crate::{
 /// The time without a successful read after which this replica reports that it is not ready.
 const STALE_AFTER: Duration = Duration::from_secs(10);
 
-/// A function that is called with every change.
-type Observer = Box<dyn Fn(&Change) + Send + Sync>;
+/// A function that is called with every change, and the time until which it is kept.
+type Observer = Box<dyn Fn(&Change, Timestamp) + Send + Sync>;
 
 /// Reads and writes the change feed.
 pub struct ChangeFeed {
@@ -59,8 +59,9 @@ impl ChangeFeed {
         }
     }
 
-    /// Calls `observer` with every change from now on, from every replica. It must return quickly, because it delays the feed.
-    pub fn observe(&self, observer: impl Fn(&Change) + Send + Sync + 'static) {
+    /// Calls `observer` with every change from now on, from every replica, and with the time at which the last token that
+    /// it revokes has expired. It must return quickly, because it delays the feed.
+    pub fn observe(&self, observer: impl Fn(&Change, Timestamp) + Send + Sync + 'static) {
         self.observers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(observer));
     }
 
@@ -159,7 +160,7 @@ impl ChangeFeed {
     fn apply(&self, change: &Change, until: Timestamp) {
         self.revocations.apply(change, until);
         for observer in self.observers.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            observer(change);
+            observer(change, until);
         }
     }
 

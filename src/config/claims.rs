@@ -15,6 +15,9 @@ pub const MAX_CLAIMS_BYTES: usize = 4992;
 /// three timestamps, the token version, and a username of 64 characters of four bytes.
 const COMMON_CLAIMS_BYTES: usize = 576;
 
+/// An upper bound of the `status` claim, except the URL of the status lists: its names, an index and the number of a list.
+const STATUS_CLAIM_BYTES: usize = 64;
+
 impl Config {
     /// Whether the access token of an account with these roles fits into a header, with a username of any length.
     #[must_use]
@@ -44,6 +47,8 @@ impl Config {
         let scopes: BTreeSet<&str> = granted.flat_map(|role| &role.scopes).map(String::as_str).collect();
         let scopes: usize = scopes.iter().map(|scope| scope.len() + 1).sum();
         COMMON_CLAIMS_BYTES
+            + STATUS_CLAIM_BYTES
+            + json_bytes(&self.status_list_url())
             + json_bytes(&self.issuer())
             + json_bytes(&self.tokens.audience)
             + json_bytes(&self.tokens.custom_claims)

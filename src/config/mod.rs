@@ -164,6 +164,12 @@ impl Config {
         self.configured_issuer().unwrap_or_else(|| self.http.public_url())
     }
 
+    /// The URL of a status list, without the number of the list.
+    #[must_use]
+    pub fn status_list_url(&self) -> String {
+        format!("{}/status-lists/", self.http.public_url())
+    }
+
     /// The issuer that the operator has configured, by `tokens.issuer` or `http.public_url`. Without either, replicas
     /// that listen on different addresses have different issuers, and must accept each other's tokens all the same.
     #[must_use]

@@ -28,6 +28,10 @@ pub struct TokensConfig {
     /// The grace period after a refresh in which the previous refresh token returns the same successor, at most twice.
     #[serde(with = "super::duration")]
     pub refresh_grace: Duration,
+    /// The time for which services may keep a status list, which tells them of revoked access tokens. Access tokens then
+    /// contain their place in a list. Zero switches status lists off.
+    #[serde(with = "super::duration")]
+    pub status_list_ttl: Duration,
     /// The maximum difference between the clocks of replicas. At most 30 s.
     #[serde(with = "super::duration")]
     pub clock_skew: Duration,
@@ -92,6 +96,7 @@ impl Default for TokensConfig {
             refresh_ttl: Duration::from_hours(7 * 24),
             session_ttl: Duration::from_hours(90 * 24),
             refresh_grace: Duration::from_secs(10),
+            status_list_ttl: Duration::from_mins(1),
             clock_skew: Duration::from_secs(30),
             algorithm: SigningAlgorithm::EdDsa,
             key_rotation: Duration::from_hours(90 * 24),
@@ -110,6 +115,10 @@ impl TokensConfig {
         ensure_between(self.session_ttl, second, 4000 * day, "tokens.session_ttl")?;
         ensure_between(self.refresh_grace, Duration::ZERO, Duration::from_mins(2), "tokens.refresh_grace")?;
         ensure_between(self.clock_skew, Duration::ZERO, Duration::from_secs(30), "tokens.clock_skew")?;
+        if !self.status_list_ttl.is_zero() {
+            let (min, max) = (Duration::from_secs(5), Duration::from_hours(1));
+            ensure_between(self.status_list_ttl, min, max, "tokens.status_list_ttl")?;
+        }
         if !self.key_rotation.is_zero() {
             ensure_between(self.key_rotation, Duration::from_hours(1), 4000 * day, "tokens.key_rotation")?;
             let max = self.key_rotation / 2;

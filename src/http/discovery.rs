@@ -12,7 +12,7 @@ use super::etag;
 use crate::{config::Config, tokens::Keyring};
 
 /// The header that lets pages of any site read the response.
-const CROSS_ORIGIN_READABLE: [(HeaderName, &str); 1] =
+pub(super) const CROSS_ORIGIN_READABLE: [(HeaderName, &str); 1] =
     [(HeaderName::from_static("cross-origin-resource-policy"), "cross-origin")];
 
 /// `GET /.well-known/jwks.json`: the keys that verify access tokens (RFC 7517 §5).
@@ -34,7 +34,10 @@ pub(crate) async fn discovery(
 fn public(request_headers: &HeaderMap, document: &impl Serialize) -> Response {
     let json = HeaderValue::from_static("application/json");
     let body = serde_json::to_vec(document).unwrap_or_default();
-    (CROSS_ORIGIN_READABLE, etag::cacheable_response(request_headers, "public, max-age=300", json, body))
+    (
+        CROSS_ORIGIN_READABLE,
+        etag::cacheable_response(request_headers, "public, max-age=300", json, body.into()),
+    )
         .into_response()
 }
 
@@ -49,6 +52,11 @@ fn document(config: &Config, keyring: &Keyring) -> Value {
         .filter_map(|key| key.common.key_algorithm)
         .map(|algorithm| algorithm.to_string())
         .collect();
+    let mut claims =
+        vec!["iss", "aud", "sub", "sid", "jti", "iat", "exp", "auth_time", "scope", "roles", "username"];
+    if !config.tokens.status_list_ttl.is_zero() {
+        claims.push("status");
+    }
     json!({
         "issuer": config.issuer(),
         "jwks_uri": format!("{url}/.well-known/jwks.json"),
@@ -58,8 +66,6 @@ fn document(config: &Config, keyring: &Keyring) -> Value {
         "grant_types_supported": [],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
-        "claims_supported": [
-            "iss", "aud", "sub", "sid", "jti", "iat", "exp", "auth_time", "scope", "roles", "username",
-        ],
+        "claims_supported": claims,
     })
 }

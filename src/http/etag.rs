@@ -1,6 +1,6 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{
         HeaderMap, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
@@ -12,12 +12,13 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 /// A publicly cacheable response with an `ETag`. Returns 304 if `If-None-Match` matches (RFC 9110 §13.1.2).
 pub(super) fn cacheable_response(
     request_headers: &HeaderMap,
-    cache_control: &'static str,
+    cache_control: &str,
     content_type: HeaderValue,
-    body: Vec<u8>,
+    body: Bytes,
 ) -> Response {
     let tag = etag(&content_type, &body);
-    let headers = [(CACHE_CONTROL, HeaderValue::from_static(cache_control)), (ETAG, tag.clone())];
+    let cache_control = HeaderValue::from_str(cache_control).expect("a valid header");
+    let headers = [(CACHE_CONTROL, cache_control), (ETAG, tag.clone())];
     if if_none_match(request_headers, &tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }

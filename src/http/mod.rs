@@ -21,6 +21,8 @@ mod playground;
 #[cfg(feature = "server")]
 mod security_headers;
 #[cfg(feature = "server")]
+mod status_list;
+#[cfg(feature = "server")]
 mod trace;
 
 pub use self::bearer::Authenticator;
@@ -33,5 +35,6 @@ pub(crate) use self::{
     origin::{Origins, api_cors, public_cors},
     playground::{playground, playground_asset, to_playground},
     security_headers::{IsBehindTls, security_headers},
+    status_list::status_list,
     trace::{RequestId, trace},
 };

@@ -6,7 +6,7 @@ use super::{OpenedSession, Session, Sessions};
 use crate::{
     accounts::Account,
     clock::Timestamp,
-    tokens::{Caller, Claims, KeyringError},
+    tokens::{Caller, Claims, KeyringError, Status},
 };
 
 /// The tokens of a session.
@@ -41,9 +41,9 @@ impl Sessions {
     /// # Errors
     /// If no key can sign, or the claims are too large for an access token.
     pub fn issue(&self, account: Account, opened: OpenedSession) -> Result<SignedIn, KeyringError> {
-        let OpenedSession { session, refresh } = opened;
+        let OpenedSession { session, refresh, status } = opened;
         let now = self.clock.now();
-        let claims = self.claims(&account, &session);
+        let claims = self.claims(&account, &session, status);
         let left = |until: Timestamp| (until - now).to_std().unwrap_or_default();
         let tokens = TokenPair {
             access: self.keyring.sign(&claims)?.into(),
@@ -54,7 +54,7 @@ impl Sessions {
         Ok(SignedIn { account, session, tokens, caller: Caller::Authenticated(Arc::new(claims)) })
     }
 
-    fn claims(&self, account: &Account, session: &Session) -> Claims {
+    fn claims(&self, account: &Account, session: &Session, status: Option<Status>) -> Claims {
         let issued_at = self.clock.now().timestamp();
         let lives = i64::try_from(self.config.tokens.access_ttl.as_secs()).unwrap_or(i64::MAX);
         Claims {
@@ -70,7 +70,7 @@ impl Sessions {
             roles: account.roles.clone(),
             username: account.username.clone(),
             token_version: account.token_version,
-            status: None,
+            status,
             kid: String::new(),
             custom: self.config.tokens.custom_claims.clone(),
         }

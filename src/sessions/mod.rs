@@ -9,6 +9,7 @@ mod issue;
 mod open;
 mod refresh;
 mod revoke;
+mod status;
 mod store;
 
 pub mod graphql;
@@ -31,6 +32,7 @@ use crate::{
     database::{Database, PageRequest},
     id::{SessionId, UserId},
     limits::RefreshLimit,
+    status_lists::StatusLists,
     tokens::{Keyring, RefreshCodec},
 };
 
@@ -83,6 +85,8 @@ pub struct Sessions {
     pub(crate) keyring: Arc<Keyring>,
     /// The codec of refresh tokens.
     pub(crate) codec: Arc<RefreshCodec>,
+    /// The status lists, in which each session has an index. `None` if they are off.
+    pub(crate) status_lists: Option<Arc<StatusLists>>,
     /// The rate limit of refreshes.
     pub(crate) refreshes: Arc<RefreshLimit>,
 }

@@ -2,12 +2,13 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{Session, Sessions, store};
 use crate::{
+    accounts::Account,
     audit::{Actor, AuditAction},
     changes::Change,
     client::ClientInfo,
     clock::Timestamp,
-    id::{SessionId, UserId},
-    tokens::{Generation, RefreshToken},
+    id::SessionId,
+    tokens::{Generation, RefreshToken, Status},
 };
 
 /// A session and its current refresh token.
@@ -16,6 +17,8 @@ pub struct OpenedSession {
     pub session: Session,
     /// Its refresh token.
     pub refresh: RefreshToken,
+    /// The status of its access tokens. `None` if status lists are off.
+    pub status: Option<Status>,
 }
 
 impl Sessions {
@@ -27,10 +30,10 @@ impl Sessions {
     pub async fn open(
         &self,
         transaction: &impl ConnectionTrait,
-        user: UserId,
+        account: &Account,
         client: &ClientInfo,
     ) -> Result<(OpenedSession, Vec<Change>), DbErr> {
-        let now = self.clock.now();
+        let (now, user) = (self.clock.now(), account.id);
         let id = SessionId::generate(&self.clock);
         let refresh = self.codec.new_chain(id, Generation(0));
         let ends_at = now + self.config.tokens.session_ttl;
@@ -45,15 +48,16 @@ impl Sessions {
             repeated: None,
         };
         store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
+        let status = self.assign_status(transaction, &session, account.token_version).await?;
         let max = self.config.limits.sessions_per_account;
         let revoked = store::revoke_oldest(transaction, user, now, max).await?;
         let actor = Actor::Client { client, user: Some(user) };
         let changes = self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await?;
-        Ok((OpenedSession { session, refresh }, changes))
+        Ok((OpenedSession { session, refresh, status }, changes))
     }
 
-    /// Starts a new chain of refresh tokens for a session, so that all earlier ones become invalid. Returns
-    /// `None` if the session has ended.
+    /// Starts a new chain of refresh tokens for a session, so that all earlier ones become invalid. The transaction has
+    /// changed the token version of the account to this one. Returns `None` if the session has ended.
     ///
     /// # Errors
     /// If a database query fails.
@@ -61,12 +65,14 @@ impl Sessions {
         &self,
         transaction: &impl ConnectionTrait,
         id: SessionId,
+        token_version: i64,
     ) -> Result<Option<OpenedSession>, DbErr> {
         let now = self.clock.now();
         let Some(state) = store::state(transaction, id).await? else { return Ok(None) };
         let refresh = self.codec.new_chain(id, Generation(state.generation.0.wrapping_add(1)));
-        let session = store::begin_chain(transaction, &refresh, now).await?;
-        Ok(session.map(|session| OpenedSession { session, refresh }))
+        let Some(session) = store::begin_chain(transaction, &refresh, now).await? else { return Ok(None) };
+        let status = self.reassign_status(transaction, &session, token_version).await?;
+        Ok(Some(OpenedSession { session, refresh, status }))
     }
 
     /// The expiry of a session that is used now (sliding expiration).

@@ -171,6 +171,12 @@ pub(super) async fn state(db: &impl ConnectionTrait, id: SessionId) -> Result<Op
     }))
 }
 
+/// Locks a session until the transaction ends, and returns whether it is active.
+pub(super) async fn lock(db: &impl ConnectionTrait, id: SessionId, now: Timestamp) -> Result<bool, DbErr> {
+    let session = only_active(Entity::find_by_id(id.uuid()), now);
+    Ok(session.lock_exclusive().one(db).await?.is_some())
+}
+
 /// Revokes a session. Returns `None` if it had already ended.
 pub(super) async fn revoke(
     db: &impl ConnectionTrait,

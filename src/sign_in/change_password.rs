@@ -46,10 +46,11 @@ impl SignIn {
         let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;
         let mut changes =
             self.sessions.revoke_all_in(&transaction, account.id, Some(caller.sid), actor).await?;
-        let opened =
-            self.sessions.restart_chain(&transaction, caller.sid).await?.ok_or(SignInError::SessionOver)?;
+        let token_version = changed.account.token_version;
+        let opened = self.sessions.restart_chain(&transaction, caller.sid, token_version).await?;
+        let opened = opened.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
-        let user = (account.id, changed.account.token_version);
+        let user = (account.id, token_version);
         self.throttle.remember_address(&transaction, user, client.address).await?;
         let signed_in = self.sessions.issue(changed.account, opened)?;
         self.feed.commit(transaction, &changes).await?;

@@ -24,7 +24,7 @@ impl SignIn {
             transaction.rollback().await?;
             return Err(SignInError::RateLimited { retry_after });
         }
-        let (opened, changes) = self.sessions.open(&transaction, account.id, client).await?;
+        let (opened, changes) = self.sessions.open(&transaction, &account, client).await?;
         let new_event = NewEvent {
             action: AuditAction::LoginSucceeded,
             user: Some(account.id),

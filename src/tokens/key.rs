@@ -13,8 +13,9 @@ use jsonwebtoken::{
     jwk::{Jwk, PublicKeyUse, ThumbprintHash},
 };
 use secrecy::zeroize::Zeroizing;
+use serde::Serialize;
 
-use super::{Claims, verification_keys::kid_of_secret};
+use super::{Claims, StatusListClaims, verification_keys::kid_of_secret};
 use crate::{
     config::SigningAlgorithm,
     secret::{PrivateFileError, read_private_file},
@@ -184,8 +185,21 @@ impl SigningKey {
     /// # Errors
     /// If the claims do not serialise to a JSON object, or signing fails.
     pub fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
+        self.sign_as("at+jwt", claims)
+    }
+
+    /// Signs a status list token with these claims.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn sign_status_list(&self, claims: &StatusListClaims) -> Result<String, KeyError> {
+        self.sign_as(StatusListClaims::TYPE, claims)
+    }
+
+    /// Signs a JWT of a type. The type keeps the kinds of tokens apart (RFC 8725 §3.11).
+    fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
         let mut header = Header::new(self.algorithm);
-        header.typ = Some("at+jwt".to_owned());
+        header.typ = Some(typ.to_owned());
         header.kid = Some(self.kid.clone());
         Ok(encode(&header, claims, &self.private)?)
     }

@@ -90,8 +90,12 @@ impl Cleanup {
         let throttle = app.throttle.sweep(BATCH_SIZE).await?;
         let changes = app.feed.sweep(BATCH_SIZE).await?;
         let events = app.audit.sweep(BATCH_SIZE).await?;
+        let statuses = match &app.status_lists {
+            Some(lists) => lists.sweep(BATCH_SIZE).await?,
+            None => 0,
+        };
         app.keyring.sweep().await?;
-        Ok(sessions.max(throttle).max(changes).max(events))
+        Ok(sessions.max(throttle).max(changes).max(events).max(statuses))
     }
 
     /// The time of the previous run on any server.

@@ -91,7 +91,7 @@ async fn publish_events(app: App) {
 async fn maintain_keys(app: App, cleanup: Arc<Cleanup>) {
     let changed = Arc::new(Notify::new());
     let observer = Arc::clone(&changed);
-    app.feed.observe(move |change| {
+    app.feed.observe(move |change, _| {
         if *change == Change::KeysChanged {
             observer.notify_one();
         }

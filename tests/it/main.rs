@@ -62,6 +62,7 @@ mod secrets;
 mod sessions;
 mod sockets;
 mod spellings;
+mod status_lists;
 mod subscriptions;
 mod tampering;
 mod timing;

@@ -6,7 +6,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode_header, jwk::JwkSe
 use portcullis::{app::App, config::Config};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Forge, OTHER_PASSWORD, TestApp, decode, write_pem};
+use crate::support::{Client, Forge, OTHER_PASSWORD, TestApp, decode, keys, write_pem};
 
 fn token(client: &Client) -> &str {
     client.token.as_deref().expect("the client has signed in")
@@ -54,8 +54,10 @@ async fn an_access_token_says_what_rfc_9068_asks_for_and_who_it_is() {
         "roles": ["admin"],
         "username": "root",
         "token_version": claims["token_version"],
+        "status": claims["status"],
     });
     assert_eq!(claims, expected);
+    assert_eq!(keys(&claims["status"]["status_list"]), ["idx", "uri"]);
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ pub(super) fn cacheable(
     }
     let body = serde_json::to_vec(&finalize(&mut response, request_id)).unwrap_or_default();
     let mut response =
-        etag::cacheable_response(request_headers, "public, max-age=60", media.content_type(), body);
+        etag::cacheable_response(request_headers, "public, max-age=60", media.content_type(), body.into());
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     response
 }
