@@ -11,7 +11,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
     prelude::ChronoUnixTimestampMillis as Millis,
     sea_query::{Expr, OnConflict, Query},
 };
@@ -67,8 +67,9 @@ pub(super) async fn taken(db: &impl ConnectionTrait, candidates: &[u32]) -> Resu
 
 /// The largest reserved index.
 pub(super) async fn largest_index(db: &impl ConnectionTrait) -> Result<Option<u32>, DbErr> {
-    let row = Entity::find().order_by_desc(Column::Idx).one(db).await?;
-    Ok(row.as_ref().map(index_of))
+    let query = Entity::find().select_only().column_as(Column::Idx.max(), "largest").into_tuple();
+    let largest: Option<Option<i32>> = query.one(db).await?;
+    Ok(largest.flatten().and_then(|largest| u32::try_from(largest).ok()))
 }
 
 /// The index of these tokens.

@@ -21,7 +21,8 @@ const TELLING: [(&str, &str); 6] = [
 ];
 
 /// The tables that grow with the number of accounts, or with use.
-const TABLES: [&str; 6] = ["users", "user_roles", "sessions", "audit_events", "changes", "throttle"];
+const TABLES: [&str; 7] =
+    ["users", "user_roles", "sessions", "token_statuses", "audit_events", "changes", "throttle"];
 
 /// A number of role holders above which their list is read from an index and not sorted.
 const MANY: usize = 501;
@@ -53,6 +54,8 @@ async fn do_everything(process: &Process) {
     ada.log_in("ada", OTHER_PASSWORD).await.assert_done();
     ada.mutate("revokeSession", json!({ "id": ada.session_id }), done).await.assert_done();
     root.mutate("deleteUser", json!({ "id": ada.user_id }), done).await.assert_done();
+    assert_eq!(root.get("/status-lists/0").await.status, 200);
+    assert_eq!(root.get("/status-lists/16").await.status, 404);
 }
 
 /// Every list, in each order, from both ends and from within.
