@@ -27,6 +27,7 @@
 //!
 //! | rank | module | content |
 //! |---|---|---|
+//! | 15 | `testing` | a server for the tests of an application |
 //! | 15 | [`cli`] | the command line, one file for each command |
 //! | 14 | [`server`] | the server as a library: the builder, and the opened server |
 //! | 13 | [`serve`] | runs the listener and the background tasks until the server stops |
@@ -134,20 +135,23 @@ pub mod server;
 pub mod sessions;
 #[cfg(feature = "server")]
 pub mod sign_in;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "server")]
 pub mod status_lists;
 #[cfg(feature = "server")]
 pub mod worker;
 
 pub use self::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     graphql::{caller, guarded},
     http::Authenticator,
-    tokens::{Caller, Claims},
+    tokens::{Caller, Claims, TokenError},
 };
 #[cfg(feature = "server")]
 pub use self::{
     config::Config,
+    database::Database,
     server::{Builder, Error, Portcullis},
 };
 

@@ -40,6 +40,7 @@ const RANKS: [(&str, u8); 30] = [
     ("serve", 13),
     ("server", 14),
     ("cli", 15),
+    ("testing", 15),
     ("lib", 16),
     ("main", 16),
 ];

@@ -164,6 +164,8 @@ impl App {
             .data(FairQueue::new(self.config.http.request_timeout))
             .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
             .data(ServerInfo::new(&self.config))
+            .data(self.clock.clone())
+            .data(self.database.clone())
             .data(self.throttle.clone())
             .data(self.accounts.clone())
             .data(self.sessions.clone())

@@ -7,7 +7,8 @@ use async_graphql::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::ApiError;
-use crate::database::{DEFAULT_PAGE_SIZE, Direction, MAX_PAGE_SIZE, PageRequest};
+pub use crate::database::PageRequest;
+use crate::database::{DEFAULT_PAGE_SIZE, Direction, MAX_PAGE_SIZE};
 
 /// A page of a list of `Node`, with keyset pagination (Relay's Cursor Connections Specification). `Extra` has the
 /// additional fields of the list.

@@ -21,6 +21,7 @@ mod id;
 #[cfg(feature = "server")]
 mod user_error;
 
+pub use async_graphql::connection::EmptyFields;
 pub use portcullis_macros::guarded;
 
 pub use self::{
@@ -32,7 +33,7 @@ pub use self::{
 };
 #[cfg(feature = "server")]
 pub use self::{
-    connection::{List, PageInfo},
+    connection::{List, PageInfo, PageRequest},
     date_time::DateTime,
     fair_queue::{FairQueue, Queued},
     id::{node_id, parse_id},
