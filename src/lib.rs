@@ -135,10 +135,10 @@ pub mod server;
 pub mod sessions;
 #[cfg(feature = "server")]
 pub mod sign_in;
-#[cfg(feature = "testing")]
-pub mod testing;
 #[cfg(feature = "server")]
 pub mod status_lists;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "server")]
 pub mod worker;
 
