@@ -54,11 +54,13 @@ pub(crate) async fn fill(place: &Place, accounts: usize, hashing: Hashing) -> Ou
     };
     app.admin.create_user(new, Actor::Server).await?;
     let root = user::Entity::find().one(app.database.reader()).await?.ok_or("root is not there")?;
+    let mut rng = Rng::new(1);
     let mut maker = Maker {
         hash: root.password_hash,
         now_ms: root.created_at.0.timestamp_millis(),
         accounts,
-        rng: Rng::new(1),
+        indexes: indexes(accounts, &mut rng),
+        rng,
     };
     for start in (0..accounts).step_by(BATCH) {
         let transaction = app.database.begin().await?;
@@ -85,7 +87,21 @@ struct Maker {
     hash: String,
     now_ms: i64,
     accounts: usize,
+    /// An index in the status lists for each session.
+    indexes: Vec<i32>,
     rng: Rng,
+}
+
+/// Random indexes in the status lists, no two of them equal.
+fn indexes(count: usize, rng: &mut Rng) -> Vec<i32> {
+    let capacity = i32::try_from(count.next_power_of_two()).unwrap_or(i32::MAX).max(1 << 21);
+    let mut indexes: Vec<i32> = (0..capacity).collect();
+    for place in 0..count {
+        let other = place + rng.below(indexes.len() - place);
+        indexes.swap(place, other);
+    }
+    indexes.truncate(count);
+    indexes
 }
 
 impl Maker {
@@ -152,12 +168,9 @@ impl Maker {
         }
     }
 
-    /// The indexes are spread over the status lists as random ones are: an odd factor permutes the numbers below a power
-    /// of two.
     fn status(&self, session: &session::Model, number: usize) -> token_status::Model {
-        let capacity = self.accounts.next_power_of_two().max(1 << 21);
         token_status::Model {
-            idx: i32::try_from(number.wrapping_mul(0x9e37_79b1) % capacity).unwrap_or(i32::MAX),
+            idx: self.indexes[number],
             session_id: session.id,
             user_id: session.user_id,
             token_version: 0,

@@ -111,7 +111,8 @@ impl StatusLists {
     pub async fn sweep(&self, batch: u64) -> Result<u64, DbErr> {
         let now = self.clock.now();
         // If no service requests lists, the revocations must not pile up.
-        self.invalid.read_pending(&self.database, now).await?;
+        self.invalid.read_pending(&self.database).await?;
+        self.invalid.sweep(now);
         let deleted = store::delete_free(self.database.writer(), now, batch).await?;
         let due = store::find_due(self.database.reader(), now, batch).await?;
         if !due.is_empty() {

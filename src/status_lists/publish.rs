@@ -69,7 +69,7 @@ impl StatusLists {
         if !self.feed.is_current() {
             return Err(PublishError::Stale);
         }
-        self.invalid.read_pending(&self.database, self.clock.now()).await?;
+        self.invalid.read_pending(&self.database).await?;
         let signer = self.keyring.signer()?;
         if let Some(list) = self.current(shard, &signer) {
             return Ok(Some(list));
@@ -143,4 +143,48 @@ fn compress(bytes: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let compressed = encoder.write_all(bytes).and_then(|()| encoder.finish());
     compressed.expect("a vector accepts all bytes").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use aws_lc_rs::rand;
+
+    use super::*;
+    use crate::{config::SigningAlgorithm, status_lists::INITIAL_CAPACITY};
+
+    /// Of a million sessions, one in ten has ended within the time for which revocations are kept, a day.
+    const ENDED: usize = 100_000;
+
+    #[test]
+    fn the_lists_of_a_million_sessions_have_less_than_200_kib() {
+        let mut ended = HashSet::new();
+        while ended.len() < ENDED {
+            let mut bytes = [0; 4];
+            rand::fill(&mut bytes).expect("random bytes");
+            ended.insert(u32::from_le_bytes(bytes) % INITIAL_CAPACITY);
+        }
+        let signer = SigningKey::generate(SigningAlgorithm::EdDsa).expect("a key");
+        let (mut plain, mut compressed) = (0, 0);
+        for shard in 0..INITIAL_CAPACITY / SHARD_LENGTH {
+            let mut list = StatusList::new(SHARD_LENGTH as usize);
+            for index in ended.iter().filter(|index| **index / SHARD_LENGTH == shard) {
+                list.set_invalid((index % SHARD_LENGTH) as usize);
+            }
+            let claims = StatusListClaims {
+                iss: Some("https://id.example.com".to_owned()),
+                sub: format!("https://id.example.com/status-lists/{shard}"),
+                iat: 1_800_000_000,
+                exp: Some(1_800_000_600),
+                ttl: Some(60),
+                status_list: list.encode(),
+            };
+            let token = signer.sign_status_list(&claims).expect("a list");
+            plain += token.len();
+            compressed += compress(token.as_bytes()).len();
+        }
+        assert!(plain < 200 * 1024, "{plain} bytes");
+        assert!(compressed < plain * 4 / 5, "{compressed} of {plain} bytes");
+    }
 }

@@ -129,15 +129,19 @@ pub(super) async fn of_sessions(
     Ok(found)
 }
 
-/// The indexes of the tokens of an account with a version before this one.
-pub(super) async fn of_account(
+/// The indexes of the tokens of these accounts, with the version of the tokens.
+pub(super) async fn of_accounts(
     db: &impl ConnectionTrait,
-    user: UserId,
-    token_version: i64,
-) -> Result<Vec<RevokedIndex>, DbErr> {
-    let of_user = Entity::find().filter(Column::UserId.eq(user.uuid()));
-    let rows = of_user.filter(Column::TokenVersion.lt(token_version)).all(db).await?;
-    Ok(rows.iter().map(RevokedIndex::read).collect())
+    users: &[UserId],
+) -> Result<Vec<(UserId, i64, RevokedIndex)>, DbErr> {
+    let mut found = Vec::new();
+    for chunk in users.chunks(CHUNK) {
+        let ids = chunk.iter().map(|user| user.uuid());
+        let rows = Entity::find().filter(Column::UserId.is_in(ids)).all(db).await?;
+        let read = |row: &Model| (UserId::from_uuid(row.user_id), row.token_version, RevokedIndex::read(row));
+        found.extend(rows.iter().map(read));
+    }
+    Ok(found)
 }
 
 /// Deletes released indexes whose tokens have expired, at most `batch`.

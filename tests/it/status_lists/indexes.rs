@@ -2,12 +2,13 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use portcullis::worker::Cleanup;
-use sea_orm::ConnectionTrait;
+use portcullis::{changes::Change, worker::Cleanup};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use super::{Place, is_revoked, place, revoked_places};
-use crate::support::{Client, PASSWORD, TestApp, decode, spawn_all};
+use crate::support::{Answer, Client, PASSWORD, TestApp, decode, spawn_all, wait_for_waiter};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -18,10 +19,11 @@ async fn execute(app: &TestApp, sql: &str) {
 
 /// The number of reserved indexes.
 async fn reserved(app: &TestApp) -> usize {
-    let sql = "SELECT idx FROM token_statuses";
+    let sql = "SELECT COUNT(*) AS number FROM token_statuses";
     let db = app.app.database.reader();
-    let statement = sea_orm::Statement::from_string(db.get_database_backend(), sql);
-    db.query_all_raw(statement).await.expect("rows").len()
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+    let number: i64 = row.expect("an answer").expect("a row").try_get("", "number").expect("a number");
+    usize::try_from(number).expect("a count")
 }
 
 /// Lets time pass as it does for a server that runs: with a cleanup now and then.
@@ -203,5 +205,95 @@ async fn a_larger_index_of_another_server_extends_the_lists() {
     ada.ask("mutation { it: logout { errors { code } } }").await.assert_done();
     assert!(is_revoked(&app, &place(&ada)).await);
     assert_eq!(app.request("GET", "/status-lists/31", &[]).await.status, 200);
+    assert_eq!(app.request("GET", "/status-lists/32", &[]).await.status, 404);
+}
+
+/// A session without an index, whose account is locked by a transaction. Its refresh is under way.
+async fn refresh_that_waits(app: &TestApp) -> (Client, DatabaseTransaction, JoinHandle<(Client, Answer)>) {
+    let ada = app.signed_in("ada").await;
+    execute(app, "DELETE FROM token_statuses").await;
+    let transaction = app.app.database.begin().await.expect("a transaction");
+    transaction.execute_unprepared("UPDATE users SET updated_at = updated_at").await.expect("it locks");
+    let mut client = ada.clone();
+    let refresh = app.app.tasks.spawn(async move {
+        let answer = client.refresh().await;
+        (client, answer)
+    });
+    wait_for_waiter(app, &transaction).await;
+    (ada, transaction, refresh)
+}
+
+#[tokio::test]
+async fn an_index_that_is_assigned_while_the_account_changes_is_for_the_new_tokens() {
+    let app = TestApp::start().await;
+    let (ada, transaction, refresh) = refresh_that_waits(&app).await;
+    let user = ada.user_id.parse().expect("an id");
+    transaction.execute_unprepared("UPDATE users SET epoch = 1").await.expect("it changes");
+    let change = Change::TokensRevoked { user, token_version: 1 };
+    app.app.feed.commit(transaction, &[change]).await.expect("it is committed");
+    let (refreshed, answer) = refresh.await.expect("it ends");
+    answer.assert_done();
+    assert_eq!(decode(refreshed.token.as_ref().expect("a token")).1["token_version"], 1);
+    assert!(!is_revoked(&app, &place(&refreshed)).await);
+    refreshed.me().await.assert_done();
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_an_index_is_assigned_gets_no_token() {
+    let app = TestApp::start().await;
+    let (ada, transaction, refresh) = refresh_that_waits(&app).await;
+    let now = app.clock().now().timestamp_millis();
+    let end = format!("UPDATE sessions SET revoked_at = {now}");
+    transaction.execute_unprepared(&end).await.expect("it ends");
+    let change = Change::SessionEnded(ada.session_id.parse().expect("an id"));
+    app.app.feed.commit(transaction, &[change]).await.expect("it is committed");
+    refresh.await.expect("it ends").1.assert_refused("INVALID_REFRESH_TOKEN");
+    assert_eq!(reserved(&app).await, 0);
+}
+
+/// Reserves all indexes that a small installation has.
+async fn reserve_all(app: &TestApp) {
+    let transaction = app.app.database.begin().await.expect("a transaction");
+    let values = "'00000000-0000-0000-0000-000000000000', 0, FALSE, 9000000000000";
+    let statements = match transaction.get_database_backend() {
+        DbBackend::Postgres => vec![
+            "SET LOCAL statement_timeout = 0".to_owned(),
+            format!(
+                "INSERT INTO token_statuses (idx, session_id, user_id, token_version, is_released, kept_until) \
+                 SELECT i, gen_random_uuid(), {values} FROM generate_series(0, (1 << 21) - 1) i \
+                 ON CONFLICT DO NOTHING"
+            ),
+        ],
+        _ => vec![format!(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < (1 << 21) - 1) \
+             INSERT INTO token_statuses (idx, session_id, user_id, token_version, is_released, kept_until) \
+             SELECT i, randomblob(16), {values} FROM n WHERE TRUE ON CONFLICT DO NOTHING"
+        )],
+    };
+    for statement in statements {
+        transaction.execute_unprepared(&statement).await.expect("it is executed");
+    }
+    transaction.commit().await.expect("it is committed");
+}
+
+#[tokio::test]
+async fn the_lists_grow_when_all_indexes_are_reserved() {
+    let app = TestApp::start().await;
+    let other = app.replica().await;
+    let ada = app.signed_in("ada").await;
+    // Their order does not matter here, and without them the rows are inserted in seconds.
+    for index in ["session_id_token_version", "user_id", "kept_until"] {
+        execute(&app, &format!("DROP INDEX token_statuses_{index}")).await;
+    }
+    reserve_all(&app).await;
+    assert_eq!(reserved(&app).await, 1 << 21);
+    let grace = app.signed_in("grace").await;
+    let edith = other.signed_in("edith").await;
+    for client in [&grace, &edith] {
+        assert!((1 << 21..1 << 22).contains(&number(&place(client))), "{:?}", place(client));
+    }
+    assert!(!is_revoked(&other, &place(&grace)).await, "the other server knows the new lists");
+    grace.ask("mutation { it: logout { errors { code } } }").await.assert_done();
+    assert!(is_revoked(&app, &place(&grace)).await && !is_revoked(&app, &place(&ada)).await);
     assert_eq!(app.request("GET", "/status-lists/32", &[]).await.status, 404);
 }
