@@ -254,20 +254,20 @@ async fn a_session_that_ends_while_an_index_is_assigned_gets_no_token() {
 /// Reserves all indexes that a small installation has.
 async fn reserve_all(app: &TestApp) {
     let transaction = app.app.database.begin().await.expect("a transaction");
-    let values = "'00000000-0000-0000-0000-000000000000', 0, FALSE, 9000000000000";
+    let values = "0, FALSE, 9000000000000";
     let statements = match transaction.get_database_backend() {
         DbBackend::Postgres => vec![
             "SET LOCAL statement_timeout = 0".to_owned(),
             format!(
                 "INSERT INTO token_statuses (idx, session_id, user_id, token_version, is_released, kept_until) \
-                 SELECT i, gen_random_uuid(), {values} FROM generate_series(0, (1 << 21) - 1) i \
+                 SELECT i, gen_random_uuid(), gen_random_uuid(), {values} FROM generate_series(0, (1 << 21) - 1) i \
                  ON CONFLICT DO NOTHING"
             ),
         ],
         _ => vec![format!(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < (1 << 21) - 1) \
              INSERT INTO token_statuses (idx, session_id, user_id, token_version, is_released, kept_until) \
-             SELECT i, randomblob(16), {values} FROM n WHERE TRUE ON CONFLICT DO NOTHING"
+             SELECT i, randomblob(16), randomblob(16), {values} FROM n WHERE TRUE ON CONFLICT DO NOTHING"
         )],
     };
     for statement in statements {
