@@ -37,6 +37,7 @@
 //! | 10 | [`schema`] | the roots of the schema, and Apollo Federation |
 //! | 9 | [`sign_in`] | the ways to sign in, and re-authentication |
 //! | 9 | [`admin`] | privileged operations |
+//! | 8 | [`import`] | files of accounts: formats, fields, validation |
 //! | 8 | [`sessions`] | sessions: open, refresh, list, revoke |
 //! | 7 | [`accounts`] | accounts: names, roles, profile, deletion |
 //! | 7 | [`http`] | bearer tokens, CORS, health, discovery, the GraphiQL page, and GraphQL over HTTP |
@@ -111,6 +112,8 @@ pub mod client;
 pub mod config;
 #[cfg(feature = "server")]
 pub mod database;
+#[cfg(feature = "server")]
+pub mod import;
 #[cfg(feature = "server")]
 pub mod limits;
 #[cfg(feature = "server")]

@@ -30,6 +30,7 @@ const RANKS: &[(&str, u8)] = &[
     ("operations", 6),
     ("accounts", 7),
     ("http", 7),
+    ("import", 8),
     ("sessions", 8),
     ("sign_in", 9),
     ("admin", 9),

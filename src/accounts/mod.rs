@@ -11,6 +11,8 @@ mod change;
 mod create;
 mod delete;
 mod error;
+mod export;
+mod import;
 mod names;
 mod store;
 
@@ -26,6 +28,8 @@ pub use self::{
     change::{AccountUpdate, UpdatedAccount},
     create::NewAccount,
     error::AccountError,
+    export::ExportedAccount,
+    import::{ImportConflict, ImportedAccount},
     names::{DisplayName, EmailAddress, Username},
     store::{AccountFilter, Credentials, Order, OrderBy, UserCursor},
 };

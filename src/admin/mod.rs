@@ -8,6 +8,7 @@ mod authorize;
 mod create_user;
 mod delete_user;
 mod error;
+mod import_users;
 mod keys;
 mod update_user;
 
@@ -15,7 +16,9 @@ pub mod graphql;
 
 use std::sync::Arc;
 
-pub use self::{create_user::NewUser, error::AdminError, update_user::UserUpdate};
+pub use self::{
+    create_user::NewUser, error::AdminError, import_users::ImportOutcome, update_user::UserUpdate,
+};
 use crate::{
     accounts::Accounts,
     audit::{Actor, Audit},

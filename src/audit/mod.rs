@@ -209,8 +209,30 @@ impl Audit {
         transaction: &impl ConnectionTrait,
         new: NewEvent<'_>,
     ) -> Result<AuditEvent, DbErr> {
+        let event = self.event(new);
+        store::insert(transaction, std::slice::from_ref(&event)).await?;
+        log(&event);
+        Ok(event)
+    }
+
+    /// Records many events in the transaction that they describe, such as an import.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn record_all(
+        &self,
+        transaction: &impl ConnectionTrait,
+        new: impl IntoIterator<Item = NewEvent<'_>>,
+    ) -> Result<(), DbErr> {
+        let events: Vec<AuditEvent> = new.into_iter().map(|new| self.event(new)).collect();
+        store::insert(transaction, &events).await?;
+        events.iter().for_each(log);
+        Ok(())
+    }
+
+    fn event(&self, new: NewEvent<'_>) -> AuditEvent {
         let client = new.actor.client();
-        let event = AuditEvent {
+        AuditEvent {
             id: EventId::generate(&self.clock),
             action: new.action,
             at: self.clock.now(),
@@ -219,20 +241,7 @@ impl Audit {
             session: new.session,
             ip_address: client.map(|client| client.address.to_string()),
             user_agent: client.and_then(|client| client.user_agent.clone()),
-        };
-        store::insert(transaction, &event).await?;
-        tracing::info!(
-            target: "portcullis::audit",
-            id = %event.id,
-            action = event.action.name(),
-            user = event.user.map(tracing::field::display),
-            actor = event.actor.map(tracing::field::display),
-            session = event.session.map(tracing::field::display),
-            address = event.ip_address,
-            agent = event.user_agent,
-            "audit"
-        );
-        Ok(event)
+        }
     }
 
     /// Records an event in its own transaction, such as a failed sign-in.
@@ -280,4 +289,19 @@ impl Audit {
             None => Ok(0),
         }
     }
+}
+
+/// Writes an event to the program's log.
+fn log(event: &AuditEvent) {
+    tracing::info!(
+        target: "portcullis::audit",
+        id = %event.id,
+        action = event.action.name(),
+        user = event.user.map(tracing::field::display),
+        actor = event.actor.map(tracing::field::display),
+        session = event.session.map(tracing::field::display),
+        address = event.ip_address,
+        agent = event.user_agent,
+        "audit"
+    );
 }

@@ -83,8 +83,8 @@ fn first_id_at(time: Timestamp, later_ms: i64) -> Uuid {
     Uuid::from_u128(u128::from(Ord::min(milliseconds, 0xffff_ffff_ffff)) << 80)
 }
 
-pub(super) async fn insert(db: &impl ConnectionTrait, event: &AuditEvent) -> Result<(), DbErr> {
-    let row = ActiveModel {
+pub(super) async fn insert(db: &impl ConnectionTrait, events: &[AuditEvent]) -> Result<(), DbErr> {
+    let row = |event: &AuditEvent| ActiveModel {
         id: Set(event.id.uuid()),
         action: Set(event.action.name().to_owned()),
         at: Set(Millis(event.at)),
@@ -95,7 +95,7 @@ pub(super) async fn insert(db: &impl ConnectionTrait, event: &AuditEvent) -> Res
         user_agent: Set(event.user_agent.clone()),
         position: NotSet,
     };
-    Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+    Entity::insert_many(events.iter().map(row)).exec_without_returning(db).await.map(|_| ())
 }
 
 pub(super) async fn find(db: &impl ConnectionTrait, id: EventId) -> Result<Option<AuditEvent>, DbErr> {

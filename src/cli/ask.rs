@@ -51,6 +51,15 @@ pub(super) fn new_password() -> Result<SecretString, CliError> {
     Ok(SecretString::from(first.as_str()))
 }
 
+/// Reads the password of an account: typed on a terminal, otherwise the first line of standard input.
+pub(super) fn current_password() -> Result<SecretString, CliError> {
+    if !io::stdin().is_terminal() {
+        return read_line(&mut io::stdin().lock());
+    }
+    let typed = rpassword::prompt_password("Password: ").map(Zeroizing::new).map_err(CliError::Input)?;
+    Ok(SecretString::from(typed.as_str()))
+}
+
 /// Reads one line without its line ending. Spaces are kept, because they may belong to the password.
 fn read_line(input: &mut impl BufRead) -> Result<SecretString, CliError> {
     let mut line = Zeroizing::new(Vec::with_capacity(512));

@@ -30,6 +30,9 @@ pub(super) enum CliError {
     /// Any other error, with its complete text.
     #[error("{0}")]
     Refused(String),
+    /// An import refused records, which it has printed.
+    #[error("{0} records were refused")]
+    NotImported(u64),
     /// Migrations are pending. This is the result of `migrate status`, and not a failure.
     #[error("pending migrations: {0}; `portcullis migrate up` or the next start applies them")]
     Pending(usize),

@@ -6,6 +6,7 @@ use super::{
     argon2_hash::Argon2Hash,
     bounds::HashBounds,
     foreign::{FirebaseParameters, ForeignHash},
+    password::NewPassword,
     stored::MalformedHash,
 };
 
@@ -64,4 +65,13 @@ impl fmt::Debug for ImportedHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ImportedHash(…)")
     }
+}
+
+/// The password of an account to import.
+#[derive(Clone, Debug)]
+pub enum ImportedPassword {
+    /// Its hash.
+    Hash(ImportedHash),
+    /// The password itself, which is hashed on import.
+    Plain(NewPassword),
 }

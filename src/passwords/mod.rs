@@ -46,7 +46,7 @@ pub use self::{
     cost::{Argon2Cost, InvalidArgon2Cost},
     foreign::FirebaseParameters,
     hasher::{HashError, Hasher, HasherStartError, VerificationResult},
-    imported::ImportedHash,
+    imported::{ImportedHash, ImportedPassword},
     password::{MAX_CHARACTERS, NewPassword, PasswordAttempt},
     policy::{InvalidPolicy, PasswordRejected, Policy, PolicyViolation},
     stored::MalformedHash,

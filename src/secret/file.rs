@@ -73,8 +73,11 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Creates a file that only its owner can read. Fails if it exists.
-pub(super) fn create_private(path: &Path) -> io::Result<fs::File> {
+/// Creates a file that only its owner can read.
+///
+/// # Errors
+/// When the file exists, or cannot be created.
+pub fn create_private(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

@@ -18,9 +18,8 @@ use aws_lc_rs::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroizing};
 
-use self::file::create_private;
 pub use self::{
-    file::{PrivateFileError, make_private_folder, read_private_file, sync_folder},
+    file::{PrivateFileError, create_private, make_private_folder, read_private_file, sync_folder},
     sealer::{Sealer, Sealers, UnsealError},
 };
 

@@ -1,5 +1,7 @@
 //! The tables of accounts and their roles.
 
+mod export;
+mod import;
 mod list;
 
 use entity::{session, user, user_role};
@@ -12,7 +14,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 pub use self::list::{AccountFilter, Order, OrderBy, UserCursor};
-pub(super) use self::list::{count, list};
+pub(super) use self::{
+    export::page_by_id,
+    import::{insert_all, taken_emails, taken_ids, taken_usernames},
+    list::{count, list},
+};
 use super::{Account, EmailAddress, Username, names::search_key};
 use crate::{
     clock::Timestamp,
@@ -23,7 +29,7 @@ use crate::{
 pub struct Credentials {
     /// The account.
     pub account: Account,
-    /// The hash, as a PHC string.
+    /// The hash, as it is stored.
     pub password_hash: String,
 }
 
@@ -33,7 +39,14 @@ pub(super) async fn insert(
     username: &Username,
     password_hash: String,
 ) -> Result<(), DbErr> {
-    let row = user::ActiveModel {
+    let row = new_row(account, username, password_hash);
+    user::Entity::insert(row).exec_without_returning(db).await?;
+    insert_roles(db, account.id, &account.roles).await
+}
+
+/// All columns of a new account.
+fn new_row(account: &Account, username: &Username, password_hash: String) -> user::ActiveModel {
+    user::ActiveModel {
         id: Set(account.id.uuid()),
         username: Set(account.username.clone()),
         username_key: Set(username.key().to_owned()),
@@ -41,9 +54,7 @@ pub(super) async fn insert(
         created_at: Set(Millis(account.created_at)),
         last_login_at: Set(account.last_login_at.map(Millis)),
         ..changeable(account)
-    };
-    user::Entity::insert(row).exec_without_returning(db).await?;
-    insert_roles(db, account.id, &account.roles).await
+    }
 }
 
 /// Returns whether any account exists.

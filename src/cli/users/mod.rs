@@ -1,9 +1,14 @@
 //! `portcullis users`: creates, lists and changes accounts.
 
 mod change;
+mod check;
 mod create;
 mod delete;
+mod export;
+mod firebase;
+mod import;
 mod list;
+mod report;
 
 use std::io::Write;
 
@@ -39,11 +44,31 @@ pub(super) enum Users {
     SetRoles(change::SetRoles),
     /// Delete an account and all its data
     Delete(delete::Delete),
+    /// Import accounts from a file: JSON Lines, an export of MongoDB or Firebase, or CSV. Existing accounts stay as they
+    /// are, so an interrupted import can be repeated
+    #[command(after_help = IMPORT_HELP)]
+    Import(import::Import),
+    /// Export all accounts with their password hashes to a new file, which `users import` reads
+    Export(export::Export),
 }
+
+const IMPORT_HELP: &str = "\
+Fields: username, passwordHash or password, and optionally email, emailVerified, displayName, roles, disabled, createdAt, \
+updatedAt, lastLoginAt, id. Hashes: Argon2, bcrypt, scrypt, PBKDF2 and Firebase's scrypt, in the encodings of PHC, \
+Django, passlib, Werkzeug and ASP.NET Core. The next sign-in replaces a hash by Argon2id. docs/import.md has the details.
+
+The exit status is 1 if a record was refused.";
 
 impl Users {
     pub(super) async fn run(self, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
-        let if_missing = if matches!(self, Self::Create(_)) { IfMissing::Create } else { IfMissing::Fail };
+        let if_missing = match &self {
+            Self::Import(import) if import.is_without_database(settings)? => {
+                return import.run_without_database(settings, out).await;
+            }
+            Self::Import(import) => import.if_missing(),
+            Self::Create(_) => IfMissing::Create,
+            _ => IfMissing::Fail,
+        };
         with_app(settings, if_missing, async |app| match self {
             Self::Create(create) => create.run(&app, out).await,
             Self::List(list) => list.run(&app, out).await,
@@ -52,6 +77,8 @@ impl Users {
             Self::SetPassword(user) => change::set_password(&app, &user, out).await,
             Self::SetRoles(set) => set.run(&app, out).await,
             Self::Delete(delete) => delete.run(&app, out).await,
+            Self::Export(export) => export.run(&app, out).await,
+            Self::Import(import) => import.run(&app, out).await,
         })
         .await
     }

@@ -28,6 +28,7 @@ pub struct Hasher {
     requester: Requester,
     parameters: Arc<HashParameters>,
     retry_after: Duration,
+    queue_len: NonZeroUsize,
 }
 
 /// Parameters of hashing, shared with the threads.
@@ -75,6 +76,7 @@ impl Hasher {
             pool: Arc::new(pool.map_err(HasherStartError::Threads)?),
             requester: Requester::server(),
             retry_after: time_to_empty(queue, workers, &cost),
+            queue_len: queue,
             parameters: Arc::new(HashParameters {
                 cost,
                 bounds,
@@ -120,6 +122,12 @@ impl Hasher {
         let (attempt, parameters) = (attempt.clone(), Arc::clone(&self.parameters));
         let result = self.run(move |memory| parameters.verify(&attempt, known.as_ref(), memory)).await??;
         malformed.map_or(Ok(result), |why| Err(HashError::Malformed(why)))
+    }
+
+    /// The number of jobs that the queue holds.
+    #[must_use]
+    pub fn queue_len(&self) -> NonZeroUsize {
+        self.queue_len
     }
 
     /// The bounds of imported hashes.
