@@ -28,7 +28,8 @@ impl Record {
         }
     }
 
-    /// The value of a field. `None` if it is missing, null, or an empty cell of a table.
+    /// The value of a field. `None` if it is missing, null, or an empty cell of a table. An empty cell
+    /// of roles is an empty list.
     pub(super) fn value(&self, field: Field, mapping: &Mapping) -> Option<Json> {
         let found = match (self, mapping.name(field)) {
             (_, Some("")) => None,
@@ -41,7 +42,7 @@ impl Record {
                 let is_named =
                     |column: &String| name.map_or_else(|| is_name_of(field, column), |name| column == name);
                 let cell = header.iter().position(is_named).and_then(|column| row.get(column));
-                cell.filter(|cell| !cell.is_empty()).map(Json::from)
+                cell.filter(|cell| field == Field::Roles || !cell.is_empty()).map(Json::from)
             }
         };
         found.map(plain).filter(|value| !value.is_null())

@@ -1,15 +1,12 @@
 //! The records of a file in any format.
 
-use std::io::{self, Cursor, Read};
-
-use super::{
-    Refusal,
-    array::Objects,
-    input::{ByteCount, Input},
-    lines::Lines,
-    record::Record,
-    table::Table,
+use std::{
+    cell::Cell,
+    io::{self, Cursor, Read},
+    rc::Rc,
 };
+
+use super::{Refusal, array::Objects, input::Input, lines::Lines, record::Record, table::Table};
 
 /// The number of bytes by which a format is recognised.
 const SNIFFED_BYTES: u64 = 1024;
@@ -39,7 +36,7 @@ pub struct NumberedRecord {
 /// The records of a file.
 pub struct Records {
     reader: RecordReader,
-    count: ByteCount,
+    count: Rc<Cell<u64>>,
 }
 
 enum RecordReader {
@@ -72,12 +69,12 @@ impl Records {
         }
         let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start).to_owned();
         let format = format.unwrap_or_else(|| recognise(&start));
-        let count = ByteCount::default();
-        let input = Input::new(Box::new(Cursor::new(start).chain(file)), count.clone());
+        let count = Rc::new(Cell::new(0));
+        let input = Input::new(Box::new(Cursor::new(start).chain(file)), Rc::clone(&count));
         let reader = match format {
             Format::Jsonl => RecordReader::Lines(Lines::new(input)),
             Format::Json => RecordReader::Objects(Objects::new(input)),
-            Format::Csv => RecordReader::Table(Table::new(input, count.clone())),
+            Format::Csv => RecordReader::Table(Table::new(input)),
         };
         Ok(Self { reader, count })
     }

@@ -27,9 +27,9 @@ pub enum Refusal {
     #[error("it has {found} columns, but the header has {expected}")]
     Columns {
         /// The number of columns of the header.
-        expected: u64,
+        expected: usize,
         /// The number of columns of the row.
-        found: u64,
+        found: usize,
     },
     /// A field is missing.
     #[error("it has no {0}; if the field has another name in the file, pass --map {0}=NAME")]

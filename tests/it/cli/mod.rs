@@ -4,6 +4,7 @@ mod commands;
 mod data_files;
 mod database_url;
 mod doctor;
+mod import;
 mod keys;
 #[cfg(target_os = "linux")]
 mod memory;
