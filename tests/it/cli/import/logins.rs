@@ -35,16 +35,16 @@ fn a_hash_of_each_scheme_signs_in_and_is_then_ours() {
         let done = place.run("users import users.jsonl").out;
         assert_eq!(done, "14 imported, 0 exist already, 0 refused\n");
         let server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
-        for at in 0..HASHES.len() {
+        for (at, hash) in HASHES.iter().enumerate() {
             let name = format!("u{at}");
             let wrong = log_in(&server, &name, "correct horse battery stable");
-            assert_eq!(wrong, Err("INVALID_CREDENTIALS".to_owned()), "{}", HASHES[at]);
-            assert!(log_in(&server, &name, PASSWORD.trim()).is_ok(), "{}", HASHES[at]);
+            assert_eq!(wrong, Err("INVALID_CREDENTIALS".to_owned()), "{hash}");
+            assert!(log_in(&server, &name, PASSWORD.trim()).is_ok(), "{hash}");
         }
         let hashes = place.texts("SELECT password_hash FROM users");
         assert!(hashes.iter().all(|hash| hash.starts_with("$argon2id$v=19$m=8,t=1,p=1$")), "{hashes:?}");
-        for at in 0..HASHES.len() {
-            assert!(log_in(&server, &format!("u{at}"), PASSWORD.trim()).is_ok(), "{}", HASHES[at]);
+        for (at, hash) in HASHES.iter().enumerate() {
+            assert!(log_in(&server, &format!("u{at}"), PASSWORD.trim()).is_ok(), "{hash}");
         }
     }
 }

@@ -7,95 +7,98 @@ use serde_json::{Value, json};
 use super::{BCRYPT, line, refusals, usernames};
 use crate::cli::place::{Place, mode};
 
-/// The lines of a file, and the reason why each is refused. `None` for those that are imported.
-fn lines() -> Vec<(Vec<u8>, Option<&'static str>)> {
-    let with = |field: &str, value: Value| {
-        let mut user = json!({ "username": format!("x{field}"), "passwordHash": BCRYPT });
-        user[field] = value;
-        user.to_string().into_bytes()
-    };
-    let plain = |text: &str| text.as_bytes().to_vec();
-    let hash = |hash: &str| with("passwordHash", json!(hash));
+/// A line of a file, and the reason why it is refused. `None` if it is imported.
+type Line = (Vec<u8>, Option<&'static str>);
+
+/// An account with one field of this value.
+fn with(field: &str, value: Value) -> Vec<u8> {
+    let mut user = json!({ "username": format!("x{field}"), "passwordHash": BCRYPT });
+    user[field] = value;
+    user.to_string().into_bytes()
+}
+
+fn lines() -> Vec<Line> {
+    [records(), hashes(), fields()].concat()
+}
+
+/// Records of which hardly anything can be read.
+fn records() -> Vec<Line> {
+    let no_username =
+        "it has no username; if the field has another name in the file, pass --map username=NAME";
+    let no_password = "it has neither passwordHash nor password; if the field has another name in the file, pass \
+        --map passwordHash=NAME";
+    let characters = "A username consists of letters, digits and signs such as . _ - without spaces.";
+    let long = line("long", &"x".repeat(2 << 20));
+    [
+        (line("ada", BCRYPT).as_bytes(), None),
+        (b"{\"username\": \"secret-word\", ", Some("it is not valid JSON (line 1 of the record, column 27)")),
+        (b"[1]", Some("it is not a JSON object")),
+        (b"{\"username\": \"b\xffb\"}", Some("it is not valid UTF-8")),
+        (long.as_bytes(), Some("it is longer than 1 MiB")),
+        (b"{}", Some(no_username)),
+        (b"{\"username\": null}", Some(no_username)),
+        (b"{\"username\": {\"a\": 1}}", Some("username is not text")),
+        (b"{\"username\": \"ha\\u0007\"}", Some(characters)),
+        (b"{\"username\": \"none\"}", Some(no_password)),
+        (line("\u{ff21}DA", BCRYPT).as_bytes(), Some("it has the same username as line 1")),
+    ]
+    .map(|(text, why)| (text.trim_ascii_end().to_vec(), why))
+    .into()
+}
+
+/// Records with hashes that are refused.
+fn hashes() -> Vec<Line> {
     let tail = "c2Vhc2FsdDEyMzQ1Njc4OTA$dJFL+DAo3mtihWpjvhp/Tq0buLAZueWlgyzyaXBENz4";
-    let long = line("long", &"x".repeat(2 << 20)).trim().to_owned();
-    vec![
-        (plain(line("ada", BCRYPT).trim()), None),
+    [
+        ("$6$secretsalt$secret-word".to_owned(), "passwordHash: $6$ (sha512crypt) is not supported"),
+        ("secret-word".to_owned(), "passwordHash: it is in no supported encoding"),
         (
-            plain("{\"username\": \"secret-word\", "),
-            Some("it is not valid JSON (line 1 of the record, column 27)"),
-        ),
-        (plain("[1]"), Some("it is not a JSON object")),
-        (b"{\"username\": \"b\xffb\"}".to_vec(), Some("it is not valid UTF-8")),
-        (plain(&long), Some("it is longer than 1 MiB")),
-        (
-            plain("{}"),
-            Some("it has no username; if the field has another name in the file, pass --map username=NAME"),
+            format!("$argon2id$v=19$m=1048576,t=1,p=1${tail}"),
+            "passwordHash: its memory in KiB is not between 0 and 131072",
         ),
         (
-            plain("{\"username\": null}"),
-            Some("it has no username; if the field has another name in the file, pass --map username=NAME"),
+            format!("$scrypt$ln=20,r=8,p=1${tail}"),
+            "passwordHash: its scrypt work N·r·p is not between 1 and 4194304",
         ),
-        (plain("{\"username\": {\"a\": 1}}"), Some("username is not text")),
+        (BCRYPT.replace("$04$", "$31$"), "passwordHash: its cost is not between 4 and 15"),
         (
-            plain("{\"username\": \"ha\\u0007\"}"),
-            Some("A username consists of letters, digits and signs such as . _ - without spaces."),
+            format!("$pbkdf2-sha256$i=4294967295,l=32${tail}"),
+            "passwordHash: its number of iterations is not between 1 and 5000000",
         ),
+    ]
+    .map(|(hash, why)| (with("passwordHash", json!(hash)), Some(why)))
+    .into()
+}
+
+/// Records with a field that is refused, or just not refused.
+fn fields() -> Vec<Line> {
+    let time = "createdAt is not a past time in RFC 3339 or in milliseconds since 1970";
+    let firebase =
+        "a hash with a salt is one of Firebase; pass the parameters of its project (--firebase-config)";
+    [
+        ("email", json!("nobody"), Some("This is not an e-mail address.")),
+        ("email", json!(["a"]), Some("email is not text")),
+        ("emailVerified", json!(true), None),
+        ("disabled", json!("perhaps"), Some("disabled is not true or false")),
+        ("createdAt", json!("yesterday"), Some(time)),
+        ("createdAt", json!("2999-01-01T00:00:00Z"), Some(time)),
+        ("createdAt", json!(i64::MAX), Some(time)),
+        ("roles", json!(["editor"]), Some("there is no role \"editor\"")),
         (
-            plain("{\"username\": \"none\"}"),
-            Some(
-                "it has neither passwordHash nor password; if the field has another name in the file, pass --map passwordHash=NAME",
-            ),
-        ),
-        (plain(line("\u{ff21}DA", BCRYPT).trim()), Some("it has the same username as line 1")),
-        (hash("$6$secretsalt$secret-word"), Some("passwordHash: $6$ (sha512crypt) is not supported")),
-        (hash("secret-word"), Some("passwordHash: it is in no supported encoding")),
-        (
-            hash(&format!("$argon2id$v=19$m=1048576,t=1,p=1${tail}")),
-            Some("passwordHash: its memory in KiB is not between 0 and 131072"),
-        ),
-        (
-            hash(&format!("$scrypt$ln=20,r=8,p=1${tail}")),
-            Some("passwordHash: its scrypt work N·r·p is not between 1 and 4194304"),
-        ),
-        (hash(&BCRYPT.replace("$04$", "$31$")), Some("passwordHash: its cost is not between 4 and 15")),
-        (
-            hash(&format!("$pbkdf2-sha256$i=4294967295,l=32${tail}")),
-            Some("passwordHash: its number of iterations is not between 1 and 5000000"),
-        ),
-        (with("email", json!("nobody")), Some("This is not an e-mail address.")),
-        (with("email", json!(["a"])), Some("email is not text")),
-        (with("emailVerified", json!(true)), None),
-        (with("disabled", json!("perhaps")), Some("disabled is not true or false")),
-        (
-            with("createdAt", json!("yesterday")),
-            Some("createdAt is not a past time in RFC 3339 or in milliseconds since 1970"),
-        ),
-        (
-            with("createdAt", json!("2999-01-01T00:00:00Z")),
-            Some("createdAt is not a past time in RFC 3339 or in milliseconds since 1970"),
-        ),
-        (
-            with("createdAt", json!(i64::MAX)),
-            Some("createdAt is not a past time in RFC 3339 or in milliseconds since 1970"),
-        ),
-        (with("roles", json!(["editor"])), Some("there is no role \"editor\"")),
-        (
-            with("roles", json!(["admin"])),
+            "roles",
+            json!(["admin"]),
             Some("it has the role admin; pass --allow-role admin to import accounts with it"),
         ),
-        (with("roles", json!([])), None),
-        (with("roles", json!(7)), Some("roles is not a list of texts, or text with commas")),
-        (with("id", json!("user_nonsense")), Some("id is not a valid id")),
-        (with("id", json!("user_00000000000000000000000000")), Some("id is not a valid id")),
-        (
-            with("salt", json!("c2FsdA==")),
-            Some(
-                "a hash with a salt is one of Firebase; pass the parameters of its project (--firebase-config)",
-            ),
-        ),
-        (with("passwordNormalization", json!("NFD")), Some("passwordNormalization is not NFKC")),
-        (with("password", json!("secret-word")), None),
+        ("roles", json!([]), None),
+        ("roles", json!(7), Some("roles is not a list of texts, or text with commas")),
+        ("id", json!("user_nonsense"), Some("id is not a valid id")),
+        ("id", json!("user_00000000000000000000000000"), Some("id is not a valid id")),
+        ("salt", json!("c2FsdA=="), Some(firebase)),
+        ("passwordNormalization", json!("NFD"), Some("passwordNormalization is not NFKC")),
+        ("password", json!("secret-word"), None),
     ]
+    .map(|(field, value, why)| (with(field, value), why))
+    .into()
 }
 
 #[test]

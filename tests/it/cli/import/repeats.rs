@@ -1,7 +1,6 @@
 //! Imports that are interrupted and repeated.
 
 use std::{
-    fmt::Write as _,
     io::Write,
     time::{Duration, Instant},
 };
@@ -61,9 +60,7 @@ fn a_killed_import_is_completed_by_the_next_one() {
         let events = place.texts("SELECT action FROM audit_events");
         assert_eq!(events.len(), imported, "each account has its event");
         place.write("users.jsonl", &text);
-        let mut expected = String::new();
-        write!(expected, "{} imported, {imported} exist already, 0 refused\n", 3000 - imported)
-            .expect("text");
+        let expected = format!("{} imported, {imported} exist already, 0 refused\n", 3000 - imported);
         assert_eq!(place.run("users import users.jsonl").done(), expected);
         assert_eq!(usernames(&place).len(), 3000);
     }
