@@ -26,9 +26,6 @@ use crate::{
 /// The parts of the sessions that have ended within a day, in hundredths.
 const ENDED: [usize; 5] = [0, 1, 5, 10, 20];
 
-/// The part up to which the lists must be small enough.
-const USUAL: usize = 10;
-
 /// The maximum of the downloads of a service, with headers, bytes.
 const MAX_DOWNLOAD: usize = 200 * 1024;
 
@@ -79,7 +76,7 @@ pub(crate) async fn run(sessions: usize, database: Option<&str>) -> Outcome {
             kib(total),
             download.took.as_secs_f64() * 1000.0
         ))?;
-        if share <= USUAL && total > MAX_DOWNLOAD {
+        if total > MAX_DOWNLOAD {
             return Err(format!("{total} bytes").into());
         }
     }

@@ -34,7 +34,7 @@ pub(super) struct Published {
 pub struct SignedList {
     /// The status list token, a JWT.
     pub token: Bytes,
-    /// The same, compressed with gzip. It is about 30 % smaller, because the list in the JWT is base64url twice.
+    /// The same, compressed with gzip. It is more than a quarter smaller, because the list in the JWT is base64url twice.
     pub gzip: Bytes,
     signed_at: Timestamp,
     kid: String,
