@@ -147,8 +147,8 @@ pub mod worker;
 
 pub use self::{
     clock::{Clock, Timestamp},
-    graphql::{caller, guarded},
-    http::Authenticator,
+    graphql::{TokenCheck, caller, guarded},
+    http::{Authenticator, RequiredClaims, TokenRejection},
     tokens::{Caller, Claims, TokenError},
 };
 #[cfg(feature = "server")]

@@ -67,10 +67,12 @@ impl Accounts {
                 return Err(AccountError::Unauthenticated(TokenError::Missing));
             }
             Actor::Client { .. } => account.is_some(),
-            Actor::Bearer { claims, .. } => {
-                account.is_some_and(|account| account.token_version == claims.token_version)
-                    && store::lock_session(transaction, claims.sid, claims.sub, self.clock.now()).await?
-            }
+            Actor::Bearer { claims, .. } => match claims.account() {
+                Some(token) if account.is_some_and(|own| own.token_version == token.token_version) => {
+                    store::lock_session(transaction, token.session, token.user, self.clock.now()).await?
+                }
+                _ => false,
+            },
         };
         if may_act { Ok(()) } else { Err(AccountError::Unauthenticated(TokenError::Revoked)) }
     }

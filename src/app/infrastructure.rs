@@ -22,7 +22,8 @@ use crate::{
     sign_in::SignIn,
     status_lists::StatusLists,
     tokens::{
-        Keyring, RefreshCodec, RotationSchedule, SigningKey, VerificationKeys, Verifier, VerifierConfig,
+        Keyring, RefreshCodec, RotationSchedule, SigningKey, TokenFormat, VerificationKeys, Verifier,
+        VerifierConfig,
     },
 };
 
@@ -51,8 +52,7 @@ impl Infrastructure {
         config: Config,
         clock: Clock,
     ) -> Result<Self, AppError> {
-        let authenticator =
-            Authenticator { verifier: Arc::new(verifier(&config, &clock)), revocations: Arc::default() };
+        let authenticator = Authenticator::new(Arc::new(verifier(&config, &clock)), Arc::default());
         let feed = ChangeFeed::new(database.clone(), Arc::clone(&authenticator.revocations), clock.clone());
         let feed = Arc::new(feed);
         let keyring = keyring(&config, &database, masters, &authenticator.verifier, &clock).await?;
@@ -170,6 +170,7 @@ fn verifier(config: &Config, clock: &Clock) -> Verifier {
         audience: config.tokens.audience.clone(),
         clock_skew: config.tokens.clock_skew,
         max_lifetime: config.tokens.access_ttl,
+        format: TokenFormat::Portcullis,
     };
     Verifier::new(&verifier_config, VerificationKeys::default(), clock.clone())
 }

@@ -164,11 +164,11 @@ impl<'a> Actor<'a> {
 
     /// The account that is signed in.
     #[must_use]
-    pub const fn user(&self) -> Option<UserId> {
+    pub fn user(&self) -> Option<UserId> {
         match self {
             Self::Server => None,
             Self::Client { user, .. } => *user,
-            Self::Bearer { claims, .. } => Some(claims.sub),
+            Self::Bearer { claims, .. } => claims.account().map(|token| token.user),
         }
     }
 

@@ -21,15 +21,17 @@ struct Lists {
 }
 
 impl RevocationList {
-    /// Whether a token has been revoked.
+    /// Whether a token has been revoked. The list names accounts and sessions of Portcullis, so it revokes no token of
+    /// another provider.
     #[must_use]
     pub fn is_revoked(&self, claims: &Claims) -> bool {
+        let Some(token) = claims.account() else { return false };
         let lists = self.read();
-        lists.sessions.contains_key(&claims.sid)
+        lists.sessions.contains_key(&token.session)
             || lists
                 .accounts
-                .get(&claims.sub)
-                .is_some_and(|(token_version, _)| claims.token_version < *token_version)
+                .get(&token.user)
+                .is_some_and(|(token_version, _)| token.token_version < *token_version)
     }
 
     /// Applies a change. It is kept until `until`, when the last token that it revokes has expired.

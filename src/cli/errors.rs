@@ -140,7 +140,9 @@ pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
     let more = ErrorExtension::VARIANTS.iter().map(|more| [quoted(more.into()), meaning(more)]);
     table(out, "Other members of `extensions`", ["member", "content"], more)?;
 
-    let reasons = TokenError::VARIANTS.iter().map(|reason| [quoted(reason.into()), meaning(reason)]);
+    // The server has its own keys, so it can always verify tokens.
+    let reasons = TokenError::VARIANTS.iter().filter(|reason| **reason != TokenError::Unverifiable);
+    let reasons = reasons.map(|reason| [quoted(reason.into()), meaning(reason)]);
     table(out, "Reasons", ["`extensions.reason`", "meaning"], reasons)?;
 
     let statuses = REFUSALS.map(|(cause, code, json, graphql)| {

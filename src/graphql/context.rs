@@ -32,10 +32,12 @@ pub struct LastEventId(pub String);
 pub struct ExpiredSession(pub Option<SessionId>);
 
 /// The caller as of now. A caller whose token has expired or was revoked since the request began is anonymous,
-/// if the context has a [`TokenCheck`]. Without a [`Caller`] in the context, the caller is anonymous.
+/// if the context has a [`TokenCheck`]. Without a [`Caller`] in the context, the caller is that of the [`TokenCheck`].
+/// Without both the caller is anonymous.
 #[must_use]
 pub fn caller<'a>(ctx: &'a Context<'_>) -> &'a Caller {
-    match ctx.data_opt::<Caller>() {
+    let caller = ctx.data_opt::<Caller>();
+    match caller.or_else(|| ctx.data_opt::<TokenCheck>().map(TokenCheck::caller)) {
         Some(caller @ Caller::Authenticated(_)) => {
             match ctx.data_opt::<TokenCheck>().map(TokenCheck::check) {
                 Some(Err(error)) => anonymous(error),
@@ -55,6 +57,7 @@ const fn anonymous(error: TokenError) -> &'static Caller {
         TokenError::Expired => &Caller::Anonymous(TokenError::Expired),
         TokenError::Invalid => &Caller::Anonymous(TokenError::Invalid),
         TokenError::Revoked => &Caller::Anonymous(TokenError::Revoked),
+        TokenError::Unverifiable => &Caller::Anonymous(TokenError::Unverifiable),
     }
 }
 

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::tokens::TokenError;
 
+/// The time to wait before a retry while access tokens cannot be verified.
+const UNVERIFIABLE_RETRY_AFTER: Duration = Duration::from_secs(5);
+
 /// A top-level error: guards, limits, malformed requests and internal errors of the server.
 ///
 /// It has no `Display` on purpose, because async-graphql would convert it to an error without a code.
@@ -27,9 +30,14 @@ impl ApiError {
         Self { code, message: message.into(), extensions: Vec::new() }
     }
 
-    /// The error of a field that requires a valid access token.
+    /// The error of a field that requires a valid access token. A token that cannot be verified at the moment may be
+    /// valid, so its error asks the client to try again rather than to sign in.
     #[must_use]
     pub fn unauthenticated(error: TokenError) -> Self {
+        if error == TokenError::Unverifiable {
+            return Self::new(ErrorCode::ServiceUnavailable, error.message())
+                .with(ErrorExtension::RetryAfter, UNVERIFIABLE_RETRY_AFTER.as_secs());
+        }
         Self::new(ErrorCode::Unauthenticated, error.message())
             .with(ErrorExtension::Reason, <&str>::from(error))
     }

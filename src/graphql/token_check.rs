@@ -10,6 +10,8 @@ use crate::{
 ///
 /// The check reads memory only: the expiry of the token, the revocation list and the published keys. It neither
 /// hashes the token nor verifies its signature again, because every guarded field makes this check.
+///
+/// It contains the [`Caller`], so it is all that a request needs as data.
 #[derive(Clone)]
 pub struct TokenCheck {
     caller: Caller,
@@ -25,6 +27,11 @@ impl TokenCheck {
         revocations: Arc<RevocationList>,
     ) -> Self {
         Self { caller, verifier, revocations }
+    }
+
+    /// The caller as of the beginning of the request.
+    pub(crate) const fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// Checks that the token is still valid.

@@ -1,34 +1,56 @@
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
-use axum::{
-    extract::{FromRef, FromRequestParts},
-    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
-};
+use axum::http::{HeaderMap, header::AUTHORIZATION};
 
+use super::issuer::{AuthenticatorBuilder, IssuerClient};
 use crate::{
     changes::RevocationList,
     graphql::TokenCheck,
     id::SessionId,
-    tokens::{Caller, TokenError, Verifier},
+    tokens::{Caller, TokenError, Verification, Verifier},
 };
 
-/// Authenticates callers: the verifier and the list of revoked tokens.
+/// Authenticates callers by their access tokens. Clones share their keys and caches.
+///
+/// A service that only verifies tokens builds one with [`Authenticator::builder`]. The server has one with its own keys,
+/// and the list of revoked tokens from its change feed.
 #[derive(Clone)]
 pub struct Authenticator {
     /// Verifies the signature and the claims of a token.
     pub verifier: Arc<Verifier>,
     /// The tokens that were revoked before they expired.
     pub revocations: Arc<RevocationList>,
+    /// Fetches what the issuer publishes. `None` if the keys are fixed or the server's own.
+    issuer: Option<Arc<IssuerClient>>,
 }
 
 impl Authenticator {
+    /// Builds an authenticator for the tokens of an issuer, of which this process knows the URL, the keys, or a shared
+    /// secret.
+    pub fn builder() -> AuthenticatorBuilder {
+        AuthenticatorBuilder::default()
+    }
+
+    /// An authenticator that fetches nothing. Its owner provides the keys and the revocations.
+    #[must_use]
+    pub const fn new(verifier: Arc<Verifier>, revocations: Arc<RevocationList>) -> Self {
+        Self { verifier, revocations, issuer: None }
+    }
+
+    /// An authenticator whose keys and status lists are fetched.
+    pub(super) fn of_issuer(verifier: Arc<Verifier>, issuer: Option<IssuerClient>) -> Self {
+        Self { verifier, revocations: Arc::default(), issuer: issuer.map(Arc::new) }
+    }
+
     /// Authenticates a request by its headers. Never fails: without a valid token the caller is anonymous, with the
     /// reason.
-    #[must_use]
-    pub fn authenticate(&self, headers: &HeaderMap) -> Caller {
-        authorization(headers)
-            .and_then(|value| self.authenticate_header(value))
-            .unwrap_or_else(Caller::Anonymous)
+    ///
+    /// It waits only for a key or a status list that must be fetched; otherwise it is ready at once.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Caller {
+        match authorization(headers) {
+            Ok(value) => self.authenticate_header(value).await.unwrap_or_else(Caller::Anonymous),
+            Err(error) => Caller::Anonymous(error),
+        }
     }
 
     /// The session of a token that has expired or was revoked, so that the caller can end it.
@@ -36,7 +58,8 @@ impl Authenticator {
     pub fn expired_session(&self, headers: &HeaderMap, caller: &Caller) -> Option<SessionId> {
         match caller {
             Caller::Anonymous(TokenError::Expired | TokenError::Revoked) => {
-                self.verifier.verify_ignoring_expiry(token(headers).ok()?).map(|claims| claims.sid)
+                let claims = self.verifier.verify_ignoring_expiry(token(headers).ok()?)?;
+                claims.account().map(|account| account.session)
             }
             _ => None,
         }
@@ -45,9 +68,16 @@ impl Authenticator {
     /// Authenticates a caller by a value in the format of an Authorization header.
     ///
     /// # Errors
-    /// If the token is invalid, expired or revoked.
-    pub fn authenticate_header(&self, authorization: &str) -> Result<Caller, TokenError> {
-        let claims = self.verifier.verify(bearer(authorization)?)?;
+    /// If the token is invalid, expired or revoked, or cannot be verified at the moment.
+    pub async fn authenticate_header(&self, authorization: &str) -> Result<Caller, TokenError> {
+        let token = bearer(authorization)?;
+        let claims = match (self.verifier.verify_in_memory(token), &self.issuer) {
+            (Verification { lacks: Some(document), .. }, Some(issuer)) => {
+                // On the heap, because nearly all requests take the other way and need not be as large.
+                Box::pin(issuer.verify(&self.verifier, token, document)).await?
+            }
+            (Verification { outcome, .. }, _) => outcome?,
+        };
         if self.revocations.is_revoked(&claims) {
             return Err(TokenError::Revoked);
         }
@@ -61,11 +91,10 @@ impl Authenticator {
         matches!(caller, Caller::Authenticated(_)).then(|| self.check_of(caller.clone()))
     }
 
-    fn check_of(&self, caller: Caller) -> TokenCheck {
+    pub(super) fn check_of(&self, caller: Caller) -> TokenCheck {
         TokenCheck::new(caller, Arc::clone(&self.verifier), Arc::clone(&self.revocations))
     }
 }
-
 /// The one Authorization header of a request.
 pub(super) fn authorization(headers: &HeaderMap) -> Result<&str, TokenError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -98,32 +127,6 @@ fn bearer(authorization: &str) -> Result<&str, TokenError> {
         Ok(token.trim_matches(' '))
     } else {
         Err(TokenError::Malformed)
-    }
-}
-
-/// Extracts the caller in any axum handler whose state has an [`Authenticator`].
-impl<S: Send + Sync> FromRequestParts<S> for Caller
-where
-    Authenticator: FromRef<S>,
-{
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        Ok(Authenticator::from_ref(state).authenticate(&parts.headers))
-    }
-}
-
-/// Extracts the check that guards repeat while the request is executed. Without a token it always fails, and changes
-/// nothing: the [`Caller`] is anonymous already.
-impl<S: Send + Sync> FromRequestParts<S> for TokenCheck
-where
-    Authenticator: FromRef<S>,
-{
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let authenticator = Authenticator::from_ref(state);
-        Ok(authenticator.check_of(authenticator.authenticate(&parts.headers)))
     }
 }
 

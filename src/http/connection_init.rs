@@ -14,11 +14,11 @@ impl Authenticator {
     ///
     /// # Errors
     /// The code of the [`TokenError`], such as `TOKEN_EXPIRED`. async-graphql closes the WebSocket with this reason.
-    pub fn connection_init(&self, payload: &Value) -> Result<Data, Error> {
-        self.context_data(payload).map_err(|error| Error::new(<&str>::from(error)))
+    pub async fn connection_init(&self, payload: &Value) -> Result<Data, Error> {
+        self.context_data(payload).await.map_err(|error| Error::new(<&str>::from(error)))
     }
 
-    fn context_data(&self, payload: &Value) -> Result<Data, TokenError> {
+    async fn context_data(&self, payload: &Value) -> Result<Data, TokenError> {
         let authorization = match payload {
             Value::Null => None,
             Value::Object(payload) => payload_authorization(payload)?,
@@ -29,7 +29,7 @@ impl Authenticator {
             None => data.insert(Caller::Anonymous(TokenError::Missing)),
             Some(value) if is_blank(value) => data.insert(Caller::Anonymous(TokenError::Malformed)),
             Some(value) => {
-                let caller = self.authenticate_header(value)?;
+                let caller = self.authenticate_header(value).await?;
                 if let Some(token_check) = self.token_check(&caller) {
                     data.insert(token_check);
                 }

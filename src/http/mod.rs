@@ -8,12 +8,14 @@ mod connection_init;
 mod discovery;
 #[cfg(feature = "server")]
 mod etag;
+mod extract;
 #[cfg(feature = "server")]
 mod graphql;
 #[cfg(feature = "server")]
 mod health;
 #[cfg(feature = "server")]
 mod host;
+mod issuer;
 #[cfg(feature = "server")]
 mod origin;
 #[cfg(feature = "server")]
@@ -25,7 +27,11 @@ mod status_list;
 #[cfg(feature = "server")]
 mod trace;
 
-pub use self::bearer::Authenticator;
+pub use self::{
+    bearer::Authenticator,
+    extract::{RequiredClaims, TokenRejection},
+    issuer::{AuthenticatorBuilder, BuildError, IssuerError},
+};
 #[cfg(feature = "server")]
 pub(crate) use self::{
     discovery::{discovery, jwks},

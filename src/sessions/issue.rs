@@ -6,7 +6,7 @@ use super::{OpenedSession, Session, Sessions};
 use crate::{
     accounts::Account,
     clock::Timestamp,
-    tokens::{Caller, Claims, KeyringError, Status},
+    tokens::{Audience, Caller, Claims, KeyringError, Status, TokenAccount},
 };
 
 /// The tokens of a session.
@@ -59,19 +59,24 @@ impl Sessions {
         let lives = i64::try_from(self.config.tokens.access_ttl.as_secs()).unwrap_or(i64::MAX);
         Claims {
             iss: self.config.issuer(),
-            aud: self.config.tokens.audience.clone(),
-            sub: account.id,
-            sid: session.id,
-            jti: self.clock.uuid(),
+            aud: Audience::One(self.config.tokens.audience.clone()),
+            sub: account.id.to_string(),
+            sid: Some(session.id.to_string()),
+            jti: Some(self.clock.uuid().to_string()),
             iat: issued_at,
             exp: issued_at.saturating_add(lives),
-            auth_time: session.created_at.timestamp(),
+            auth_time: Some(session.created_at.timestamp()),
             scope: self.accounts.scopes(&account.roles),
             roles: account.roles.clone(),
             username: account.username.clone(),
-            token_version: account.token_version,
+            token_version: Some(account.token_version),
             status,
             kid: String::new(),
+            account: Some(TokenAccount {
+                user: account.id,
+                session: session.id,
+                token_version: account.token_version,
+            }),
             custom: self.config.tokens.custom_claims.clone(),
         }
     }

@@ -26,7 +26,8 @@ impl SignIn {
         new: &SecretString,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
-        let checked = self.reauthenticate(caller.sub, current, client).await?;
+        let token = caller.account().ok_or(SignInError::SessionOver)?;
+        let checked = self.reauthenticate(token.user, current, client).await?;
         let account = checked.account;
         let owner = PasswordContext {
             username: &account.username,
@@ -45,9 +46,9 @@ impl SignIn {
         self.accounts.lock_actor(&transaction, actor, None).await?;
         let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;
         let mut changes =
-            self.sessions.revoke_all_in(&transaction, account.id, Some(caller.sid), actor).await?;
+            self.sessions.revoke_all_in(&transaction, account.id, Some(token.session), actor).await?;
         let token_version = changed.account.token_version;
-        let opened = self.sessions.restart_chain(&transaction, caller.sid, token_version).await?;
+        let opened = self.sessions.restart_chain(&transaction, token.session, token_version).await?;
         let opened = opened.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
         let user = (account.id, token_version);

@@ -14,12 +14,13 @@ impl SignIn {
         password: &PasswordAttempt,
         client: &ClientInfo,
     ) -> Result<(), SignInError> {
-        self.reauthenticate(caller.sub, password, client).await?;
+        let user = caller.account().ok_or(SignInError::SessionOver)?.user;
+        self.reauthenticate(user, password, client).await?;
         let actor = Actor::Bearer { client, claims: caller, token: None };
         let transaction = self.database.begin().await?;
         // Detects a change of the password or a revocation that happened while the password was verified.
         self.accounts.lock_actor(&transaction, actor, None).await?;
-        let change = self.accounts.delete(&transaction, caller.sub, actor).await?;
+        let change = self.accounts.delete(&transaction, user, actor).await?;
         Ok(self.feed.commit(transaction, &[change]).await?)
     }
 }

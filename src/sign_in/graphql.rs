@@ -126,8 +126,8 @@ impl SignInMutation {
         // as well.
         let cookie = ctx.data_opt::<RefreshCookie>().and_then(|cookie| cookie.0.clone());
         let in_cookie = cookie.and_then(|token| ctx.data_unchecked::<Sessions>().session_of(&token));
-        let delivery =
-            if in_cookie == Some(claims.sid) { TokenDelivery::Cookie } else { TokenDelivery::Body };
+        let is_in_cookie = in_cookie.is_some() && in_cookie == viewer.session();
+        let delivery = if is_in_cookie { TokenDelivery::Cookie } else { TokenDelivery::Body };
         let current = PasswordAttempt::new(input.current_password.expose_secret());
         let sign_in = ctx.data_unchecked::<SignIn>();
         let client = ctx.data_unchecked::<ClientInfo>();
@@ -158,7 +158,7 @@ impl SignInMutation {
         Ok(Some(match closed {
             Ok(()) => {
                 clear_refresh_cookie(ctx)?;
-                DeletePayload { deleted_id: Some(node_id(claims.sub)), errors: Vec::new() }
+                DeletePayload { deleted_id: viewer.user().map(node_id), errors: Vec::new() }
             }
             Err(error) => {
                 DeletePayload { deleted_id: None, errors: vec![error.into_user_error("password")?] }

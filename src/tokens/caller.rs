@@ -28,6 +28,9 @@ pub enum TokenError {
     Invalid,
     /// The session was revoked, or the account changed, after the token was issued.
     Revoked,
+    /// The service cannot verify tokens at the moment, because the issuer of its keys or status lists is unreachable.
+    /// The token may be valid, so a client must not discard it. The error is `SERVICE_UNAVAILABLE`.
+    Unverifiable,
 }
 
 impl TokenError {
@@ -40,6 +43,7 @@ impl TokenError {
             Self::Expired => "The access token has expired; refresh it.",
             Self::Invalid => "The access token is not valid on this server.",
             Self::Revoked => "The access token has been revoked; sign in again or refresh it.",
+            Self::Unverifiable => "Access tokens cannot be verified at the moment. Try again soon.",
         }
     }
 }
@@ -54,16 +58,16 @@ impl Caller {
         }
     }
 
-    /// The caller's account.
+    /// The caller's account. `None` for a token of another provider.
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
-        self.claims().map(|claims| claims.sub)
+        self.claims().and_then(Claims::account).map(|account| account.user)
     }
 
-    /// The caller's session.
+    /// The caller's session. `None` for a token of another provider.
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
-        self.claims().map(|claims| claims.sid)
+        self.claims().and_then(Claims::account).map(|account| account.session)
     }
 
     /// Whether the caller's token has a scope.

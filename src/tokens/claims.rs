@@ -7,45 +7,95 @@ use super::Status;
 use crate::id::{SessionId, UserId};
 
 /// The claims of an access token: those of RFC 9068 §2.2, and some of our own.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+///
+/// What RFC 9068 leaves to the issuer is optional, because other providers do not have it. The tokens of Portcullis
+/// have all of it, and an [`account`](Claims::account).
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Claims {
     /// Issuer of the token (RFC 7519 §4.1.1).
     pub iss: String,
     /// Audience of the token (RFC 7519 §4.1.3).
-    pub aud: String,
-    /// Subject: the account of the token (RFC 7519 §4.1.2).
-    pub sub: UserId,
+    pub aud: Audience,
+    /// Subject: the account of the token, by an identifier of the issuer (RFC 7519 §4.1.2).
+    pub sub: String,
     /// The session of the token.
-    pub sid: SessionId,
-    /// The token's own identifier, a `UUIDv7` (RFC 7519 §4.1.7).
-    pub jti: uuid::Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The token's own identifier (RFC 7519 §4.1.7). Portcullis uses a `UUIDv7`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
     /// Issued at, seconds since the Unix epoch (RFC 7519 §4.1.6).
     pub iat: i64,
     /// Expiry, seconds since the Unix epoch (RFC 7519 §4.1.4).
     pub exp: i64,
     /// Time of the sign-in, seconds since the Unix epoch (RFC 9068 §2.2.1).
-    pub auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
     /// The scopes of the token (RFC 8693 §4.2).
     pub scope: Scopes,
     /// The roles of the account, which grant the scopes (RFC 9068 §2.2.3.1).
     pub roles: Vec<String>,
-    /// The account's username when the token was issued.
+    /// The account's username when the token was issued. The subject if the token names no username.
     pub username: String,
     /// The account's token version when the token was issued. The token is revoked as soon as the account has a later
     /// version. Tokens of earlier builds name the claim `epoch`, and stay valid until they expire.
-    #[serde(alias = "epoch")]
-    pub token_version: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_version: Option<i64>,
     /// The place of the token's status in a status list (draft-ietf-oauth-status-list). `None` if the issuer publishes
     /// no lists.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
     /// The `kid` of the key that has verified the token, from the token's header (RFC 7515 §4.1.4). Empty in claims
     /// that no [`Verifier`](super::Verifier) has returned.
     #[serde(skip)]
     pub kid: String,
-    /// Claims that the operator configured.
+    /// See [`Claims::account`]. It is parsed once, because every guard asks for it.
+    #[serde(skip)]
+    pub(crate) account: Option<TokenAccount>,
+    /// All other claims, such as those that the operator configured.
     #[serde(flatten)]
     pub custom: BTreeMap<String, Value>,
+}
+
+/// The account and the session of a token of Portcullis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenAccount {
+    /// The account: the `sub` claim.
+    pub user: UserId,
+    /// The session: the `sid` claim.
+    pub session: SessionId,
+    /// The account's token version when the token was issued.
+    pub token_version: i64,
+}
+
+impl Claims {
+    /// The account and the session of the token. `None` if another provider issued it. The server's own verifier
+    /// rejects such tokens.
+    #[must_use]
+    pub const fn account(&self) -> Option<TokenAccount> {
+        self.account
+    }
+}
+
+/// The audience of a token: one service, or several (RFC 7519 §4.1.3).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One service.
+    One(String),
+    /// A list of services.
+    Several(Vec<String>),
+}
+
+impl Audience {
+    /// Whether the token is for this service.
+    #[must_use]
+    pub fn contains(&self, service: &str) -> bool {
+        match self {
+            Self::One(own) => own == service,
+            Self::Several(services) => services.iter().any(|own| own == service),
+        }
+    }
 }
 
 /// A set of scopes. A token contains it as one string, separated by spaces (RFC 6749 §3.3).

@@ -11,6 +11,7 @@ mod claims;
 mod cookie;
 #[cfg(feature = "server")]
 mod error;
+mod header;
 #[cfg(feature = "server")]
 mod key;
 #[cfg(feature = "server")]
@@ -19,26 +20,33 @@ mod key_state;
 mod keyring;
 #[cfg(feature = "server")]
 mod maintain;
+mod payload;
 #[cfg(feature = "server")]
 mod refresh;
 #[cfg(feature = "server")]
 mod rotate;
 mod status;
+mod status_lists;
 #[cfg(feature = "server")]
 mod store;
 mod verification_keys;
 mod verifier;
+mod verifier_config;
 
 pub use jsonwebtoken::jwk::JwkSet;
 
 #[cfg(feature = "server")]
 pub(crate) use self::cookie::{read_refresh_cookie, refresh_cookie};
+pub(crate) use self::verifier::{IssuerDocument, Verification};
 pub use self::{
     caller::{Caller, TokenError},
-    claims::{Claims, Scopes},
+    claims::{Audience, Claims, Scopes, TokenAccount},
+    payload::ClaimNames,
     status::{EncodedStatusList, Status, StatusList, StatusListClaims, StatusListError, StatusReference},
+    status_lists::{StatusListTokenError, WhenUnavailable},
     verification_keys::{JwkError, VerificationKeys},
-    verifier::{Verifier, VerifierConfig},
+    verifier::Verifier,
+    verifier_config::{TokenFormat, VerifierConfig},
 };
 #[cfg(feature = "server")]
 pub use self::{

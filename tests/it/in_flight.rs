@@ -12,7 +12,7 @@ use portcullis::{
     http::Authenticator,
     router::router,
     schema::{IdentityMutation, IdentityQuery, Roots},
-    tokens::{Caller, TokenError, VerificationKeys, Verifier, VerifierConfig},
+    tokens::{Caller, TokenError, TokenFormat, VerificationKeys, Verifier, VerifierConfig},
 };
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -319,7 +319,7 @@ async fn a_subscription_ends_with_its_token_in_an_executor_of_ones_own() {
     let schema = app.app.provide(<Roots>::default().builder()).finish();
     let (authenticator, authorization) = (&app.app.authenticator, ada.authorization());
     let origin = ClientInfo { address: Ipv4Addr::LOCALHOST.into(), user_agent: None };
-    let caller = authenticator.authenticate_header(&authorization).expect("a valid token");
+    let caller = authenticator.authenticate_header(&authorization).await.expect("a valid token");
     let request = Request::new(app.mine(&ada).await)
         .data(authenticator.token_check(&caller).expect("a token"))
         .data(caller)
@@ -349,10 +349,11 @@ async fn a_repeated_check_sees_the_keys_the_revocations_and_the_time_as_they_are
         audience: "portcullis".to_owned(),
         clock_skew: Duration::from_secs(30),
         max_lifetime: Duration::from_hours(1),
+        format: TokenFormat::Portcullis,
     };
     let verifier = Arc::new(Verifier::new(&config, keys.clone(), app.clock()));
-    let authenticator = Authenticator { verifier, revocations: Arc::default() };
-    let caller = authenticator.authenticate_header(&ada.authorization()).expect("a valid token");
+    let authenticator = Authenticator::new(verifier, Arc::default());
+    let caller = authenticator.authenticate_header(&ada.authorization()).await.expect("a valid token");
     let check = authenticator.token_check(&caller).expect("the caller has a token");
     let (mut expired, mut revoked) = (keys.clone(), keys.clone());
     expired.mark_expired(kid.to_owned());

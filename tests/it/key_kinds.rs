@@ -1,6 +1,6 @@
 //! Signing keys of every algorithm, generated or imported.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
@@ -15,10 +15,9 @@ use jsonwebtoken::{
 };
 use portcullis::{
     audit::Actor,
-    changes::RevocationList,
     config::SigningAlgorithm,
     http::Authenticator,
-    tokens::{Activation, SigningKey, VerificationKeys, Verifier, VerifierConfig},
+    tokens::{Activation, SigningKey},
 };
 use serde_json::{Value, json};
 
@@ -125,25 +124,16 @@ async fn a_shared_secret_signs_and_is_never_published() {
 #[tokio::test]
 async fn a_resource_server_that_knows_the_secret_alone_verifies_by_this_crate() {
     let (app, ada) = with_shared_secret().await;
-    let verifier_config = VerifierConfig {
-        issuer: Some("https://id.example.com".to_owned()),
-        audience: "portcullis".to_owned(),
-        clock_skew: Duration::from_secs(30),
-        max_lifetime: Duration::from_hours(1),
-    };
-    let verifier = |secret: &str| {
-        let keys = VerificationKeys::default().with_shared_secret(secret.as_bytes());
-        Arc::new(Verifier::new(&verifier_config, keys, app.clock()))
-    };
-    let authenticator = |secret| Authenticator {
-        verifier: verifier(secret),
-        revocations: Arc::new(RevocationList::default()),
+    let authenticator = |secret: &str| {
+        let builder = Authenticator::builder().issuer("https://id.example.com").audience("portcullis");
+        builder.shared_secret(secret).clock(app.clock()).build_lazily().expect("a long secret")
     };
     let headers = [(axum::http::header::AUTHORIZATION, ada.authorization().parse().expect("text"))];
     let headers = headers.into_iter().collect();
-    let user = authenticator(SECRET).authenticate(&headers).user().map(|user| user.to_string());
+    let user = authenticator(SECRET).authenticate(&headers).await.user().map(|user| user.to_string());
     assert_eq!(user, Some(ada.user_id.clone()));
-    assert!(authenticator("another secret that is long enough, too").authenticate(&headers).user().is_none());
+    let other = authenticator("another secret that is long enough, too");
+    assert!(other.authenticate(&headers).await.user().is_none());
 }
 
 #[tokio::test]

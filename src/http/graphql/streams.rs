@@ -155,14 +155,14 @@ impl StreamCredentials {
     ///
     /// # Errors
     /// If the token is invalid.
-    pub(super) fn authenticate(
+    pub(super) async fn authenticate(
         authorization: &str,
         authenticator: &Authenticator,
     ) -> Result<Self, TokenError> {
         if is_blank(authorization) {
             return Ok(Self::anonymous(TokenError::Malformed));
         }
-        let caller = authenticator.authenticate_header(authorization)?;
+        let caller = authenticator.authenticate_header(authorization).await?;
         let token = authenticator.token_check(&caller);
         Ok(Self::new(caller, token))
     }

@@ -21,7 +21,7 @@ use crate::{
         ApiError, ErrorCode, ExpiredSession, RefreshCookie, UserError, UserErrorCode, caller, guarded,
         initial_claims, parse_id,
     },
-    tokens::{Caller, KeyringError, TokenError},
+    tokens::{Caller, Claims, KeyringError, TokenError},
 };
 
 /// The wait for a client that has repeated a refresh too often. By then the newest token is in the cookie
@@ -161,7 +161,8 @@ impl SessionsMutation {
         let token = input.unwrap_or_default().refresh_token.or(cookie.0);
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
         let by_bearer = claims
-            .map(|claims| claims.sid)
+            .and_then(Claims::account)
+            .map(|token| token.session)
             .or(ctx.data_opt::<ExpiredSession>().and_then(|expired| expired.0));
         // A client that names an unknown session must not believe that it has ended.
         let is_unknown = token.is_some() || *caller(ctx) != Caller::Anonymous(TokenError::Missing);

@@ -275,6 +275,8 @@ async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
                 app.wait(Duration::from_hours(1));
                 ada.clone()
             }
+            // The server has its own keys; tests/it/library/issuer has the services that fetch them.
+            TokenError::Unverifiable => continue,
             TokenError::Revoked => {
                 let mut grace = app.signed_in("grace").await.header("accept", media);
                 grace.log_in("grace", PASSWORD).await.assert_done();

@@ -1,5 +1,7 @@
 //! The crate as a library: resolvers of another crate in the same schema, behind the same guards.
 
+mod dependencies;
+mod issuer;
 mod resource_server;
 
 use std::{

@@ -10,36 +10,31 @@ use async_graphql::{Context, EmptyMutation, EmptySubscription, Object, Result, S
 use async_graphql_axum::{GraphQLRequest, GraphQLResponse};
 use axum::{Router, routing::post};
 use portcullis::{
-    audit::Actor,
-    changes::Change,
-    clock::Clock,
-    config::RoleConfig,
-    graphql::{TokenCheck, guarded},
-    http::Authenticator,
-    tokens::{Activation, Caller},
+    Authenticator, Caller, TokenCheck, audit::Actor, changes::Change, clock::Clock, config::RoleConfig,
+    guarded, tokens::Activation,
 };
 use serde_json::{Value, json};
 
-use crate::support::{Client, PASSWORD, Socket, TestApp};
+use crate::support::{Client, Socket, TestApp, free_address};
 
 /// The lifetime of an access token.
 const HOUR: Duration = Duration::from_hours(1);
 
-const ADD: &str = r#"mutation { addNote(text: "hello") { author text } }"#;
-const FOLLOW: &str = "subscription { noteAdded { author text } }";
+const FOLLOW: &str = "subscription { tick { greeting } }";
 
 /// A server with a role that grants the scope of the service.
 async fn server() -> TestApp {
     TestApp::with(|config| {
-        config.roles.insert("writer".to_owned(), RoleConfig { scopes: vec!["notes:write".to_owned()] });
+        config.roles.insert("reader".to_owned(), RoleConfig { scopes: vec!["notes:read".to_owned()] });
     })
     .await
 }
 
 /// The authenticator of the service, with the published keys of the server.
 async fn authenticator(app: &TestApp) -> Authenticator {
-    let keys = service::fetch_keys(&app.url("/.well-known/jwks.json")).await.expect("published keys");
-    service::authenticator("https://id.example.com", keys, app.clock())
+    let builder = Authenticator::builder().issuer("https://id.example.com").audience("portcullis");
+    let builder = builder.jwks_url(app.url("/.well-known/jwks.json")).clock(app.clock());
+    builder.refresh_at_most_every(Duration::from_millis(100)).build().await.expect("published keys")
 }
 
 /// A client of the service without a token.
@@ -55,12 +50,7 @@ fn token(client: &Client) -> &str {
 async fn a_token_of_the_server_opens_fields_of_another_service() {
     let app = server().await;
     let ada = service_of(&app).await.bearing(token(&app.signed_in("ada").await));
-    assert_eq!(
-        ada.ask("{ greeting service }").await.body,
-        json!({
-            "data": { "greeting": "Hello, ada!", "service": "notes" }
-        })
-    );
+    assert_eq!(ada.ask("{ greeting }").await.body, json!({ "data": { "greeting": "Hello, ada!" } }));
 }
 
 #[tokio::test]
@@ -77,22 +67,61 @@ async fn another_service_refuses_missing_malformed_foreign_and_expired_tokens() 
         (&foreign, "TOKEN_INVALID"),
         (&expired, "TOKEN_EXPIRED"),
     ] {
-        let response = client.ask("{ greeting service }").await;
+        let response = client.ask("{ greeting __typename }").await;
         response.assert_unauthenticated(reason);
-        assert_eq!(response.body["data"], json!({ "greeting": null, "service": "notes" }));
+        assert_eq!(response.body["data"], json!({ "greeting": null, "__typename": "Query" }));
     }
 }
 
+/// The response of the REST route: its status, its challenge, and its body.
+async fn notes(client: &Client) -> (u16, String, String) {
+    let url = format!("http://{}/notes", client.address());
+    let request = reqwest::Client::new().get(url);
+    let request = match &client.token {
+        Some(_) => request.header("authorization", client.authorization()),
+        None => request,
+    };
+    let response = request.send().await.expect("the service answers");
+    let challenge =
+        response.headers().get("www-authenticate").map(|value| value.to_str().expect("text").to_owned());
+    (response.status().as_u16(), challenge.unwrap_or_default(), response.text().await.expect("a body"))
+}
+
 #[tokio::test]
-async fn another_service_requires_scopes() {
+async fn a_rest_route_responds_with_the_challenges_of_rfc_6750() {
     let app = server().await;
-    let notes = service_of(&app).await;
-    let ada = notes.clone().bearing(token(&app.signed_in("ada").await));
-    let response = ada.ask(ADD).await;
-    response.assert_failed("FORBIDDEN");
-    assert_eq!(response.error()["requiredScopes"], json!([["notes:write"]]));
-    let grace = notes.bearing(token(&app.with_roles("grace", &["writer"]).await));
-    assert_eq!(grace.ask(ADD).await.body["data"]["addNote"], json!({ "author": "grace", "text": "hello" }));
+    let service = service_of(&app).await;
+    let ada = app.signed_in("ada").await;
+    let reader = app.with_roles("grace", &["reader"]).await;
+    let (status, challenge, body) = notes(&service.clone().bearing(token(&reader))).await;
+    assert_eq!((status, challenge.as_str(), body), (200, "", format!("the notes of {}", reader.user_id)));
+
+    let code = |body: &str| {
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        let extensions = &body["errors"][0]["extensions"];
+        (extensions["code"].clone(), extensions["reason"].clone(), extensions["requiredScopes"].clone())
+    };
+    let (status, challenge, body) = notes(&service.clone().bearing(token(&ada))).await;
+    let expected = r#"Bearer realm="access tokens", error="insufficient_scope", error_description="The access token lacks the scope notes:read.", scope="notes:read""#;
+    assert_eq!((status, challenge.as_str()), (403, expected));
+    assert_eq!(code(&body), (json!("FORBIDDEN"), Value::Null, json!([["notes:read"]])));
+
+    let (status, challenge, body) = notes(&service).await;
+    assert_eq!((status, challenge.as_str()), (401, r#"Bearer realm="access tokens""#));
+    assert_eq!(code(&body), (json!("UNAUTHENTICATED"), json!("TOKEN_MISSING"), Value::Null));
+
+    let expired = service.clone().bearing(token(&ada));
+    app.wait(HOUR);
+    for (client, reason) in [
+        (&service.clone().bearing("garbage"), "TOKEN_MALFORMED"),
+        (&service.clone().bearing("a.b.c"), "TOKEN_INVALID"),
+        (&expired, "TOKEN_EXPIRED"),
+    ] {
+        let (status, challenge, body) = notes(client).await;
+        let start = r#"Bearer realm="access tokens", error="invalid_token", error_description="The "#;
+        assert!(status == 401 && challenge.starts_with(start), "{status} {challenge}");
+        assert_eq!(code(&body), (json!("UNAUTHENTICATED"), json!(reason), Value::Null));
+    }
 }
 
 #[tokio::test]
@@ -110,17 +139,36 @@ async fn another_service_refuses_the_tokens_of_sessions_that_it_knows_to_be_revo
 }
 
 #[tokio::test]
-async fn another_service_knows_a_new_key_after_it_has_fetched_the_keys_again() {
+async fn another_service_accepts_the_first_token_of_a_new_key() {
     let app = server().await;
-    let authenticator = authenticator(&app).await;
-    let notes = app.also_serve(service::router(authenticator.clone())).await;
-    app.app.admin.rotate_keys(None, Activation::Immediate, Actor::Server).await.expect("the key is made");
-    app.wait(Duration::from_secs(5));
-    let ada = notes.bearing(token(&app.signed_in("ada").await));
-    ada.ask("{ greeting }").await.assert_unauthenticated("TOKEN_INVALID");
-    let keys = service::fetch_keys(&app.url("/.well-known/jwks.json")).await.expect("published keys");
-    authenticator.verifier.replace_keys(keys);
-    ada.ask("{ greeting }").await.assert_done();
+    let notes = service_of(&app).await;
+    for name in ["ada", "grace"] {
+        app.app.admin.rotate_keys(None, Activation::Immediate, Actor::Server).await.expect("the key is made");
+        app.wait(Duration::from_secs(5));
+        let client = notes.clone().bearing(token(&app.signed_in(name).await));
+        client.ask("{ greeting }").await.assert_done();
+    }
+}
+
+#[tokio::test]
+async fn another_service_refuses_a_session_that_has_signed_out_within_the_ttl_of_its_status_list() {
+    let address = free_address();
+    let url = format!("http://{address}");
+    let app = TestApp::with(|config| {
+        config.http.listen = address;
+        config.http.public_url = Some(url.clone());
+    })
+    .await;
+    let builder = Authenticator::builder().issuer(url).audience("portcullis").clock(app.clock());
+    let authenticator = builder.check_status(true).build().await.expect("published keys");
+    let notes = app.also_serve(service::router(authenticator)).await;
+    let (ada, grace) = (app.signed_in("ada").await, app.signed_in("grace").await);
+    let (at_ada, at_grace) = (notes.clone().bearing(token(&ada)), notes.bearing(token(&grace)));
+    at_ada.ask("{ greeting }").await.assert_done();
+    ada.ask("mutation { logout { errors { code } } }").await.assert_done();
+    app.wait(app.app.config.tokens.status_list_ttl);
+    at_ada.ask("{ greeting }").await.assert_unauthenticated("TOKEN_REVOKED");
+    at_grace.ask("{ greeting }").await.assert_done();
 }
 
 struct Slow;
@@ -154,34 +202,34 @@ async fn a_guard_of_another_service_refuses_a_token_that_expires_during_the_requ
     assert_eq!(response.body["data"], json!({ "secret": 7, "wait": { "secret": null } }));
 }
 
-/// Adds a note until the subscriber receives it.
-async fn receive(socket: &mut Socket, writer: &Client) -> Value {
-    let message = socket.provoke(async || drop(writer.ask(ADD).await)).await;
-    assert_eq!((&message["type"], &message["id"]), (&json!("next"), &json!("1")), "{message}");
-    message["payload"].clone()
-}
-
 #[tokio::test]
 async fn a_subscription_of_another_service_delivers_events_until_its_token_expires() {
     let app = server().await;
-    let notes = service_of(&app).await;
-    let mut grace = app.with_roles("grace", &["writer"]).await;
-    let mut socket = Socket::open(&notes.clone().bearing(token(&app.signed_in("ada").await))).await;
+    let reader = service_of(&app).await.bearing(token(&app.with_roles("grace", &["reader"]).await));
+    let mut socket = Socket::open(&reader).await;
     socket.subscribe("1", FOLLOW).await;
-    let writer = notes.clone().bearing(token(&grace));
-    let note = json!({ "author": "grace", "text": "hello" });
-    assert_eq!(receive(&mut socket, &writer).await, json!({ "data": { "noteAdded": note } }));
-
+    for _ in 0..2 {
+        assert_eq!(socket.next("1").await, json!({ "data": { "tick": { "greeting": "Hello, grace!" } } }));
+    }
     app.wait(HOUR);
-    grace.log_in("grace", PASSWORD).await.assert_done();
-    let writer = notes.bearing(token(&grace));
-    let mut payload = receive(&mut socket, &writer).await;
+    let mut payload = socket.next("1").await;
     while payload.get("errors").is_none() {
-        // This note was added before the token expired.
-        payload = receive(&mut socket, &writer).await;
+        // This event was sent before the token expired.
+        payload = socket.next("1").await;
     }
     assert_eq!(payload["errors"][0]["extensions"]["reason"], "TOKEN_EXPIRED");
-    assert_eq!(payload["data"], json!({ "noteAdded": { "author": "grace", "text": null } }));
+    assert_eq!(payload["data"], json!({ "tick": { "greeting": null } }));
+}
+
+#[tokio::test]
+async fn a_subscription_of_another_service_requires_scopes() {
+    let app = server().await;
+    let ada = service_of(&app).await.bearing(token(&app.signed_in("ada").await));
+    let mut socket = Socket::open(&ada).await;
+    socket.subscribe("1", FOLLOW).await;
+    let errors = socket.next("1").await["errors"].clone();
+    let extensions = json!({ "code": "FORBIDDEN", "requiredScopes": [["notes:read"]] });
+    assert_eq!(errors[0]["extensions"], extensions);
 }
 
 #[tokio::test]

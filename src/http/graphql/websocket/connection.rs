@@ -18,7 +18,7 @@ use crate::{
     client::ClientInfo,
     graphql::ApiError,
     http::{
-        RequestId,
+        Authenticator, RequestId,
         bearer::{authorization, is_blank},
         connection_init::payload_authorization,
         graphql::{
@@ -56,7 +56,7 @@ pub(super) struct WebSocketConnection<E> {
 }
 
 impl<E: Executor> WebSocketConnection<E> {
-    pub(super) fn new(
+    pub(super) async fn new(
         endpoint: Arc<Endpoint<E>>,
         socket: WebSocket,
         headers: &HeaderMap,
@@ -64,8 +64,10 @@ impl<E: Executor> WebSocketConnection<E> {
         request_id: RequestId,
         permit: StreamPermit,
     ) -> Self {
-        let upgrade_credentials = authorization(headers)
-            .and_then(|token| StreamCredentials::authenticate(token, &endpoint.authenticator));
+        let upgrade_credentials = match authorization(headers) {
+            Ok(token) => StreamCredentials::authenticate(token, &endpoint.authenticator).await,
+            Err(error) => Err(error),
+        };
         Self {
             endpoint,
             socket,
@@ -181,7 +183,8 @@ impl<E: Executor> WebSocketConnection<E> {
             return close(CloseReason::TooManyInitRequests);
         }
         let upgrade_credentials = std::mem::replace(&mut self.upgrade_credentials, Err(TokenError::Missing));
-        let credentials = match self.authenticate(payload, upgrade_credentials) {
+        let authenticator = &self.endpoint.authenticator;
+        let credentials = match Self::authenticate(authenticator, payload, upgrade_credentials).await {
             Ok(credentials) => credentials,
             Err(error) => return close(CloseReason::Forbidden(error)),
         };
@@ -194,16 +197,19 @@ impl<E: Executor> WebSocketConnection<E> {
     }
 
     /// Authenticates the client by the token in the payload, otherwise by that of the upgrade request.
-    fn authenticate(
-        &self,
+    async fn authenticate(
+        authenticator: &Authenticator,
         payload: &Map<String, Value>,
         upgrade_credentials: Result<StreamCredentials, TokenError>,
     ) -> Result<StreamCredentials, TokenError> {
-        let authenticator = &self.endpoint.authenticator;
         match (payload_authorization(payload)?, upgrade_credentials) {
-            (Some(value), _) if !is_blank(value) => StreamCredentials::authenticate(value, authenticator),
+            (Some(value), _) if !is_blank(value) => {
+                StreamCredentials::authenticate(value, authenticator).await
+            }
             (_, Ok(credentials)) => credentials.verify().map(|()| credentials),
-            (Some(blank), Err(TokenError::Missing)) => StreamCredentials::authenticate(blank, authenticator),
+            (Some(blank), Err(TokenError::Missing)) => {
+                StreamCredentials::authenticate(blank, authenticator).await
+            }
             (None, Err(TokenError::Missing)) => Ok(StreamCredentials::anonymous(TokenError::Missing)),
             (_, Err(error)) => Err(error),
         }

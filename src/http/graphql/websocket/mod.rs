@@ -74,8 +74,9 @@ pub(super) async fn upgrade<E: Executor>(
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES);
     let tasks = endpoint.tasks.clone();
-    let serve = move |socket: WebSocket| {
-        WebSocketConnection::new(endpoint, socket, &parts.headers, client, request_id, permit).run()
+    let serve = async move |socket: WebSocket| {
+        let headers = &parts.headers;
+        WebSocketConnection::new(endpoint, socket, headers, client, request_id, permit).await.run().await;
     };
     let span = tracing::Span::current();
     Ok(upgrade.on_upgrade(move |socket| tasks.track_future(serve(socket).instrument(span))))
