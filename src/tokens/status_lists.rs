@@ -126,11 +126,12 @@ impl Verifier {
     }
 
     /// Verifies a status list token by the keys of access tokens and stores its list. Returns the time for which it is
-    /// fresh. It is used until its `exp`, so that services outlast a short failure of the issuer.
+    /// fresh. It is used until its `exp`, so that services outlast a short failure of the issuer. A service with an HTTP
+    /// client of its own fetches the lists that tokens name, from the issuer only, and stores them here.
     ///
     /// # Errors
     /// [`StatusListTokenError`]; the list that was stored before remains.
-    pub(crate) fn store_status_list(&self, url: &str, token: &str) -> Result<Duration, StatusListTokenError> {
+    pub fn store_status_list(&self, url: &str, token: &str) -> Result<Duration, StatusListTokenError> {
         let claims = self.verify_status_list(url, token)?;
         let now = self.clock.now();
         let until_expiry = claims.exp.map(|exp| exp.saturating_sub(now.timestamp()));

@@ -111,9 +111,9 @@ impl Verifier {
         }
     }
 
-    /// Checks the status of tokens that name a status list.
+    /// Checks the status of tokens that name a status list. The lists are those of [`Verifier::store_status_list`].
     #[must_use]
-    pub(crate) fn checking_status(mut self, when_unavailable: WhenUnavailable) -> Self {
+    pub fn checking_status(mut self, when_unavailable: WhenUnavailable) -> Self {
         self.status_lists = Some(StatusLists::new(when_unavailable));
         self
     }

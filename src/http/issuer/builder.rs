@@ -16,11 +16,11 @@ use super::{fetch::Fetcher, load::configured_url};
 use crate::{
     clock::{Clock, Timestamp},
     http::Authenticator,
-    tokens::{
-        ClaimNames, IssuerDocument, JwkSet, TokenFormat, VerificationKeys, Verifier, VerifierConfig,
-        WhenUnavailable,
-    },
+    tokens::{ClaimNames, IssuerDocument, JwkSet, TokenFormat, VerificationKeys, Verifier, VerifierConfig},
 };
+
+#[cfg(feature = "client")]
+use crate::tokens::WhenUnavailable;
 
 /// The minimum length of a shared secret, bytes (RFC 7518 §3.2).
 const MIN_SECRET_BYTES: usize = 32;
@@ -48,6 +48,7 @@ pub struct AuthenticatorBuilder {
     check_status: bool,
     #[cfg(feature = "client")]
     status_list_origins: Vec<String>,
+    #[cfg(feature = "client")]
     when_unavailable: WhenUnavailable,
 }
 
@@ -81,6 +82,7 @@ impl Default for AuthenticatorBuilder {
             check_status: false,
             #[cfg(feature = "client")]
             status_list_origins: Vec::new(),
+            #[cfg(feature = "client")]
             when_unavailable: WhenUnavailable::Refuse,
         }
     }

@@ -7,9 +7,9 @@ use std::{
 #[cfg(feature = "client")]
 use reqwest::Url;
 
+use super::IssuerError;
 #[cfg(feature = "client")]
 use super::fetch::{Fetcher, permitted_url};
-use super::{BuildError, IssuerError};
 use crate::{
     clock::Clock,
     tokens::{IssuerDocument, VerificationKeys, Verifier},
@@ -111,6 +111,6 @@ async fn read_file(path: PathBuf) -> Result<Vec<u8>, IssuerError> {
 
 /// Parses a URL of the configuration.
 #[cfg(feature = "client")]
-pub(super) fn configured_url(text: &str) -> Result<Url, BuildError> {
-    permitted_url(text).ok_or_else(|| BuildError::Url(text.to_owned()))
+pub(super) fn configured_url(text: &str) -> Result<Url, super::BuildError> {
+    permitted_url(text).ok_or_else(|| super::BuildError::Url(text.to_owned()))
 }
