@@ -41,6 +41,7 @@
 //! | 8 | [`sessions`] | sessions: open, refresh, list, revoke |
 //! | 7 | [`accounts`] | accounts: names, roles, profile, deletion |
 //! | 7 | [`http`] | bearer tokens, CORS, health, discovery, the GraphiQL page, and GraphQL over HTTP |
+//! | 6 | [`hooks`] | the code of an application that runs at certain points |
 //! | 6 | [`audit`] | the audit log, and subscriptions to its events |
 //! | 6 | [`operations`] | from document text to an executable operation |
 //! | 5 | [`status_lists`] | status lists: signed lists of revoked tokens, for services that verify tokens |
@@ -112,6 +113,8 @@ pub mod client;
 pub mod config;
 #[cfg(feature = "server")]
 pub mod database;
+#[cfg(feature = "server")]
+pub mod hooks;
 #[cfg(feature = "server")]
 pub mod import;
 #[cfg(feature = "server")]

@@ -27,6 +27,7 @@ const RANKS: &[(&str, u8)] = &[
     ("listener", 5),
     ("status_lists", 5),
     ("audit", 6),
+    ("hooks", 6),
     ("operations", 6),
     ("accounts", 7),
     ("http", 7),

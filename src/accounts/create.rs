@@ -9,6 +9,8 @@ use crate::{
 
 /// An account to create.
 pub struct NewAccount {
+    /// The identifier.
+    pub id: UserId,
     /// The username.
     pub username: Username,
     /// The hash of the password, as a PHC string.
@@ -36,7 +38,7 @@ impl Accounts {
         let roles = self.validate_roles(new.roles)?;
         let now = self.clock.now();
         let account = Account {
-            id: UserId::generate(&self.clock),
+            id: new.id,
             username: new.username.as_str().to_owned(),
             display_name: new.display_name.as_ref().map(|name| name.as_str().to_owned()),
             email: new.email.as_ref().map(|email| email.as_str().to_owned()),

@@ -1,4 +1,4 @@
-use sea_orm::ConnectionTrait;
+use sea_orm::DatabaseTransaction;
 
 use super::{AccountError, Accounts, change::can_administer, store};
 use crate::{
@@ -9,13 +9,13 @@ use crate::{
 };
 
 impl Accounts {
-    /// Deletes an account and its sessions in a transaction. Returns the change to publish with the commit.
+    /// Deletes an account, its sessions and what an application has for it, in a transaction. Returns the change to publish with the commit.
     ///
     /// # Errors
-    /// [`AccountError::NotFound`] or [`AccountError::LastAdmin`].
+    /// [`AccountError::NotFound`], [`AccountError::LastAdmin`], or [`AccountError::Hook`].
     pub async fn delete(
         &self,
-        transaction: &impl ConnectionTrait,
+        transaction: &DatabaseTransaction,
         id: UserId,
         actor: Actor<'_>,
     ) -> Result<Change, AccountError> {
@@ -23,6 +23,7 @@ impl Accounts {
         if can_administer(&account) {
             store::lock_role(transaction, ADMIN_ROLE).await?;
         }
+        self.hooks.on_account_deletion(transaction, id).await?;
         store::delete(transaction, id).await?;
         if can_administer(&account) {
             self.ensure_admin_remains(transaction).await?;

@@ -1,6 +1,6 @@
 use sea_orm::DbErr;
 
-use crate::{database::reason, tokens::TokenError};
+use crate::{database::reason, hooks::HookError, tokens::TokenError};
 
 /// An error of creating, updating or deleting an account.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum AccountError {
     /// The actor is not signed in, or its token or session was revoked.
     #[error("{}", .0.message())]
     Unauthenticated(TokenError),
+    /// A hook of the application did not succeed.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// A database query failed.
     #[error("{}", reason(.0))]
     Database(#[from] DbErr),

@@ -39,6 +39,7 @@ use crate::{
     clock::{Clock, Timestamp},
     config::Config,
     database::{Database, PageRequest},
+    hooks::{HookRunner, TokenOwner},
     id::UserId,
     tokens::Scopes,
 };
@@ -70,6 +71,13 @@ pub struct Account {
     pub last_login_at: Option<Timestamp>,
 }
 
+impl Account {
+    /// The account as the hooks of an application see it when a token is issued.
+    pub(crate) fn token_owner(&self) -> TokenOwner<'_> {
+        TokenOwner { user: self.id, username: &self.username, roles: &self.roles }
+    }
+}
+
 /// The accounts of this server.
 #[derive(Clone)]
 pub struct Accounts {
@@ -79,6 +87,7 @@ pub struct Accounts {
     feed: Arc<ChangeFeed>,
     audit: Audit,
     cache: Cache,
+    hooks: HookRunner,
 }
 
 impl Accounts {
@@ -92,12 +101,13 @@ impl Accounts {
 
     /// Creates the service for this database. The feed invalidates its cache.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         database: Database,
         config: Arc<Config>,
         feed: Arc<ChangeFeed>,
         audit: Audit,
         clock: Clock,
+        hooks: HookRunner,
     ) -> Self {
         let cache = Cache::new();
         let observer = cache.clone();
@@ -106,7 +116,18 @@ impl Accounts {
                 observer.invalidate(user);
             }
         });
-        Self { database, clock, config, feed, audit, cache }
+        Self { database, clock, config, feed, audit, cache, hooks }
+    }
+
+    /// The hooks of the application.
+    pub(crate) fn hooks(&self) -> &HookRunner {
+        &self.hooks
+    }
+
+    /// Generates the identifier of a new account.
+    #[must_use]
+    pub fn generate_id(&self) -> UserId {
+        UserId::generate(&self.clock)
     }
 
     /// Finds an account by its id. The account is cached until it changes, or for a short time.

@@ -38,6 +38,7 @@ impl Admin {
         let hasher = self.hasher_for(actor);
         let password = self.policy.validate(new.password.expose_secret(), &owner, &hasher).await?;
         let account = NewAccount {
+            id: self.accounts.generate_id(),
             password_hash: hasher.hash(&password).await?,
             username: new.username,
             email: new.email,

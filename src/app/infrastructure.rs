@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     config::Config,
     database::Database,
+    hooks::HookRunner,
     http::{Authenticator, OpenStreams},
     limits::{RefreshLimit, Throttle},
     operations::DocumentStore,
@@ -83,13 +84,19 @@ impl Infrastructure {
     }
 
     /// Builds the services.
-    pub(super) fn build(self) -> App {
+    pub(super) fn build(self, hooks: HookRunner) -> App {
         let (config, clock, database, feed) = (&self.config, &self.clock, &self.database, &self.feed);
         let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
         let retention = Some(config.audit.retention).filter(|time| !time.is_zero());
         let audit = Audit::new(database.clone(), feed.clone(), retention, clock.clone());
-        let accounts =
-            Accounts::new(database.clone(), config.clone(), feed.clone(), audit.clone(), clock.clone());
+        let accounts = Accounts::new(
+            database.clone(),
+            config.clone(),
+            feed.clone(),
+            audit.clone(),
+            clock.clone(),
+            hooks,
+        );
         let sessions = self.sessions(&accounts, &audit);
         App {
             streams: OpenStreams::new(config.http.streams.clone()),

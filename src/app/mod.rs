@@ -27,6 +27,7 @@ use crate::{
     config::{Config, Introspection},
     database::{ApplicationMigrations, Database},
     graphql::FairQueue,
+    hooks::HookRunner,
     http::{Authenticator, OpenStreams},
     limits::Throttle,
     operations::DocumentStore,
@@ -77,28 +78,35 @@ pub struct App {
     pub(crate) streams: Arc<OpenStreams>,
 }
 
+/// The parts that a program adds to the services.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AppParts {
+    /// The clock.
+    pub(crate) clock: Clock,
+    /// The migrations of the program's own tables.
+    pub(crate) migrations: ApplicationMigrations,
+    /// The hooks.
+    pub(crate) hooks: HookRunner,
+}
+
 impl App {
     /// Opens the application: loads the secrets, applies migrations, opens the keyring and reads the revocations.
     ///
     /// # Errors
     /// The configuration is invalid, or a resource cannot be opened.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
-        Self::open_with(config, clock, ApplicationMigrations::default()).await
+        Self::open_with(config, AppParts { clock, ..AppParts::default() }).await
     }
 
-    /// Opens the application as [`App::open`] does, and applies the migrations of an application as well.
-    pub(crate) async fn open_with(
-        config: Config,
-        clock: Clock,
-        migrations: ApplicationMigrations,
-    ) -> Result<Self, AppError> {
+    /// Opens the application as [`App::open`] does, with the parts that a program adds.
+    pub(crate) async fn open_with(config: Config, parts: AppParts) -> Result<Self, AppError> {
         config.check()?;
         // The secret is checked before the database is opened: a start without access to it must not change anything.
         let secret = FoundSecret::find(&config)?;
         secret.check_missing_file(&config)?;
         let documents = Arc::new(DocumentStore::open(&config.graphql, ROOT_FIELDS)?);
-        let database = Database::connect(&config, migrations).await?;
-        let opened = Box::pin(Self::open_on(database.clone(), secret, documents, config, clock)).await;
+        let database = Database::connect(&config, parts.migrations).await?;
+        let opened = Box::pin(Self::open_on(database.clone(), secret, documents, config, parts)).await;
         if opened.is_err() {
             database.close().await;
         }
@@ -110,7 +118,7 @@ impl App {
         secret: FoundSecret,
         documents: Arc<DocumentStore>,
         config: Config,
-        clock: Clock,
+        parts: AppParts,
     ) -> Result<Self, AppError> {
         if database.migrations().await?.applied.is_empty() {
             secret.check_empty_database(&config)?;
@@ -119,8 +127,8 @@ impl App {
             tracing::info!(migration, "migration applied");
         }
         let masters = secret.load_or_create(&config, &database).await?;
-        let infrastructure = Infrastructure::open(database, &masters, documents, config, clock).await?;
-        let app = infrastructure.build();
+        let infrastructure = Infrastructure::open(database, &masters, documents, config, parts.clock).await?;
+        let app = infrastructure.build(parts.hooks);
         app.admin.ensure_active_key().await?;
         app.audit.reset_foreign_positions().await?;
         // The database now has keys that are encrypted with this secret.

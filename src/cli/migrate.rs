@@ -45,7 +45,7 @@ impl Migrate {
         log::start_for_command(&loaded)?;
         let if_missing = if matches!(self, Self::Up) { IfMissing::Create } else { IfMissing::Fail };
         find_database(&loaded.config, if_missing)?;
-        let database = Database::connect(&loaded.config, settings.application.migrations).await?;
+        let database = Database::connect(&loaded.config, settings.application.parts.migrations).await?;
         let done = match self {
             Self::Up => up(&database, out).await,
             Self::Down(down) => down.run(&database, &loaded.config.database_name(), out).await,

@@ -21,8 +21,7 @@ pub(super) async fn with_app<T>(
     let loaded = settings.load()?;
     log::start_for_command(&loaded)?;
     find_database(&loaded.config, if_missing)?;
-    let application = &settings.application;
-    let app = App::open_with(loaded.config, application.clock.clone(), application.migrations);
+    let app = App::open_with(loaded.config, settings.application.parts.clone());
     let app = Box::pin(app).await?;
     let done = Box::pin(command(app.clone())).await;
     app.close().await;

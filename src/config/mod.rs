@@ -55,6 +55,7 @@ pub use self::{
 pub(crate) use self::{
     load::{InCode, load},
     section::{Section, Sections},
+    tokens::is_reserved_claim,
 };
 use crate::secret::MIN_SECRET_BYTES;
 
@@ -235,7 +236,7 @@ fn check_secret(
 }
 
 /// Whether a name is a `scope-token` (RFC 6749 §3.3) of at most 64 characters.
-fn is_token(name: &str) -> bool {
+pub(crate) fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
         && name.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')

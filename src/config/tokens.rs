@@ -87,6 +87,11 @@ const RESERVED_CLAIMS: [&str; 16] = [
     "status",
 ];
 
+/// Whether Portcullis itself uses a claim of this name.
+pub(crate) fn is_reserved_claim(name: &str) -> bool {
+    RESERVED_CLAIMS.contains(&name)
+}
+
 impl Default for TokensConfig {
     fn default() -> Self {
         Self {
@@ -144,7 +149,7 @@ impl TokensConfig {
         for name in self.custom_claims.keys() {
             let key = format!("tokens.custom_claims.{name}");
             ensure(
-                !RESERVED_CLAIMS.contains(&name.as_str()),
+                !is_reserved_claim(name),
                 key,
                 "is a claim that Portcullis sets itself; choose another name",
             )?;

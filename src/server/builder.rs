@@ -11,10 +11,11 @@ use super::{
     task::Task,
 };
 use crate::{
-    app::App,
+    app::{App, AppParts},
     clock::Clock,
     config::{Config, InCode, LoadedConfig, Section, load},
     database::ApplicationMigrations,
+    hooks::{HookRunner, Hooks},
     schema::{IdentitySchema, Roots, finish_subgraph},
 };
 
@@ -55,10 +56,8 @@ pub(crate) struct Application {
     pub(crate) in_code: InCode,
     /// The whole configuration, if the application defines it.
     pub(crate) config: Option<Config>,
-    /// The migrations of the application's own tables.
-    pub(crate) migrations: ApplicationMigrations,
-    /// The clock.
-    pub(crate) clock: Clock,
+    /// What the application adds to the services.
+    pub(crate) parts: AppParts,
 }
 
 impl Default for Builder {
@@ -158,14 +157,20 @@ impl<Q, M, S, D> Builder<Q, M, S, D> {
 
     /// Uses this clock. Tests move it.
     pub fn clock(mut self, clock: Clock) -> Self {
-        self.application.clock = clock;
+        self.application.parts.clock = clock;
         self
     }
 
     /// Adds migrations of the application's own tables. They are applied after those of Portcullis and recorded in the
     /// table `application_migrations`. Names of tables must differ from those of Portcullis: begin them with a prefix.
     pub fn migrations<T: MigratorTrait>(mut self, _: T) -> Self {
-        self.application.migrations = ApplicationMigrations(T::migrations);
+        self.application.parts.migrations = ApplicationMigrations(T::migrations);
+        self
+    }
+
+    /// Adds the hooks of the application, which replace earlier ones.
+    pub fn hooks(mut self, hooks: impl Hooks) -> Self {
+        self.application.parts.hooks = HookRunner::new(hooks);
         self
     }
 
@@ -220,7 +225,7 @@ where
         let Self { roots, data, application, routes, tasks } = self;
         Roots::<Q, M, S>::check()?;
         let sections = Loaded(loaded.sections);
-        let app = Box::pin(App::open_with(loaded.config, application.clock, application.migrations)).await?;
+        let app = Box::pin(App::open_with(loaded.config, application.parts)).await?;
         let schema = if app.config.graphql.federation {
             let builder = data.add_to(app.provide(roots.subgraph_builder()), &sections);
             IdentitySchema::Subgraph(finish_subgraph(builder))

@@ -113,7 +113,10 @@ impl Portcullis {
         self.0.app.close().await;
     }
 
-    pub(crate) fn app(&self) -> &App {
+    /// The services behind the handle.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn app(&self) -> &App {
         &self.0.app
     }
 

@@ -1,6 +1,6 @@
 use sea_orm::DbErr;
 
-use crate::tokens::KeyringError;
+use crate::{hooks::HookError, tokens::KeyringError};
 
 /// An error of a refresh.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,9 @@ pub enum RefreshError {
     /// No access token could be signed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// A hook of the application did not succeed.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// A database query failed.
     #[error(transparent)]
     Database(#[from] DbErr),

@@ -6,6 +6,7 @@ use super::{OpenedSession, Session, Sessions};
 use crate::{
     accounts::Account,
     clock::Timestamp,
+    hooks::TokenAdditions,
     tokens::{Audience, Caller, Claims, KeyringError, Status, TokenAccount},
 };
 
@@ -36,14 +37,20 @@ pub struct SignedIn {
 }
 
 impl Sessions {
-    /// Issues the tokens of an open session. Every way to sign in issues its tokens here.
+    /// Issues the tokens of an open session, with what the application adds to them. Every way to sign in issues its
+    /// tokens here.
     ///
     /// # Errors
     /// If no key can sign, or the claims are too large for an access token.
-    pub fn issue(&self, account: Account, opened: OpenedSession) -> Result<SignedIn, KeyringError> {
+    pub fn issue(
+        &self,
+        account: Account,
+        opened: OpenedSession,
+        additions: TokenAdditions,
+    ) -> Result<SignedIn, KeyringError> {
         let OpenedSession { session, refresh, status } = opened;
         let now = self.clock.now();
-        let claims = self.claims(&account, &session, status);
+        let claims = self.claims(&account, &session, status, additions);
         let left = |until: Timestamp| (until - now).to_std().unwrap_or_default();
         let tokens = TokenPair {
             access: self.keyring.sign(&claims)?.into(),
@@ -54,7 +61,19 @@ impl Sessions {
         Ok(SignedIn { account, session, tokens, caller: Caller::Authenticated(Arc::new(claims)) })
     }
 
-    fn claims(&self, account: &Account, session: &Session, status: Option<Status>) -> Claims {
+    fn claims(
+        &self,
+        account: &Account,
+        session: &Session,
+        status: Option<Status>,
+        additions: TokenAdditions,
+    ) -> Claims {
+        let mut scope = self.accounts.scopes(&account.roles);
+        if !additions.scopes.is_empty() {
+            scope = scope.iter().map(ToOwned::to_owned).chain(additions.scopes).collect();
+        }
+        let mut custom = self.config.tokens.custom_claims.clone();
+        custom.extend(additions.claims);
         let issued_at = self.clock.now().timestamp();
         let lives = i64::try_from(self.config.tokens.access_ttl.as_secs()).unwrap_or(i64::MAX);
         Claims {
@@ -66,7 +85,7 @@ impl Sessions {
             iat: issued_at,
             exp: issued_at.saturating_add(lives),
             auth_time: Some(session.created_at.timestamp()),
-            scope: self.accounts.scopes(&account.roles),
+            scope,
             roles: account.roles.clone(),
             username: account.username.clone(),
             token_version: Some(account.token_version),
@@ -77,7 +96,7 @@ impl Sessions {
                 session: session.id,
                 token_version: account.token_version,
             }),
-            custom: self.config.tokens.custom_claims.clone(),
+            custom,
         }
     }
 }

@@ -42,8 +42,9 @@ impl Sessions {
         let found = self.accounts.find_credentials_by_id(session.user).await?;
         let account = found.map(|found| found.account).filter(|account| !account.disabled);
         let account = account.ok_or(RefreshError::Invalid)?;
+        let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
         let (account, status) = self.status_for_refresh(account, &session).await?;
-        Ok(self.issue(account, OpenedSession { session, refresh: successor, status })?)
+        Ok(self.issue(account, OpenedSession { session, refresh: successor, status }, additions)?)
     }
 
     /// Handles a token that did not rotate its session. Returns the session if the successor of the token is

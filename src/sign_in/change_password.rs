@@ -37,6 +37,7 @@ impl SignIn {
         let hasher = self.hasher.on_behalf_of(client.address, &account_key(account.id));
         let new = self.policy.validate(new.expose_secret(), &owner, &hasher).await?;
         let password_hash = Some(hasher.hash(&new).await?);
+        let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
 
         let actor = Actor::Bearer { client, claims: caller, token: None };
         let changes = AccountUpdate { password_hash, ..AccountUpdate::default() };
@@ -53,7 +54,7 @@ impl SignIn {
         changes.extend(changed.change);
         let user = (account.id, token_version);
         self.throttle.remember_address(&transaction, user, client.address).await?;
-        let signed_in = self.sessions.issue(changed.account, opened)?;
+        let signed_in = self.sessions.issue(changed.account, opened, additions)?;
         self.feed.commit(transaction, &changes).await?;
         Ok(signed_in)
     }

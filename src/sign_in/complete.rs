@@ -5,6 +5,7 @@ use crate::{
     accounts::Account,
     audit::{Actor, AuditAction, NewEvent},
     client::ClientInfo,
+    hooks::TokenAdditions,
     limits::Decision,
     sessions::SignedIn,
 };
@@ -16,6 +17,7 @@ impl SignIn {
         &self,
         transaction: DatabaseTransaction,
         account: Account,
+        additions: TokenAdditions,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         if let Decision::Refused { retry_after, .. } =
@@ -38,7 +40,7 @@ impl SignIn {
         let id = account.id;
         let account = Account { last_login_at: Some(event.at), ..account };
         // Issued before the commit, so that a failure to sign rolls everything back.
-        let signed_in = self.sessions.issue(account, opened)?;
+        let signed_in = self.sessions.issue(account, opened, additions)?;
         self.feed.commit(transaction, &changes).await?;
         self.accounts.invalidate(id);
         Ok(signed_in)

@@ -4,6 +4,8 @@ use sea_orm::DbErr;
 
 use crate::{
     accounts::AccountError,
+    graphql::UserError,
+    hooks::HookError,
     passwords::{HashError, PasswordRejected, PolicyViolation},
     tokens::KeyringError,
 };
@@ -41,6 +43,12 @@ pub enum SignInError {
     /// No token could be signed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// A hook of the application refused the registration.
+    #[error("the application refused the registration: {}", .0.message)]
+    Refused(UserError),
+    /// A hook of the application did not succeed.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// A database query failed.
     #[error(transparent)]
     Database(#[from] DbErr),

@@ -210,6 +210,8 @@ impl SignInError {
             }
             Self::Password(violation) => UserError::from(violation).in_field(field),
             Self::Account(error) => error.into_user_error()?,
+            Self::Refused(error) => error,
+            Self::Hook(error) => return Err(ApiError::internal(&error)),
             Self::Hash(error) => return Err(error.into()),
             Self::Keyring(error) => return Err(signing_error(&error)),
             Self::Database(error) => return Err(error.into()),

@@ -19,6 +19,7 @@ impl SignIn {
         let found = self.accounts.find_credentials(&login.username).await?;
         let checked = self.verify_password(&login.username, found, &login.password, client).await?;
         let account = checked.account;
+        let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
 
         let transaction = self.database.begin().await?;
         // The account may have changed while the password was verified. The old password must not sign in
@@ -27,6 +28,6 @@ impl SignIn {
             transaction.rollback().await?;
             return Err(SignInError::InvalidCredentials);
         }
-        self.complete_sign_in(transaction, account, client).await
+        self.complete_sign_in(transaction, account, additions, client).await
     }
 }

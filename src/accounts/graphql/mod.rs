@@ -208,6 +208,7 @@ impl AccountError {
             }
             Self::Unauthenticated(rejection) => return Err(ApiError::unauthenticated(rejection)),
             Self::NotFound => UserError::new(UserErrorCode::NotFound, "The account does not exist."),
+            Self::Hook(error) => return Err(ApiError::internal(&error)),
             Self::Database(error) => return Err(error.into()),
         })
     }

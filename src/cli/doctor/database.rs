@@ -32,7 +32,7 @@ pub(super) async fn examine(config: &Config, application: &Application, secret: 
         }
         return;
     }
-    let database = match Database::connect(config, application.migrations).await {
+    let database = match Database::connect(config, application.parts.migrations).await {
         Ok(database) => database,
         Err(error) => return report.fail("database", error.to_string()),
     };
@@ -57,7 +57,7 @@ pub(super) async fn examine(config: &Config, application: &Application, secret: 
         return report.fail("signing keys", NO_ACTIVE_KEY);
     }
     // The database has its secret and its keys, so opening the app creates nothing.
-    let opened = App::open_with(config.clone(), application.clock.clone(), application.migrations);
+    let opened = App::open_with(config.clone(), application.parts.clone());
     match Box::pin(opened).await {
         Ok(app) => {
             if let Err(error) = contents(&app, report).await {

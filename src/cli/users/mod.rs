@@ -124,6 +124,7 @@ fn account_error(error: AccountError, app: &App, user: &str) -> CliError {
              `portcullis users set-roles NAME --role admin`."
         ),
         AccountError::Database(error) => return error.into(),
+        AccountError::Hook(error) => error.to_string(),
         AccountError::UsernameInvalid(why)
         | AccountError::EmailInvalid(why)
         | AccountError::DisplayNameInvalid(why) => why.to_owned(),

@@ -140,6 +140,7 @@ impl SessionsMutation {
                 REPEATED_TOO_OFTEN_RETRY_AFTER,
             )),
             Err(RefreshError::Keyring(error)) => Err(signing_error(&error)),
+            Err(RefreshError::Hook(error)) => Err(ApiError::internal(&error)),
             Err(RefreshError::Database(error)) => Err(error.into()),
         }
     }

@@ -1,6 +1,8 @@
 //! The crate as a library: resolvers of another crate in the same schema, behind the same guards.
 
+mod application;
 mod dependencies;
+mod hooks;
 mod issuer;
 mod resource_server;
 

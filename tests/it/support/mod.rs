@@ -21,10 +21,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_graphql::{ObjectType, SubscriptionType};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 
 use portcullis::{
-    Portcullis,
+    Builder, Portcullis,
     accounts::Username,
     admin::NewUser,
     app::App,
@@ -34,6 +35,7 @@ use portcullis::{
     router::router,
     secret::{MasterSecret, Sealer},
     serve::serve,
+    server::SchemaData,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use secrecy::ExposeSecret;
@@ -170,6 +172,29 @@ impl TestApp {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (served, stopped) = (app.clone(), stop.clone());
         tasks.spawn(async move { serve(&served, router(&served, served.schema()), listener, stopped).await });
+        Self { app, address, stop, tasks, database, secrets }
+    }
+
+    /// A server with the parts of an application.
+    pub(crate) async fn of<Q, M, S, D>(builder: Builder<Q, M, S, D>) -> Self
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+        D: SchemaData,
+    {
+        let database = TestDatabase::create().await;
+        let config = Self::config(&database, |_| ());
+        let listener = TcpListener::bind(config.http.listen).await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let opened = Box::pin(builder.config(config).open()).await;
+        let portcullis = opened.expect("the server starts");
+        let (app, secrets) = (portcullis.app().clone(), Secrets::watch());
+        add_secrets(&secrets, &app).await;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let serving = portcullis.serve_router(portcullis.router()).with_listener(listener);
+        let serving = serving.with_graceful_shutdown(stop.clone().cancelled_owned());
+        tasks.spawn(async move { serving.await.expect("the server ends in order") });
         Self { app, address, stop, tasks, database, secrets }
     }
 
