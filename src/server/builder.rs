@@ -217,7 +217,7 @@ where
     /// one of ours.
     pub async fn open(self) -> Result<Portcullis, Error> {
         let loaded = self.application.load()?;
-        self.open_with(loaded).await
+        Box::pin(self.open_with(loaded)).await
     }
 
     /// Opens the server with a configuration that has been loaded.

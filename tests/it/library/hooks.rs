@@ -65,7 +65,7 @@ struct Pets;
 impl Pets {
     /// The number of pets.
     #[requires_scopes("pets:read")]
-    async fn pets(&self, _ctx: &Context<'_>) -> Result<Option<i32>> {
+    async fn pets(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
         Ok(Some(3))
     }
 }
