@@ -23,7 +23,7 @@ pub struct Model {
     pub email_key: Option<String>,
     /// Whether the user has proved that they own the address.
     pub email_verified: bool,
-    /// The password hash, a PHC string.
+    /// The password hash: a PHC string, or an imported hash in the canonical encoding of its scheme.
     pub password_hash: String,
     /// Whether the account is disabled, so that its user cannot sign in.
     pub disabled: bool,

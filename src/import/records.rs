@@ -108,3 +108,49 @@ fn recognise(start: &[u8]) -> Format {
     let start: Vec<u8> = start.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(10).collect();
     if start.starts_with(b"[") || start.starts_with(b"{\"users\":[") { Format::Json } else { Format::Jsonl }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The lines of all records, and whether the file was read to its end.
+    fn read(file: &[u8], format: Format) -> (Vec<u64>, bool) {
+        let mut records =
+            Records::open(Box::new(Cursor::new(file.to_vec())), Some(format)).expect("it is UTF-8");
+        let mut lines = Vec::new();
+        loop {
+            match records.read() {
+                Ok(Some(record)) => lines.push(record.line),
+                Ok(None) => return (lines, true),
+                Err(_) => return (lines, false),
+            }
+        }
+    }
+
+    #[test]
+    fn records_are_numbered_by_their_first_line() {
+        let table = b"a,b\n\n1,\"x\ny\"\r\n\r\n \n2,\"\"\"\"\n3,z";
+        assert_eq!(read(table, Format::Csv), (vec![3, 7, 8], true));
+        assert_eq!(read(b"a\n\xff", Format::Csv), (vec![2], true));
+        assert_eq!(read(b"a\n\"", Format::Csv), (vec![], false));
+        assert_eq!(read(b"", Format::Csv), (vec![], false), "there is no header");
+        let objects = b"[ {\"a\": \"}]\\\"\"},\n\n{\"b\":\n{}}] trailing";
+        assert_eq!(read(objects, Format::Json), (vec![1, 3], true));
+        assert_eq!(read(b"[{}", Format::Json), (vec![1], false));
+        assert_eq!(read(b"\n{}\n\n{", Format::Jsonl), (vec![2, 4], true));
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_read_to_an_end(text in "([\\[\\]{}\",:\\\\ \r\na1]|\\PC){0,200}") {
+            for format in [Format::Jsonl, Format::Json, Format::Csv] {
+                let (lines, _) = read(text.as_bytes(), format);
+                let newlines = text.bytes().filter(|byte| *byte == b'\n').count() as u64;
+                prop_assert!(lines.iter().all(|line| *line <= newlines + 1), "{lines:?}");
+                prop_assert!(lines.is_sorted(), "{lines:?}");
+            }
+        }
+    }
+}
