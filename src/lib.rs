@@ -150,7 +150,7 @@ pub mod worker;
 
 pub use self::{
     clock::{Clock, Timestamp},
-    graphql::{TokenCheck, caller, guarded},
+    graphql::{TokenCheck, caller, claims, guarded},
     http::{Authenticator, RequiredClaims, TokenRejection},
     tokens::{Caller, Claims, TokenError},
 };

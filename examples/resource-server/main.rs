@@ -10,7 +10,7 @@ use async_graphql::{Context, EmptyMutation, Object, Result, Schema, Subscription
 use async_graphql_axum::{GraphQLProtocol, GraphQLRequest, GraphQLResponse, GraphQLWebSocket};
 use axum::{Extension, Router, extract, response::Response, routing::get};
 use futures_util::{Stream, stream};
-use portcullis::{Authenticator, RequiredClaims, TokenCheck, TokenRejection, caller, guarded};
+use portcullis::{Authenticator, RequiredClaims, TokenCheck, TokenRejection, claims, guarded};
 use tokio::{net::TcpListener, time};
 
 #[tokio::main]
@@ -62,7 +62,7 @@ impl Query {
     /// A greeting for the signed-in user.
     #[authenticated]
     async fn greeting(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        Ok(caller(ctx).claims().map(|claims| format!("Hello, {}!", claims.username)))
+        Ok(Some(format!("Hello, {}!", claims(ctx)?.username)))
     }
 }
 
@@ -71,7 +71,7 @@ struct Events;
 #[guarded]
 #[Subscription]
 impl Events {
-    /// An event each second. The guards of its fields check the token again.
+    /// An event each second. The guard checks the token again before each.
     #[requires_scopes("notes:read")]
     async fn tick(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Query>> {
         let next = async |mut each: time::Interval| Some((each.tick().await, each));

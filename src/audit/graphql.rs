@@ -1,14 +1,15 @@
 //! The GraphQL fields of the audit log.
 
 use async_graphql::{Context, ID, InputObject, Object, Subscription};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt};
 
 use super::{Audit, AuditAction, AuditEvent, EventFilter, SubscribeError};
 use crate::{
     accounts::graphql::{User, load_user},
     database::PageRequest,
     graphql::{
-        ApiError, DateTime, LastEventId, List, Queued, TokenCheck, caller, guarded, node_id, parse_id,
+        ApiError, DateTime, LastEventId, List, Queued, account_and_session, caller, guarded, node_id,
+        parse_id,
     },
     id::EventId,
     sessions::graphql::UserSession,
@@ -179,7 +180,7 @@ impl AuditSubscription {
         #[graphql(desc = "The ID of the last event that you received. Later events are delivered first.")]
         after: Option<ID>,
     ) -> Result<impl Stream<Item = Result<Queued<AuditEventObject>, ApiError>>, ApiError> {
-        let filter = EventFilter { user: caller(ctx).user(), ..EventFilter::default() };
+        let filter = EventFilter { user: Some(account_and_session(ctx)?.0), ..EventFilter::default() };
         subscribe(ctx, filter, after).await
     }
 
@@ -215,23 +216,5 @@ async fn subscribe(
             SubscribeError::Database(error) => error.into(),
         })?;
     let viewer = caller(ctx).clone();
-    let token = ctx.data_opt::<TokenCheck>().cloned();
-    let event = move |event| {
-        // Checked for each event, because a subscription can outlive its token.
-        token.as_ref().map_or(Ok(()), TokenCheck::check).map_err(ApiError::unauthenticated)?;
-        Ok(Queued(AuditEventObject { event: event?, viewer: viewer.clone() }))
-    };
-    Ok(until_failure(events.map(event)))
-}
-
-/// Ends the stream after its first error.
-fn until_failure<T>(
-    items: impl Stream<Item = Result<T, ApiError>>,
-) -> impl Stream<Item = Result<T, ApiError>> {
-    stream::unfold(Some(Box::pin(items)), |items| async {
-        let mut items = items?;
-        let item = items.next().await?;
-        let rest = item.is_ok().then_some(items);
-        Some((item, rest))
-    })
+    Ok(events.map(move |event| Ok(Queued(AuditEventObject { event: event?, viewer: viewer.clone() }))))
 }

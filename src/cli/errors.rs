@@ -8,7 +8,7 @@ use strum::{EnumMessage, VariantArray};
 
 use super::error::CliError;
 use crate::{
-    graphql::{ErrorCode, ErrorExtension},
+    graphql::{ErrorCode, ErrorExtension, INSUFFICIENT_USER_AUTHENTICATION},
     schema::Roots,
     tokens::TokenError,
 };
@@ -42,7 +42,7 @@ present if a field failed. Only malformed HTTP requests and oversized headers ge
 
 /// All errors outside of payloads: the cause, the code, and the status of the response as `application/json` and as
 /// `application/graphql-response+json`. A test provokes each of them.
-const REFUSALS: [(&str, ErrorCode, u16, u16); 40] = [
+const REFUSALS: [(&str, ErrorCode, u16, u16); 43] = [
     ("The path does not exist.", ErrorCode::BadUserInput, 404, 404),
     ("The path does not support the method.", ErrorCode::BadUserInput, 405, 405),
     ("The request has no `Host`, or several.", ErrorCode::BadUserInput, 400, 400),
@@ -105,6 +105,9 @@ const REFUSALS: [(&str, ErrorCode, u16, u16); 40] = [
     ("Introspection requires a token, and the request has none.", ErrorCode::Unauthenticated, 200, 400),
     ("A field requires a token.", ErrorCode::Unauthenticated, 200, 200),
     ("A field requires a scope.", ErrorCode::Forbidden, 200, 200),
+    ("A field requires a role.", ErrorCode::Forbidden, 200, 200),
+    ("A field requires a recent login.", ErrorCode::Unauthenticated, 200, 200),
+    ("A field requires the owner of an object.", ErrorCode::Forbidden, 200, 200),
     ("An argument is out of range.", ErrorCode::BadUserInput, 200, 200),
     ("A refresh was repeated within the grace period more than twice.", ErrorCode::RateLimited, 200, 200),
     (
@@ -119,6 +122,10 @@ const REFUSALS: [(&str, ErrorCode, u16, u16); 40] = [
     ("The operation took longer than `http.request_timeout`.", ErrorCode::ServiceUnavailable, 503, 503),
     ("A resolver or a handler panicked.", ErrorCode::Internal, 500, 500),
 ];
+
+/// The meaning of the reason [`INSUFFICIENT_USER_AUTHENTICATION`].
+const STEP_UP: &str = "The token is valid, but the login is older than `maxAge` or of a class that is not in `acrValues`. \
+                       Log in again and repeat the operation.";
 
 /// The text about errors in payloads.
 const USER_ERRORS: &str = "\
@@ -143,6 +150,7 @@ pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
     // The server has its own keys, so it can always verify tokens.
     let reasons = TokenError::VARIANTS.iter().filter(|reason| **reason != TokenError::Unverifiable);
     let reasons = reasons.map(|reason| [quoted(reason.into()), meaning(reason)]);
+    let reasons = reasons.chain([[quoted(INSUFFICIENT_USER_AUTHENTICATION), STEP_UP.to_owned()]]);
     table(out, "Reasons", ["`extensions.reason`", "meaning"], reasons)?;
 
     let statuses = REFUSALS.map(|(cause, code, json, graphql)| {

@@ -6,10 +6,11 @@ use strum::{EnumMessage, IntoStaticStr, VariantArray};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
-    /// The field requires a valid access token; `reason` says why the request has none.
+    /// The field requires a valid access token; `reason` says why the request has none, or that the login of its user is
+    /// not recent enough.
     Unauthenticated,
-    /// The token lacks a scope, and `requiredScopes` lists the scopes that suffice; or a page of another origin
-    /// used the cookie.
+    /// The token lacks a scope or a role, and `requiredScopes` or `requiredRoles` lists those that suffice; or the user
+    /// does not own the object; or a page of another origin used the cookie.
     Forbidden,
     /// A variable, an argument or the HTTP request itself is malformed or out of range.
     BadUserInput,
@@ -45,6 +46,12 @@ pub enum ErrorExtension {
     Reason,
     /// Lists of scopes; a token that has every scope of at least one list suffices.
     RequiredScopes,
+    /// Roles; a token that has at least one of them suffices.
+    RequiredRoles,
+    /// The maximum age of the login, in seconds, if `reason` is `INSUFFICIENT_USER_AUTHENTICATION` (RFC 9470).
+    MaxAge,
+    /// The authentication context classes that suffice for the login (RFC 9470). Absent if every class does.
+    AcrValues,
     /// The time to wait, in seconds. If the whole request was refused, the header Retry-After has the same value.
     RetryAfter,
 }
@@ -54,8 +61,10 @@ impl ErrorCode {
     #[must_use]
     pub const fn extensions(self) -> &'static [ErrorExtension] {
         match self {
-            Self::Unauthenticated => &[ErrorExtension::Reason],
-            Self::Forbidden => &[ErrorExtension::RequiredScopes],
+            Self::Unauthenticated => {
+                &[ErrorExtension::Reason, ErrorExtension::MaxAge, ErrorExtension::AcrValues]
+            }
+            Self::Forbidden => &[ErrorExtension::RequiredScopes, ErrorExtension::RequiredRoles],
             Self::RateLimited | Self::ServiceUnavailable => &[ErrorExtension::RetryAfter],
             Self::BadUserInput
             | Self::ParseFailed

@@ -1,12 +1,14 @@
+use std::sync::Arc;
+
 use async_graphql::Context;
 use secrecy::SecretString;
 
-use super::TokenCheck;
+use super::{ApiError, TokenCheck};
 #[cfg(feature = "server")]
-use crate::tokens::Claims;
+use crate::id::UserId;
 use crate::{
     id::SessionId,
-    tokens::{Caller, TokenError},
+    tokens::{Caller, Claims, TokenError},
 };
 
 /// The refresh token that a browser sent as a cookie.
@@ -47,6 +49,30 @@ pub fn caller<'a>(ctx: &'a Context<'_>) -> &'a Caller {
         Some(caller @ Caller::Anonymous(_)) => caller,
         None => anonymous(TokenError::Missing),
     }
+}
+
+/// The claims of the caller's token, which is valid now. For resolvers of guarded fields: there they are missing only if
+/// the token has expired or was revoked since the guard checked it.
+///
+/// # Errors
+/// `UNAUTHENTICATED`, with the reason.
+pub fn claims<'a>(ctx: &'a Context<'_>) -> Result<&'a Arc<Claims>, ApiError> {
+    match caller(ctx) {
+        Caller::Authenticated(claims) => Ok(claims),
+        Caller::Anonymous(error) => Err(ApiError::unauthenticated(*error)),
+    }
+}
+
+/// The account and the session of the caller of this server, for resolvers of guarded fields.
+///
+/// # Errors
+/// `UNAUTHENTICATED`, with the reason.
+#[cfg(feature = "server")]
+pub(crate) fn account_and_session(ctx: &Context<'_>) -> Result<(UserId, SessionId), ApiError> {
+    let caller = caller(ctx);
+    let ids = caller.user().zip(caller.session());
+    let reason = || if let Caller::Anonymous(error) = caller { *error } else { TokenError::Invalid };
+    ids.ok_or_else(|| ApiError::unauthenticated(reason()))
 }
 
 /// The anonymous caller for a reason, as a constant.

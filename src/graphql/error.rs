@@ -11,6 +11,10 @@ use crate::tokens::TokenError;
 /// The time to wait before a retry while access tokens cannot be verified.
 const UNVERIFIABLE_RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// The `extensions.reason` of `UNAUTHENTICATED` if the token is valid, but the login of its user is not recent enough or
+/// has not the required authentication context class. The user logs in again (RFC 9470 §3, step-up authentication).
+pub const INSUFFICIENT_USER_AUTHENTICATION: &str = "INSUFFICIENT_USER_AUTHENTICATION";
+
 /// A top-level error: guards, limits, malformed requests and internal errors of the server.
 ///
 /// It has no `Display` on purpose, because async-graphql would convert it to an error without a code.
@@ -49,6 +53,33 @@ impl ApiError {
         let required = required.iter().map(|list| Value::List(scopes(list))).collect();
         Self::new(ErrorCode::Forbidden, "The access token lacks a required scope.")
             .with(ErrorExtension::RequiredScopes, Value::List(required))
+    }
+
+    /// The error of a field that requires one of these roles.
+    #[must_use]
+    pub fn missing_role(required: &[&str]) -> Self {
+        let required = required.iter().map(|role| Value::from(*role)).collect();
+        Self::new(ErrorCode::Forbidden, "The access token lacks a required role.")
+            .with(ErrorExtension::RequiredRoles, Value::List(required))
+    }
+
+    /// The error of a field that requires the owner of an object. It does not tell whether the object exists.
+    #[must_use]
+    pub fn not_owner() -> Self {
+        Self::new(ErrorCode::Forbidden, "Only the owner of an object may do this.")
+    }
+
+    /// The error of a field that requires a recent login, with the parameters of RFC 9470 §3.
+    #[must_use]
+    pub fn insufficient_user_authentication(max_age_seconds: u32, acr: Option<&str>) -> Self {
+        let message = "The field requires a recent login; log in again and repeat the operation.";
+        let error = Self::new(ErrorCode::Unauthenticated, message)
+            .with(ErrorExtension::Reason, INSUFFICIENT_USER_AUTHENTICATION)
+            .with(ErrorExtension::MaxAge, max_age_seconds);
+        match acr {
+            Some(acr) => error.with(ErrorExtension::AcrValues, Value::List(vec![acr.into()])),
+            None => error,
+        }
     }
 
     /// An error for invalid input.

@@ -26,9 +26,12 @@ pub use portcullis_macros::guarded;
 
 pub use self::{
     code::{ErrorCode, ErrorExtension},
-    context::{ExpiredSession, LastEventId, RefreshCookie, Transport, caller},
-    error::{ApiError, normalize_error},
-    guard::{Authenticated, RequiresScopes, authenticated, requires_scopes},
+    context::{ExpiredSession, LastEventId, RefreshCookie, Transport, caller, claims},
+    error::{ApiError, INSUFFICIENT_USER_AUTHENTICATION, normalize_error},
+    guard::{
+        Requirements, authenticated, ensure_owner, requires_owner, requires_recent_login, requires_roles,
+        requires_scopes,
+    },
     token_check::TokenCheck,
 };
 #[cfg(feature = "server")]
@@ -40,4 +43,7 @@ pub use self::{
     user_error::{UserError, UserErrorCode},
 };
 #[cfg(feature = "server")]
-pub(crate) use self::{context::initial_claims, excerpt::shorten_word};
+pub(crate) use self::{
+    context::{account_and_session, initial_claims},
+    excerpt::shorten_word,
+};

@@ -1,8 +1,8 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     changes::RevocationList,
-    tokens::{Caller, TokenError, Verifier},
+    tokens::{Caller, Claims, TokenError, Verifier},
 };
 
 /// The access token of a request, checked again while the request is executed. A request can outlive its
@@ -45,6 +45,11 @@ impl TokenCheck {
         };
         self.verifier.check_again(claims)?;
         if self.revocations.is_revoked(claims) { Err(TokenError::Revoked) } else { Ok(()) }
+    }
+
+    /// Whether the login of these claims was at most `max_age` ago, by the clock of the verifier.
+    pub(super) fn is_login_within(&self, claims: &Claims, max_age: Duration) -> bool {
+        self.verifier.is_login_within(claims, max_age)
     }
 }
 

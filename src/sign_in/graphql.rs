@@ -7,7 +7,9 @@ use super::{LoginRequest, Registration, SignIn, SignInError};
 use crate::{
     accounts::{AccountError, DisplayName, EmailAddress, Username, graphql::DeletePayload},
     client::ClientInfo,
-    graphql::{ApiError, RefreshCookie, UserError, UserErrorCode, caller, guarded, node_id},
+    graphql::{
+        ApiError, RefreshCookie, UserError, UserErrorCode, account_and_session, claims, guarded, node_id,
+    },
     passwords::PasswordAttempt,
     sessions::{
         Sessions,
@@ -120,13 +122,12 @@ impl SignInMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The current password and the new one.")] input: ChangePasswordInput,
     ) -> Result<Option<AuthPayload>, ApiError> {
-        let viewer = caller(ctx);
-        let Some(claims) = viewer.claims() else { return Ok(None) };
+        let claims = claims(ctx)?;
         // A client that holds the refresh token of this session in a cookie receives the next one in a cookie
         // as well.
         let cookie = ctx.data_opt::<RefreshCookie>().and_then(|cookie| cookie.0.clone());
         let in_cookie = cookie.and_then(|token| ctx.data_unchecked::<Sessions>().session_of(&token));
-        let is_in_cookie = in_cookie.is_some() && in_cookie == viewer.session();
+        let is_in_cookie = in_cookie == Some(account_and_session(ctx)?.1);
         let delivery = if is_in_cookie { TokenDelivery::Cookie } else { TokenDelivery::Body };
         let current = PasswordAttempt::new(input.current_password.expose_secret());
         let sign_in = ctx.data_unchecked::<SignIn>();
@@ -150,15 +151,14 @@ impl SignInMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Your password, to confirm the deletion.")] input: DeleteAccountInput,
     ) -> Result<Option<DeletePayload>, ApiError> {
-        let viewer = caller(ctx);
-        let Some(claims) = viewer.claims() else { return Ok(None) };
+        let (claims, (user, _)) = (claims(ctx)?, account_and_session(ctx)?);
         let password = PasswordAttempt::new(input.password.expose_secret());
         let sign_in = ctx.data_unchecked::<SignIn>();
         let closed = sign_in.delete_account(claims, &password, ctx.data_unchecked::<ClientInfo>()).await;
         Ok(Some(match closed {
             Ok(()) => {
                 clear_refresh_cookie(ctx)?;
-                DeletePayload { deleted_id: viewer.user().map(node_id), errors: Vec::new() }
+                DeletePayload { deleted_id: Some(node_id(user)), errors: Vec::new() }
             }
             Err(error) => {
                 DeletePayload { deleted_id: None, errors: vec![error.into_user_error("password")?] }

@@ -191,6 +191,16 @@ impl Verifier {
         self.status_lists.as_ref().map_or(Ok(()), |lists| lists.status(claims, self.clock.now()).outcome)
     }
 
+    /// Whether the login (`auth_time`) was at most `max_age` ago. A login in the future, beyond the clock skew, is not:
+    /// it would otherwise stay recent until then.
+    pub(crate) fn is_login_within(&self, claims: &Claims, max_age: Duration) -> bool {
+        // A token that does not say when its user signed in could be of any age.
+        let Some(auth_time) = claims.auth_time else { return false };
+        let age = self.clock.now().timestamp().saturating_sub(auth_time);
+        let max_age = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
+        (-self.clock_skew_seconds..=max_age).contains(&age)
+    }
+
     /// Verifies the signature of an access token but not its times, and returns the claims. Only for ending the
     /// session of an expired token.
     #[must_use]

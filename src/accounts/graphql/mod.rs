@@ -13,7 +13,7 @@ use super::{Account, AccountError, AccountUpdate, Accounts, DisplayName, EmailAd
 use crate::{
     audit::Actor,
     database::PageRequest,
-    graphql::{ApiError, UserError, UserErrorCode, caller, guarded},
+    graphql::{ApiError, UserError, UserErrorCode, account_and_session, caller, guarded},
     limits::{Decision, Throttle},
     tokens::Caller,
 };
@@ -28,10 +28,9 @@ impl AccountsQuery {
     /// The user who is signed in.
     #[authenticated]
     async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
-        let viewer = caller(ctx);
-        let Some(id) = viewer.user() else { return Ok(None) };
-        let account = ctx.data_unchecked::<Accounts>().find(id).await?;
-        Ok(account.map(|account| User::new(account, viewer.clone())))
+        let (user, _) = account_and_session(ctx)?;
+        let account = ctx.data_unchecked::<Accounts>().find(user).await?;
+        Ok(account.map(|account| User::new(account, caller(ctx).clone())))
     }
 
     /// The account with this username. Null if there is none.
@@ -133,8 +132,8 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The changes to your profile.")] input: UpdateProfileInput,
     ) -> Result<Option<UserPayload>, ApiError> {
+        let (user, _) = account_and_session(ctx)?;
         let viewer = caller(ctx);
-        let Some(user) = viewer.user() else { return Ok(None) };
         let Profile { display_name, email } = match Profile::parse(input.display_name, input.email) {
             Ok(profile) => profile,
             Err(error) => return Ok(Some(UserPayload::failure(vec![error.into_user_error()?]))),

@@ -18,8 +18,8 @@ use crate::{
     audit::{Actor, AuditAction},
     client::ClientInfo,
     graphql::{
-        ApiError, ErrorCode, ExpiredSession, RefreshCookie, UserError, UserErrorCode, caller, guarded,
-        initial_claims, parse_id,
+        ApiError, ErrorCode, ExpiredSession, RefreshCookie, UserError, UserErrorCode, account_and_session,
+        caller, guarded, initial_claims, parse_id,
     },
     tokens::{Caller, Claims, KeyringError, TokenError},
 };
@@ -92,10 +92,7 @@ impl SessionsQuery {
     /// Your current session, to which your access token belongs.
     #[authenticated]
     async fn session(&self, ctx: &Context<'_>) -> Result<Option<UserSession>, ApiError> {
-        match caller(ctx).session() {
-            Some(id) => UserSession::visible(ctx, id).await,
-            None => Ok(None),
-        }
+        UserSession::visible(ctx, account_and_session(ctx)?.1).await
     }
 }
 
@@ -213,11 +210,10 @@ impl SessionsMutation {
         &self,
         ctx: &Context<'_>,
     ) -> Result<Option<RevokeSessionsPayload>, ApiError> {
-        let viewer = caller(ctx);
-        let Some(user) = viewer.user() else { return Ok(None) };
+        let (user, session) = account_and_session(ctx)?;
         let sessions = ctx.data_unchecked::<Sessions>();
-        let count =
-            sessions.revoke_all(user, viewer.session(), Actor::of(ctx)).await.map_err(to_api_error)?;
+        let revoked = sessions.revoke_all(user, Some(session), Actor::of(ctx)).await;
+        let count = revoked.map_err(to_api_error)?;
         Ok(Some(RevokeSessionsPayload::success(count)))
     }
 }

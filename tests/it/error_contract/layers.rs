@@ -3,6 +3,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use async_graphql::{EmptySubscription, MergedObject, Object, Result, Schema};
 use portcullis::{
     config::{Config, DocumentPolicy, Introspection},
+    graphql::guarded,
     router::router,
     schema::{IdentityMutation, IdentityQuery},
     tokens::TokenError,
@@ -296,6 +297,7 @@ async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
 #[derive(Default)]
 struct Faults;
 
+#[guarded]
 #[Object]
 impl Faults {
     async fn hangs(&self) -> bool {
@@ -308,6 +310,21 @@ impl Faults {
 
     async fn fails(&self) -> Result<i32> {
         Ok("what an error says is nobody's business".parse()?)
+    }
+
+    #[requires_roles("editor")]
+    async fn edits(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    #[requires_recent_login("5m", acr = "phr")]
+    async fn pays(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    #[requires_owner(claims.username == "grace")]
+    async fn opens_grace_s_letters(&self) -> Option<bool> {
+        Some(true)
     }
 }
 
@@ -331,6 +348,8 @@ async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
     .await;
     let client = faulty(&patient).await.header("accept", media);
     let mut answers = asking(&client, ["{ fails }", "{ panics }"].map(Into::into)).await;
+    let ada = client.clone().bearing(patient.signed_in("ada").await.token.as_ref().expect("a token"));
+    answers.extend(asking(&ada, ["{ edits }", "{ pays }", "{ opensGraceSLetters }"].map(Into::into)).await);
     let client = faulty(&impatient).await.header("accept", media);
     // The request that hangs is aborted for the client, but still counts as running.
     let elsewhere = client.clone().behind("203.0.113.7");
@@ -343,6 +362,9 @@ async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
     let happened = [
         "A resolver failed.",
         "A resolver or a handler panicked.",
+        "A field requires a role.",
+        "A field requires a recent login.",
+        "A field requires the owner of an object.",
         "The operation took longer than http.request_timeout.",
         "The operation took longer than http.request_timeout.",
         "The account or the address has too many concurrent requests.",

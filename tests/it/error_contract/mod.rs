@@ -6,7 +6,7 @@ mod layers;
 use std::collections::BTreeSet;
 
 use portcullis::{
-    graphql::{ErrorCode, ErrorExtension},
+    graphql::{ErrorCode, ErrorExtension, INSUFFICIENT_USER_AUTHENTICATION},
     tokens::TokenError,
 };
 use serde_json::Value;
@@ -93,8 +93,12 @@ fn assert_shape(what: &str, answer: &Answer) {
 
 fn assert_extensions(what: &str, answer: &Answer, extensions: &Value, was_executed: bool) {
     let code = ErrorCode::VARIANTS.iter().copied().find(|code| extensions["code"] == <&str>::from(code));
-    // No scope would do where nothing was executed.
-    let is_due = |extension: &&ErrorExtension| was_executed || **extension != ErrorExtension::RequiredScopes;
+    let is_due = |extension: &&ErrorExtension| match extension {
+        ErrorExtension::Reason | ErrorExtension::RetryAfter => true,
+        ErrorExtension::RequiredScopes => what == "A field requires a scope.",
+        ErrorExtension::RequiredRoles => what == "A field requires a role.",
+        ErrorExtension::MaxAge | ErrorExtension::AcrValues => what == "A field requires a recent login.",
+    };
     let more = code.expect("the code is one of ours").extensions().iter().filter(is_due);
     let mut expected = vec!["code", "requestId"];
     expected.extend(more.clone().map(<&str>::from));
@@ -106,8 +110,13 @@ fn assert_extensions(what: &str, answer: &Answer, extensions: &Value, was_execut
     for extension in more {
         let value = &extensions[<&str>::from(extension)];
         let is_right = match extension {
-            ErrorExtension::Reason => TokenError::VARIANTS.iter().any(|known| value == <&str>::from(known)),
+            ErrorExtension::Reason => {
+                let mut reasons = TokenError::VARIANTS.iter().map(<&str>::from);
+                value == INSUFFICIENT_USER_AUTHENTICATION || reasons.any(|known| value == known)
+            }
             ErrorExtension::RequiredScopes => value[0][0].is_string(),
+            ErrorExtension::RequiredRoles | ErrorExtension::AcrValues => value[0].is_string(),
+            ErrorExtension::MaxAge => value.as_u64() > Some(0),
             ErrorExtension::RetryAfter => seconds > Some(0),
         };
         assert!(is_right, "{what}: {extensions}");

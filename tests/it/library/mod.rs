@@ -4,6 +4,7 @@ mod application;
 mod dependencies;
 mod hooks;
 mod issuer;
+mod requirements;
 mod resource_server;
 
 use std::{
