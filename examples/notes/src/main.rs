@@ -121,14 +121,15 @@ impl Mutations {
         Ok(Some(note))
     }
 
-    /// Deletes one of your notes. Returns false if you have no note with this ID.
-    #[authenticated]
+    /// Deletes one of your notes.
+    #[requires_owner(owns(ctx, &id).await?)]
     async fn delete_note(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The ID of the note.")] id: ID,
-    ) -> Result<Option<bool>> {
-        Ok(Some(note::delete(ctx.data()?, owner(ctx)?, parse_id(&id, "id")?).await?))
+    ) -> Result<Option<ID>> {
+        note::delete(ctx.data()?, parse_id(&id, "id")?).await?;
+        Ok(Some(id))
     }
 }
 
@@ -147,6 +148,11 @@ impl Subscriptions {
             .filter_map(|note| future::ready(note.ok()))
             .filter(move |note| future::ready(note.owner == owner)))
     }
+}
+
+/// Whether the caller has a note with this ID.
+async fn owns(ctx: &Context<'_>, id: &ID) -> Result<bool> {
+    Ok(note::find(ctx.data()?, owner(ctx)?, parse_id(id, "id")?).await?.is_some())
 }
 
 /// The user whose notes a guarded field may read.

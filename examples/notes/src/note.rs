@@ -111,10 +111,10 @@ pub(crate) async fn insert(database: &Database, note: &Note) -> Result<(), DbErr
     Ok(())
 }
 
-/// Deletes a note of an owner. Returns whether there was one.
-pub(crate) async fn delete(database: &Database, owner: UserId, id: NoteId) -> Result<bool, DbErr> {
-    let note = row::Entity::delete_by_id(id.uuid()).filter(row::Column::OwnerId.eq(owner.uuid()));
-    Ok(note.exec(database.writer()).await?.rows_affected > 0)
+/// Deletes a note, if it exists.
+pub(crate) async fn delete(database: &Database, id: NoteId) -> Result<(), DbErr> {
+    row::Entity::delete_by_id(id.uuid()).exec(database.writer()).await?;
+    Ok(())
 }
 
 /// The number of all notes.

@@ -29,11 +29,17 @@ async fn users_read_and_delete_their_own_notes_only() {
     let of_eve = server.graphql(Some(&eve), note, variables.clone()).await;
     assert_eq!(of_eve["data"]["note"], Value::Null);
     let of_eve = server.graphql(Some(&eve), delete, variables.clone()).await;
-    assert_eq!(of_eve["data"]["deleteNote"], false);
+    assert_eq!(of_eve["data"]["deleteNote"], Value::Null);
+    assert_eq!(of_eve["errors"][0]["extensions"]["code"], "FORBIDDEN");
     let of_ada = server.graphql(Some(&ada), note, variables.clone()).await;
     assert_eq!(of_ada["data"]["note"]["text"], "buy milk");
+    let of_ada = server.graphql(Some(&ada), delete, variables.clone()).await;
+    assert_eq!(of_ada["data"]["deleteNote"], id);
     let of_ada = server.graphql(Some(&ada), delete, variables).await;
-    assert_eq!(of_ada["data"]["deleteNote"], true);
+    assert_eq!(
+        of_ada["errors"][0]["extensions"]["code"], "FORBIDDEN",
+        "a note that is gone looks like another's"
+    );
     server.stop().await;
 }
 
