@@ -1,96 +1,64 @@
-//! Portcullis: a GraphQL identity server, and the library that it is made of.
+//! Sign-in for GraphQL servers: a complete identity server, and the library that it is made of.
 //!
-//! # The systems
+//! # A server with your own resolvers
 //!
-//! The server is one process. Requests pass through it from the network inwards:
+//! [`Portcullis::builder`] adds your resolvers, tables, routes and tasks to the server. The program has the configuration
+//! and the command line of the `portcullis` binary.
 //!
-//! 1. The **listener** accepts TCP connections, and enforces their number and their timeouts.
-//! 2. **HTTP** has the routes and the middleware. GraphQL over HTTP is one endpoint for POST, GET, WebSocket and
-//!    server-sent events.
-//! 3. **Operations** turn the text of a document into an operation that may be executed: limits, persisted and trusted
-//!    documents.
-//! 4. The **schema** has the resolvers of all capabilities. A guard on a field checks the caller.
-//! 5. The **capabilities** are the domain: accounts, sessions, sign-in, administration and the audit log.
-//! 6. The **foundations** are what they share: tokens, passwords, throttle, change feed, database, configuration.
+//! ```no_run
+//! # #[cfg(feature = "server")]
+//! # mod program {
+//! use async_graphql::{Context, Object, Result};
+//! use portcullis::{Portcullis, claims, guarded};
 //!
-//! **Background tasks** run beside the requests: they read the change feed, publish events to subscribers, maintain the
-//! signing keys, and delete what has expired. The **command line** does administration on the same database.
+//! struct Notes;
 //!
-//! Replicas are processes on the same PostgreSQL database. They learn of each other's changes by the change feed, which
-//! fills the list of revoked tokens of each. `docs/design.md` has the design decisions with their reasons, and
-//! `CONTRIBUTING.md` the recipes for changes.
+//! #[guarded]
+//! #[Object]
+//! impl Notes {
+//!     /// Notes of the signed-in user.
+//!     #[authenticated]
+//!     async fn notes(&self, ctx: &Context<'_>) -> Result<Option<Vec<String>>> {
+//!         Ok(Some(vec![format!("a note by {}", claims(ctx)?.username)]))
+//!     }
+//! }
 //!
-//! # The modules
+//! #[tokio::main]
+//! async fn main() -> Result<(), portcullis::Error> {
+//!     Portcullis::builder().query(Notes).serve().await
+//! }
+//! # }
+//! ```
 //!
-//! A module imports modules of a lower rank only; `tests/architecture.rs` checks it. Resolvers are the exception: they
-//! may import each other, because a schema is a graph.
+//! # A service that only verifies tokens
 //!
-//! | rank | module | content |
-//! |---|---|---|
-//! | 15 | `testing` | a server for the tests of an application |
-//! | 15 | [`cli`] | the command line, one file for each command |
-//! | 14 | [`server`] | the server as a library: the builder, and the opened server |
-//! | 13 | [`serve`] | runs the listener and the background tasks until the server stops |
-//! | 12 | [`router`] | the routes and the middleware |
-//! | 12 | [`worker`] | the background tasks and their intervals |
-//! | 11 | [`app`] | builds everything from the configuration |
-//! | 10 | [`schema`] | the roots of the schema, and Apollo Federation |
-//! | 9 | [`sign_in`] | the ways to sign in, and re-authentication |
-//! | 9 | [`admin`] | privileged operations |
-//! | 8 | [`import`] | files of accounts: formats, fields, validation |
-//! | 8 | [`sessions`] | sessions: open, refresh, list, revoke |
-//! | 7 | [`accounts`] | accounts: names, roles, profile, deletion |
-//! | 7 | [`http`] | bearer tokens, CORS, health, discovery, the GraphiQL page, and GraphQL over HTTP |
-//! | 6 | [`hooks`] | the code of an application that runs at certain points |
-//! | 6 | [`audit`] | the audit log, and subscriptions to its events |
-//! | 6 | [`operations`] | from document text to an executable operation |
-//! | 5 | [`status_lists`] | status lists: signed lists of revoked tokens, for services that verify tokens |
-//! | 5 | [`graphql`] | guards, ids, connections (lists) and errors, which all resolvers share |
-//! | 5 | `listener` | TCP connections and their limits |
-//! | 4 | [`changes`] | the change feed, and the list of revoked tokens |
-//! | 3 | [`tokens`] | access tokens, refresh tokens, signing keys |
-//! | 3 | [`passwords`] | the password policy, hashing and verification |
-//! | 3 | [`limits`] | the throttle, and quotas on what runs at the same time |
-//! | 3 | [`replicas`] | the servers that run on the database |
-//! | 2 | [`database`] | connections, migrations, pages of rows, and what differs between SQLite and PostgreSQL |
-//! | 1 | [`config`] | the configuration, one file for each section |
-//! | 1 | [`id`] | identifiers |
-//! | 0 | [`client`] | the address and the User-Agent of a client |
-//! | 0 | [`clock`] | the time, which tests can move |
-//! | 0 | [`secret`] | the master secret, and the keys derived from it |
+//! An [`Authenticator`] verifies the access tokens of Portcullis, or of another OpenID provider. It fetches the keys of the
+//! issuer and the lists of revoked tokens. It needs neither the feature `server` nor a database.
 //!
-//! Without the feature `server` there are only the claims, the verifier, the revocation list, the bearer extractor and
-//! the guards. That is enough for a service that only verifies tokens.
+//! # In a resolver and in a handler
 //!
-//! # One request
+//! [`guarded`] has the requirements of a field: a token, scopes, roles, a recent login, an owner. [`claims`] and [`caller`]
+//! return who calls. [`Caller`] and [`RequiredClaims`] are axum extractors for other routes.
 //!
-//! A signed-in client sends `{ me { username } }` by POST.
+//! # Features
 //!
-//! 1. `listener` has accepted the connection, and passes the request to [`router`]. The middleware checks the Host
-//!    header and gives the request an id (`http/host.rs`, `http/trace.rs`).
-//! 2. `http/graphql/handler.rs` handles the request. It negotiates the media type, and reads and parses the body
-//!    within the limits (`request.rs`, `body.rs`).
-//! 3. `http/bearer.rs` authenticates the caller. `tokens/verifier.rs` verifies the token, and
-//!    `changes/revocations.rs` checks that it is not revoked.
-//! 4. `operations/store.rs` finds the parsed document, or `operations/document.rs` parses it. `operations/prepare.rs`
-//!    checks the operation and its variables against the limits.
-//! 5. `http/graphql/execute.rs` acquires the permits and executes the operation.
-//! 6. The guard (`graphql/guard.rs`) checks the token again. The resolver `me` (`accounts/graphql/mod.rs`) takes the
-//!    account from `accounts/cache.rs`, or reads it by `accounts/store`.
-//! 7. `http/graphql/response.rs` writes the response.
+//! | feature | content |
+//! |---|---|
+//! | `server` (default) | the identity server |
+//! | `client` (default) | fetches the keys and the status lists of an issuer |
+//! | `testing` | `portcullis::testing`: a server for the tests of an application |
 //!
-//! # In your own program
-//!
-//! [`Portcullis::builder`] adds your resolvers, routes, tables and tasks to the server. With your own
-//! [`MergedObject`](async_graphql::MergedObject), merge [`schema::IdentityQuery`], [`schema::IdentityMutation`] and
-//! [`schema::IdentitySubscription`], and hand the schema to [`router::router`].
+//! Modules that this documentation does not list are internal, and may change in any release. `CONTRIBUTING.md` describes
+//! how the crate is built.
 
 #![forbid(unsafe_code)]
 
 // The macro `guarded` names our guards by their path from outside.
 extern crate self as portcullis;
 
+#[doc(hidden)]
 pub mod changes;
+#[doc(hidden)]
 pub mod clock;
 pub mod graphql;
 pub mod http;
@@ -98,54 +66,73 @@ pub mod id;
 pub mod tokens;
 
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod accounts;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod admin;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod app;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod audit;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod cli;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod client;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod database;
 #[cfg(feature = "server")]
 pub mod hooks;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod import;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod limits;
 #[cfg(feature = "server")]
 mod listener;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod operations;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod passwords;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod replicas;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod router;
 #[cfg(feature = "server")]
 pub mod schema;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod secret;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod serve;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod sessions;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod sign_in;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod status_lists;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod worker;
 
 pub use self::{
@@ -158,6 +145,7 @@ pub use self::{
 pub use self::{
     config::Config,
     database::Database,
+    operations::OperationChecks,
     server::{Builder, Error, Portcullis},
 };
 

@@ -21,7 +21,6 @@ use crate::{
         graphql, jwks, liveness, method_not_allowed, not_found, playground, playground_asset, public_cors,
         readiness, security_headers, status_list, to_playground, trace,
     },
-    schema::ROOT_FIELDS,
     status_lists::StatusLists,
     tokens::Keyring,
 };
@@ -75,9 +74,8 @@ pub(crate) fn routes<E: Executor>(app: &App, executor: E) -> Router {
         proxies: TrustedProxies(app.config.http.trusted_proxies.clone()),
         origins: Origins::new(&app.config.http),
         http: app.config.http.clone(),
-        graphql: app.config.graphql.clone(),
+        max_batch: app.config.graphql.max_batch,
         documents: Arc::clone(&app.documents),
-        root_fields: ROOT_FIELDS,
         body_bytes: Arc::default(),
         running_requests: Arc::default(),
         tasks: app.tasks.clone(),

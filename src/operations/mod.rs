@@ -4,6 +4,7 @@
 //! `limits.rs` checks depth, complexity and the other limits, and `prepare.rs` applies the variables of the request.
 //! `store.rs` caches parsed documents and holds the trusted ones.
 
+mod checks;
 mod document;
 mod escapes;
 mod hash;
@@ -17,8 +18,9 @@ mod variables;
 
 pub(crate) use self::request::RequestFields;
 pub use self::{
+    checks::OperationChecks,
     document::Document,
-    prepare::{OperationInfo, RequestTotals, RootFieldPolicy, prepare},
+    prepare::{OperationInfo, RequestTotals, RootFieldPolicy},
     request::WireRequest,
     store::DocumentStore,
     trusted::TrustedError,

@@ -58,7 +58,7 @@ pub struct RequestTotals {
 /// # Errors
 /// `GRAPHQL_VALIDATION_FAILED` if there is no such operation, `BAD_USER_INPUT` if a variable is missing, or
 /// `OPERATION_LIMIT_EXCEEDED`.
-pub fn prepare(
+pub(super) fn prepare(
     request: &mut Request,
     document: &Document,
     limits: &GraphqlConfig,

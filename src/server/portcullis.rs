@@ -10,6 +10,7 @@ use crate::{
     config::{Config, Sections},
     database::Database,
     http::Authenticator,
+    operations::OperationChecks,
     router::{finish, routes},
 };
 
@@ -106,6 +107,13 @@ impl Portcullis {
         S: SubscriptionType + 'static,
     {
         self.0.app.provide(schema)
+    }
+
+    /// The checks of operations as an extension, for a schema that you serve by a transport of your own. The routes of
+    /// [`Portcullis::router`] have these checks already.
+    #[must_use]
+    pub fn operation_checks(&self) -> OperationChecks {
+        OperationChecks::new(Arc::clone(&self.0.app.documents))
     }
 
     /// Closes the database. Call it when nothing uses the server any more; [`Serving`] does it itself.

@@ -5,10 +5,10 @@ use tokio_util::task::TaskTracker;
 use super::streams::OpenStreams;
 use crate::{
     client::TrustedProxies,
-    config::{GraphqlConfig, HttpConfig},
+    config::HttpConfig,
     http::{Authenticator, Origins},
     limits::Quotas,
-    operations::{DocumentStore, RootFieldPolicy},
+    operations::DocumentStore,
 };
 
 /// The state of the GraphQL endpoint.
@@ -23,12 +23,10 @@ pub(crate) struct Endpoint<E> {
     pub(crate) origins: Origins,
     /// Limits of a request.
     pub(crate) http: HttpConfig,
-    /// Limits of an operation.
-    pub(crate) graphql: GraphqlConfig,
+    /// The maximum number of operations in a request.
+    pub(crate) max_batch: usize,
     /// The cache of parsed and trusted documents.
     pub(crate) documents: Arc<DocumentStore>,
-    /// Root fields with rules of their own.
-    pub(crate) root_fields: RootFieldPolicy,
     /// Bytes of request bodies that are being buffered, per client.
     pub(crate) body_bytes: Arc<Quotas>,
     /// Requests that are being executed, per client.

@@ -96,7 +96,7 @@ async fn outcome<E: Executor>(
 ) -> Result<Outcome, RequestError> {
     let reader = endpoint.body_reader(peer, parts);
     let ParsedRequest { operations, is_batch } =
-        request::read(parts, body, reader, &endpoint.http, endpoint.graphql.max_batch).await?;
+        request::read(parts, body, reader, &endpoint.http, endpoint.max_batch).await?;
     let caller = endpoint.authenticator.authenticate(&parts.headers).await;
     if let (Caller::Authenticated(_), Some(connection)) =
         (&caller, parts.extensions.get::<RequestConnection>())

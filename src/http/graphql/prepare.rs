@@ -9,9 +9,8 @@ use super::{
     request::is_safe,
 };
 use crate::{
-    config::Introspection,
     graphql::{ApiError, ErrorCode},
-    operations::{OperationInfo, RequestTotals, prepare},
+    operations::{OperationInfo, RequestTotals},
     tokens::Caller,
 };
 
@@ -64,29 +63,14 @@ impl<E: Executor> Endpoint<E> {
         Ok(prepared)
     }
 
-    /// Finds the document of an operation, and checks the operation.
     fn check(
         &self,
         mut operation: GraphqlRequest,
         caller: &Caller,
         totals: &mut RequestTotals,
     ) -> Result<PreparedOperation, ApiError> {
-        let document = self.documents.find(&operation)?;
-        let info = prepare(&mut operation, &document, &self.graphql, self.root_fields, totals)?;
-        if info.introspects {
-            self.allow_introspection(caller)?;
-        }
+        let info = self.documents.prepare(&mut operation, caller, totals)?;
         Ok((operation, info))
-    }
-
-    fn allow_introspection(&self, caller: &Caller) -> Result<(), ApiError> {
-        match (self.graphql.introspection, caller) {
-            (Introspection::Everyone, _) | (Introspection::SignedIn, Caller::Authenticated(_)) => Ok(()),
-            (Introspection::SignedIn, Caller::Anonymous(error)) => Err(ApiError::unauthenticated(*error)),
-            (Introspection::Off, _) => {
-                Err(ApiError::new(ErrorCode::ValidationFailed, "Introspection is disabled on this server."))
-            }
-        }
     }
 
     /// Checks a single operation of a WebSocket or an event stream. A subscription is started; a query or mutation is

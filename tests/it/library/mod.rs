@@ -6,6 +6,7 @@ mod hooks;
 mod issuer;
 mod requirements;
 mod resource_server;
+mod transports;
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
