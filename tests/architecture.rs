@@ -27,28 +27,28 @@ const RANKS: &[(&str, u8)] = &[
     ("listener", 5),
     ("status_lists", 5),
     ("audit", 6),
-    ("hooks", 6),
+    ("hooks", 7),
     ("operations", 6),
-    ("accounts", 7),
+    ("accounts", 8),
     ("http", 7),
-    ("import", 8),
-    ("sessions", 8),
-    ("sign_in", 9),
-    ("admin", 9),
+    ("import", 9),
+    ("sessions", 9),
+    ("sign_in", 10),
+    ("admin", 10),
     ("schema", SCHEMA),
-    ("app", 11),
-    ("router", 12),
-    ("worker", 12),
-    ("serve", 13),
-    ("server", 14),
-    ("cli", 15),
-    ("testing", 15),
-    ("lib", 16),
-    ("main", 16),
+    ("app", 12),
+    ("router", 13),
+    ("worker", 13),
+    ("serve", 14),
+    ("server", 15),
+    ("cli", 16),
+    ("testing", 16),
+    ("lib", 17),
+    ("main", 17),
 ];
 
 /// From this rank on, resolvers may be imported.
-const SCHEMA: u8 = 10;
+const SCHEMA: u8 = 11;
 
 /// One import of one file.
 struct Import {

@@ -89,6 +89,7 @@ impl Infrastructure {
         let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
         let retention = Some(config.audit.retention).filter(|time| !time.is_zero());
         let audit = Audit::new(database.clone(), feed.clone(), retention, clock.clone());
+        let audit = if hooks.is_some() { audit.handling_own_events() } else { audit };
         let accounts = Accounts::new(
             database.clone(),
             config.clone(),

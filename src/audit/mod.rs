@@ -18,6 +18,7 @@ pub mod graphql;
 use std::{sync::Arc, time::Duration};
 
 use async_graphql::{Context, Enum, resolver_utils::EnumType};
+use moka::sync::Cache;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use self::live::Broadcaster;
@@ -190,13 +191,33 @@ pub struct Audit {
     broadcaster: Arc<Broadcaster>,
     clock: Clock,
     retention: Option<Duration>,
+    /// The events that this process has recorded and not handled yet. `None` if it does not handle events.
+    own: Option<Cache<EventId, ()>>,
 }
+
+/// The maximum number of recorded events that wait to be handled.
+const MAX_OWN_EVENTS: u64 = 100_000;
+
+/// The time after which an event is not handled any more, because its transaction was rolled back.
+const OWN_EVENT_TTL: Duration = Duration::from_mins(10);
 
 impl Audit {
     /// Creates the service for this database. Without a retention, events are kept for ever.
     #[must_use]
     pub fn new(database: Database, feed: Arc<ChangeFeed>, retention: Option<Duration>, clock: Clock) -> Self {
-        Self { database, feed, broadcaster: Arc::default(), clock, retention }
+        Self { database, feed, broadcaster: Arc::default(), clock, retention, own: None }
+    }
+
+    /// The service of a process that handles the events that it records itself.
+    #[must_use]
+    pub(crate) fn handling_own_events(self) -> Self {
+        let own = Cache::builder().max_capacity(MAX_OWN_EVENTS).time_to_live(OWN_EVENT_TTL).build();
+        Self { own: Some(own), ..self }
+    }
+
+    /// Whether this process has recorded the event. The first call for an event returns true, and later ones false.
+    pub(crate) fn take_own(&self, id: EventId) -> bool {
+        self.own.as_ref().is_some_and(|own| own.remove(&id).is_some())
     }
 
     /// Records an event in the transaction that it describes. [`ChangeFeed::commit`] then notifies the
@@ -211,7 +232,7 @@ impl Audit {
     ) -> Result<AuditEvent, DbErr> {
         let event = self.event(new);
         store::insert(transaction, std::slice::from_ref(&event)).await?;
-        log(&event);
+        self.recorded(&event);
         Ok(event)
     }
 
@@ -226,8 +247,16 @@ impl Audit {
     ) -> Result<(), DbErr> {
         let events: Vec<AuditEvent> = new.into_iter().map(|new| self.event(new)).collect();
         store::insert(transaction, &events).await?;
-        events.iter().for_each(log);
+        events.iter().for_each(|event| self.recorded(event));
         Ok(())
+    }
+
+    /// Logs an event that was recorded, and notes that it is to be handled.
+    fn recorded(&self, event: &AuditEvent) {
+        log(event);
+        if let Some(own) = &self.own {
+            own.insert(event.id, ());
+        }
     }
 
     fn event(&self, new: NewEvent<'_>) -> AuditEvent {

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 pub(crate) use self::run::HookRunner;
 pub use self::run::{HookError, MAX_HOOK_TIME};
+pub use crate::audit::{AuditAction, AuditEvent};
 use crate::{graphql::UserError, id::UserId};
 
 /// The error of a hook. The client receives a masked error, and the log has the reason.
@@ -64,6 +65,15 @@ pub trait Hooks: Send + Sync + 'static {
         user: UserId,
     ) -> impl Future<Output = HookResult<()>> + Send {
         let _ = (transaction, user);
+        async { Ok(()) }
+    }
+
+    /// Handles an event of the audit log after it was committed: a registration, a login, a deletion and so on. Events come
+    /// one after the other in their order, on the server that has recorded them, at most once: an error is logged, and
+    /// the events that a server has not handled when it ends are not handled later. For a consumer that must see each
+    /// event, read `auditEvents` or subscribe to it.
+    fn after_event(&self, event: &AuditEvent) -> impl Future<Output = HookResult<()>> + Send {
+        let _ = event;
         async { Ok(()) }
     }
 

@@ -6,6 +6,7 @@ use tokio::time::timeout;
 
 use super::{Applicant, HookResult, Hooks, TokenAdditions, TokenOwner};
 use crate::{
+    audit::AuditEvent,
     config::{is_reserved_claim, is_token},
     graphql::UserError,
     id::UserId,
@@ -52,6 +53,8 @@ trait BoxedHooks: Send + Sync {
         user: UserId,
     ) -> BoxFuture<'a, HookResult<()>>;
 
+    fn after_event<'a>(&'a self, event: &'a AuditEvent) -> BoxFuture<'a, HookResult<()>>;
+
     fn token_additions<'a>(&'a self, owner: &'a TokenOwner<'_>) -> BoxFuture<'a, HookResult<TokenAdditions>>;
 }
 
@@ -71,6 +74,10 @@ impl<H: Hooks> BoxedHooks for H {
         Box::pin(Hooks::on_account_deletion(self, transaction, user))
     }
 
+    fn after_event<'a>(&'a self, event: &'a AuditEvent) -> BoxFuture<'a, HookResult<()>> {
+        Box::pin(Hooks::after_event(self, event))
+    }
+
     fn token_additions<'a>(&'a self, owner: &'a TokenOwner<'_>) -> BoxFuture<'a, HookResult<TokenAdditions>> {
         Box::pin(Hooks::token_additions(self, owner))
     }
@@ -83,6 +90,11 @@ pub(crate) struct HookRunner(Option<Arc<dyn BoxedHooks>>);
 impl HookRunner {
     pub(crate) fn new(hooks: impl Hooks) -> Self {
         Self(Some(Arc::new(hooks)))
+    }
+
+    /// Whether the application has hooks.
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
     }
 
     pub(crate) async fn before_registration(
@@ -100,6 +112,11 @@ impl HookRunner {
     ) -> Result<(), HookError> {
         let Some(hooks) = &self.0 else { return Ok(()) };
         run("on_account_deletion", hooks.on_account_deletion(transaction, user)).await
+    }
+
+    pub(crate) async fn after_event(&self, event: &AuditEvent) -> Result<(), HookError> {
+        let Some(hooks) = &self.0 else { return Ok(()) };
+        run("after_event", hooks.after_event(event)).await
     }
 
     pub(crate) async fn token_additions(&self, owner: &TokenOwner<'_>) -> Result<TokenAdditions, HookError> {

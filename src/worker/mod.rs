@@ -5,12 +5,12 @@ mod store;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, future::BoxFuture};
 use tokio::{sync::Notify, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub use self::cleanup::Cleanup;
-use crate::{app::App, changes::Change, replicas::Difference};
+use crate::{app::App, audit::EventFilter, changes::Change, replicas::Difference};
 
 /// The interval at which the change feed is read, even without a notification.
 const FEED_INTERVAL: Duration = Duration::from_secs(1);
@@ -33,10 +33,11 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Starts the background tasks. They end when `stop` is cancelled.
 pub fn start(app: &App, stop: &CancellationToken) {
     let cleanup = Arc::new(Cleanup::new(app.clone()));
-    let tasks: [BoxFuture<'static, ()>; 6] = [
+    let tasks: [BoxFuture<'static, ()>; 7] = [
         Box::pin(read_feed(app.clone())),
         Box::pin(listen(app.clone())),
         Box::pin(publish_events(app.clone())),
+        Box::pin(handle_events(app.clone())),
         Box::pin(maintain_keys(app.clone(), Arc::clone(&cleanup))),
         Box::pin(clean_up(cleanup)),
         Box::pin(join_replicas(app.clone())),
@@ -85,6 +86,37 @@ async fn publish_events(app: App) {
         if let Err(error) = app.audit.publish().await {
             tracing::warn!(%error, "cannot read new audit events");
         }
+    }
+}
+
+/// Passes each event that this server has recorded to the hook of the application, if it has one.
+async fn handle_events(app: App) {
+    let hooks = app.accounts.hooks();
+    if !hooks.is_some() {
+        return;
+    }
+    let mut last = None;
+    loop {
+        match app.audit.subscribe(EventFilter::default(), last).await {
+            Err(error) => tracing::warn!(%error, "cannot read the events for the hook after_event"),
+            Ok(events) => {
+                let mut events = std::pin::pin!(events);
+                while let Some(event) = events.next().await {
+                    let Ok(event) = event.inspect_err(|error| {
+                        tracing::warn!(%error, "cannot read the events for the hook after_event");
+                    }) else {
+                        break;
+                    };
+                    last = Some(event.id);
+                    if app.audit.take_own(event.id)
+                        && let Err(error) = hooks.after_event(&event).await
+                    {
+                        tracing::error!(%error, event = %event.id, "a hook of the application did not succeed");
+                    }
+                }
+            }
+        }
+        tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 

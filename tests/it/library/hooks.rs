@@ -6,13 +6,18 @@ use async_graphql::{Context, Object, Result};
 use portcullis::{
     Portcullis,
     graphql::{UserError, UserErrorCode, guarded},
-    hooks::{Applicant, HookResult, Hooks, TokenAdditions, TokenOwner},
+    hooks::{Applicant, AuditAction, AuditEvent, HookResult, Hooks, TokenAdditions, TokenOwner},
     id::UserId,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use serde_json::{Value, json};
 
-use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, TestApp, decode};
+use tokio::{
+    sync::mpsc::{Sender, channel},
+    time::timeout,
+};
+
+use crate::support::{AUTH, Client, OTHER_PASSWORD, PASSWORD, PATIENCE, TestApp, decode};
 
 /// Hooks whose behaviour depends on the name of the user.
 struct Shop;
@@ -159,4 +164,30 @@ async fn what_belongs_to_an_account_is_deleted_with_it_or_the_account_stays() {
         Statement::from_string(app.app.database.reader().get_database_backend(), "SELECT owner_id FROM pets");
     let left = app.app.database.reader().query_all_raw(pets).await.expect("the database query succeeds");
     assert!(left.is_empty());
+}
+
+/// Notes the events of an application, and fails for each.
+struct Notes(Sender<(AuditAction, Option<UserId>)>);
+
+impl Hooks for Notes {
+    async fn after_event(&self, event: &AuditEvent) -> HookResult<()> {
+        self.0.send((event.action, event.user)).await?;
+        Err("the hook fails, and the next event comes all the same".into())
+    }
+}
+
+#[tokio::test]
+async fn an_application_handles_each_event_of_its_server_after_it_was_committed() {
+    let (sender, mut events) = channel(16);
+    let app = TestApp::of(Portcullis::builder().hooks(Notes(sender))).await;
+    let replica = app.replica().await;
+    let eve = replica.signed_in("eve").await;
+    let ada = app.signed_in("ada").await;
+    ada.ask("mutation { logout { errors { code } } }").await.assert_done();
+    for action in [AuditAction::UserRegistered, AuditAction::LoginSucceeded, AuditAction::SessionRevoked] {
+        let event = timeout(PATIENCE, events.recv()).await.expect("an event").expect("the server runs");
+        let of = event.1.map(|user| user.to_string());
+        assert_eq!((event.0, of.as_ref()), (action, Some(&ada.user_id)));
+        assert_ne!(of.as_ref(), Some(&eve.user_id), "the other server has recorded it");
+    }
 }

@@ -1,6 +1,7 @@
 //! The crate as a library: resolvers of another crate in the same schema, behind the same guards.
 
 mod application;
+mod axum_routes;
 mod dependencies;
 mod hooks;
 mod issuer;
