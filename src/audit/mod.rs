@@ -192,7 +192,7 @@ pub struct Audit {
     clock: Clock,
     retention: Option<Duration>,
     /// The events that this process has recorded and not handled yet. `None` if it does not handle events.
-    own: Option<Cache<EventId, ()>>,
+    own: Option<Arc<Cache<EventId, ()>>>,
 }
 
 /// The maximum number of recorded events that wait to be handled.
@@ -212,7 +212,7 @@ impl Audit {
     #[must_use]
     pub(crate) fn handling_own_events(self) -> Self {
         let own = Cache::builder().max_capacity(MAX_OWN_EVENTS).time_to_live(OWN_EVENT_TTL).build();
-        Self { own: Some(own), ..self }
+        Self { own: Some(Arc::new(own)), ..self }
     }
 
     /// Whether this process has recorded the event. The first call for an event returns true, and later ones false.
@@ -247,7 +247,9 @@ impl Audit {
     ) -> Result<(), DbErr> {
         let events: Vec<AuditEvent> = new.into_iter().map(|new| self.event(new)).collect();
         store::insert(transaction, &events).await?;
-        events.iter().for_each(|event| self.recorded(event));
+        for event in &events {
+            self.recorded(event);
+        }
         Ok(())
     }
 

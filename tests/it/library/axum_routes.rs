@@ -16,7 +16,10 @@ async fn contacts(app: &TestApp, client: &Client, method: Method, body: Option<V
         Some(token) => request.bearer_auth(token),
         None => request,
     };
-    let request = body.iter().fold(request, |request, body| request.json(body));
+    let request = match body {
+        Some(body) => request.json(&body),
+        None => request,
+    };
     request.send().await.expect("the server responds")
 }
 
