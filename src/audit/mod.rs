@@ -10,6 +10,7 @@
 //!
 //! To add a kind of event, add a variant to [`AuditAction`] and call [`Audit::record`] where it occurs.
 
+mod actor;
 mod live;
 mod store;
 
@@ -17,20 +18,17 @@ pub mod graphql;
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::{Context, Enum, resolver_utils::EnumType};
+use async_graphql::{Enum, resolver_utils::EnumType};
 use moka::sync::Cache;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use self::live::Broadcaster;
-pub use self::{live::SubscribeError, store::EventFilter};
+pub use self::{actor::Actor, live::SubscribeError, store::EventFilter};
 use crate::{
     changes::ChangeFeed,
-    client::ClientInfo,
     clock::{Clock, Timestamp},
     database::{Database, PageRequest},
-    graphql::{TokenCheck, initial_claims},
     id::{EventId, SessionId, UserId},
-    tokens::Claims,
 };
 
 /// The kinds of events in the audit log.
@@ -117,70 +115,6 @@ pub struct NewEvent<'a> {
     pub session: Option<SessionId>,
     /// The actor.
     pub actor: Actor<'a>,
-}
-
-/// The actor of an operation: the server, a client or the bearer of a token.
-#[derive(Clone, Copy, Debug)]
-pub enum Actor<'a> {
-    /// The server itself, or an operator at its command line.
-    Server,
-    /// A client that has just signed in, or an anonymous one.
-    Client {
-        /// The address and the User-Agent header of the client.
-        client: &'a ClientInfo,
-        /// The account that has signed in.
-        user: Option<UserId>,
-    },
-    /// The bearer of an access token.
-    Bearer {
-        /// The address and the User-Agent header of the client.
-        client: &'a ClientInfo,
-        /// The claims of the token, which was valid when the request began.
-        claims: &'a Claims,
-        /// The check whether the token is still valid.
-        token: Option<&'a TokenCheck>,
-    },
-}
-
-impl<'a> Actor<'a> {
-    /// The sender of the current request. Its token may have been revoked since the request began; a
-    /// transaction that writes for it must check that.
-    ///
-    /// # Panics
-    /// Where no [`ClientInfo`] is in the context; the router puts one there.
-    #[must_use]
-    pub fn of(ctx: &'a Context<'_>) -> Self {
-        let client = ctx.data_unchecked::<ClientInfo>();
-        match initial_claims(ctx) {
-            Some(claims) => Self::Bearer { client, claims, token: ctx.data_opt::<TokenCheck>() },
-            None => Self::anonymous(client),
-        }
-    }
-
-    /// A client that is not signed in.
-    #[must_use]
-    pub const fn anonymous(client: &'a ClientInfo) -> Self {
-        Self::Client { client, user: None }
-    }
-
-    /// The account that is signed in.
-    #[must_use]
-    pub fn user(&self) -> Option<UserId> {
-        match self {
-            Self::Server => None,
-            Self::Client { user, .. } => *user,
-            Self::Bearer { claims, .. } => claims.account().map(|token| token.user),
-        }
-    }
-
-    /// The client. `None` for the server itself.
-    #[must_use]
-    pub const fn client(&self) -> Option<&'a ClientInfo> {
-        match self {
-            Self::Server => None,
-            Self::Client { client, .. } | Self::Bearer { client, .. } => Some(client),
-        }
-    }
 }
 
 /// The audit log.

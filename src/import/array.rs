@@ -20,7 +20,7 @@ enum Place {
     After,
 }
 
-/// What the bytes of an object belong to.
+/// The part of an object to which its bytes belong.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Structure,

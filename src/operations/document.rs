@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A parsed document that respects the limits of documents. The limits of its operations also depend on the request:
-/// see [`prepare`](super::prepare).
+/// see [`DocumentStore::prepare`](super::DocumentStore::prepare).
 pub struct Document {
     pub(super) parsed: ExecutableDocument,
     /// The approximate memory of the document, in bytes.

@@ -56,7 +56,7 @@ pub(crate) struct Application {
     pub(crate) in_code: InCode,
     /// The whole configuration, if the application defines it.
     pub(crate) config: Option<Config>,
-    /// What the application adds to the services.
+    /// The parts that the application adds to the services.
     pub(crate) parts: AppParts,
 }
 

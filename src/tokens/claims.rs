@@ -8,8 +8,8 @@ use crate::id::{SessionId, UserId};
 
 /// The claims of an access token: those of RFC 9068 §2.2, and some of our own.
 ///
-/// What RFC 9068 leaves to the issuer is optional, because other providers do not have it. The tokens of Portcullis
-/// have all of it, and an [`account`](Claims::account).
+/// The claims that RFC 9068 leaves to the issuer are optional, because other providers do not have them. The tokens of
+/// Portcullis have all of them, and an [`account`](Claims::account).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Claims {
     /// Issuer of the token (RFC 7519 §4.1.1).

@@ -21,7 +21,7 @@ const DEFAULT_TTL: Duration = Duration::from_mins(5);
 /// The maximum time for which a list is used, whatever its `ttl` says.
 const MAX_TTL: Duration = Duration::from_hours(24);
 
-/// What happens to a token whose status list is unavailable: its issuer is unreachable, or the list is invalid.
+/// The decision about a token whose status list is unavailable: its issuer is unreachable, or the list is invalid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenUnavailable {
     /// The token is refused with [`TokenError::Unverifiable`], because it may have been revoked.

@@ -30,7 +30,7 @@ pub(in crate::accounts) async fn insert_all(
     Ok(())
 }
 
-/// Those of the mapped usernames that accounts have.
+/// Filters mapped usernames: returns the ones that accounts have.
 pub(in crate::accounts) async fn taken_usernames(
     db: &impl ConnectionTrait,
     keys: Vec<String>,
@@ -40,7 +40,7 @@ pub(in crate::accounts) async fn taken_usernames(
     Ok(found.into_iter().collect())
 }
 
-/// Those of the mapped addresses that accounts have verified.
+/// Filters mapped addresses: returns the ones that accounts have verified.
 pub(in crate::accounts) async fn taken_emails(
     db: &impl ConnectionTrait,
     keys: Vec<String>,
@@ -54,7 +54,7 @@ pub(in crate::accounts) async fn taken_emails(
     Ok(verified.into_tuple::<Option<String>>().all(db).await?.into_iter().flatten().collect())
 }
 
-/// Those of the ids that accounts have.
+/// Filters ids: returns the ones that accounts have.
 pub(in crate::accounts) async fn taken_ids(
     db: &impl ConnectionTrait,
     ids: Vec<UserId>,

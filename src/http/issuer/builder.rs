@@ -1,59 +1,44 @@
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
-use secrecy::{ExposeSecret, SecretSlice};
-
-use super::{
-    BuildError, IssuerClient,
-    load::{KeySource, Loader},
-    refresh::Schedule,
-};
-#[cfg(feature = "client")]
-use super::{fetch::Fetcher, load::configured_url};
-use crate::{
-    clock::{Clock, Timestamp},
-    http::Authenticator,
-    tokens::{ClaimNames, IssuerDocument, JwkSet, TokenFormat, VerificationKeys, Verifier, VerifierConfig},
-};
+use secrecy::SecretSlice;
 
 #[cfg(feature = "client")]
 use crate::tokens::WhenUnavailable;
+use crate::{
+    clock::Clock,
+    tokens::{ClaimNames, JwkSet},
+};
 
-/// The minimum length of a shared secret, bytes (RFC 7518 §3.2).
-const MIN_SECRET_BYTES: usize = 32;
-
-/// Builds an [`Authenticator`] for the tokens of an issuer. See [`Authenticator::builder`].
+/// Builds an [`Authenticator`](super::super::Authenticator) for the tokens of an issuer. See
+/// [`Authenticator::builder`](super::super::Authenticator::builder).
 ///
 /// The issuer and the audience are required. The keys come from the issuer's metadata, unless a method gives another
 /// source; the last call counts.
 #[must_use]
 pub struct AuthenticatorBuilder {
-    issuer: Option<String>,
-    audience: Option<String>,
-    keys: Keys,
-    clock: Clock,
-    clock_skew: Duration,
-    max_lifetime: Duration,
-    accept_jwt_type: bool,
-    names: ClaimNames,
-    refresh_every: Duration,
-    refresh_at_most_every: Duration,
-    stale_for: Duration,
+    pub(super) issuer: Option<String>,
+    pub(super) audience: Option<String>,
+    pub(super) keys: Keys,
+    pub(super) clock: Clock,
+    pub(super) clock_skew: Duration,
+    pub(super) max_lifetime: Duration,
+    pub(super) accept_jwt_type: bool,
+    pub(super) names: ClaimNames,
+    pub(super) refresh_every: Duration,
+    pub(super) refresh_at_most_every: Duration,
+    pub(super) stale_for: Duration,
     #[cfg(feature = "client")]
-    fetch_timeout: Duration,
+    pub(super) fetch_timeout: Duration,
     #[cfg(feature = "client")]
-    check_status: bool,
+    pub(super) check_status: bool,
     #[cfg(feature = "client")]
-    status_list_origins: Vec<String>,
+    pub(super) status_list_origins: Vec<String>,
     #[cfg(feature = "client")]
-    when_unavailable: WhenUnavailable,
+    pub(super) when_unavailable: WhenUnavailable,
 }
 
 /// The source of the keys, as it was configured.
-enum Keys {
+pub(super) enum Keys {
     Discovered,
     #[cfg(feature = "client")]
     Url(String),
@@ -202,7 +187,7 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// What happens to a token whose status list is unavailable. By default it is refused.
+    /// Decides about a token whose status list is unavailable. By default it is refused.
     #[cfg(feature = "client")]
     pub fn when_status_unavailable(mut self, what: WhenUnavailable) -> Self {
         self.when_unavailable = what;
@@ -221,114 +206,4 @@ impl AuthenticatorBuilder {
         self.clock = clock;
         self
     }
-
-    /// Loads the keys, starts the background task that keeps them fresh, and returns the authenticator.
-    ///
-    /// # Errors
-    /// If something required is missing or invalid, or the keys cannot be loaded. So a wrong URL is noticed at the start.
-    ///
-    /// # Panics
-    /// Outside of a Tokio runtime.
-    pub async fn build(self) -> Result<Authenticator, BuildError> {
-        let first_load_in = self.refresh_every;
-        let (verifier, loader, schedule) = self.prepare(first_load_in)?;
-        if loader.keys.is_some() {
-            loader.load(&IssuerDocument::Keys).await?;
-        }
-        Ok(start(verifier, loader, schedule))
-    }
-
-    /// Returns the authenticator without waiting for the keys. Tokens are refused as
-    /// [`TokenError::Unverifiable`](crate::tokens::TokenError::Unverifiable) until the background task has loaded them.
-    /// So a service can start while its issuer is unreachable.
-    ///
-    /// # Errors
-    /// If something required is missing or invalid.
-    ///
-    /// # Panics
-    /// Outside of a Tokio runtime.
-    pub fn build_lazily(self) -> Result<Authenticator, BuildError> {
-        let (verifier, loader, schedule) = self.prepare(Duration::ZERO)?;
-        if loader.keys.is_some() {
-            verifier.use_keys_until(Timestamp::UNIX_EPOCH);
-        }
-        Ok(start(verifier, loader, schedule))
-    }
-
-    fn prepare(self, first_load_in: Duration) -> Result<(Arc<Verifier>, Loader, Schedule), BuildError> {
-        let issuer = self.issuer.clone().ok_or(BuildError::NoIssuer)?;
-        let config = VerifierConfig {
-            issuer: Some(issuer.clone()),
-            audience: self.audience.clone().ok_or(BuildError::NoAudience)?,
-            clock_skew: self.clock_skew,
-            max_lifetime: self.max_lifetime,
-            format: TokenFormat::AnyProvider {
-                accept_jwt_type: self.accept_jwt_type,
-                names: self.names.clone(),
-            },
-        };
-        let (fixed, source) = self.keys(&issuer)?;
-        let verifier = Verifier::new(&config, fixed, self.clock.clone());
-        #[cfg(feature = "client")]
-        let verifier =
-            if self.check_status { verifier.checking_status(self.when_unavailable) } else { verifier };
-        let verifier = Arc::new(verifier);
-        let loader = Loader {
-            verifier: Arc::clone(&verifier),
-            clock: self.clock.clone(),
-            keys: source,
-            stale_for: self.stale_for,
-            refresh_every: self.refresh_every,
-            last_keys: Arc::new(Mutex::default()),
-            #[cfg(feature = "client")]
-            fetcher: Fetcher::new(self.fetch_timeout).map_err(BuildError::Client)?,
-            #[cfg(feature = "client")]
-            status_list_origins: self.status_list_urls(&issuer)?,
-        };
-        Ok((verifier, loader, Schedule { first_load_in, min_interval: self.refresh_at_most_every }))
-    }
-
-    /// The fixed keys, or their source.
-    fn keys(&self, issuer: &str) -> Result<(VerificationKeys, Option<KeySource>), BuildError> {
-        let source = match &self.keys {
-            Keys::Secret(secret) if secret.expose_secret().len() < MIN_SECRET_BYTES => {
-                return Err(BuildError::ShortSecret);
-            }
-            Keys::Secret(secret) => {
-                let keys = VerificationKeys::default().with_shared_secret(secret.expose_secret());
-                return Ok((keys, None));
-            }
-            Keys::Set(set) => return Ok((VerificationKeys::from_jwks(set)?, None)),
-            Keys::File(path) => KeySource::File(path.clone()),
-            #[cfg(feature = "client")]
-            Keys::Url(url) => KeySource::Url(configured_url(url)?),
-            #[cfg(feature = "client")]
-            Keys::Discovered => {
-                configured_url(issuer)?;
-                KeySource::Issuer(issuer.to_owned())
-            }
-            #[cfg(not(feature = "client"))]
-            Keys::Discovered => {
-                tracing::debug!(issuer, "the metadata of the issuer is not fetched");
-                return Err(BuildError::NoKeys);
-            }
-        };
-        Ok((VerificationKeys::default(), Some(source)))
-    }
-
-    #[cfg(feature = "client")]
-    fn status_list_urls(&self, issuer: &str) -> Result<Vec<reqwest::Url>, BuildError> {
-        if !self.check_status {
-            return Ok(Vec::new());
-        }
-        let issuer = std::iter::once(issuer);
-        issuer.chain(self.status_list_origins.iter().map(String::as_str)).map(configured_url).collect()
-    }
-}
-
-/// Starts the background task, if there is anything to load.
-fn start(verifier: Arc<Verifier>, loader: Loader, schedule: Schedule) -> Authenticator {
-    let loads = loader.keys.is_some() || verifier.checks_status();
-    let client = loads.then(|| IssuerClient::start(loader, schedule));
-    Authenticator::of_issuer(verifier, client)
 }

@@ -1,14 +1,15 @@
-//! What an authenticator fetches from its issuer: the key set, and the status lists that tokens name.
+//! The documents that an authenticator fetches from its issuer: the key set, and the status lists that tokens name.
 //!
 //! One background task for each authenticator fetches and refreshes them, and stores them in the
 //! [`Verifier`], which only reads memory. A request waits for the task only if its token needs a
-//! document that is not in memory. So a document is fetched once for all requests that wait, and a client that
+//! document that is not in memory. A document is therefore fetched once for all requests that wait, and a client that
 //! disconnects does not cancel a fetch.
 //!
 //! Invariants: an unverified token can cause the key set to be fetched, at most once in an interval. Only a verified token
 //! can cause a status list to be fetched, and only from the origins that were configured. Every response has a maximum
 //! size and time. The task ends when the last clone of its authenticator is dropped.
 
+mod build;
 mod builder;
 mod error;
 #[cfg(feature = "client")]

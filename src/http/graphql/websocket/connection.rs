@@ -203,13 +203,10 @@ impl<E: Executor> WebSocketConnection<E> {
         upgrade_credentials: Result<StreamCredentials, TokenError>,
     ) -> Result<StreamCredentials, TokenError> {
         match (payload_authorization(payload)?, upgrade_credentials) {
-            (Some(value), _) if !is_blank(value) => {
+            (Some(value), upgraded) if !is_blank(value) || matches!(upgraded, Err(TokenError::Missing)) => {
                 StreamCredentials::authenticate(value, authenticator).await
             }
             (_, Ok(credentials)) => credentials.verify().map(|()| credentials),
-            (Some(blank), Err(TokenError::Missing)) => {
-                StreamCredentials::authenticate(blank, authenticator).await
-            }
             (None, Err(TokenError::Missing)) => Ok(StreamCredentials::anonymous(TokenError::Missing)),
             (_, Err(error)) => Err(error),
         }
