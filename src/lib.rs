@@ -37,8 +37,8 @@
 //!
 //! # In a resolver and in a handler
 //!
-//! [`guarded`] has the requirements of a field: a token, scopes, roles, a recent login, an owner. [`claims`] and [`caller`]
-//! return who calls. [`Caller`] and [`RequiredClaims`] are axum extractors for other routes.
+//! [`guarded`] has the requirements of a field: a token, scopes, roles, a recent login, an owner. [`claims`],
+//! [`user_id`] and [`caller`] return who calls. [`Caller`] and [`RequiredClaims`] are axum extractors for other routes.
 //!
 //! # Features
 //!
@@ -137,7 +137,7 @@ pub mod worker;
 
 pub use self::{
     clock::{Clock, Timestamp},
-    graphql::{TokenCheck, caller, claims, guarded},
+    graphql::{TokenCheck, caller, claims, guarded, user_id},
     http::{Authenticator, RequiredClaims, TokenRejection},
     tokens::{Caller, Claims, TokenError},
 };

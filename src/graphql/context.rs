@@ -4,10 +4,8 @@ use async_graphql::Context;
 use secrecy::SecretString;
 
 use super::{ApiError, TokenCheck};
-#[cfg(feature = "server")]
-use crate::id::UserId;
 use crate::{
-    id::SessionId,
+    id::{SessionId, UserId},
     tokens::{Caller, Claims, TokenError},
 };
 
@@ -61,6 +59,15 @@ pub fn claims<'a>(ctx: &'a Context<'_>) -> Result<&'a Arc<Claims>, ApiError> {
         Caller::Authenticated(claims) => Ok(claims),
         Caller::Anonymous(error) => Err(ApiError::unauthenticated(*error)),
     }
+}
+
+/// The account of the caller, for resolvers of guarded fields.
+///
+/// # Errors
+/// `UNAUTHENTICATED`, with the reason. Also for a token of another provider, which names no account of Portcullis.
+pub fn user_id(ctx: &Context<'_>) -> Result<UserId, ApiError> {
+    let account = claims(ctx)?.account();
+    account.map(|account| account.user).ok_or_else(|| ApiError::unauthenticated(TokenError::Invalid))
 }
 
 /// The account and the session of the caller of this server, for resolvers of guarded fields.

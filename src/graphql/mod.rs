@@ -26,7 +26,7 @@ pub use portcullis_macros::guarded;
 
 pub use self::{
     code::{ErrorCode, ErrorExtension},
-    context::{ExpiredSession, LastEventId, RefreshCookie, Transport, caller, claims},
+    context::{ExpiredSession, LastEventId, RefreshCookie, Transport, caller, claims, user_id},
     error::{ApiError, INSUFFICIENT_USER_AUTHENTICATION, normalize_error},
     guard::{
         Requirements, authenticated, ensure_owner, requires_owner, requires_recent_login, requires_roles,

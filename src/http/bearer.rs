@@ -95,6 +95,7 @@ impl Authenticator {
         TokenCheck::new(caller, Arc::clone(&self.verifier), Arc::clone(&self.revocations))
     }
 }
+
 /// The one Authorization header of a request.
 pub(super) fn authorization(headers: &HeaderMap) -> Result<&str, TokenError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();

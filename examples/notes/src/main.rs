@@ -15,10 +15,10 @@ use std::process::ExitCode;
 use async_graphql::{Context, ID, InputObject, Object, Result, Subscription};
 use futures_util::{Stream, StreamExt, future};
 use portcullis::{
-    Builder, Clock, Database, Portcullis, caller,
+    Builder, Clock, Database, Portcullis,
     graphql::{ApiError, EmptyFields, List, PageRequest, guarded, parse_id},
-    id::UserId,
     server::SchemaData,
+    user_id,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -74,10 +74,10 @@ impl Queries {
         #[graphql(desc = "The number of notes from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor of the note after the page.")] before: Option<String>,
     ) -> Result<Option<List<Note>>> {
-        let (owner, database) = (owner(ctx)?, ctx.data::<Database>()?);
+        let (owner, database) = (user_id(ctx)?, ctx.data::<Database>()?);
         let page = PageRequest::parse(first, after, last, before)?;
         let page = page.read(ctx, |page| note::list(database, owner, page)).await?;
-        Ok(Some(page.list(EmptyFields, |note| note.id, |note| note)))
+        Ok(Some(page.list(EmptyFields, Note::note_id, |note| note)))
     }
 
     /// One of your notes. Null if you have no note with this ID.
@@ -87,7 +87,7 @@ impl Queries {
         ctx: &Context<'_>,
         #[graphql(desc = "The ID of the note.")] id: ID,
     ) -> Result<Option<Note>> {
-        Ok(note::find(ctx.data()?, owner(ctx)?, parse_id(&id, "id")?).await?)
+        Ok(note::find(ctx.data()?, user_id(ctx)?, parse_id(&id, "id")?).await?)
     }
 }
 
@@ -114,8 +114,8 @@ impl Mutations {
         if input.text.chars().count() > max {
             return Err(ApiError::bad_user_input(format!("text may have at most {max} characters.")).into());
         }
-        let note = Note::new(owner(ctx)?, input.text, ctx.data::<Clock>()?);
-        note::insert(ctx.data()?, &note).await?;
+        let note = Note::new(user_id(ctx)?, input.text, ctx.data::<Clock>()?);
+        let note = note::insert(ctx.data()?, note).await?;
         // It fails if there are no subscribers.
         let _ = ctx.data::<broadcast::Sender<Note>>()?.send(note.clone());
         Ok(Some(note))
@@ -141,22 +141,16 @@ impl Subscriptions {
     /// Each note that you add, on any of your devices.
     #[authenticated]
     async fn note_added(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Note> + use<>> {
-        let owner = owner(ctx)?;
+        let owner = user_id(ctx)?.uuid();
         let notes = BroadcastStream::new(ctx.data::<broadcast::Sender<Note>>()?.subscribe());
         // A subscriber that was too slow misses notes, and reads the list.
         Ok(notes
             .filter_map(|note| future::ready(note.ok()))
-            .filter(move |note| future::ready(note.owner == owner)))
+            .filter(move |note| future::ready(note.owner_id == owner)))
     }
 }
 
 /// Whether the caller has a note with this ID.
 async fn owns(ctx: &Context<'_>, id: &ID) -> Result<bool> {
-    Ok(note::find(ctx.data()?, owner(ctx)?, parse_id(id, "id")?).await?.is_some())
-}
-
-/// The user whose notes a guarded field may read.
-fn owner(ctx: &Context<'_>) -> Result<UserId, ApiError> {
-    let caller = caller(ctx);
-    caller.user().ok_or_else(|| ApiError::unauthenticated(portcullis::TokenError::Missing))
+    Ok(note::find(ctx.data()?, user_id(ctx)?, parse_id(id, "id")?).await?.is_some())
 }

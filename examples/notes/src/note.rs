@@ -17,41 +17,9 @@ impl Kind for NoteKind {
 
 pub(crate) type NoteId = Id<NoteKind>;
 
-/// A note.
-#[derive(Clone)]
-pub(crate) struct Note {
-    pub(crate) id: NoteId,
-    pub(crate) owner: UserId,
-    text: String,
-    created_at: portcullis::Timestamp,
-}
+pub(crate) use self::row::{Entity as Notes, Model as Note};
 
-impl Note {
-    pub(crate) fn new(owner: UserId, text: String, clock: &Clock) -> Self {
-        Self { id: NoteId::generate(clock), owner, text, created_at: clock.now() }
-    }
-}
-
-/// A note of a user.
-#[Object]
-impl Note {
-    /// The ID of the note.
-    async fn id(&self) -> ID {
-        node_id(self.id)
-    }
-
-    /// The text of the note.
-    async fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The time at which the note was added.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.created_at)
-    }
-}
-
-/// A row of `notes`.
+/// The entity of the table.
 mod row {
     use sea_orm::entity::prelude::*;
 
@@ -71,14 +39,34 @@ mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-impl From<row::Model> for Note {
-    fn from(row: row::Model) -> Self {
-        Self {
-            id: NoteId::from_uuid(row.id),
-            owner: UserId::from_uuid(row.owner_id),
-            text: row.text,
-            created_at: row.created_at.0,
-        }
+impl Note {
+    pub(crate) fn new(owner: UserId, text: String, clock: &Clock) -> Self {
+        let id = NoteId::generate(clock).uuid();
+        Self { id, owner_id: owner.uuid(), text, created_at: ChronoUnixTimestampMillis(clock.now()) }
+    }
+
+    /// The identifier of the note.
+    pub(crate) fn note_id(&self) -> NoteId {
+        NoteId::from_uuid(self.id)
+    }
+}
+
+/// A note of a user.
+#[Object(name = "Note")]
+impl Note {
+    /// The ID of the note.
+    async fn id(&self) -> ID {
+        node_id(self.note_id())
+    }
+
+    /// The text of the note.
+    async fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The time at which the note was added.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.created_at.0)
     }
 }
 
@@ -88,37 +76,23 @@ pub(crate) async fn list(
     owner: UserId,
     page: PageRequest<NoteId>,
 ) -> Result<Vec<Note>, DbErr> {
-    let notes = row::Entity::find().filter(row::Column::OwnerId.eq(owner.uuid()));
-    let rows = page.newest_first(notes, row::Column::Id).all(database.reader()).await?;
-    Ok(rows.into_iter().map(Note::from).collect())
+    let notes = Notes::find().filter(row::Column::OwnerId.eq(owner.uuid()));
+    page.newest_first(notes, row::Column::Id).all(database.reader()).await
 }
 
 /// Finds a note of an owner.
 pub(crate) async fn find(database: &Database, owner: UserId, id: NoteId) -> Result<Option<Note>, DbErr> {
-    let note = row::Entity::find_by_id(id.uuid()).filter(row::Column::OwnerId.eq(owner.uuid()));
-    Ok(note.one(database.reader()).await?.map(Note::from))
+    let note = Notes::find_by_id(id.uuid()).filter(row::Column::OwnerId.eq(owner.uuid()));
+    note.one(database.reader()).await
 }
 
 /// Inserts a note.
-pub(crate) async fn insert(database: &Database, note: &Note) -> Result<(), DbErr> {
-    let row = row::Model {
-        id: note.id.uuid(),
-        owner_id: note.owner.uuid(),
-        text: note.text.clone(),
-        created_at: ChronoUnixTimestampMillis(note.created_at),
-    };
-    row::Entity::insert(row.into_active_model()).exec(database.writer()).await?;
-    Ok(())
+pub(crate) async fn insert(database: &Database, note: Note) -> Result<Note, DbErr> {
+    note.into_active_model().insert(database.writer()).await
 }
 
 /// Deletes a note, if it exists.
 pub(crate) async fn delete(database: &Database, id: NoteId) -> Result<(), DbErr> {
-    row::Entity::delete_by_id(id.uuid()).exec(database.writer()).await?;
+    Notes::delete_by_id(id.uuid()).exec(database.writer()).await?;
     Ok(())
-}
-
-/// The number of all notes.
-#[cfg(test)]
-pub(crate) async fn count(database: &Database) -> Result<u64, DbErr> {
-    row::Entity::find().count(database.reader()).await
 }

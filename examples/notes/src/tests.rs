@@ -1,9 +1,10 @@
 //! The application as its clients see it. `TEST_DATABASE_URL` names the PostgreSQL server to use, if there is one.
 
 use portcullis::testing::{TestServer, TestUser};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
-use crate::server;
+use crate::{note::Notes, server};
 
 async fn start() -> TestServer {
     match std::env::var_os("TEST_DATABASE_URL").filter(|url| !url.is_empty()) {
@@ -89,8 +90,11 @@ async fn the_notes_of_an_account_are_deleted_with_it() {
     let password = json!({ "password": portcullis::testing::PASSWORD });
     let deleted = server.graphql(Some(&ada), delete, password).await;
     assert_eq!(deleted["data"]["deleteAccount"]["errors"], json!([]), "{deleted}");
-    let rows = crate::note::count(server.portcullis().database()).await.expect("the database query succeeds");
-    assert_eq!(rows, 0);
+    let rows = Notes::find()
+        .all(server.portcullis().database().reader())
+        .await
+        .expect("the database query succeeds");
+    assert!(rows.is_empty());
     server.stop().await;
 }
 
