@@ -35,7 +35,7 @@ const BATCH: usize = 1000;
 /// How long the server may take to see a change.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What a service has downloaded.
+/// The downloads of a service.
 #[derive(Default)]
 struct Download {
     lists: usize,

@@ -4,7 +4,8 @@ use std::io::{self, BufReader, Read};
 
 use super::{MAX_RECORD_BYTES, NumberedText, Refusal, input::Input};
 
-/// The objects of an array. It finds only where each begins and ends; whoever parses an object finds its errors.
+/// The objects of an array. It finds only the start and the end of each object. The errors within an
+/// object are found when the object is parsed.
 pub(super) struct Objects {
     bytes: io::Bytes<BufReader<Input>>,
     line: u64,

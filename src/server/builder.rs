@@ -75,41 +75,17 @@ impl Default for Builder {
 impl<Q, M, S, D> Builder<Q, M, S, D> {
     /// Adds queries. For several objects, derive [`MergedObject`](async_graphql::MergedObject).
     pub fn query<T: ObjectType + 'static>(self, query: T) -> Builder<T, M, S, D> {
-        let Roots { mutation, subscription, .. } = self.roots;
-        let roots = Roots { query, mutation, subscription };
-        Builder {
-            roots,
-            data: self.data,
-            application: self.application,
-            routes: self.routes,
-            tasks: self.tasks,
-        }
+        self.with_roots(|Roots { mutation, subscription, .. }| Roots { query, mutation, subscription })
     }
 
     /// Adds mutations. For several objects, derive [`MergedObject`](async_graphql::MergedObject).
     pub fn mutation<T: ObjectType + 'static>(self, mutation: T) -> Builder<Q, T, S, D> {
-        let Roots { query, subscription, .. } = self.roots;
-        let roots = Roots { query, mutation, subscription };
-        Builder {
-            roots,
-            data: self.data,
-            application: self.application,
-            routes: self.routes,
-            tasks: self.tasks,
-        }
+        self.with_roots(|Roots { query, subscription, .. }| Roots { query, mutation, subscription })
     }
 
     /// Adds subscriptions. For several objects, derive [`MergedSubscription`](async_graphql::MergedSubscription).
     pub fn subscription<T: SubscriptionType + 'static>(self, subscription: T) -> Builder<Q, M, T, D> {
-        let Roots { query, mutation, .. } = self.roots;
-        let roots = Roots { query, mutation, subscription };
-        Builder {
-            roots,
-            data: self.data,
-            application: self.application,
-            routes: self.routes,
-            tasks: self.tasks,
-        }
+        self.with_roots(|Roots { query, mutation, .. }| Roots { query, mutation, subscription })
     }
 
     /// Adds a value for the resolvers, which read it with `ctx.data::<T>()`. A later value of the same type replaces an
@@ -130,6 +106,19 @@ impl<Q, M, S, D> Builder<Q, M, S, D> {
     {
         self.application.in_code.sections.push(Section::new::<T>(name));
         self.with(Setting(PhantomData))
+    }
+
+    fn with_roots<Q2, M2, S2>(
+        self,
+        change: impl FnOnce(Roots<Q, M, S>) -> Roots<Q2, M2, S2>,
+    ) -> Builder<Q2, M2, S2, D> {
+        Builder {
+            roots: change(self.roots),
+            data: self.data,
+            application: self.application,
+            routes: self.routes,
+            tasks: self.tasks,
+        }
     }
 
     fn with<T>(self, part: T) -> Builder<Q, M, S, (D, T)> {

@@ -1,4 +1,4 @@
-//! What an attacker may try with lists.
+//! Attacks on status lists.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What a list says is what the server itself says.
+//! Status lists agree with the server's own list of revoked tokens.
 
 use std::time::{Duration, Instant};
 

@@ -46,7 +46,7 @@ struct Issuer {
     list_fetches: Arc<AtomicUsize>,
 }
 
-/// What the issuer publishes.
+/// The documents that the issuer publishes.
 struct Published {
     key: Arc<Forge>,
     kid: String,
