@@ -1,9 +1,11 @@
 use std::time::Instant;
 
 use entity::{audit_event, session, token_status, user, user_role};
-use portcullis::{accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Timestamp};
+use portcullis::{
+    accounts::Username, admin::NewUser, app::App, audit::Actor, clock::Timestamp, database::Transaction,
+};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel,
+    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
     prelude::ChronoUnixTimestampMillis as Millis,
 };
 use uuid::Uuid;
@@ -105,7 +107,7 @@ fn indexes(count: usize, rng: &mut Rng) -> Vec<i32> {
 }
 
 impl Maker {
-    async fn insert(&mut self, db: &DatabaseTransaction, numbers: std::ops::Range<usize>) -> Outcome {
+    async fn insert(&mut self, db: &Transaction, numbers: std::ops::Range<usize>) -> Outcome {
         let users: Vec<_> = numbers.clone().map(|number| self.user(number)).collect();
         let role = |user: &user::Model| user_role::Model { user_id: user.id, role: "user".to_owned() };
         let roles: Vec<_> = users.iter().map(role).collect();
@@ -230,7 +232,7 @@ fn at(milliseconds: i64) -> Millis {
     Millis(Timestamp::from_timestamp_millis(milliseconds).unwrap_or_default())
 }
 
-async fn insert<M, A>(db: &DatabaseTransaction, rows: Vec<M>) -> Outcome
+async fn insert<M, A>(db: &Transaction, rows: Vec<M>) -> Outcome
 where
     M: IntoActiveModel<A>,
     A: ActiveModelTrait,

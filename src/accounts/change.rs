@@ -130,7 +130,7 @@ impl Accounts {
         changes: AccountUpdate,
         actor: Actor<'_>,
     ) -> Result<Account, AccountError> {
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         self.lock_actor(&transaction, actor, Some(id)).await?;
         let changed = self.change(&transaction, id, changes, actor).await?;
         self.feed.commit(transaction, changed.change.as_slice()).await?;

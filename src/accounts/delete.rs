@@ -1,21 +1,21 @@
-use sea_orm::DatabaseTransaction;
-
 use super::{AccountError, Accounts, change::can_administer, store};
 use crate::{
     audit::{Actor, AuditAction, NewEvent},
     changes::Change,
     config::ADMIN_ROLE,
+    database::Transaction,
     id::UserId,
 };
 
 impl Accounts {
-    /// Deletes an account, its sessions and what an application has for it, in a transaction. Returns the change to publish with the commit.
+    /// Deletes an account, its sessions and what an application has for it, in a transaction. Returns the change to
+    /// publish with the commit.
     ///
     /// # Errors
     /// [`AccountError::NotFound`], [`AccountError::LastAdmin`], or [`AccountError::Hook`].
     pub async fn delete(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         id: UserId,
         actor: Actor<'_>,
     ) -> Result<Change, AccountError> {
@@ -23,7 +23,7 @@ impl Accounts {
         if can_administer(&account) {
             store::lock_role(transaction, ADMIN_ROLE).await?;
         }
-        self.hooks.on_account_deletion(transaction, id).await?;
+        self.hooks.on_account_deletion(transaction.as_sea_orm(), id).await?;
         store::delete(transaction, id).await?;
         if can_administer(&account) {
             self.ensure_admin_remains(transaction).await?;

@@ -71,7 +71,20 @@ pub struct Account {
     pub last_login_at: Option<Timestamp>,
 }
 
+/// The version of a row of an account: two reads with the same version are the same account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AccountVersion {
+    pub(crate) token_version: i64,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) last_login_at: Option<Timestamp>,
+}
+
 impl Account {
+    pub(crate) fn version(&self) -> AccountVersion {
+        let Self { token_version, updated_at, last_login_at, .. } = *self;
+        AccountVersion { token_version, updated_at, last_login_at }
+    }
+
     /// The account as the hooks of an application see it when a token is issued.
     pub(crate) fn token_owner(&self) -> TokenOwner<'_> {
         TokenOwner { user: self.id, username: &self.username, roles: &self.roles }
@@ -136,6 +149,23 @@ impl Accounts {
     /// If a database query fails.
     pub async fn find(&self, id: UserId) -> Result<Option<Arc<Account>>, DbErr> {
         self.cache.get_or_read(id, || store::find(self.database.reader(), id)).await
+    }
+
+    /// Finds an account that has at least this version: in the cache, or in the database if the version is unknown or the
+    /// cache has another one.
+    pub(crate) async fn find_version(
+        &self,
+        id: UserId,
+        version: Option<AccountVersion>,
+    ) -> Result<Option<Account>, DbErr> {
+        if version.is_some() {
+            let cached = self.find(id).await?.filter(|account| Some(account.version()) == version);
+            if let Some(account) = cached {
+                return Ok(Some(Arc::unwrap_or_clone(account)));
+            }
+            self.cache.invalidate(id);
+        }
+        store::find(self.database.reader(), id).await
     }
 
     /// Finds the accounts with these ids, as far as they exist.

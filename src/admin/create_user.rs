@@ -45,7 +45,7 @@ impl Admin {
             display_name: new.display_name,
             roles: new.roles,
         };
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         self.authorize(&transaction, operation, actor).await?;
         let account = self.accounts.create(&transaction, account, actor).await?;
         self.feed.commit(transaction, &[]).await?;

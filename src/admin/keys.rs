@@ -1,10 +1,9 @@
-use sea_orm::DatabaseTransaction;
-
 use super::{Admin, AdminError};
 use crate::{
     audit::{Actor, AuditAction, NewEvent},
     changes::Change,
     config::SigningAlgorithm,
+    database::Transaction,
     tokens::{Activation, KeyInfo, KeyringError, SigningKey},
 };
 
@@ -149,7 +148,7 @@ impl Admin {
     /// Commits a change of the keys and publishes it to every replica.
     async fn commit_keys(
         &self,
-        transaction: DatabaseTransaction,
+        transaction: Transaction,
         action: AuditAction,
         actor: Actor<'_>,
     ) -> Result<(), AdminError> {

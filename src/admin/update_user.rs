@@ -53,7 +53,7 @@ impl Admin {
             password_hash,
         };
         let sets_password = changes.password_hash.is_some();
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         self.authorize(&transaction, operation, actor).await?;
         let changed = self.accounts.change(&transaction, id, changes, actor).await?;
         if sets_password || changed.was_reenabled {

@@ -214,7 +214,7 @@ impl Audit {
     /// # Errors
     /// If a database query fails.
     pub async fn record_standalone(&self, new: NewEvent<'_>) -> Result<AuditEvent, DbErr> {
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         let event = self.record(&transaction, new).await?;
         self.feed.commit(transaction, &[]).await?;
         Ok(event)

@@ -3,7 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DbErr;
 use tokio::sync::Notify;
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    database::{Database, Snapshot},
+    database::{Database, Snapshot, Transaction},
 };
 
 /// The time without a successful read after which this replica reports that it is not ready.
@@ -77,7 +77,7 @@ impl ChangeFeed {
     ///
     /// # Errors
     /// If the database fails. Then nothing was changed.
-    pub async fn commit(&self, transaction: DatabaseTransaction, changes: &[Change]) -> Result<(), DbErr> {
+    pub async fn commit(&self, transaction: Transaction, changes: &[Change]) -> Result<(), DbErr> {
         let now = self.clock.now();
         if !changes.is_empty() {
             Database::notify(&transaction).await?;

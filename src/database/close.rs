@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use tokio::time::timeout;
 
 use super::Database;
@@ -22,26 +22,24 @@ impl Database {
     async fn try_close(&self) -> Result<(), DbErr> {
         // The readers are closed first: the last connection deletes the write-ahead log, if it may write.
         self.reader.close_by_ref().await?;
-        if self.backend() == DbBackend::Sqlite {
-            self.checkpoint().await?;
-        }
-        self.writer.close_by_ref().await
+        let is_sqlite = self.backend() == DbBackend::Sqlite;
+        self.writer.close(async |last| if is_sqlite { checkpoint(last).await } else { Ok(()) }).await
     }
+}
 
-    /// Copies the write-ahead log into the file of the database and truncates it (`PRAGMA wal_checkpoint` in the
-    /// documentation of SQLite).
-    async fn checkpoint(&self) -> Result<(), DbErr> {
-        // Waiting for a reader of another process would block that process's writer as well.
-        self.writer.execute_unprepared("PRAGMA busy_timeout = 0").await?;
-        let sql = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
-        let row = self.writer.query_one_raw(sql).await?;
-        let busy = row.map(|row| row.try_get::<i32>("", "busy")).transpose()?;
-        if busy != Some(0) {
-            tracing::info!(
-                "the write-ahead log was kept, because another process uses the database; the latest data is in the \
-                 file that ends in -wal"
-            );
-        }
-        Ok(())
+/// Copies the write-ahead log into the file of the database and truncates it (`PRAGMA wal_checkpoint` in the documentation
+/// of SQLite).
+async fn checkpoint(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    // Waiting for a reader of another process would block that process's writer as well.
+    connection.execute_unprepared("PRAGMA busy_timeout = 0").await?;
+    let sql = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let row = connection.query_one_raw(sql).await?;
+    let busy = row.map(|row| row.try_get::<i32>("", "busy")).transpose()?;
+    if busy != Some(0) {
+        tracing::info!(
+            "the write-ahead log was kept, because another process uses the database; the latest data is in the file \
+             that ends in -wal"
+        );
     }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use log::LevelFilter;
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-use super::{ApplicationMigrations, Database, postgres, reason};
+use super::{ApplicationMigrations, Database, Writer, group::TURN_TIMEOUT, postgres, reason};
 use crate::{
     config::{Config, DatabaseUrl, InvalidValue},
     secret::make_private_folder,
@@ -18,7 +18,7 @@ use crate::{
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The time that a writer waits for another process to end its transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The log level of statements. They are logged without their values. A statement that takes longer than a second is
 /// logged as a warning.
@@ -90,7 +90,7 @@ impl Database {
             DatabaseUrl::Postgres { url, settings } => {
                 let (name, connections) = (config.database_name(), config.database.max_connections);
                 let writer = postgres::connect(&name, &url, settings, connections).await?;
-                (writer.clone(), writer)
+                (Writer::postgres(writer.clone()), writer)
             }
         };
         Ok(Self { writer, reader, application })
@@ -102,25 +102,29 @@ async fn sqlite(
     path: PathBuf,
     creates: bool,
     config: &Config,
-) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+) -> Result<(Writer, DatabaseConnection), ConnectError> {
     if !creates && !path.exists() {
         return Err(ConnectError::NoFile { path });
     }
     let folder = path.parent().map(ToOwned::to_owned).unwrap_or_default();
     make_private_folder(&folder).map_err(|source| ConnectError::Folder { path: folder, source })?;
     make_private_file(&path).map_err(|source| ConnectError::Folder { path: path.clone(), source })?;
-    // SQLite has one writer at a time. A second connection for writes would wait for the first by polling, without
-    // a fair order. `synchronous = FULL`: a committed transaction survives a power failure.
+    let writer = open_sqlite_writer(&path).await?;
+    let readers = config.database.max_connections - 1;
+    let reader = open_sqlite(&path, readers, |options| options.read_only(true)).await?;
+    Ok((Writer::sqlite(writer), reader))
+}
+
+/// Opens the only connection that writes. SQLite has one writer at a time; a second connection would wait for the first by
+/// polling, without a fair order. `synchronous = FULL`: a committed transaction survives a power failure.
+pub(super) async fn open_sqlite_writer(path: &Path) -> Result<DatabaseConnection, ConnectError> {
     let writes = |options: SqliteConnectOptions| {
         options
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
     };
-    let writer = open_sqlite(&path, 1, writes).await?;
-    let readers = config.database.max_connections - 1;
-    let reader = open_sqlite(&path, readers, |options| options.read_only(true)).await?;
-    Ok((writer, reader))
+    open_sqlite(path, 1, writes).await
 }
 
 async fn open_sqlite(
@@ -132,7 +136,7 @@ async fn open_sqlite(
     let mut options = ConnectOptions::new("sqlite:the.file.is.named.below");
     options
         .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT + BUSY_TIMEOUT)
+        .acquire_timeout(TURN_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)

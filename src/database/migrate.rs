@@ -34,8 +34,8 @@ impl Database {
         let found = History::read(&transaction).await?;
         let of_application = self.application.read(&transaction).await?;
         found.take_over(&transaction).await?;
-        Migrator::up(&transaction, None).await?;
-        self.application.apply(&transaction).await?;
+        Migrator::up(transaction.as_sea_orm(), None).await?;
+        self.application.apply(transaction.as_sea_orm()).await?;
         found.drop_earlier(&transaction).await?;
         transaction.commit().await?;
         Ok([found.migrations.pending, of_application.pending].concat())
@@ -52,9 +52,9 @@ impl Database {
         let of_application = self.application.read(&transaction).await?.applied.len();
         let of_application = u32::try_from(of_application).unwrap_or(u32::MAX).min(steps);
         found.take_over(&transaction).await?;
-        self.application.revert(&transaction, of_application).await?;
+        self.application.revert(transaction.as_sea_orm(), of_application).await?;
         if steps > of_application {
-            Migrator::down(&transaction, Some(steps - of_application)).await?;
+            Migrator::down(transaction.as_sea_orm(), Some(steps - of_application)).await?;
         }
         found.drop_earlier(&transaction).await?;
         transaction.commit().await

@@ -1,27 +1,29 @@
 //! Database connections, and the differences between SQLite and PostgreSQL.
 //!
-//! Readers never wait for the writer. Code that writes begins a transaction with [`Database::begin`], or uses
-//! [`Database::writer`] for a single statement. Other folders do not depend on the kind of database.
+//! Readers never wait for the writer. Code that writes begins a transaction with [`Database::begin`] or
+//! [`Database::begin_short`], or uses [`Database::writer`] for a single statement. Other folders do not depend on the
+//! kind of database.
 
 mod application;
 mod close;
 mod connect;
 mod error;
+mod group;
 mod history;
 mod listen;
 mod migrate;
 mod page;
 mod postgres;
 mod snapshot;
+mod transaction;
 mod version;
+mod writer;
 
 use std::time::Duration;
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
+use self::group::Kind;
 pub(crate) use self::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 pub use self::{
     application::ApplicationMigrations,
@@ -31,7 +33,9 @@ pub use self::{
     migrate::Migrations,
     page::{Direction, PageRequest},
     snapshot::Snapshot,
+    transaction::Transaction,
     version::DatabaseVersion,
+    writer::Writer,
 };
 
 /// The maximum time of a statement, and the maximum time that a transaction may be idle between two statements.
@@ -41,7 +45,7 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A handle to the database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Database {
-    writer: DatabaseConnection,
+    writer: Writer,
     reader: DatabaseConnection,
     application: ApplicationMigrations,
 }
@@ -49,7 +53,7 @@ pub struct Database {
 impl Database {
     /// The connection for single statements that write.
     #[must_use]
-    pub fn writer(&self) -> &DatabaseConnection {
+    pub fn writer(&self) -> &Writer {
         &self.writer
     }
 
@@ -63,20 +67,24 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions {
-            // A deferred transaction that begins with a read could fail when it first writes.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        self.writer.begin_with_options(options).await
+    pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        self.writer.begin(Kind::Alone).await
+    }
+
+    /// Begins a transaction that writes and waits for nothing but the database. On SQLite, such transactions share a
+    /// commit while they wait for each other, so that they also share the write to the disk.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn begin_short(&self) -> Result<Transaction, DbErr> {
+        self.writer.begin(Kind::Shared).await
     }
 
     /// Begins a transaction that excludes all other transactions of this kind, on all replicas.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn begin_exclusive(&self) -> Result<DatabaseTransaction, DbErr> {
+    pub async fn begin_exclusive(&self) -> Result<Transaction, DbErr> {
         let transaction = self.begin().await?;
         if self.backend() == DbBackend::Postgres {
             // A migration may take longer than the timeout, and so may waiting for the migration of another replica.

@@ -131,7 +131,7 @@ impl Throttle {
 
     /// Counts an attempt under each key in one transaction, or under none if one of the keys is blocked.
     async fn count_all(&self, keys: Vec<ThrottleKey>, now: Timestamp) -> Result<Decision, DbErr> {
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         for key in &keys {
             if !self.count(&transaction, key, now).await? {
                 transaction.rollback().await?;

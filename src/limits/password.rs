@@ -220,7 +220,7 @@ impl Throttle {
         if keys.clone().next().is_none() {
             return Ok(());
         }
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         for key in keys {
             if is_cleared(key) {
                 store::delete(&transaction, &key.row_key()).await?;

@@ -33,17 +33,17 @@ impl Sessions {
         let now = self.clock.now();
         let rotation =
             Rotation { from: &presented, to: &successor, now, expires_at: self.sliding_expiry(now), client };
-        let session = match store::rotate(self.database.writer(), &rotation).await? {
-            Some(session) => session,
-            None => self.handle_reuse(&presented, &successor, now, client).await?,
+        let (session, version, index) = match store::rotate(self.database.writer(), &rotation).await? {
+            Some(rotated) => (rotated.session, rotated.version, rotated.status_index),
+            None => (self.handle_reuse(&presented, &successor, now, client).await?, None, None),
         };
-        // Read from the database and not from the cache, because the new access token must state the current
-        // roles.
-        let found = self.accounts.find_credentials_by_id(session.user).await?;
-        let account = found.map(|found| found.account).filter(|account| !account.disabled);
-        let account = account.ok_or(RefreshError::Invalid)?;
+        // The new access token must state the current roles, so an account from the cache must have this version.
+        let account = self.accounts.find_version(session.user, version).await?;
+        let account = account.filter(|account| !account.disabled).ok_or(RefreshError::Invalid)?;
+        let index =
+            index.filter(|_| version.is_some_and(|version| version.token_version == account.token_version));
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
-        let (account, status) = self.status_for_refresh(account, &session).await?;
+        let (account, status) = self.status_for_refresh(account, &session, index).await?;
         Ok(self.issue(account, OpenedSession { session, refresh: successor, status }, additions)?)
     }
 
@@ -82,7 +82,7 @@ impl Sessions {
     /// if the session has changed since its state was read; the client then retries and gets the decision
     /// about the new state.
     async fn repeat(&self, repetition: &Repetition<'_>) -> Result<Option<Session>, RefreshError> {
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         let session = store::repeat(&transaction, repetition).await?;
         let client = repetition.client;
         let address = client.address.to_string();

@@ -1,4 +1,4 @@
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DbErr};
 use secrecy::SecretString;
 
 use super::{Session, Sessions, store};
@@ -6,6 +6,7 @@ use crate::{
     accounts::AccountError,
     audit::{Actor, AuditAction, NewEvent},
     changes::Change,
+    database::Transaction,
     id::{SessionId, UserId},
 };
 
@@ -21,7 +22,7 @@ impl Sessions {
         action: AuditAction,
         actor: Actor<'_>,
     ) -> Result<Option<Session>, DbErr> {
-        self.revoke_in(self.database.begin().await?, id, action, actor).await
+        self.revoke_in(self.database.begin_short().await?, id, action, actor).await
     }
 
     /// Revokes a session of any account in a transaction that checks the actor. Returns `None` if it had
@@ -31,14 +32,14 @@ impl Sessions {
     /// [`AccountError::Unauthenticated`], or if a database query fails.
     pub async fn revoke_for(&self, id: SessionId, actor: Actor<'_>) -> Result<Option<Session>, AccountError> {
         let Some(session) = self.find(id).await? else { return Ok(None) };
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         self.accounts.lock_actor(&transaction, actor, Some(session.user)).await?;
         Ok(self.revoke_in(transaction, id, AuditAction::SessionRevoked, actor).await?)
     }
 
     async fn revoke_in(
         &self,
-        transaction: DatabaseTransaction,
+        transaction: Transaction,
         id: SessionId,
         action: AuditAction,
         actor: Actor<'_>,
@@ -76,7 +77,7 @@ impl Sessions {
         except: Option<SessionId>,
         actor: Actor<'_>,
     ) -> Result<usize, AccountError> {
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         let locked = self.accounts.lock_actor(&transaction, actor, Some(user)).await?;
         locked.target.ok_or(AccountError::NotFound)?;
         let changes = self.revoke_all_in(&transaction, user, except, actor).await?;

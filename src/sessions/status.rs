@@ -30,8 +30,9 @@ impl Sessions {
         Ok(Some(lists.reassign(transaction, &holder, session.expires_at).await?))
     }
 
-    /// The status of the next access token of a session. Assigns an index if the session has none for this token
-    /// version. Returns the account as well, because it may have changed before it was locked.
+    /// The status of the next access token of a session. `index` is the index of its tokens, if it is known. Assigns an
+    /// index if the session has none for this token version. Returns the account as well, because it may have changed
+    /// before it was locked.
     ///
     /// # Errors
     /// [`RefreshError::Invalid`] if the session has ended, or the account was disabled or deleted.
@@ -39,12 +40,16 @@ impl Sessions {
         &self,
         account: Account,
         session: &Session,
+        index: Option<u32>,
     ) -> Result<(Account, Option<Status>), RefreshError> {
         let Some(lists) = &self.status_lists else { return Ok((account, None)) };
+        if let Some(index) = index {
+            return Ok((account, Some(lists.status(index))));
+        }
         if let Some(status) = lists.find(&holder(session, account.token_version)).await? {
             return Ok((account, Some(status)));
         }
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         // The account first, as everywhere, so that two transactions never wait for each other.
         let account = self.accounts.lock(&transaction, account.id).await?;
         let account = account.filter(|account| !account.disabled).ok_or(RefreshError::Invalid)?;

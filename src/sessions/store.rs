@@ -3,14 +3,15 @@
 use entity::session::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, UpdateMany,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Select, Statement, UpdateMany,
     prelude::ChronoUnixTimestampMillis as Millis,
-    sea_query::{CaseStatement, Expr, Query, SimpleExpr},
+    sea_query::{Expr, Query},
 };
 
 use super::{Repeated, Session};
 use crate::{
+    accounts::AccountVersion,
     client::ClientInfo,
     clock::Timestamp,
     database::PageRequest,
@@ -25,6 +26,15 @@ pub(super) struct Rotation<'a> {
     pub(super) now: Timestamp,
     pub(super) expires_at: Timestamp,
     pub(super) client: &'a ClientInfo,
+}
+
+/// A session after a rotation.
+pub(super) struct Rotated {
+    pub(super) session: Session,
+    /// The version of its account. `None` if the account was deleted.
+    pub(super) version: Option<AccountVersion>,
+    /// The index in the status lists of its tokens with the version of the account, if they have one.
+    pub(super) status_index: Option<u32>,
 }
 
 /// A repetition of the last rotation.
@@ -86,19 +96,46 @@ pub(super) async fn insert(
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
 
-/// Replaces a token with its successor if the token is current.
+/// Replaces a token with its successor if the token is current, and reads what the next access token needs.
+///
+/// This is the most frequent statement that writes, so it is one round trip and its text is not built each time.
 pub(super) async fn rotate(
     db: &impl ConnectionTrait,
     rotation: &Rotation<'_>,
-) -> Result<Option<Session>, DbErr> {
-    let from = rotation.from;
-    let update = set_token(rotation.to, rotation.now)
-        .col_expr(Column::ExpiresAt, cap_at_end(rotation.expires_at))
-        .col_expr(Column::IpAddress, Expr::value(rotation.client.address.to_string()))
-        .col_expr(Column::UserAgent, Expr::value(rotation.client.user_agent.clone()))
-        .filter(Column::Generation.eq(i64::from(from.generation.0)))
-        .filter(Column::SaltHash.eq(from.salt_hash()));
-    update_one(db, only_active(update, rotation.now)).await
+) -> Result<Option<Rotated>, DbErr> {
+    const SQL: &str = "UPDATE sessions SET generation = $1, salt_hash = $2, last_used_at = $3, repetitions = 0, \
+        expires_at = CASE WHEN ends_at < $4 THEN ends_at ELSE $4 END, ip_address = $5, user_agent = $6 \
+        WHERE id = $7 AND generation = $8 AND salt_hash = $9 AND revoked_at IS NULL AND expires_at > $3 \
+        RETURNING *, (SELECT epoch FROM users WHERE users.id = sessions.user_id) AS token_version, \
+        (SELECT updated_at FROM users WHERE users.id = sessions.user_id) AS account_updated_at, \
+        (SELECT last_login_at FROM users WHERE users.id = sessions.user_id) AS account_last_login_at, \
+        (SELECT idx FROM token_statuses WHERE token_statuses.session_id = sessions.id AND NOT is_released AND \
+        token_statuses.token_version = (SELECT epoch FROM users WHERE users.id = sessions.user_id)) AS status_index";
+    let Rotation { from, to, now, expires_at, client } = rotation;
+    let values = [
+        i64::from(to.generation.0).into(),
+        to.salt_hash().into(),
+        now.timestamp_millis().into(),
+        expires_at.timestamp_millis().into(),
+        client.address.to_string().into(),
+        client.user_agent.clone().into(),
+        to.session.uuid().into(),
+        i64::from(from.generation.0).into(),
+        from.salt_hash().into(),
+    ];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), SQL, values);
+    let Some(row) = db.query_one_raw(statement).await? else { return Ok(None) };
+    let time = |column| row.try_get::<Option<Millis>>("", column).map(|time| time.map(|time| time.0));
+    let token_version: Option<i64> = row.try_get("", "token_version")?;
+    let version = match (token_version, time("account_updated_at")?) {
+        (Some(token_version), Some(updated_at)) => {
+            Some(AccountVersion { token_version, updated_at, last_login_at: time("account_last_login_at")? })
+        }
+        _ => None,
+    };
+    let status_index =
+        row.try_get::<Option<i32>>("", "status_index")?.and_then(|index| u32::try_from(index).ok());
+    Ok(Some(Rotated { session: read(Model::from_query_result(&row, "")?), version, status_index }))
 }
 
 /// Counts a repetition of the last rotation, and keeps when it happened and from where.
@@ -144,11 +181,6 @@ fn set_token(token: &RefreshToken, now: Timestamp) -> UpdateMany<Entity> {
         .col_expr(Column::LastUsedAt, Expr::value(Millis(now)))
         .col_expr(Column::Repetitions, Expr::value(0))
         .filter(Column::Id.eq(token.session.uuid()))
-}
-
-fn cap_at_end(time: Timestamp) -> SimpleExpr {
-    let is_later = Expr::col(Column::EndsAt).lt(Millis(time));
-    CaseStatement::new().case(is_later, Expr::col(Column::EndsAt)).finally(Expr::value(Millis(time))).into()
 }
 
 /// Restricts a query to active sessions.

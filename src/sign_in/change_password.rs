@@ -41,7 +41,7 @@ impl SignIn {
 
         let actor = Actor::Bearer { client, claims: caller, token: None };
         let changes = AccountUpdate { password_hash, ..AccountUpdate::default() };
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         // Detects a change of the password or a revocation that happened while the passwords were verified
         // and hashed.
         self.accounts.lock_actor(&transaction, actor, None).await?;

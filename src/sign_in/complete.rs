@@ -1,10 +1,9 @@
-use sea_orm::DatabaseTransaction;
-
 use super::{SignIn, SignInError};
 use crate::{
     accounts::Account,
     audit::{Actor, AuditAction, NewEvent},
     client::ClientInfo,
+    database::Transaction,
     hooks::TokenAdditions,
     limits::Decision,
     sessions::SignedIn,
@@ -15,7 +14,7 @@ impl SignIn {
     /// the tokens, and commits. Every way to sign in ends here.
     pub(super) async fn complete_sign_in(
         &self,
-        transaction: DatabaseTransaction,
+        transaction: Transaction,
         account: Account,
         additions: TokenAdditions,
         client: &ClientInfo,

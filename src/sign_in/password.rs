@@ -21,7 +21,7 @@ impl SignIn {
         let account = checked.account;
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
 
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         // The account may have changed while the password was verified. The old password must not sign in
         // then.
         if !self.accounts.record_login(&transaction, &account, checked.replacement).await? {

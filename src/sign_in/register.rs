@@ -61,7 +61,7 @@ impl SignIn {
 
         let owner = TokenOwner { user: new.id, username: new.username.as_str(), roles: &new.roles };
         let additions = self.accounts.hooks().token_additions(&owner).await?;
-        let transaction = self.database.begin().await?;
+        let transaction = self.database.begin_short().await?;
         let account = self.accounts.create(&transaction, new, Actor::anonymous(client)).await?;
         self.accounts.record_login(&transaction, &account, None).await?;
         self.complete_sign_in(transaction, account, additions, client).await

@@ -116,7 +116,7 @@ impl StatusLists {
         let deleted = store::delete_free(self.database.writer(), now, batch).await?;
         let due = store::find_due(self.database.reader(), now, batch).await?;
         if !due.is_empty() {
-            let transaction = self.database.begin().await?;
+            let transaction = self.database.begin_short().await?;
             store::review(&transaction, &due, now).await?;
             transaction.commit().await?;
         }
@@ -124,7 +124,7 @@ impl StatusLists {
     }
 
     /// The `status` claim for an index.
-    fn status(&self, index: u32) -> Status {
+    pub(crate) fn status(&self, index: u32) -> Status {
         let (shard, idx) = (index / SHARD_LENGTH, index % SHARD_LENGTH);
         Status { status_list: StatusReference { idx: idx.into(), uri: self.shard_url(shard) } }
     }

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DbErr;
 
 use super::{
     Activation, KeyInfo, KeyState, Keyring, KeyringError, MAX_TOKEN_LIFETIME, SigningKey,
     store::{self, KeyRow},
 };
-use crate::{clock::Timestamp, config::SigningAlgorithm};
+use crate::{clock::Timestamp, config::SigningAlgorithm, database::Transaction};
 
 /// Delay before an immediately activated key signs. Until then all replicas have read it, because they read the change
 /// feed every second.
@@ -15,7 +15,7 @@ const PROPAGATION_DELAY: Duration = Duration::from_secs(5);
 /// The keys of the database in a transaction that holds the exclusive lock, so that no other process changes them.
 pub struct KeyringTransaction<'a> {
     pub(super) keyring: &'a Keyring,
-    pub(super) transaction: &'a DatabaseTransaction,
+    pub(super) transaction: &'a Transaction,
     pub(super) now: Timestamp,
     pub(super) rows: Vec<KeyRow>,
 }
@@ -25,7 +25,7 @@ impl Keyring {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+    pub async fn begin(&self) -> Result<Transaction, DbErr> {
         self.database.begin_exclusive().await
     }
 
@@ -33,7 +33,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError::FromFile`], or if the database fails.
-    pub async fn begin_rotation(&self) -> Result<DatabaseTransaction, KeyringError> {
+    pub async fn begin_rotation(&self) -> Result<Transaction, KeyringError> {
         if self.from_file.is_some() {
             return Err(KeyringError::FromFile);
         }
@@ -46,7 +46,7 @@ impl Keyring {
     /// If the database fails.
     pub async fn in_transaction<'a>(
         &'a self,
-        transaction: &'a DatabaseTransaction,
+        transaction: &'a Transaction,
     ) -> Result<KeyringTransaction<'a>, DbErr> {
         let rows = store::all(transaction).await?;
         Ok(KeyringTransaction { keyring: self, transaction, now: self.clock.now(), rows })

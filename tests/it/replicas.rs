@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis::id::SessionId;
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use portcullis::{database::Transaction, id::SessionId};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -174,7 +174,7 @@ async fn two_servers_that_start_together_on_an_empty_database_agree_on_one_key()
 }
 
 /// Writes of a session's end in a transaction that stays open, and tells nobody.
-async fn end_silently(app: &TestApp, client: &Client) -> DatabaseTransaction {
+async fn end_silently(app: &TestApp, client: &Client) -> Transaction {
     let id: SessionId = client.session_id.parse().expect("an id");
     let id = match postgres() {
         Some(_) => format!("'{}'", id.uuid()),

@@ -393,9 +393,7 @@ async fn while_something_is_away(media: &'static str) -> Vec<Provoked> {
 
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await.header("accept", media);
-    for connection in [app.app.database.writer(), app.app.database.reader()] {
-        connection.clone().close().await.expect("the connections close");
-    }
+    app.app.database.close().await;
     let session = ada.ask("{ session { id } }").await;
     let refresh = ada.refresh_with(ada.kept()).await;
     all.extend(each(what, [session, refresh]));

@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use portcullis::{changes::Change, worker::Cleanup};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use portcullis::{changes::Change, database::Transaction, worker::Cleanup};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -209,7 +209,7 @@ async fn a_larger_index_of_another_server_extends_the_lists() {
 }
 
 /// A session without an index, whose account is locked by a transaction. Its refresh is under way.
-async fn refresh_that_waits(app: &TestApp) -> (Client, DatabaseTransaction, JoinHandle<(Client, Answer)>) {
+async fn refresh_that_waits(app: &TestApp) -> (Client, Transaction, JoinHandle<(Client, Answer)>) {
     let ada = app.signed_in("ada").await;
     execute(app, "DELETE FROM token_statuses").await;
     let transaction = app.app.database.begin().await.expect("a transaction");

@@ -4,15 +4,16 @@
 use futures_util::{FutureExt, StreamExt};
 use portcullis::{
     audit::{Actor, AuditAction, EventFilter, NewEvent},
+    database::Transaction,
     id::UserId,
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 
 use super::{action, id, log_of};
 use crate::support::{Client, PATIENCE, Socket, TestApp, own_events_after, postgres};
 
 /// Writes an event of an account in a transaction that stays open.
-async fn write(app: &TestApp, of: &Client) -> DatabaseTransaction {
+async fn write(app: &TestApp, of: &Client) -> Transaction {
     let user: UserId = of.user_id.parse().expect("an id");
     let event = app.clock().uuid();
     let transaction = app.app.database.begin().await.expect("a transaction");

@@ -32,12 +32,13 @@ use portcullis::{
     audit::Actor,
     clock::Clock,
     config::Config,
+    database::Transaction,
     router::router,
     secret::{MasterSecret, Sealer},
     serve::serve,
     server::SchemaData,
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use secrecy::ExposeSecret;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -302,7 +303,7 @@ pub(crate) async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
 
 /// Waits until another transaction is blocked by this one. On SQLite it returns at once, because there all writers wait
 /// for the only one.
-pub(crate) async fn wait_for_waiter(app: &TestApp, transaction: &DatabaseTransaction) {
+pub(crate) async fn wait_for_waiter(app: &TestApp, transaction: &Transaction) {
     if transaction.get_database_backend() != DbBackend::Postgres {
         return;
     }
