@@ -149,7 +149,15 @@ pub use self::{
     server::{Builder, Error, Portcullis},
 };
 
-/// The README's Rust compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+/// The Rust programs of the README and the book, which compile.
+#[cfg(all(doctest, feature = "server"))]
+mod book {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/getting-started.md")]
+    struct GettingStarted;
+    #[doc = include_str!("../docs/guides/own-schema.md")]
+    struct OwnSchema;
+    #[doc = include_str!("../docs/guides/rust-services.md")]
+    struct RustServices;
+}

@@ -1,5 +1,4 @@
-//! The import rules of the house, read from the sources; and that the threat model and the README point at what
-//! is there.
+//! The import rules of the house, read from the sources; and that the threat model names tests that are there.
 //!
 //! A module imports lower ranks only. One exception: the schema is a graph, so a capability's `graphql.rs`
 //! may import any service and any other `graphql.rs`, and only `schema.rs` and its like import it. Only a
@@ -136,16 +135,6 @@ fn every_test_that_the_threat_model_names_is_there() {
     };
     let missing: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
     assert!(missing.is_empty(), "{missing:#?}");
-}
-
-#[test]
-fn the_readme_quotes_the_files_that_are_tried_with_real_clients() {
-    let read = |path: &str| fs::read_to_string(path).expect("tests run at the root of the crate");
-    let readme = read("README.md");
-    for file in ["apollo/session.ts", "apollo/client.ts", "relay/network.ts", "subscriptions/follow.ts"] {
-        let file = format!("clients/node/{file}");
-        assert!(readme.contains(&format!("```ts\n{}```\n", read(&file))), "{file}");
-    }
 }
 
 fn imports() -> Vec<Import> {

@@ -1,7 +1,9 @@
 // Tests the route with the server that PORTCULLIS_BIN names.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import { SignJWT, createRemoteJWKSet, decodeProtectedHeader, generateKeyPair } from "jose";
 
 import { startServer, until } from "../../clients/harness/server.mjs";
@@ -57,6 +59,15 @@ test("a valid token is accepted", async () => {
     WELCOME,
     "the scheme's case does not matter (RFC 9110 §11.1)",
   );
+});
+
+test("the shortest verification accepts a valid token only", async () => {
+  const verify = (token) =>
+    promisify(execFile)(process.execPath, ["verify.js", token], { env: { ...process.env, ISSUER: portcullis.url } });
+  const [, claims] = good.split(".");
+  const { sub } = JSON.parse(Buffer.from(claims, "base64url"));
+  assert.match((await verify(good)).stdout, new RegExp(`^${sub}\n`));
+  await assert.rejects(verify(good.slice(0, -8)), /signature verification failed/);
 });
 
 test("a request without a token is rejected", async () => {

@@ -12,6 +12,7 @@ mod base_path;
 mod batches;
 mod bearer;
 mod bodies;
+mod book;
 mod caching;
 mod cli;
 mod clock_jumps;

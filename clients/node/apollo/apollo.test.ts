@@ -1,4 +1,4 @@
-// Tests Apollo Client with the links and the cache of client.ts, which README.md quotes, as a page uses them.
+// Tests Apollo Client with the links and the cache of client.ts, which docs/guides/apollo.md quotes, as a page uses them.
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";

@@ -15,4 +15,7 @@ mod server;
 mod starts;
 mod users;
 
-pub(crate) use self::place::Place;
+pub(crate) use self::{
+    place::{PASSWORD, Place},
+    server::Server,
+};
