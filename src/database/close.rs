@@ -21,9 +21,9 @@ impl Database {
 
     async fn try_close(&self) -> Result<(), DbErr> {
         // The readers are closed first: the last connection deletes the write-ahead log, if it may write.
-        self.reader.close_by_ref().await?;
+        self.0.reader.close_by_ref().await?;
         let is_sqlite = self.backend() == DbBackend::Sqlite;
-        self.writer.close(async |last| if is_sqlite { checkpoint(last).await } else { Ok(()) }).await
+        self.0.writer.close(async |last| if is_sqlite { checkpoint(last).await } else { Ok(()) }).await
     }
 }
 

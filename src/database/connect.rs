@@ -1,6 +1,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -8,7 +9,7 @@ use log::LevelFilter;
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-use super::{ApplicationMigrations, Database, Writer, group::TURN_TIMEOUT, postgres, reason};
+use super::{ApplicationMigrations, Connections, Database, Writer, group::TURN_TIMEOUT, postgres, reason};
 use crate::{
     config::{Config, DatabaseUrl, InvalidValue},
     secret::make_private_folder,
@@ -93,7 +94,7 @@ impl Database {
                 (Writer::postgres(writer.clone()), writer)
             }
         };
-        Ok(Self { writer, reader, application })
+        Ok(Self(Arc::new(Connections { writer, reader, application })))
     }
 }
 

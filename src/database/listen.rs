@@ -48,7 +48,7 @@ impl Database {
         }
         let lost = |error: sqlx::Error| DbErr::Custom(error.to_string());
         let mut listener =
-            PgListener::connect_with(self.reader.get_postgres_connection_pool()).await.map_err(lost)?;
+            PgListener::connect_with(self.0.reader.get_postgres_connection_pool()).await.map_err(lost)?;
         listener.listen(CHANNEL).await.map_err(lost)?;
         Ok(Some(Listener { connection: listener, received_at: None }))
     }

@@ -32,10 +32,10 @@ impl Database {
         let transaction = self.begin_exclusive().await?;
         // Another replica may have applied them while this one waited.
         let found = History::read(&transaction).await?;
-        let of_application = self.application.read(&transaction).await?;
+        let of_application = self.0.application.read(&transaction).await?;
         found.take_over(&transaction).await?;
         Migrator::up(transaction.as_sea_orm(), None).await?;
-        self.application.apply(transaction.as_sea_orm()).await?;
+        self.0.application.apply(transaction.as_sea_orm()).await?;
         found.drop_earlier(&transaction).await?;
         transaction.commit().await?;
         Ok([found.migrations.pending, of_application.pending].concat())
@@ -49,10 +49,10 @@ impl Database {
     pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
         let transaction = self.begin_exclusive().await?;
         let found = History::read(&transaction).await?;
-        let of_application = self.application.read(&transaction).await?.applied.len();
+        let of_application = self.0.application.read(&transaction).await?.applied.len();
         let of_application = u32::try_from(of_application).unwrap_or(u32::MAX).min(steps);
         found.take_over(&transaction).await?;
-        self.application.revert(transaction.as_sea_orm(), of_application).await?;
+        self.0.application.revert(transaction.as_sea_orm(), of_application).await?;
         if steps > of_application {
             Migrator::down(transaction.as_sea_orm(), Some(steps - of_application)).await?;
         }
@@ -74,7 +74,7 @@ impl Database {
     /// The migrations of Portcullis, and those of the application.
     async fn history(&self) -> Result<(History, Migrations), DbErr> {
         let read = || async {
-            Ok((History::read(self.reader()).await?, self.application.read(self.reader()).await?))
+            Ok((History::read(self.reader()).await?, self.0.application.read(self.reader()).await?))
         };
         match read().await {
             // Another replica may have committed migrations between two statements of the first read.
@@ -93,7 +93,7 @@ impl Database {
         }
         let sql = "SELECT quote_ident(current_user) AS role, quote_ident(current_schema()) AS schema, \
             current_setting('search_path') AS path, has_schema_privilege(current_schema(), 'CREATE') AS may_create";
-        let row = self.reader.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        let row = self.0.reader.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
         let row = row.ok_or_else(|| DbErr::Custom("the database did not return its schema".to_owned()))?;
         let role: String = row.try_get("", "role")?;
         let Some(schema) = row.try_get::<Option<String>>("", "schema")? else {

@@ -19,7 +19,7 @@ mod transaction;
 mod version;
 mod writer;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
@@ -44,7 +44,10 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A handle to the database. Clones share its connections.
 #[derive(Clone, Debug)]
-pub struct Database {
+pub struct Database(Arc<Connections>);
+
+#[derive(Debug)]
+struct Connections {
     writer: Writer,
     reader: DatabaseConnection,
     application: ApplicationMigrations,
@@ -54,13 +57,13 @@ impl Database {
     /// The connection for single statements that write.
     #[must_use]
     pub fn writer(&self) -> &Writer {
-        &self.writer
+        &self.0.writer
     }
 
     /// The connections for statements that only read.
     #[must_use]
     pub fn reader(&self) -> &DatabaseConnection {
-        &self.reader
+        &self.0.reader
     }
 
     /// Begins a transaction that writes. On SQLite, other writers wait until it ends.
@@ -68,7 +71,7 @@ impl Database {
     /// # Errors
     /// The database is unavailable.
     pub async fn begin(&self) -> Result<Transaction, DbErr> {
-        self.writer.begin(Kind::Alone).await
+        self.0.writer.begin(Kind::Alone).await
     }
 
     /// Begins a transaction that writes and waits for nothing but the database. On SQLite, such transactions share a
@@ -77,7 +80,7 @@ impl Database {
     /// # Errors
     /// The database is unavailable.
     pub async fn begin_short(&self) -> Result<Transaction, DbErr> {
-        self.writer.begin(Kind::Shared).await
+        self.0.writer.begin(Kind::Shared).await
     }
 
     /// Begins a transaction that excludes all other transactions of this kind, on all replicas.
@@ -99,10 +102,10 @@ impl Database {
     /// # Errors
     /// The database is unavailable.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.reader.ping().await
+        self.0.reader.ping().await
     }
 
     fn backend(&self) -> DbBackend {
-        self.writer.get_database_backend()
+        self.0.writer.get_database_backend()
     }
 }

@@ -25,7 +25,7 @@ impl Database {
             return Ok(None);
         }
         let sql = "SELECT pg_current_snapshot()::text AS snapshot";
-        let row = self.reader.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        let row = self.0.reader.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
         let text: Option<String> = row.map(|row| row.try_get("", "snapshot")).transpose()?;
         let snapshot = text.and_then(|text| Snapshot::parse(&text));
         snapshot.map(Some).ok_or_else(|| DbErr::Custom("the database did not return its snapshot".to_owned()))

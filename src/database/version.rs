@@ -33,7 +33,7 @@ impl Database {
             }
             _ => "SELECT sqlite_version() AS version",
         };
-        let row = self.reader.query_one_raw(Statement::from_string(backend, sql)).await?;
+        let row = self.0.reader.query_one_raw(Statement::from_string(backend, sql)).await?;
         let row = row.ok_or_else(|| DbErr::Custom("the database did not return its version".to_owned()))?;
         let version: String = row.try_get("", "version")?;
         if backend != DbBackend::Postgres {
