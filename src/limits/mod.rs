@@ -100,7 +100,7 @@ impl Throttle {
     ) -> Result<Decision, DbErr> {
         let key = ThrottleKey::Login(user);
         let now = self.clock.now();
-        if !self.config.enabled || self.count(transaction, &key, now).await? {
+        if !self.config.enabled || self.count(transaction, std::slice::from_ref(&key), now).await? {
             return Ok(Decision::Allowed(RecordedAttempt { counted: Vec::new() }));
         }
         let rows = store::find(transaction, &[key.row_key()]).await?;
@@ -132,36 +132,36 @@ impl Throttle {
     /// Counts an attempt under each key in one transaction, or under none if one of the keys is blocked.
     async fn count_all(&self, keys: Vec<ThrottleKey>, now: Timestamp) -> Result<Decision, DbErr> {
         let transaction = self.database.begin_short().await?;
-        for key in &keys {
-            if !self.count(&transaction, key, now).await? {
-                transaction.rollback().await?;
-                let just_blocked = Decision::Refused { retry_after: Duration::from_secs(1), is_new: false };
-                return Ok(self.refuse(&keys, now).await?.unwrap_or(just_blocked));
-            }
+        if !self.count(&transaction, &keys, now).await? {
+            transaction.rollback().await?;
+            let just_blocked = Decision::Refused { retry_after: Duration::from_secs(1), is_new: false };
+            return Ok(self.refuse(&keys, now).await?.unwrap_or(just_blocked));
         }
         transaction.commit().await?;
         Ok(Decision::Allowed(RecordedAttempt { counted: keys }))
     }
 
-    /// Counts an attempt under a key. Returns `false` if the key is blocked.
+    /// Counts an attempt under each key. Returns `false` if one of the keys is blocked; the transaction must then be rolled
+    /// back.
     async fn count(
         &self,
         transaction: &impl ConnectionTrait,
-        key: &ThrottleKey,
+        keys: &[ThrottleKey],
         now: Timestamp,
     ) -> Result<bool, DbErr> {
-        let backoff = key.backoff(&self.config);
-        let row_key = key.row_key();
-        let Some(tries) = store::count(transaction, &row_key, now, now + backoff.forget_after).await? else {
-            return Ok(false);
-        };
-        if key.is_used_up_after(tries) {
-            return Ok(false);
-        }
-        match key.delay_after(tries, backoff) {
-            // Writes nothing: `blocked_until = now` could still block a request with a slightly earlier timestamp.
-            Duration::ZERO => {}
-            delay => store::block(transaction, &row_key, now + delay).await?,
+        let row = |key: &ThrottleKey| (key.row_key(), now + key.backoff(&self.config).forget_after);
+        let rows: Vec<_> = keys.iter().map(row).collect();
+        let counts = store::count(transaction, &rows, now).await?;
+        for (key, (row_key, _)) in keys.iter().zip(&rows) {
+            let Some(tries) = counts.get(row_key).copied() else { return Ok(false) };
+            if key.is_used_up_after(tries) {
+                return Ok(false);
+            }
+            match key.delay_after(tries, key.backoff(&self.config)) {
+                // Writes nothing: `blocked_until = now` could still block a request with a slightly earlier timestamp.
+                Duration::ZERO => {}
+                delay => store::block(transaction, row_key, now + delay).await?,
+            }
         }
         Ok(true)
     }

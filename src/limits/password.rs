@@ -163,9 +163,19 @@ impl Throttle {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn clear_failures(&self, attempt: &RecordedAttempt) -> Result<(), DbErr> {
-        let failures = attempt.counted.iter().filter(|key| !matches!(key, ThrottleKey::AnyAttempt(..)));
-        self.refund_where(failures, |key| matches!(key, ThrottleKey::AccountAndAddress(..))).await
+    pub async fn clear_failures(
+        &self,
+        transaction: &impl ConnectionTrait,
+        attempt: &RecordedAttempt,
+    ) -> Result<(), DbErr> {
+        for key in &attempt.counted {
+            match key {
+                ThrottleKey::AnyAttempt(..) => {}
+                ThrottleKey::AccountAndAddress(..) => store::delete(transaction, &key.row_key()).await?,
+                key => store::refund(transaction, &key.row_key()).await?,
+            }
+        }
+        Ok(())
     }
 
     /// Refunds an attempt whose password was not checked.
@@ -173,7 +183,11 @@ impl Throttle {
     /// # Errors
     /// If the database fails.
     pub async fn refund(&self, attempt: &RecordedAttempt) -> Result<(), DbErr> {
-        self.refund_where(attempt.counted.iter(), |_| false).await
+        let transaction = self.database.begin_short().await?;
+        for key in &attempt.counted {
+            store::refund(&transaction, &key.row_key()).await?;
+        }
+        transaction.commit().await
     }
 
     /// Remembers the address of a user, in the transaction of a sign-in or of a password change. The address is known
@@ -209,25 +223,5 @@ impl Throttle {
             store::delete_range(transaction, range).await?;
         }
         Ok(())
-    }
-
-    /// Refunds one attempt under each key, and all attempts under the keys for which `is_cleared` is true.
-    async fn refund_where(
-        &self,
-        keys: impl Iterator<Item = &ThrottleKey> + Clone,
-        is_cleared: impl Fn(&ThrottleKey) -> bool,
-    ) -> Result<(), DbErr> {
-        if keys.clone().next().is_none() {
-            return Ok(());
-        }
-        let transaction = self.database.begin_short().await?;
-        for key in keys {
-            if is_cleared(key) {
-                store::delete(&transaction, &key.row_key()).await?;
-            } else {
-                store::refund(&transaction, &key.row_key()).await?;
-            }
-        }
-        transaction.commit().await
     }
 }

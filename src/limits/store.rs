@@ -1,6 +1,6 @@
 //! The rows of the throttle.
 
-use std::ops::RangeInclusive;
+use std::{collections::HashMap, iter, ops::RangeInclusive};
 
 use entity::throttle::{Column, Entity, Model};
 use sea_orm::{
@@ -45,22 +45,28 @@ pub(super) async fn mark_logged(db: &impl ConnectionTrait, key: &str) -> Result<
     Ok(update.exec(db).await?.rows_affected == 1)
 }
 
-/// Counts an attempt and returns the count since the row was last expired. Returns `None` if the key is blocked. The row
-/// stays locked until the transaction ends.
+/// Counts an attempt under each of these keys, which are forgotten at these times. Returns the counts of the keys since
+/// their rows were last expired, without those of the keys that are blocked. The rows are locked in this order, and stay
+/// locked until the transaction ends.
 pub(super) async fn count(
     db: &impl ConnectionTrait,
-    key: &str,
+    keys: &[(String, Timestamp)],
     now: Timestamp,
-    forget_at: Timestamp,
-) -> Result<Option<i64>, DbErr> {
-    let sql = "INSERT INTO throttle (subject, tries, blocked_until, forget_at, told) \
-        VALUES ($1, 1, 0, $3, FALSE) \
+) -> Result<HashMap<String, i64>, DbErr> {
+    let rows = (0..keys.len()).map(|row| format!("(${}, 1, 0, ${}, FALSE)", 2 * row + 2, 2 * row + 3));
+    let sql = format!(
+        "INSERT INTO throttle (subject, tries, blocked_until, forget_at, told) VALUES {} \
         ON CONFLICT (subject) DO UPDATE SET forget_at = excluded.forget_at, told = FALSE, \
-        tries = CASE WHEN throttle.forget_at <= $2 THEN 1 ELSE throttle.tries + 1 END \
-        WHERE throttle.blocked_until <= $2 RETURNING tries";
-    let values = [key.into(), now.timestamp_millis().into(), forget_at.timestamp_millis().into()];
+        tries = CASE WHEN throttle.forget_at <= $1 THEN 1 ELSE throttle.tries + 1 END \
+        WHERE throttle.blocked_until <= $1 RETURNING subject, tries",
+        rows.collect::<Vec<_>>().join(", ")
+    );
+    let of_key =
+        |(key, forget_at): &(String, Timestamp)| [key.clone().into(), forget_at.timestamp_millis().into()];
+    let values = iter::once(now.timestamp_millis().into()).chain(keys.iter().flat_map(of_key));
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
-    db.query_one_raw(statement).await?.map(|row| row.try_get("", "tries")).transpose()
+    let counted = db.query_all_raw(statement).await?;
+    counted.iter().map(|row| Ok((row.try_get("", "subject")?, row.try_get("", "tries")?))).collect()
 }
 
 /// Blocks a key until `until`.

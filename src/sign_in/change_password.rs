@@ -27,8 +27,7 @@ impl SignIn {
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         let token = caller.account().ok_or(SignInError::SessionOver)?;
-        let checked = self.reauthenticate(token.user, current, client).await?;
-        let account = checked.account;
+        let account = self.reauthenticate(token.user, current, client).await?;
         let owner = PasswordContext {
             username: &account.username,
             email: account.email.as_deref(),

@@ -4,7 +4,7 @@ use crate::{
     audit::{Actor, AuditAction, NewEvent},
     client::ClientInfo,
     id::UserId,
-    limits::{Decision, Target, account_key},
+    limits::{Decision, RecordedAttempt, Target, account_key},
     passwords::{HashError, PasswordAttempt, VerificationResult},
 };
 
@@ -13,6 +13,8 @@ pub(super) struct VerifiedAccount {
     pub(super) account: Account,
     /// A hash to store instead of the one that was verified, because its parameters are outdated.
     pub(super) replacement: Option<String>,
+    /// The attempt, which still counts as a failure.
+    pub(super) attempt: RecordedAttempt,
 }
 
 /// The key by which the throttle counts an attempt. All spellings of a name have one key, whether or not an
@@ -29,7 +31,8 @@ fn subject(name: &str, user: Option<UserId>) -> String {
 
 impl SignIn {
     /// Verifies a password: counts the attempt, compares, and records a failure. `name` is the text that the
-    /// user typed; the throttle uses it if there is no account.
+    /// user typed; the throttle uses it if there is no account. The caller clears the failures of the attempt, in
+    /// the transaction that it needs anyway.
     pub(super) async fn verify_password(
         &self,
         name: &str,
@@ -43,8 +46,8 @@ impl SignIn {
             account: &subject,
             token_version: found.as_ref().map(|found| found.account.token_version),
         };
-        let counted = match self.throttle.try_password(target, client.address).await? {
-            Decision::Allowed(counted) => counted,
+        let attempt = match self.throttle.try_password(target, client.address).await? {
+            Decision::Allowed(attempt) => attempt,
             Decision::Refused { retry_after, is_new } => {
                 if is_new {
                     self.record_failure(AuditAction::LoginThrottled, user, client).await?;
@@ -62,7 +65,7 @@ impl SignIn {
             }
             // No password was compared, so the attempt is refunded.
             Err(error @ HashError::QueueFull { .. }) => {
-                self.throttle.refund(&counted).await?;
+                self.throttle.refund(&attempt).await?;
                 return Err(error.into());
             }
             verdict => verdict?,
@@ -71,12 +74,12 @@ impl SignIn {
             self.record_failure(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::InvalidCredentials);
         };
-        self.throttle.clear_failures(&counted).await?;
         if found.account.disabled {
+            self.clear_failures(&attempt).await?;
             self.record_failure(AuditAction::LoginFailed, user, client).await?;
             return Err(SignInError::AccountDisabled);
         }
-        Ok(VerifiedAccount { account: found.account, replacement })
+        Ok(VerifiedAccount { account: found.account, replacement, attempt })
     }
 
     /// Verifies the password of a user who is already signed in (re-authentication).
@@ -85,9 +88,18 @@ impl SignIn {
         user: UserId,
         password: &PasswordAttempt,
         client: &ClientInfo,
-    ) -> Result<VerifiedAccount, SignInError> {
+    ) -> Result<Account, SignInError> {
         let found = self.accounts.find_credentials_by_id(user).await?;
-        self.verify_password(&user.to_string(), found, password, client).await
+        let verified = self.verify_password(&user.to_string(), found, password, client).await?;
+        self.clear_failures(&verified.attempt).await?;
+        Ok(verified.account)
+    }
+
+    /// Clears the failures after an attempt with the correct password, in a transaction of its own.
+    pub(super) async fn clear_failures(&self, attempt: &RecordedAttempt) -> Result<(), SignInError> {
+        let transaction = self.database.begin_short().await?;
+        self.throttle.clear_failures(&transaction, attempt).await?;
+        Ok(transaction.commit().await?)
     }
 
     async fn record_failure(

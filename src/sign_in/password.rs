@@ -1,4 +1,4 @@
-use super::{SignIn, SignInError};
+use super::{SignIn, SignInError, check::VerifiedAccount};
 use crate::{client::ClientInfo, passwords::PasswordAttempt, sessions::SignedIn};
 
 /// A request to sign in with a password.
@@ -17,17 +17,23 @@ impl SignIn {
     /// or [`SignInError::Hash`] if the queue of the hasher is full.
     pub async fn login(&self, login: LoginRequest, client: &ClientInfo) -> Result<SignedIn, SignInError> {
         let found = self.accounts.find_credentials(&login.username).await?;
-        let checked = self.verify_password(&login.username, found, &login.password, client).await?;
-        let account = checked.account;
+        let VerifiedAccount { account, replacement, attempt } =
+            self.verify_password(&login.username, found, &login.password, client).await?;
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
 
         let transaction = self.database.begin_short().await?;
         // The account may have changed while the password was verified. The old password must not sign in
         // then.
-        if !self.accounts.record_login(&transaction, &account, checked.replacement).await? {
+        if !self.accounts.record_login(&transaction, &account, replacement).await? {
             transaction.rollback().await?;
             return Err(SignInError::InvalidCredentials);
         }
-        self.complete_sign_in(transaction, account, additions, client).await
+        self.throttle.clear_failures(&transaction, &attempt).await?;
+        let signed_in = self.complete_sign_in(transaction, account, additions, client).await;
+        if matches!(signed_in, Err(SignInError::RateLimited { .. })) {
+            // The transaction was rolled back, but the password was correct.
+            self.clear_failures(&attempt).await?;
+        }
+        signed_in
     }
 }
