@@ -16,6 +16,7 @@ mod book;
 mod caching;
 mod cli;
 mod clock_jumps;
+mod commits;
 mod config;
 mod connections;
 mod cookies;
