@@ -16,7 +16,7 @@ const FORBIDDEN: [&str; 12] = [
     "ring",
     "openssl-sys",
     "native-tls",
-    "entity",
+    "portcullis-entity",
 ];
 
 /// The names of all crates that the library needs with these features.
@@ -45,9 +45,17 @@ fn a_service_that_only_verifies_tokens_needs_no_database_no_password_hashing_and
     }
     // The names are right.
     let server = tree("server");
-    for name in
-        ["sea-orm", "sqlx", "libsqlite3-sys", "argon2", "blake2", "clap", "figment", "zxcvbn", "entity"]
-    {
+    for name in [
+        "sea-orm",
+        "sqlx",
+        "libsqlite3-sys",
+        "argon2",
+        "blake2",
+        "clap",
+        "figment",
+        "zxcvbn",
+        "portcullis-entity",
+    ] {
         assert!(server.contains(name), "{name}");
     }
 }
