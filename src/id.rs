@@ -81,6 +81,7 @@ impl<K: Kind> Type for Prefix<K> {
 /// The error for a string that is not an identifier of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an identifier that starts with {prefix}_")]
+#[non_exhaustive]
 pub struct InvalidId {
     /// The expected prefix.
     pub prefix: &'static str,

@@ -48,8 +48,22 @@
 //! | `client` (default) | fetches the keys and the status lists of an issuer |
 //! | `testing` | `portcullis::testing`: a server for the tests of an application |
 //!
-//! Modules that this documentation does not list are internal, and may change in any release. `CONTRIBUTING.md` describes
-//! how the crate is built.
+//! Without default features the crate verifies tokens and guards fields, with keys that you give it.
+//!
+//! # Versions
+//!
+//! The crate follows [semantic versioning](https://semver.org). Modules and items that this documentation does not list
+//! are internal, and may change in any release.
+#![doc = concat!("The minimum version of Rust is ", env!("CARGO_PKG_RUST_VERSION"), ". ")]
+//! A later minor version of the crate may require a newer one.
+//!
+//! These types of other crates are part of the API, so a new major version of their crate is one of this crate:
+//! async-graphql (objects, schemas, contexts, errors), axum and http (routers, extractors, headers), sea-orm and
+//! sea-orm-migration (connections, transactions, migrations), chrono ([`clock::Timestamp`]), uuid, serde and `serde_json`,
+//! secrecy (secrets of the configuration), ipnet (trusted proxies), jsonwebtoken ([`tokens::JwkSet`]), futures-core and
+//! tokio (a listener). async-graphql is fixed to one version, because 8.0 is not released yet.
+//!
+//! `CONTRIBUTING.md` describes how the crate is built.
 
 #![forbid(unsafe_code)]
 
@@ -58,7 +72,6 @@ extern crate self as portcullis;
 
 #[doc(hidden)]
 pub mod changes;
-#[doc(hidden)]
 pub mod clock;
 pub mod graphql;
 pub mod http;
@@ -75,7 +88,6 @@ pub mod admin;
 #[doc(hidden)]
 pub mod app;
 #[cfg(feature = "server")]
-#[doc(hidden)]
 pub mod audit;
 #[cfg(feature = "server")]
 #[doc(hidden)]
@@ -86,7 +98,6 @@ pub mod client;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
-#[doc(hidden)]
 pub mod database;
 #[cfg(feature = "server")]
 pub mod hooks;
@@ -99,7 +110,6 @@ pub mod limits;
 #[cfg(feature = "server")]
 mod listener;
 #[cfg(feature = "server")]
-#[doc(hidden)]
 pub mod operations;
 #[cfg(feature = "server")]
 #[doc(hidden)]
@@ -136,16 +146,15 @@ pub mod testing;
 pub mod worker;
 
 pub use self::{
-    clock::{Clock, Timestamp},
+    clock::Clock,
     graphql::{TokenCheck, caller, claims, guarded, user_id},
     http::{Authenticator, RequiredClaims, TokenRejection},
-    tokens::{Caller, Claims, TokenError},
+    tokens::{Caller, Claims},
 };
 #[cfg(feature = "server")]
 pub use self::{
     config::Config,
     database::Database,
-    operations::OperationChecks,
     server::{Builder, Error, Portcullis},
 };
 

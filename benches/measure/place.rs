@@ -46,7 +46,8 @@ impl Place {
 
     /// Everything that a server consists of, for what takes no request.
     pub(crate) async fn open(&self, hashing: Hashing) -> Outcome<App> {
-        let mut config = Config { data_dir: self.data_dir.clone(), ..Config::default() };
+        let mut config = Config::default();
+        config.data_dir.clone_from(&self.data_dir);
         config.database.url = Some(self.url.clone().into());
         config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         if let Hashing::Cheap = hashing {

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 /// The server with the routes, and with a role that may add contacts.
 pub(crate) fn server() -> Builder {
     Portcullis::builder().routes(routes()).configure(|config| {
-        config.roles.insert("editor".to_owned(), RoleConfig { scopes: vec![WRITE.to_owned()] });
+        config.roles.insert("editor".to_owned(), RoleConfig::new([WRITE]));
     })
 }
 

@@ -45,7 +45,8 @@ struct Server {
 static SERVER: LazyLock<Server> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+    let mut config = Config::default();
+    config.data_dir = folder.path().to_owned();
     let router = runtime.block_on(async {
         let app = App::open(config, Clock::system()).await.expect("the server starts");
         router(&app, Schema::new(Query, EmptyMutation, EmptySubscription))

@@ -78,6 +78,6 @@ impl Admin {
     fn beyond(&self, scopes: &Scopes, roles: [&[String]; 2]) -> Vec<&'static str> {
         let granted = roles.map(|roles| self.accounts.scopes(roles));
         let is_granted = |scope: &str| granted.iter().any(|granted| granted.contains(scope));
-        SCOPES.into_iter().filter(|scope| is_granted(scope) && !scopes.contains(scope)).collect()
+        SCOPES.iter().copied().filter(|scope| is_granted(scope) && !scopes.contains(scope)).collect()
     }
 }

@@ -14,6 +14,7 @@ mod actor;
 mod live;
 mod store;
 
+#[doc(hidden)]
 pub mod graphql;
 
 use std::{sync::Arc, time::Duration};
@@ -23,6 +24,7 @@ use moka::sync::Cache;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use self::live::Broadcaster;
+#[doc(hidden)]
 pub use self::{actor::Actor, live::SubscribeError, store::EventFilter};
 use crate::{
     changes::ChangeFeed,
@@ -33,6 +35,7 @@ use crate::{
 
 /// The kinds of events in the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[non_exhaustive]
 pub enum AuditAction {
     /// A user registered an account.
     UserRegistered,
@@ -84,6 +87,7 @@ impl AuditAction {
 
 /// An event in the audit log.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct AuditEvent {
     /// The identifier. It sorts by the clock of the replica that wrote it; the position has the order of
     /// writing.
@@ -105,6 +109,7 @@ pub struct AuditEvent {
 }
 
 /// An event to record.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct NewEvent<'a> {
     /// The kind of event.
@@ -118,6 +123,7 @@ pub struct NewEvent<'a> {
 }
 
 /// The audit log.
+#[doc(hidden)]
 #[derive(Clone)]
 pub struct Audit {
     database: Database,

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 /// `[accounts]`: registration and the roles of new accounts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct AccountsConfig {
     /// Whether anyone may register. If `false`, only administrators create accounts.
     pub registration_open: bool,

@@ -7,6 +7,7 @@ use super::{InvalidValue, ensure_between};
 /// `[audit]`: the audit log of security events.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct AuditConfig {
     /// The time for which an event is retained. Zero retains events forever.
     #[serde(with = "super::duration")]

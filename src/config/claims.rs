@@ -21,6 +21,7 @@ const STATUS_CLAIM_BYTES: usize = 64;
 impl Config {
     /// Whether the access token of an account with these roles fits into a header, with a username of any length.
     #[must_use]
+    #[doc(hidden)]
     pub fn token_fits(&self, roles: &[String]) -> bool {
         self.claims_bytes(roles) <= MAX_CLAIMS_BYTES
     }

@@ -7,6 +7,7 @@ use super::{InvalidValue, ensure};
 /// `[graphql]`: features and limits of the GraphQL API. Ordinary clients do not reach the limits.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct GraphqlConfig {
     /// The callers that may introspect the schema.
     pub introspection: Introspection,
@@ -43,6 +44,7 @@ pub struct GraphqlConfig {
 /// The callers that may introspect the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Introspection {
     /// All callers.
     Everyone,
@@ -55,6 +57,7 @@ pub enum Introspection {
 /// The documents that are executed in addition to the trusted ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum DocumentPolicy {
     /// Documents that a request contains in full.
     InFull,

@@ -12,6 +12,7 @@ use super::{InvalidValue, StreamsConfig, WebOrigin, ensure, ensure_between};
 /// `[http]`: the listener, its limits, and the proxies in front of it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct HttpConfig {
     /// The address and port to listen on.
     pub listen: SocketAddr,
@@ -69,6 +70,7 @@ pub struct HttpConfig {
 /// The kind of cookie in which browsers store refresh tokens, for clients that request cookie delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Cookies {
     /// A cookie that browsers send only over TLS and only to this host.
     Secure,
@@ -203,6 +205,7 @@ impl HttpConfig {
     /// Whether other machines are meant to reach the server: it is behind TLS, or does not listen on a loopback address
     /// only.
     #[must_use]
+    #[doc(hidden)]
     pub fn is_reached_by_others(&self) -> bool {
         let is_loopback = self.listen.ip().to_canonical().is_loopback();
         self.is_behind_tls() || !(is_loopback || self.is_published_locally())
@@ -211,6 +214,7 @@ impl HttpConfig {
     /// Whether the server listens on all addresses, but clients use a URL of their own machine. This is a container
     /// whose port a developer's machine publishes: it cannot listen on that machine's loopback address.
     #[must_use]
+    #[doc(hidden)]
     pub fn is_published_locally(&self) -> bool {
         let url = self.public_url.as_deref().and_then(|url| url.strip_prefix("http://"));
         self.listen.ip().to_canonical().is_unspecified() && url.is_some_and(is_local_host)
@@ -232,6 +236,7 @@ impl HttpConfig {
 
     /// Whether a proxy in front of the server terminates TLS.
     #[must_use]
+    #[doc(hidden)]
     pub fn is_behind_tls(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
     }

@@ -7,6 +7,7 @@ use super::{InvalidValue, ensure, ensure_between};
 /// `[limits]`: rate limits for password attempts, registration and an account's own changes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct LimitsConfig {
     /// Whether the rate limits are enforced. `false` is meant for tests and trials.
     pub enabled: bool,

@@ -5,6 +5,7 @@ use super::{InvalidValue, ensure};
 /// `[log]`: filter and format of the log.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct LogConfig {
     /// The events that are logged, in the syntax of tracing's `EnvFilter`: `info`, `portcullis=debug,info`.
     pub filter: String,
@@ -15,6 +16,7 @@ pub struct LogConfig {
 /// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum LogFormat {
     /// Text for people.
     Text,

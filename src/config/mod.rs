@@ -37,18 +37,23 @@ use serde::{Deserialize, Serialize, Serializer};
 pub use self::{
     accounts::AccountsConfig,
     audit::AuditConfig,
-    claims::MAX_CLAIMS_BYTES,
-    database::{DatabaseConfig, DatabaseUrl},
-    error::ConfigError,
+    database::DatabaseConfig,
     graphql::{DocumentPolicy, GraphqlConfig, Introspection},
     http::{Cookies, HttpConfig},
     limits::{Backoff, LimitsConfig},
-    load::{ConfigEntry, Flag, LoadedConfig},
     log::{LogConfig, LogFormat},
     passwords::PasswordsConfig,
-    source::Source,
     streams::StreamsConfig,
-    tokens::{MAX_ACCESS_TTL, SigningAlgorithm, TokensConfig},
+    tokens::{SigningAlgorithm, TokensConfig},
+};
+#[doc(hidden)]
+pub use self::{
+    claims::MAX_CLAIMS_BYTES,
+    database::DatabaseUrl,
+    error::ConfigError,
+    load::{ConfigEntry, Flag, LoadedConfig},
+    source::Source,
+    tokens::MAX_ACCESS_TTL,
     warnings::ConfigWarning,
     web_origin::WebOrigin,
 };
@@ -62,6 +67,7 @@ use crate::secret::MIN_SECRET_BYTES;
 /// The configuration of a server. The defaults configure a server for use on the local machine.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Config {
     /// The folder of the embedded database and the master secret.
     pub data_dir: PathBuf,
@@ -102,20 +108,37 @@ pub struct Config {
 /// The privileges of a role.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct RoleConfig {
     /// The scopes that the role grants (RFC 6749 §3.3).
     pub scopes: Vec<String>,
 }
 
+impl RoleConfig {
+    /// A role that grants these scopes.
+    ///
+    /// ```
+    /// use portcullis::config::{Config, RoleConfig};
+    ///
+    /// let mut config = Config::default();
+    /// config.roles.insert("editor".to_owned(), RoleConfig::new(["posts:read", "posts:write"]));
+    /// assert_eq!(config.roles["editor"].scopes, ["posts:read", "posts:write"]);
+    /// ```
+    #[must_use]
+    pub fn new<S: Into<String>>(scopes: impl IntoIterator<Item = S>) -> Self {
+        Self { scopes: scopes.into_iter().map(Into::into).collect() }
+    }
+}
+
 /// The scopes that fields of this server require. Roles may grant other scopes, for your own fields and services.
-pub const SCOPES: [&str; 5] = ["users:read", "users:write", "sessions:read", "sessions:write", "audit:read"];
+pub const SCOPES: &[&str] = &["users:read", "users:write", "sessions:read", "sessions:write", "audit:read"];
 
 /// The role of administrators. The last enabled account with this role cannot lose it.
 pub const ADMIN_ROLE: &str = "admin";
 
 impl Default for Config {
     fn default() -> Self {
-        let role = |scopes: &[&str]| RoleConfig { scopes: scopes.iter().map(ToString::to_string).collect() };
+        let role = |scopes: &[&str]| RoleConfig::new(scopes.iter().copied());
         Self {
             data_dir: "data".into(),
             secret: None,
@@ -130,13 +153,14 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
             passwords: PasswordsConfig::default(),
-            roles: [(ADMIN_ROLE.to_owned(), role(&SCOPES)), ("user".to_owned(), role(&[]))].into(),
+            roles: [(ADMIN_ROLE.to_owned(), role(SCOPES)), ("user".to_owned(), role(&[]))].into(),
             tokens: TokensConfig::default(),
         }
     }
 }
 
 /// An invalid value: the key and what the value must be.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key} {expected}")]
 pub struct InvalidValue {
@@ -167,6 +191,7 @@ impl Config {
 
     /// The URL of a status list, without the number of the list.
     #[must_use]
+    #[doc(hidden)]
     pub fn status_list_url(&self) -> String {
         format!("{}/status-lists/", self.http.public_url())
     }
@@ -174,6 +199,7 @@ impl Config {
     /// The issuer that the operator has configured, by `tokens.issuer` or `http.public_url`. Without either, replicas
     /// that listen on different addresses have different issuers, and must accept each other's tokens all the same.
     #[must_use]
+    #[doc(hidden)]
     pub fn configured_issuer(&self) -> Option<String> {
         self.tokens.issuer.clone().or_else(|| self.http.public_url.clone())
     }
@@ -182,6 +208,7 @@ impl Config {
     ///
     /// # Errors
     /// The first invalid value.
+    #[doc(hidden)]
     pub fn check(&self) -> Result<(), InvalidValue> {
         self.http.check()?;
         self.database.check()?;

@@ -7,6 +7,7 @@ use super::{InvalidValue, ensure};
 /// `[passwords]`: the password policy and the cost of a hash (Argon2id, RFC 9106).
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct PasswordsConfig {
     /// The minimum number of characters of a new password, after Unicode normalization (NFKC).
     pub min_length: usize,

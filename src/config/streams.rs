@@ -7,6 +7,7 @@ use super::{InvalidValue, ensure, ensure_between};
 /// `[http.streams]`: limits of streams, that is of WebSocket connections and event streams.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct StreamsConfig {
     /// The maximum number of open streams. At the maximum, a new stream replaces an anonymous one that is older than
     /// `init_timeout`, or one of a network that has far more of them.

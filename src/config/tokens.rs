@@ -11,6 +11,7 @@ pub const MAX_ACCESS_TTL: Duration = Duration::from_hours(24);
 /// `[tokens]`: access and refresh tokens. Durations are written as `3s`, `15m`, `7d`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct TokensConfig {
     /// The `iss` claim. Default: `http.public_url`.
     pub issuer: Option<String>,
@@ -51,6 +52,7 @@ pub struct TokensConfig {
 
 /// The algorithm of a signing key that the server generates (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[non_exhaustive]
 pub enum SigningAlgorithm {
     /// Ed25519, with small signatures and fast signing.
     #[serde(rename = "EdDSA")]

@@ -11,6 +11,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 impl Database {
     /// Closes all connections, including those of clones. On SQLite, all data is then in one file. If another process
     /// uses the database, that process merges the write-ahead log when it ends.
+    #[doc(hidden)]
     pub async fn close(&self) {
         match timeout(CLOSE_TIMEOUT, self.try_close()).await {
             Ok(Ok(())) => {}

@@ -85,6 +85,7 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable, or its folder cannot be created.
+    #[doc(hidden)]
     pub async fn connect(config: &Config, application: ApplicationMigrations) -> Result<Self, ConnectError> {
         let (writer, reader) = match config.database_url()? {
             DatabaseUrl::Sqlite { path, creates } => sqlite(path, creates, config).await?,

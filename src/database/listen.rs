@@ -42,6 +42,7 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable.
+    #[doc(hidden)]
     pub async fn listen(&self) -> Result<Option<Listener>, DbErr> {
         if self.backend() != DbBackend::Postgres {
             return Ok(None);
@@ -57,6 +58,7 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable.
+    #[doc(hidden)]
     pub async fn notify(transaction: &impl ConnectionTrait) -> Result<(), DbErr> {
         if transaction.get_database_backend() == DbBackend::Postgres {
             let sql = "SELECT pg_notify($1, '')";

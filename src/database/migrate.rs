@@ -18,6 +18,7 @@ impl Database {
     /// # Errors
     /// The database is unavailable, was migrated by a later release, or belongs to another program, or its role must
     /// not create tables.
+    #[doc(hidden)]
     pub async fn migrate_up(&self) -> Result<Vec<String>, DbErr> {
         let (found, of_application) = self.history().await?;
         let is_current = found.migrations.pending.is_empty() && of_application.pending.is_empty();
@@ -46,6 +47,7 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable, was migrated by a later release, or belongs to another program.
+    #[doc(hidden)]
     pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
         let transaction = self.begin_exclusive().await?;
         let found = History::read(&transaction).await?;
@@ -64,6 +66,7 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable, was migrated by a later release, or belongs to another program.
+    #[doc(hidden)]
     pub async fn migrations(&self) -> Result<Migrations, DbErr> {
         let (found, of_application) = self.history().await?;
         let applied = [found.migrations.applied, of_application.applied].concat();
@@ -87,6 +90,7 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable.
+    #[doc(hidden)]
     pub async fn missing_privilege(&self) -> Result<Option<String>, DbErr> {
         if self.backend() != DbBackend::Postgres {
             return Ok(None);

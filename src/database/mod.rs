@@ -25,6 +25,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
 use self::group::Kind;
 pub(crate) use self::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
+#[doc(hidden)]
 pub use self::{
     application::ApplicationMigrations,
     connect::ConnectError,
@@ -40,6 +41,7 @@ pub use self::{
 
 /// The maximum time of a statement, and the maximum time that a transaction may be idle between two statements.
 /// PostgreSQL enforces both, so that a request that hangs releases its locks.
+#[doc(hidden)]
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A handle to the database. Clones share its connections.
@@ -87,6 +89,7 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable.
+    #[doc(hidden)]
     pub async fn begin_exclusive(&self) -> Result<Transaction, DbErr> {
         let transaction = self.begin().await?;
         if self.backend() == DbBackend::Postgres {

@@ -20,6 +20,7 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable.
+    #[doc(hidden)]
     pub async fn snapshot(&self) -> Result<Option<Snapshot>, DbErr> {
         if self.backend() != DbBackend::Postgres {
             return Ok(None);

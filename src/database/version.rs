@@ -23,6 +23,7 @@ impl Database {
     ///
     /// # Errors
     /// The database is unavailable.
+    #[doc(hidden)]
     pub async fn version(&self) -> Result<DatabaseVersion, DbErr> {
         let backend = self.backend();
         let sql = match backend {

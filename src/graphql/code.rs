@@ -5,6 +5,7 @@ use strum::{EnumMessage, IntoStaticStr, VariantArray};
 /// `portcullis errors` prints `docs/errors.md` from the doc comments of the variants, which are therefore Markdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
 pub enum ErrorCode {
     /// The field requires a valid access token; `reason` says why the request has none, or that the login of its user is
     /// not recent enough.
@@ -41,6 +42,7 @@ pub enum ErrorCode {
 /// The extensions of errors, besides the `code` and the `requestId` that every error has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "camelCase")]
+#[non_exhaustive]
 pub enum ErrorExtension {
     /// The reason why the access token is not valid.
     Reason,

@@ -71,6 +71,7 @@ impl ApiError {
 
     /// The error of a field that requires a recent login, with the parameters of RFC 9470 §3.
     #[must_use]
+    #[doc(hidden)]
     pub fn insufficient_user_authentication(max_age_seconds: u32, acr: Option<&str>) -> Self {
         let message = "The field requires a recent login; log in again and repeat the operation.";
         let error = Self::new(ErrorCode::Unauthenticated, message)
@@ -90,6 +91,7 @@ impl ApiError {
 
     /// An error for an exceeded limit of the request, with the name of the limit and its maximum.
     #[must_use]
+    #[doc(hidden)]
     pub fn limit_exceeded(name: &str, max: usize) -> Self {
         Self::new(ErrorCode::LimitExceeded, format!("The request exceeds {name}, which is {max}."))
     }
@@ -123,6 +125,7 @@ impl ApiError {
 
     /// The error that a client sees instead of an internal error.
     #[must_use]
+    #[doc(hidden)]
     pub fn masked() -> Self {
         Self::new(ErrorCode::Internal, "Internal server error.")
     }
@@ -134,6 +137,7 @@ impl ApiError {
 
     /// The time to wait before a retry, in seconds. `None` if waiting does not help.
     #[must_use]
+    #[doc(hidden)]
     pub fn retry_after_seconds(&self) -> Option<u64> {
         self.extensions.iter().find_map(|(extension, value)| match (extension, value) {
             (ErrorExtension::RetryAfter, Value::Number(seconds)) => seconds.as_u64(),

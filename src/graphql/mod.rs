@@ -26,21 +26,30 @@ pub use portcullis_macros::guarded;
 
 pub use self::{
     code::{ErrorCode, ErrorExtension},
-    context::{ExpiredSession, LastEventId, RefreshCookie, Transport, caller, claims, user_id},
-    error::{ApiError, INSUFFICIENT_USER_AUTHENTICATION, normalize_error},
+    context::{caller, claims, user_id},
+    error::ApiError,
+    token_check::TokenCheck,
+};
+// `guarded` writes the paths of the guards and the directives into the code of applications.
+#[cfg(feature = "server")]
+#[doc(hidden)]
+pub use self::fair_queue::FairQueue;
+#[cfg(feature = "server")]
+pub use self::{
+    connection::{List, Page, PageInfo, PageRequest},
+    date_time::DateTime,
+    fair_queue::Queued,
+    id::{node_id, parse_id},
+    user_error::{UserError, UserErrorCode},
+};
+#[doc(hidden)]
+pub use self::{
+    context::{ExpiredSession, LastEventId, RefreshCookie, Transport},
+    error::{INSUFFICIENT_USER_AUTHENTICATION, normalize_error},
     guard::{
         Requirements, authenticated, ensure_owner, requires_owner, requires_recent_login, requires_roles,
         requires_scopes,
     },
-    token_check::TokenCheck,
-};
-#[cfg(feature = "server")]
-pub use self::{
-    connection::{List, PageInfo, PageRequest},
-    date_time::DateTime,
-    fair_queue::{FairQueue, Queued},
-    id::{node_id, parse_id},
-    user_error::{UserError, UserErrorCode},
 };
 #[cfg(feature = "server")]
 pub(crate) use self::{

@@ -8,6 +8,7 @@ use crate::passwords::PolicyViolation;
 /// An error that the user can act on. It is data in the payload. Top-level errors are for guards, limits,
 /// malformed requests and internal errors of the server.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+#[non_exhaustive]
 pub struct UserError {
     /// The machine-readable code of the error.
     pub code: UserErrorCode,
@@ -22,6 +23,7 @@ pub struct UserError {
 
 /// The codes of errors that a user can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[non_exhaustive]
 pub enum UserErrorCode {
     /// The account does not exist or the password is wrong. The response does not reveal which.
     InvalidCredentials,

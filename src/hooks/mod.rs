@@ -11,8 +11,10 @@ use std::{collections::BTreeMap, error::Error};
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 
+#[doc(hidden)]
+pub use self::run::HookError;
 pub(crate) use self::run::HookRunner;
-pub use self::run::{HookError, MAX_HOOK_TIME};
+pub use self::run::MAX_HOOK_TIME;
 pub use crate::audit::{AuditAction, AuditEvent};
 use crate::{graphql::UserError, id::UserId};
 
@@ -90,6 +92,7 @@ pub trait Hooks: Send + Sync + 'static {
 
 /// A person who wants to register.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Applicant<'a> {
     /// The username.
     pub username: &'a str,
@@ -103,6 +106,7 @@ pub struct Applicant<'a> {
 
 /// The account for which an access token is issued.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct TokenOwner<'a> {
     /// The account. During registration it is not committed yet.
     pub user: UserId,
@@ -114,6 +118,7 @@ pub struct TokenOwner<'a> {
 
 /// The claims and scopes that an application adds to an access token.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct TokenAdditions {
     /// The claims. A name that Portcullis uses itself is an error. They replace claims of `tokens.custom_claims` with the
     /// same name.

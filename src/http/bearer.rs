@@ -17,8 +17,10 @@ use crate::{
 #[derive(Clone)]
 pub struct Authenticator {
     /// Verifies the signature and the claims of a token.
+    #[doc(hidden)]
     pub verifier: Arc<Verifier>,
     /// The tokens that were revoked before they expired.
+    #[doc(hidden)]
     pub revocations: Arc<RevocationList>,
     /// Fetches what the issuer publishes. `None` if the keys are fixed or the server's own.
     issuer: Option<Arc<IssuerClient>>,
@@ -32,6 +34,7 @@ impl Authenticator {
     }
 
     /// An authenticator that fetches nothing. Its owner provides the keys and the revocations.
+    #[doc(hidden)]
     #[must_use]
     pub const fn new(verifier: Arc<Verifier>, revocations: Arc<RevocationList>) -> Self {
         Self { verifier, revocations, issuer: None }
@@ -54,6 +57,7 @@ impl Authenticator {
     }
 
     /// The session of a token that has expired or was revoked, so that the caller can end it.
+    #[doc(hidden)]
     #[must_use]
     pub fn expired_session(&self, headers: &HeaderMap, caller: &Caller) -> Option<SessionId> {
         match caller {

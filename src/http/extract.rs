@@ -69,6 +69,7 @@ where
 /// A request that is rejected because of its access token: a response with the header WWW-Authenticate (RFC 6750 §3)
 /// and an error in the shape of GraphQL errors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TokenRejection {
     /// The request has no valid token: status 401. While tokens cannot be verified the status is 503.
     #[error("{}", .0.message())]

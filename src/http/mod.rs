@@ -27,10 +27,12 @@ mod status_list;
 #[cfg(feature = "server")]
 mod trace;
 
+#[doc(hidden)]
+pub use self::issuer::IssuerError;
 pub use self::{
     bearer::Authenticator,
     extract::{RequiredClaims, TokenRejection},
-    issuer::{AuthenticatorBuilder, BuildError, IssuerError},
+    issuer::{AuthenticatorBuilder, BuildError},
 };
 #[cfg(feature = "server")]
 pub(crate) use self::{

@@ -57,6 +57,7 @@ pub struct OperationChecks(Arc<DocumentStore>);
 impl OperationChecks {
     /// The checks of these documents.
     #[must_use]
+    #[doc(hidden)]
     pub fn new(documents: Arc<DocumentStore>) -> Self {
         Self(documents)
     }

@@ -16,9 +16,10 @@ mod store;
 mod trusted;
 mod variables;
 
+pub use self::checks::OperationChecks;
 pub(crate) use self::request::RequestFields;
+#[doc(hidden)]
 pub use self::{
-    checks::OperationChecks,
     document::Document,
     prepare::{OperationInfo, RequestTotals, RootFieldPolicy},
     request::WireRequest,

@@ -12,10 +12,11 @@ use async_graphql::{
     ObjectType, SubscriptionType,
 };
 
+pub use self::federation::{FederationQuery, finish_subgraph};
 pub(crate) use self::server::ServerInfo;
 use self::server::{PUBLIC_FIELDS, ServerQuery};
+#[doc(hidden)]
 pub use self::{
-    federation::{FederationQuery, finish_subgraph},
     integers::Int32,
     roots::{DuplicateField, IdentitySchema, Roots},
 };
@@ -31,6 +32,7 @@ use crate::{
 };
 
 /// The root fields that need special treatment.
+#[doc(hidden)]
 pub const ROOT_FIELDS: RootFieldPolicy =
     RootFieldPolicy { password: &PASSWORD_FIELDS, public: &PUBLIC_FIELDS };
 
@@ -47,21 +49,25 @@ pub struct IdentityMutation(SignInMutation, SessionsMutation, AccountsMutation, 
 pub struct IdentitySubscription(AuditSubscription);
 
 /// All queries of the server.
+#[doc(hidden)]
 #[derive(Default, MergedObject)]
 #[graphql(name = "Query")]
 pub struct Query<Q: ObjectType = EmptyMutation>(IdentityQuery, Q);
 
 /// All queries of the server.
+#[doc(hidden)]
 #[derive(Default, MergedObject)]
 #[graphql(name = "Query")]
 pub struct SubgraphQuery<Q: ObjectType = EmptyMutation>(IdentityQuery, FederationQuery, Q);
 
 /// All mutations of the server.
+#[doc(hidden)]
 #[derive(Default, MergedObject)]
 #[graphql(name = "Mutation")]
 pub struct Mutation<M: ObjectType = EmptyMutation>(IdentityMutation, M);
 
 /// All subscriptions of the server.
+#[doc(hidden)]
 #[derive(Default, MergedSubscription)]
 #[graphql(name = "Subscription")]
 pub struct Subscription<S: SubscriptionType = EmptySubscription>(IdentitySubscription, S);

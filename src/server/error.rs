@@ -59,30 +59,35 @@ impl error::Error for Error {
     }
 }
 
+#[doc(hidden)]
 impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {
         Self::caused(error.to_string(), error)
     }
 }
 
+#[doc(hidden)]
 impl From<InvalidValue> for Error {
     fn from(error: InvalidValue) -> Self {
         Self::caused(error.to_string(), error)
     }
 }
 
+#[doc(hidden)]
 impl From<DuplicateField> for Error {
     fn from(error: DuplicateField) -> Self {
         Self::caused(error.to_string(), error)
     }
 }
 
+#[doc(hidden)]
 impl From<TrustedError> for Error {
     fn from(error: TrustedError) -> Self {
         AppError::from(error).into()
     }
 }
 
+#[doc(hidden)]
 impl From<AppError> for Error {
     fn from(error: AppError) -> Self {
         match error {
@@ -92,6 +97,7 @@ impl From<AppError> for Error {
     }
 }
 
+#[doc(hidden)]
 impl From<ConnectError> for Error {
     fn from(error: ConnectError) -> Self {
         let remedy = match error {

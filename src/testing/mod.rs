@@ -59,6 +59,7 @@ pub struct TestServer {
 
 /// A user who has signed in.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct TestUser {
     /// The account.
     pub id: UserId,

@@ -17,6 +17,7 @@ pub enum Caller {
 /// Reason why a caller is anonymous: the `extensions.reason` of `UNAUTHENTICATED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "TOKEN_")]
+#[non_exhaustive]
 pub enum TokenError {
     /// The request has no Authorization header.
     Missing,

@@ -59,6 +59,7 @@ pub struct Claims {
 
 /// The account and the session of a token of Portcullis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TokenAccount {
     /// The account: the `sub` claim.
     pub user: UserId,

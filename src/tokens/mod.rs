@@ -41,14 +41,11 @@ pub(crate) use self::verifier::{IssuerDocument, Verification};
 pub use self::{
     caller::{Caller, TokenError},
     claims::{Audience, Claims, Scopes, TokenAccount},
-    payload::ClaimNames,
-    status::{EncodedStatusList, Status, StatusList, StatusListClaims, StatusListError, StatusReference},
-    status_lists::{StatusListTokenError, WhenUnavailable},
-    verification_keys::{JwkError, VerificationKeys},
-    verifier::Verifier,
-    verifier_config::{TokenFormat, VerifierConfig},
+    status::{Status, StatusReference},
+    status_lists::WhenUnavailable,
 };
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub use self::{
     error::KeyringError,
     key::{KeyError, SigningKey},
@@ -56,4 +53,13 @@ pub use self::{
     keyring::{Keyring, RotationSchedule},
     refresh::{Generation, RefreshCodec, RefreshToken},
     rotate::KeyringTransaction,
+};
+#[doc(hidden)]
+pub use self::{
+    payload::ClaimNames,
+    status::{EncodedStatusList, StatusList, StatusListClaims, StatusListError},
+    status_lists::StatusListTokenError,
+    verification_keys::{JwkError, VerificationKeys},
+    verifier::Verifier,
+    verifier_config::{TokenFormat, VerifierConfig},
 };

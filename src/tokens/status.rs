@@ -15,6 +15,7 @@ const MAX_LIST_BYTES: u64 = 1 << 20;
 
 /// The `status` claim of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
 pub struct Status {
     /// The place of the token's status.
     pub status_list: StatusReference,

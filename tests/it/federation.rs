@@ -31,7 +31,7 @@ async fn entities(client: &Client, representations: Value) -> Answer {
 /// Adds a role of each scope that opens something.
 fn roles(config: &mut Config) {
     for scope in ["users:read", "sessions:read", "audit:read"] {
-        config.roles.insert(scope.to_owned(), RoleConfig { scopes: vec![scope.to_owned()] });
+        config.roles.insert(scope.to_owned(), RoleConfig::new([scope]));
     }
 }
 

@@ -217,7 +217,7 @@ fn assert_passes(answer: &Answer, field: &str) {
 }
 
 fn add_role(config: &mut Config, name: &str, scopes: Vec<String>) {
-    config.roles.insert(name.to_owned(), RoleConfig { scopes });
+    config.roles.insert(name.to_owned(), RoleConfig::new(scopes));
 }
 
 /// The scopes that the schema speaks of.

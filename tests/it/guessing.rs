@@ -18,7 +18,8 @@ fn few_for_an_account(config: &mut Config) {
         max_delay: minute,
         forget_after: Duration::from_hours(1),
     };
-    config.limits = LimitsConfig { account, ..LimitsConfig::default() };
+    config.limits = LimitsConfig::default();
+    config.limits.account = account;
 }
 
 /// Guesses from a new address each time until the account has to wait.

@@ -41,7 +41,8 @@ async fn the_master_secret_changes_and_nobody_is_signed_out() {
     let uses_new = app.replica_with(secrets(NEW, Some(OLD))).await;
     refresh_at_both(&mut ada, [&knows_new, &uses_new]).await;
 
-    let too_early = Config { secondary_secret: None, ..Config::clone(&uses_new.app.config) };
+    let mut too_early = Config::clone(&uses_new.app.config);
+    too_early.secondary_secret = None;
     let refused =
         Box::pin(App::open(too_early, app.clock())).await.err().expect("a key is sealed under the old");
     assert!(refused.to_string().contains("another master secret"), "{refused}");

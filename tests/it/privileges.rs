@@ -10,7 +10,7 @@ use crate::support::{Client, OTHER_PASSWORD, PASSWORD, TestApp, USER, wait_for_w
 /// Four roles that have one scope each.
 fn roles(config: &mut Config) {
     for scope in ["users:read", "sessions:read", "sessions:write", "audit:read"] {
-        config.roles.insert(scope.to_owned(), RoleConfig { scopes: vec![scope.to_owned()] });
+        config.roles.insert(scope.to_owned(), RoleConfig::new([scope]));
     }
 }
 
@@ -192,8 +192,8 @@ async fn nobody_gains_power_over_the_server_by_changing_accounts() {
     let app = TestApp::with(|config| {
         roles(config);
         let helpdesk = ["users:read", "users:write"].map(ToOwned::to_owned).to_vec();
-        config.roles.insert("helpdesk".to_owned(), RoleConfig { scopes: helpdesk });
-        config.roles.insert("editor".to_owned(), RoleConfig { scopes: vec!["posts:write".to_owned()] });
+        config.roles.insert("helpdesk".to_owned(), RoleConfig::new(helpdesk));
+        config.roles.insert("editor".to_owned(), RoleConfig::new(["posts:write"]));
     })
     .await;
     let (root, ada) = (app.admin().await, app.signed_in("ada").await);
@@ -236,7 +236,7 @@ async fn nobody_gains_power_over_the_server_by_changing_accounts() {
 async fn nobody_takes_an_account_over_while_it_is_being_promoted() {
     let app = TestApp::with(|config| {
         let helpdesk = ["users:read", "users:write"].map(ToOwned::to_owned).to_vec();
-        config.roles.insert("helpdesk".to_owned(), RoleConfig { scopes: helpdesk });
+        config.roles.insert("helpdesk".to_owned(), RoleConfig::new(helpdesk));
     })
     .await;
     let help = app.with_roles("help", &["helpdesk"]).await;

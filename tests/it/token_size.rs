@@ -10,7 +10,7 @@ use crate::{
 
 /// A role that grants this many scopes of 40 characters, none of which another role grants.
 fn role(name: &str, scopes: usize) -> RoleConfig {
-    RoleConfig { scopes: (0..scopes).map(|number| format!("{name:0<34}:{number:0>5}")).collect() }
+    RoleConfig::new((0..scopes).map(|number| format!("{name:0<34}:{number:0>5}")))
 }
 
 /// The largest role that the configuration permits.

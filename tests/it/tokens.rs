@@ -167,8 +167,8 @@ async fn a_key_that_is_not_there_stops_the_start() {
 async fn another_master_secret_than_the_one_of_the_database_stops_the_start() {
     let app = TestApp::with(|config| config.secret = Some(OTHER_PASSWORD.repeat(2).into())).await;
     app.stop().await;
-    let config =
-        Config { secret: Some("0123456789abcdef".repeat(3).into()), ..Config::clone(&app.app.config) };
+    let mut config = Config::clone(&app.app.config);
+    config.secret = Some("0123456789abcdef".repeat(3).into());
     let refusal =
         Box::pin(App::open(config, app.clock())).await.err().expect("the server does not start").to_string();
     assert!(refusal.contains("another master secret"), "{refusal}");

@@ -11,6 +11,7 @@ use super::{Config, InvalidValue, MASK, ensure};
 /// `[database]`: the connection to the database.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct DatabaseConfig {
     /// `sqlite:PATH` or `postgres://…`. Default: `portcullis.db` in `data_dir`.
     #[serde(serialize_with = "without_password")]
@@ -30,6 +31,7 @@ impl Default for DatabaseConfig {
 impl DatabaseConfig {
     /// The URL with its password masked.
     #[must_use]
+    #[doc(hidden)]
     pub fn masked_url(&self) -> Option<String> {
         self.url.as_ref().map(|url| mask_password(url.expose_secret()))
     }
@@ -57,6 +59,7 @@ impl Config {
     ///
     /// # Errors
     /// The URL is invalid.
+    #[doc(hidden)]
     pub fn database_url(&self) -> Result<DatabaseUrl, InvalidValue> {
         match &self.database.url {
             None => Ok(DatabaseUrl::Sqlite { path: self.data_dir.join("portcullis.db"), creates: true }),
@@ -67,6 +70,7 @@ impl Config {
 
     /// The file of the SQLite database. `None` for PostgreSQL.
     #[must_use]
+    #[doc(hidden)]
     pub fn sqlite_file(&self) -> Option<PathBuf> {
         match self.database_url() {
             Ok(DatabaseUrl::Sqlite { path, .. }) => Some(path),
@@ -76,6 +80,7 @@ impl Config {
 
     /// The name of the database for messages: the file, or the URL with its password masked.
     #[must_use]
+    #[doc(hidden)]
     pub fn database_name(&self) -> String {
         let file = self.sqlite_file().map(|path| path.display().to_string());
         file.or_else(|| self.database.masked_url()).unwrap_or_default()

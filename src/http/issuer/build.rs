@@ -82,7 +82,7 @@ impl AuthenticatorBuilder {
             refresh_every: self.refresh_every,
             last_keys: Arc::new(Mutex::default()),
             #[cfg(feature = "client")]
-            fetcher: Fetcher::new(self.fetch_timeout).map_err(BuildError::Client)?,
+            fetcher: Fetcher::new(self.fetch_timeout).map_err(|error| BuildError::Client(Box::new(error)))?,
             #[cfg(feature = "client")]
             status_list_origins: self.status_list_urls(&issuer)?,
         };

@@ -1,9 +1,10 @@
-use std::io;
+use std::{error::Error, io};
 
 use crate::tokens::{JwkError, StatusListTokenError};
 
 /// An error of building an [`Authenticator`](crate::http::Authenticator).
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// `issuer` was not called.
     #[error("name the issuer of the tokens: .issuer(\"https://…\")")]
@@ -23,13 +24,27 @@ pub enum BuildError {
     /// The TLS client cannot be set up.
     #[cfg(feature = "client")]
     #[error("the HTTP client cannot be set up")]
-    Client(#[source] reqwest::Error),
+    Client(#[source] Box<dyn Error + Send + Sync>),
     /// The keys are invalid.
     #[error("the keys cannot verify tokens")]
-    Keys(#[from] JwkError),
+    Keys(#[source] Box<dyn Error + Send + Sync>),
     /// The keys cannot be fetched.
     #[error("the keys of the issuer cannot be loaded")]
-    Issuer(#[from] IssuerError),
+    Issuer(#[source] Box<dyn Error + Send + Sync>),
+}
+
+#[doc(hidden)]
+impl From<JwkError> for BuildError {
+    fn from(error: JwkError) -> Self {
+        Self::Keys(Box::new(error))
+    }
+}
+
+#[doc(hidden)]
+impl From<IssuerError> for BuildError {
+    fn from(error: IssuerError) -> Self {
+        Self::Issuer(Box::new(error))
+    }
 }
 
 /// An error of loading a document of the issuer.

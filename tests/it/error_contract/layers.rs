@@ -284,6 +284,7 @@ async fn at_the_fields(media: &'static str) -> Vec<Provoked> {
                 grace.ask("mutation { logout { errors { code } } }").await.assert_done();
                 grace
             }
+            other => panic!("provoke {other:?}"),
         };
         let answer = caller.me().await;
         assert_eq!(answer.error()["reason"], <&str>::from(rejection), "{}", answer.body);

@@ -98,6 +98,7 @@ fn assert_extensions(what: &str, answer: &Answer, extensions: &Value, was_execut
         ErrorExtension::RequiredScopes => what == "A field requires a scope.",
         ErrorExtension::RequiredRoles => what == "A field requires a role.",
         ErrorExtension::MaxAge | ErrorExtension::AcrValues => what == "A field requires a recent login.",
+        other => panic!("say when {other:?} is due"),
     };
     let more = code.expect("the code is one of ours").extensions().iter().filter(is_due);
     let mut expected = vec!["code", "requestId"];
@@ -118,6 +119,7 @@ fn assert_extensions(what: &str, answer: &Answer, extensions: &Value, was_execut
             ErrorExtension::RequiredRoles | ErrorExtension::AcrValues => value[0].is_string(),
             ErrorExtension::MaxAge => value.as_u64() > Some(0),
             ErrorExtension::RetryAfter => seconds > Some(0),
+            other => panic!("say what {other:?} contains"),
         };
         assert!(is_right, "{what}: {extensions}");
     }

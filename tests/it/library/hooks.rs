@@ -1,6 +1,6 @@
 //! The hooks of an application, and what happens if they fail.
 
-use std::{collections::BTreeMap, future::pending};
+use std::future::pending;
 
 use async_graphql::{Context, Object, Result};
 use portcullis::{
@@ -51,15 +51,16 @@ impl Hooks for Shop {
     }
 
     async fn token_additions(&self, owner: &TokenOwner<'_>) -> HookResult<TokenAdditions> {
-        let claims = match owner.username {
-            "forger" => BTreeMap::from([("sub".to_owned(), json!("user_00000000000000000000000000"))]),
-            "hoarder" => BTreeMap::from([("plan".to_owned(), json!("x".repeat(9_000)))]),
-            "breaker" => {
-                return Ok(TokenAdditions { scopes: vec!["two words".to_owned()], ..Default::default() });
-            }
-            _ => BTreeMap::from([("plan".to_owned(), json!("free"))]),
+        let mut additions = TokenAdditions::default();
+        let (claim, value, scope) = match owner.username {
+            "forger" => ("sub", json!("user_00000000000000000000000000"), "pets:read"),
+            "hoarder" => ("plan", json!("x".repeat(9_000)), "pets:read"),
+            "breaker" => ("plan", json!("free"), "two words"),
+            _ => ("plan", json!("free"), "pets:read"),
         };
-        Ok(TokenAdditions { claims, scopes: vec!["pets:read".to_owned()] })
+        additions.claims.insert(claim.to_owned(), value);
+        additions.scopes.push(scope.to_owned());
+        Ok(additions)
     }
 }
 

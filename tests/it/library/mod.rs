@@ -175,8 +175,8 @@ async fn one_whole_list_of_scopes_is_enough_and_parts_of_several_are_not() {
     ];
     let app = TestApp::with(|config| {
         for (role, scopes) in &scopes {
-            let scopes = scopes.iter().map(ToString::to_string).collect();
-            config.roles.insert((*role).to_owned(), portcullis::config::RoleConfig { scopes });
+            let role_config = portcullis::config::RoleConfig::new(scopes.iter().copied());
+            config.roles.insert((*role).to_owned(), role_config);
         }
     })
     .await;
@@ -214,8 +214,7 @@ async fn a_fault_in_a_stranger_s_resolver_is_masked() {
 #[tokio::test]
 async fn a_stranger_s_subscription_is_followed_beside_ours_and_behind_the_same_guards() {
     let app = TestApp::with(|config| {
-        let scopes = vec!["notes:read".to_owned()];
-        config.roles.insert("reader".to_owned(), portcullis::config::RoleConfig { scopes });
+        config.roles.insert("reader".to_owned(), portcullis::config::RoleConfig::new(["notes:read"]));
     })
     .await;
     let at_notes = notes(&app).await;

@@ -189,8 +189,7 @@ impl Application {
                 ("writer", &["news:write"]),
                 ("deleter", &["drafts:delete"]),
             ] {
-                let scopes = scopes.iter().map(ToString::to_string).collect();
-                config.roles.insert(role.to_owned(), RoleConfig { scopes });
+                config.roles.insert(role.to_owned(), RoleConfig::new(scopes.iter().copied()));
             }
         })
         .await;

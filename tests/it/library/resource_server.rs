@@ -25,7 +25,7 @@ const FOLLOW: &str = "subscription { tick { greeting } }";
 /// A server with a role that grants the scope of the service.
 async fn server() -> TestApp {
     TestApp::with(|config| {
-        config.roles.insert("reader".to_owned(), RoleConfig { scopes: vec!["notes:read".to_owned()] });
+        config.roles.insert("reader".to_owned(), RoleConfig::new(["notes:read"]));
     })
     .await
 }

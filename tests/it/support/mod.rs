@@ -131,7 +131,8 @@ impl TestApp {
     }
 
     fn config(database: &TestDatabase, configure: impl FnOnce(&mut Config)) -> Config {
-        let mut config = Config { data_dir: database.folder(), ..Config::default() };
+        let mut config = Config::default();
+        config.data_dir = database.folder();
         config.database.url = Some(database.url());
         config.database.max_connections = 8;
         config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -1,6 +1,6 @@
 //! The tokens of any OpenID provider, and those that are refused.
 
-use portcullis::TokenError;
+use portcullis::tokens::TokenError;
 use serde_json::{Value, json};
 
 use super::{Issuer, authenticate, refusal};
