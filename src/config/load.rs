@@ -194,7 +194,9 @@ impl LoadedConfig {
         config
             .check()
             .map_err(|invalid| ConfigError::InvalidValue { invalid, set_in: Source::Application })?;
-        Self::new(Extracted { config, sections: Vec::new() }, BTreeMap::new(), Vec::new()).read_url_file()
+        let sections =
+            in_code.sections.iter().map(|section| (section.name, (section.default_value)())).collect();
+        Self::new(Extracted { config, sections }, BTreeMap::new(), Vec::new()).read_url_file()
     }
 
     fn new(

@@ -18,6 +18,8 @@ pub(crate) struct Section {
     pub(super) name: &'static str,
     /// Serializes the defaults, which tell the loader the keys and their types.
     pub(super) defaults: fn() -> Json,
+    /// The value of the section if nothing sets its keys.
+    pub(super) default_value: fn() -> SectionValue,
     /// Extracts the value of the section.
     pub(super) extract: fn(&Figment, &str) -> Result<SectionValue, Box<figment::Error>>,
 }
@@ -29,6 +31,13 @@ pub(super) struct SectionValue {
     pub(super) shown: Json,
 }
 
+impl SectionValue {
+    fn new<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
+        let shown = to_json(&value);
+        Self { value: Arc::new(value), shown }
+    }
+}
+
 impl Section {
     /// A section whose value has this type.
     pub(crate) fn new<T>(name: &'static str) -> Self
@@ -38,11 +47,10 @@ impl Section {
         Self {
             name,
             defaults: || to_json(&T::default()),
+            default_value: || SectionValue::new(T::default()),
             extract: |figment, name| {
                 let mut sections = figment.extract::<BTreeMap<String, T>>()?;
-                let value = sections.remove(name).unwrap_or_default();
-                let shown = to_json(&value);
-                Ok(SectionValue { value: Arc::new(value), shown })
+                Ok(SectionValue::new(sections.remove(name).unwrap_or_default()))
             },
         }
     }
