@@ -16,6 +16,17 @@ use uuid::{ContextV7, Uuid};
 pub type Timestamp = DateTime<Utc>;
 
 /// The program's source of time. Clones share one clock, so a test that advances its clone advances the whole server.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use portcullis::Clock;
+///
+/// let clock = Clock::steady();
+/// let before = clock.now();
+/// clock.clone().advance(Duration::from_hours(1));
+/// assert!(clock.now() - before >= chrono::Duration::hours(1));
+/// ```
 #[derive(Clone, Default)]
 pub struct Clock(Arc<State>);
 

@@ -40,6 +40,22 @@ kinds! {
 }
 
 /// An identifier of one kind of object. Ids sort by the time of their creation.
+///
+/// ```
+/// use portcullis::{Clock, id::{Id, Kind}};
+///
+/// /// Marks the identifiers that start with `note_`.
+/// enum NoteKind {}
+///
+/// impl Kind for NoteKind {
+///     const PREFIX: &'static str = "note";
+/// }
+///
+/// let id = Id::<NoteKind>::generate(&Clock::system());
+/// assert!(id.to_string().starts_with("note_"));
+/// assert_eq!(id.to_string().parse(), Ok(id));
+/// assert!("user_01h455vb4pex5vsknk084sn02q".parse::<Id<NoteKind>>().is_err());
+/// ```
 pub struct Id<K> {
     uuid: Uuid,
     kind: PhantomData<fn() -> K>,

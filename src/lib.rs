@@ -66,6 +66,8 @@
 //! `CONTRIBUTING.md` describes how the crate is built.
 
 #![forbid(unsafe_code)]
+// docs.rs shows the feature that an item needs. Stable versions of rustdoc cannot.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The macro `guarded` names our guards by their path from outside.
 extern crate self as portcullis;

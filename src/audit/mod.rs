@@ -34,6 +34,19 @@ use crate::{
 };
 
 /// The kinds of events in the audit log.
+///
+/// ```
+/// # #[cfg(feature = "server")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use portcullis::audit::AuditAction;
+///
+/// assert_eq!(AuditAction::LoginFailed.name(), "LOGIN_FAILED");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "server"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[non_exhaustive]
 pub enum AuditAction {
@@ -86,6 +99,38 @@ impl AuditAction {
 }
 
 /// An event in the audit log.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use portcullis::{
+///     Portcullis,
+///     audit::{AuditAction, AuditEvent},
+///     hooks::{HookResult, Hooks},
+///     testing::TestServer,
+/// };
+/// use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+///
+/// struct Forward(UnboundedSender<AuditEvent>);
+///
+/// impl Hooks for Forward {
+///     async fn after_event(&self, event: &AuditEvent) -> HookResult<()> {
+///         Ok(self.0.send(event.clone())?)
+///     }
+/// }
+///
+/// let (sender, mut events) = unbounded_channel();
+/// let server = TestServer::start(Portcullis::builder().hooks(Forward(sender))).await;
+/// let ada = server.sign_in("ada", &[]).await;
+/// let event = events.recv().await.ok_or("the server has ended")?;
+/// assert_eq!((event.action, event.user), (AuditAction::UserCreated, Some(ada.id)));
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuditEvent {

@@ -65,6 +65,26 @@ pub(crate) use self::{
 use crate::secret::MIN_SECRET_BYTES;
 
 /// The configuration of a server. The defaults configure a server for use on the local machine.
+///
+/// ```
+/// # #[cfg(feature = "server")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use portcullis::{Config, config::RoleConfig};
+///
+/// let mut config = Config::default();
+/// config.http.public_url = Some("https://id.example.com".to_owned());
+/// config.tokens.access_ttl = Duration::from_mins(5);
+/// config.roles.insert("editor".to_owned(), RoleConfig::new(["posts:write"]));
+/// config.accounts.default_roles.push("editor".to_owned());
+/// assert_eq!(config.issuer(), "https://id.example.com");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "server"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]

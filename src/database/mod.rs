@@ -45,6 +45,30 @@ pub use self::{
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A handle to the database. Clones share its connections.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use portcullis::{Portcullis, testing::TestServer};
+/// use sea_orm::ConnectionTrait;
+///
+/// let server = TestServer::start(Portcullis::builder()).await;
+/// let database = server.portcullis().database();
+/// database.writer().execute_unprepared("CREATE TABLE shop_pets (name TEXT NOT NULL)").await?;
+///
+/// let transaction = database.begin().await?;
+/// transaction.execute_unprepared("INSERT INTO shop_pets VALUES ('Rex')").await?;
+/// transaction.commit().await?;
+///
+/// let deleted = database.writer().execute_unprepared("DELETE FROM shop_pets").await?;
+/// assert_eq!(deleted.rows_affected(), 1);
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug)]
 pub struct Database(Arc<Connections>);
 

@@ -3,6 +3,13 @@ use strum::{EnumMessage, IntoStaticStr, VariantArray};
 /// The codes of top-level errors, in `extensions.code`.
 ///
 /// `portcullis errors` prints `docs/errors.md` from the doc comments of the variants, which are therefore Markdown.
+///
+/// ```
+/// use portcullis::graphql::{ErrorCode, ErrorExtension};
+///
+/// assert_eq!(<&str>::from(ErrorCode::ParseFailed), "GRAPHQL_PARSE_FAILED");
+/// assert_eq!(ErrorCode::RateLimited.extensions(), [ErrorExtension::RetryAfter]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]

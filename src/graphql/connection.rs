@@ -7,8 +7,8 @@ use async_graphql::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::ApiError;
-pub use crate::database::PageRequest;
-use crate::database::{DEFAULT_PAGE_SIZE, Direction, MAX_PAGE_SIZE};
+use crate::database::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
+pub use crate::database::{Direction, PageRequest};
 
 /// A page of a list of `Node`, with keyset pagination (Relay's Cursor Connections Specification). `Extra` has the
 /// additional fields of the list.
@@ -16,6 +16,64 @@ use crate::database::{DEFAULT_PAGE_SIZE, Direction, MAX_PAGE_SIZE};
 /// async-graphql's `connection::Connection` cannot replace it (8.0.0-rc.5). Its type has no description in the schema.
 /// Its lists and edges are `@shareable`, which would let another subgraph of a supergraph resolve the fields of ours.
 /// Its `PageInfo` does not say when a cursor is null.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use async_graphql::{Context, Object};
+/// use portcullis::{
+///     Portcullis,
+///     graphql::{ApiError, EmptyFields, List, PageRequest},
+///     testing::TestServer,
+/// };
+/// use serde_json::json;
+///
+/// struct Numbers;
+///
+/// #[Object]
+/// impl Numbers {
+///     /// The numbers from 1 to 50.
+///     async fn numbers(
+///         &self,
+///         ctx: &Context<'_>,
+///         first: Option<i32>,
+///         after: Option<String>,
+///         last: Option<i32>,
+///         before: Option<String>,
+///     ) -> Result<List<i32>, ApiError> {
+///         let page = PageRequest::parse(first, after, last, before)?;
+///         let page = page.read(ctx, |page| async move { Ok::<_, ApiError>(rows(&page)) }).await?;
+///         Ok(page.list(EmptyFields, |number| *number, |number| number))
+///     }
+/// }
+///
+/// /// The rows of a page. A database does the same by a query.
+/// fn rows(page: &PageRequest<i32>) -> Vec<i32> {
+///     use std::ops::RangeBounds;
+///
+///     use portcullis::graphql::Direction;
+///
+///     let range = (page.after, page.before);
+///     let rows = (1..=50).filter(|number| range.contains(number));
+///     let limit = page.limit() as usize;
+///     match page.direction {
+///         Direction::Forward => rows.take(limit).collect(),
+///         Direction::Backward => rows.rev().take(limit).collect(),
+///     }
+/// }
+///
+/// let server = TestServer::start(Portcullis::builder().query(Numbers)).await;
+/// let query = "{ numbers(last: 2) { nodes pageInfo { hasPreviousPage } } }";
+/// let response = server.graphql(None, query, json!({})).await;
+/// let expected = json!({ "nodes": [49, 50], "pageInfo": { "hasPreviousPage": true } });
+/// assert_eq!(response["data"]["numbers"], expected);
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 pub struct List<Node, Extra = EmptyFields> {
     edges: Vec<Edge<Node>>,
     page_info: PageInfo,

@@ -34,6 +34,37 @@ pub struct ExpiredSession(pub Option<SessionId>);
 /// The caller as of now. A caller whose token has expired or was revoked since the request began is anonymous,
 /// if the context has a [`TokenCheck`]. Without a [`Caller`] in the context, the caller is that of the [`TokenCheck`].
 /// Without both the caller is anonymous.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use async_graphql::{Context, Object};
+/// use portcullis::{Portcullis, caller, testing::TestServer};
+/// use serde_json::json;
+///
+/// struct Greetings;
+///
+/// #[Object]
+/// impl Greetings {
+///     /// A greeting by name, or for everybody.
+///     async fn greeting(&self, ctx: &Context<'_>) -> String {
+///         format!("Hello {}", caller(ctx).claims().map_or("world", |claims| &claims.username))
+///     }
+/// }
+///
+/// let server = TestServer::start(Portcullis::builder().query(Greetings)).await;
+/// let ada = server.sign_in("ada", &[]).await;
+/// let response = server.graphql(None, "{ greeting }", json!({})).await;
+/// assert_eq!(response["data"]["greeting"], "Hello world");
+/// let response = server.graphql(Some(&ada), "{ greeting }", json!({})).await;
+/// assert_eq!(response["data"]["greeting"], "Hello ada");
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 #[must_use]
 pub fn caller<'a>(ctx: &'a Context<'_>) -> &'a Caller {
     let caller = ctx.data_opt::<Caller>();
@@ -52,6 +83,37 @@ pub fn caller<'a>(ctx: &'a Context<'_>) -> &'a Caller {
 /// The claims of the caller's token, which is valid now. For resolvers of guarded fields: there they are missing only if
 /// the token has expired or was revoked since the guard checked it.
 ///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use async_graphql::{Context, Object, Result};
+/// use portcullis::{Portcullis, claims, guarded, testing::TestServer};
+/// use serde_json::json;
+///
+/// struct Tokens;
+///
+/// #[guarded]
+/// #[Object]
+/// impl Tokens {
+///     /// The roles of the caller.
+///     #[authenticated]
+///     async fn own_roles(&self, ctx: &Context<'_>) -> Result<Option<Vec<String>>> {
+///         Ok(Some(claims(ctx)?.roles.clone()))
+///     }
+/// }
+///
+/// let server = TestServer::start(Portcullis::builder().query(Tokens)).await;
+/// let root = server.sign_in("root", &["admin"]).await;
+/// let response = server.graphql(Some(&root), "{ ownRoles }", json!({})).await;
+/// assert_eq!(response["data"]["ownRoles"], json!(["admin", "user"]));
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
+///
 /// # Errors
 /// `UNAUTHENTICATED`, with the reason.
 pub fn claims<'a>(ctx: &'a Context<'_>) -> Result<&'a Arc<Claims>, ApiError> {
@@ -62,6 +124,37 @@ pub fn claims<'a>(ctx: &'a Context<'_>) -> Result<&'a Arc<Claims>, ApiError> {
 }
 
 /// The account of the caller, for resolvers of guarded fields.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use async_graphql::{Context, ID, Object, Result};
+/// use portcullis::{Portcullis, graphql::node_id, guarded, testing::TestServer, user_id};
+/// use serde_json::json;
+///
+/// struct Accounts;
+///
+/// #[guarded]
+/// #[Object]
+/// impl Accounts {
+///     /// The account of the caller.
+///     #[authenticated]
+///     async fn own_account(&self, ctx: &Context<'_>) -> Result<Option<ID>> {
+///         Ok(Some(node_id(user_id(ctx)?)))
+///     }
+/// }
+///
+/// let server = TestServer::start(Portcullis::builder().query(Accounts)).await;
+/// let ada = server.sign_in("ada", &[]).await;
+/// let response = server.graphql(Some(&ada), "{ ownAccount }", json!({})).await;
+/// assert_eq!(response["data"]["ownAccount"], ada.id.to_string());
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 ///
 /// # Errors
 /// `UNAUTHENTICATED`, with the reason. Also for a token of another provider, which names no account of Portcullis.

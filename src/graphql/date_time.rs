@@ -4,6 +4,21 @@ use chrono::SecondsFormat;
 use crate::clock::Timestamp;
 
 /// A point in time, as the schema represents it.
+///
+/// ```
+/// # #[cfg(feature = "server")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use async_graphql::{ScalarType, Value};
+/// use portcullis::graphql::DateTime;
+///
+/// let time = DateTime("2026-11-23T20:15:00Z".parse()?);
+/// assert_eq!(time.to_value(), Value::from("2026-11-23T20:15:00.000Z"));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "server"))]
+/// # fn main() {}
+/// ```
 pub struct DateTime(pub Timestamp);
 
 /// A point in time, such as "2026-11-23T20:15:00.000Z" (RFC 3339). The server writes UTC with milliseconds

@@ -18,6 +18,35 @@ pub const INSUFFICIENT_USER_AUTHENTICATION: &str = "INSUFFICIENT_USER_AUTHENTICA
 /// A top-level error: guards, limits, malformed requests and internal errors of the server.
 ///
 /// It has no `Display` on purpose, because async-graphql would convert it to an error without a code.
+///
+/// ```
+/// # #[cfg(feature = "server")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+/// use portcullis::graphql::{ApiError, ErrorCode};
+///
+/// struct Query;
+///
+/// #[Object]
+/// impl Query {
+///     async fn square_root(&self, of: i32) -> Result<f64, ApiError> {
+///         if of < 0 {
+///             return Err(ApiError::bad_user_input("of must not be negative."));
+///         }
+///         Ok(f64::from(of).sqrt())
+///     }
+/// }
+///
+/// let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+/// let response = serde_json::to_value(schema.execute("{ squareRoot(of: -1) }").await)?;
+/// assert_eq!(response["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+/// assert_eq!(ApiError::not_owner().code, ErrorCode::Forbidden);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "server"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiError {
     /// The code of the error.

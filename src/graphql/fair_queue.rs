@@ -69,6 +69,32 @@ struct FairPermit<'a> {
 ///
 /// Without a permit, each event would cause a thousand simultaneous database queries for an account with a thousand
 /// subscriptions, and exhaust the connection pool.
+///
+/// ```
+/// # #[cfg(feature = "server")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use async_graphql::Subscription;
+/// use futures_util::{Stream, stream};
+/// use portcullis::{Portcullis, graphql::Queued};
+///
+/// struct Notes;
+///
+/// #[Subscription]
+/// impl Notes {
+///     /// The text of each new note.
+///     async fn notes(&self) -> impl Stream<Item = Queued<String>> {
+///         stream::iter([Queued("a note".to_owned())])
+///     }
+/// }
+///
+/// let sdl = Portcullis::builder().subscription(Notes).sdl()?;
+/// assert!(sdl.contains("notes: String!"));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "server"))]
+/// # fn main() {}
+/// ```
 pub struct Queued<T>(pub T);
 
 impl<T: OutputType> OutputType for Queued<T> {

@@ -11,6 +11,22 @@ pub fn node_id<K: Kind>(id: Id<K>) -> ID {
 
 /// Parses an argument as an identifier of this kind.
 ///
+/// ```
+/// # #[cfg(feature = "server")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use portcullis::{Clock, graphql::{node_id, parse_id}, id::UserId};
+///
+/// let user = UserId::generate(&Clock::system());
+/// let id = node_id(user);
+/// assert_eq!(parse_id(&id, "userId"), Ok(user));
+/// assert!(parse_id::<portcullis::id::SessionKind>(&id, "sessionId").is_err());
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "server"))]
+/// # fn main() {}
+/// ```
+///
 /// # Errors
 /// `BAD_USER_INPUT` if the argument is anything else.
 pub fn parse_id<K: Kind>(id: &ID, argument: &str) -> Result<Id<K>, ApiError> {

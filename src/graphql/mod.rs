@@ -22,6 +22,59 @@ mod id;
 mod user_error;
 
 pub use async_graphql::connection::EmptyFields;
+/// # Example
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use async_graphql::Object;
+/// use portcullis::{Portcullis, guarded, testing::TestServer};
+/// use serde_json::json;
+///
+/// struct Notes;
+///
+/// #[guarded]
+/// #[Object]
+/// #[authenticated]
+/// impl Notes {
+///     /// The number of notes.
+///     async fn note_count(&self) -> Option<i32> {
+///         Some(2)
+///     }
+///
+///     /// The notes of everybody.
+///     #[requires_roles("admin")]
+///     #[requires_recent_login("10m")]
+///     async fn all_notes(&self) -> Option<Vec<String>> {
+///         Some(vec!["a note".to_owned()])
+///     }
+///
+///     /// The text of a note. Every user owns the note that has their name.
+///     #[requires_owner(claims.username == name)]
+///     async fn note(&self, name: String) -> Option<String> {
+///         Some(format!("the note of {name}"))
+///     }
+/// }
+///
+/// let server = TestServer::start(Portcullis::builder().query(Notes)).await;
+/// let ada = server.sign_in("ada", &[]).await;
+/// let response = server.graphql(Some(&ada), r#"{ note(name: "ada") }"#, json!({})).await;
+/// assert_eq!(response["data"]["note"], "the note of ada");
+/// for (user, query, code) in [
+///     (None, "{ noteCount }", "UNAUTHENTICATED"),
+///     (Some(&ada), "{ allNotes }", "FORBIDDEN"),
+///     (Some(&ada), r#"{ note(name: "bob") }"#, "FORBIDDEN"),
+/// ] {
+///     let response = server.graphql(user, query, json!({})).await;
+///     assert_eq!(response["errors"][0]["extensions"]["code"], code);
+/// }
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 pub use portcullis_macros::guarded;
 
 pub use self::{
@@ -36,7 +89,7 @@ pub use self::{
 pub use self::fair_queue::FairQueue;
 #[cfg(feature = "server")]
 pub use self::{
-    connection::{List, Page, PageInfo, PageRequest},
+    connection::{Direction, List, Page, PageInfo, PageRequest},
     date_time::DateTime,
     fair_queue::Queued,
     id::{node_id, parse_id},

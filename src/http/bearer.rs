@@ -14,6 +14,30 @@ use crate::{
 ///
 /// A service that only verifies tokens builds one with [`Authenticator::builder`]. The server has one with its own keys,
 /// and the list of revoked tokens from its change feed.
+///
+/// The keys of this authenticator come from the metadata of a server:
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use axum::http::{HeaderMap, header::AUTHORIZATION};
+/// use portcullis::{Authenticator, Caller, Portcullis, testing::TestServer, tokens::TokenError};
+///
+/// let server = TestServer::start(Portcullis::builder()).await;
+/// let ada = server.sign_in("ada", &[]).await;
+///
+/// let authenticator = Authenticator::builder().issuer(server.url("")).audience("portcullis").build().await?;
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(authenticator.authenticate(&headers).await, Caller::Anonymous(TokenError::Missing));
+/// headers.insert(AUTHORIZATION, format!("Bearer {}", ada.access_token).parse()?);
+/// assert_eq!(authenticator.authenticate(&headers).await.user(), Some(ada.id));
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct Authenticator {
     /// Verifies the signature and the claims of a token.
@@ -90,6 +114,42 @@ impl Authenticator {
 
     /// The check that guards repeat while the request is executed. Give it to the request as data beside the
     /// [`Caller`]. `None` for an anonymous caller.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Schema};
+    /// use portcullis::{Caller, Portcullis, guarded, testing::TestServer};
+    ///
+    /// struct Query;
+    ///
+    /// #[guarded]
+    /// #[Object]
+    /// impl Query {
+    ///     #[authenticated]
+    ///     async fn number(&self) -> Option<i32> {
+    ///         Some(42)
+    ///     }
+    /// }
+    ///
+    /// let server = TestServer::start(Portcullis::builder()).await;
+    /// let ada = server.sign_in("ada", &[]).await;
+    /// let authenticator = server.portcullis().authenticator();
+    /// let header = format!("Bearer {}", ada.access_token);
+    /// let caller = authenticator.authenticate_header(&header).await.unwrap_or_else(Caller::Anonymous);
+    /// let check = authenticator.token_check(&caller).ok_or("anonymous")?;
+    /// assert_eq!(check.check(), Ok(()));
+    ///
+    /// let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+    /// assert!(schema.execute(Request::new("{ number }").data(caller).data(check)).await.is_ok());
+    /// assert!(schema.execute("{ number }").await.is_err());
+    /// server.stop().await;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "testing"))]
+    /// # fn main() {}
+    /// ```
     #[must_use]
     pub fn token_check(&self, caller: &Caller) -> Option<TokenCheck> {
         matches!(caller, Caller::Authenticated(_)).then(|| self.check_of(caller.clone()))

@@ -12,6 +12,26 @@ impl Authenticator {
     /// The token is in the member `authorization` (in any case), written as in the HTTP header. Without a token the
     /// caller is anonymous.
     ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use portcullis::{Portcullis, testing::TestServer};
+    /// use serde_json::json;
+    ///
+    /// let server = TestServer::start(Portcullis::builder()).await;
+    /// let ada = server.sign_in("ada", &[]).await;
+    /// let authenticator = server.portcullis().authenticator();
+    /// let payload = json!({ "authorization": format!("Bearer {}", ada.access_token) });
+    /// assert!(authenticator.connection_init(&payload).await.is_ok());
+    /// assert!(authenticator.connection_init(&json!({ "authorization": "Bearer x" })).await.is_err());
+    /// server.stop().await;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "testing"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// The code of the [`TokenError`], such as `TOKEN_EXPIRED`. async-graphql closes the WebSocket with this reason.
     pub async fn connection_init(&self, payload: &Value) -> Result<Data, Error> {

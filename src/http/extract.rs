@@ -49,6 +49,34 @@ where
 
 /// Extracts the claims of a valid access token, in any axum handler whose state has an [`Authenticator`]. A request
 /// without one is rejected with 401, as RFC 6750 §3 requires, and the handler is not called.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use axum::{Router, routing::get};
+/// use portcullis::{Portcullis, RequiredClaims, TokenRejection, testing::TestServer};
+///
+/// async fn notes(RequiredClaims(claims): RequiredClaims) -> Result<String, TokenRejection> {
+///     claims.require_scope("notes:read")?;
+///     Ok(format!("the notes of {}", claims.username))
+/// }
+///
+/// let routes = Router::new().route("/notes", get(notes));
+/// let server = TestServer::start(Portcullis::builder().routes(routes)).await;
+/// let ada = server.sign_in("ada", &[]).await;
+///
+/// let client = reqwest::Client::new();
+/// let response = client.get(server.url("/notes")).send().await?;
+/// assert_eq!(response.status(), 401);
+/// let response = client.get(server.url("/notes")).bearer_auth(&ada.access_token).send().await?;
+/// assert_eq!(response.status(), 403);
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequiredClaims(pub Arc<Claims>);
 
@@ -68,6 +96,15 @@ where
 
 /// A request that is rejected because of its access token: a response with the header WWW-Authenticate (RFC 6750 §3)
 /// and an error in the shape of GraphQL errors.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use portcullis::TokenRejection;
+///
+/// let response = TokenRejection::InsufficientScope("notes:read").into_response();
+/// assert_eq!(response.status(), 403);
+/// assert!(response.headers().contains_key("www-authenticate"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenRejection {

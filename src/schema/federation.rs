@@ -104,6 +104,31 @@ struct Sdl(Arc<OnceLock<String>>);
 
 /// Finishes a schema that contains [`FederationQuery`] among its queries, and sets the SDL for routers. The
 /// root types must be named `Query`, `Mutation` and `Subscription`.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use async_graphql::{MergedObject, Schema};
+/// use portcullis::{
+///     Portcullis,
+///     schema::{FederationQuery, IdentityMutation, IdentityQuery, IdentitySubscription, finish_subgraph},
+///     testing::TestServer,
+/// };
+///
+/// #[derive(Default, MergedObject)]
+/// struct Query(IdentityQuery, FederationQuery);
+///
+/// let server = TestServer::start(Portcullis::builder()).await;
+/// let schema = Schema::build(Query::default(), IdentityMutation::default(), IdentitySubscription::default());
+/// let schema = finish_subgraph(server.portcullis().provide(schema));
+/// assert!(schema.execute("{ _service { sdl } }").await.is_ok());
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 pub fn finish_subgraph<Q, M, S>(builder: SchemaBuilder<Q, M, S>) -> Schema<Q, M, S>
 where
     Q: ObjectType + 'static,

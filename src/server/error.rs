@@ -10,6 +10,32 @@ use crate::{
 
 /// The reason why the program does not start, or has stopped. Both `Display` and `Debug` print a sentence with the cause
 /// and the remedy, so that it reads well when `main` returns it.
+///
+/// ```
+/// # #[cfg(feature = "server")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use async_graphql::Object;
+/// use portcullis::Portcullis;
+///
+/// struct Clash;
+///
+/// #[Object]
+/// impl Clash {
+///     /// The schema has a field with this name already.
+///     async fn me(&self) -> i32 {
+///         0
+///     }
+/// }
+///
+/// let error = Portcullis::builder().query(Clash).sdl().err().ok_or("no error")?;
+/// assert!(error.to_string().contains("me"));
+/// assert_eq!(error.exit_status(), 1);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "server"))]
+/// # fn main() {}
+/// ```
 pub struct Error {
     text: String,
     source: Option<Box<dyn error::Error + Send + Sync>>,

@@ -18,6 +18,25 @@ use crate::{
 ///
 /// It is the state of the application's routes ([`Builder::routes`]), and the extractors of this crate find their
 /// [`Authenticator`] in it.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use portcullis::{Portcullis, testing::TestServer};
+///
+/// let server = TestServer::start(Portcullis::builder()).await;
+/// let portcullis = server.portcullis();
+/// assert!(portcullis.config().accounts.registration_open);
+/// portcullis.database().ping().await?;
+/// let before = portcullis.clock().now();
+/// assert!(portcullis.clock().now() >= before);
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct Portcullis(Arc<Inner>);
 
@@ -66,6 +85,24 @@ impl Portcullis {
     }
 
     /// The authenticator of requests.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use portcullis::{Portcullis, testing::TestServer};
+    ///
+    /// let server = TestServer::start(Portcullis::builder()).await;
+    /// let ada = server.sign_in("ada", &[]).await;
+    /// let header = format!("Bearer {}", ada.access_token);
+    /// let caller = server.portcullis().authenticator().authenticate_header(&header).await;
+    /// assert_eq!(caller.map(|caller| caller.user()), Ok(Some(ada.id)));
+    /// server.stop().await;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "testing"))]
+    /// # fn main() {}
+    /// ```
     #[must_use]
     pub fn authenticator(&self) -> &Authenticator {
         &self.0.app.authenticator
@@ -90,6 +127,40 @@ impl Portcullis {
     }
 
     /// Serves a router, for example [`Portcullis::router`] merged with routes of your own, on `http.listen`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "server")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use axum::{Router, routing::get};
+    /// use portcullis::{Config, Portcullis};
+    /// use tokio::{net::TcpListener, sync::oneshot};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let mut config = Config::default();
+    /// config.data_dir = folder.path().to_owned();
+    /// let server = Portcullis::builder().config(config).open().await?;
+    /// let router = server.router().merge(Router::new().route("/hello", get(async || "Hello")));
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let url = format!("http://{}/hello", listener.local_addr()?);
+    /// let (stop, stopped) = oneshot::channel::<()>();
+    /// let serving = server.serve_router(router).with_listener(listener).with_graceful_shutdown(async {
+    ///     stopped.await.ok();
+    /// });
+    /// let client = async {
+    ///     let text = reqwest::get(url).await?.text().await;
+    ///     stop.send(()).ok();
+    ///     text
+    /// };
+    /// let (served, text) = tokio::join!(serving.into_future(), client);
+    /// served?;
+    /// assert_eq!(text?, "Hello");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "server"))]
+    /// # fn main() {}
+    /// ```
     #[must_use = "the server starts when this is awaited"]
     pub fn serve_router(&self, router: Router) -> Serving {
         Serving::new(self.clone(), router)
@@ -97,6 +168,37 @@ impl Portcullis {
 
     /// Adds the data that our resolvers need to a schema that you merge yourself, with
     /// [`IdentityQuery`](crate::schema::IdentityQuery) and its siblings.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use async_graphql::{Request, Schema};
+    /// use portcullis::{
+    ///     Caller, Portcullis,
+    ///     schema::{IdentityMutation, IdentityQuery, IdentitySubscription},
+    ///     testing::TestServer,
+    /// };
+    /// use serde_json::json;
+    ///
+    /// let server = TestServer::start(Portcullis::builder()).await;
+    /// let portcullis = server.portcullis();
+    /// let roots = (IdentityQuery::default(), IdentityMutation::default(), IdentitySubscription::default());
+    /// let schema = Schema::build(roots.0, roots.1, roots.2).extension(portcullis.operation_checks());
+    /// let schema = portcullis.provide(schema).finish();
+    ///
+    /// let ada = server.sign_in("ada", &[]).await;
+    /// let header = format!("Bearer {}", ada.access_token);
+    /// let caller = portcullis.authenticator().authenticate_header(&header).await;
+    /// let caller = caller.unwrap_or_else(Caller::Anonymous);
+    /// let response = schema.execute(Request::new("{ me { username } }").data(caller)).await;
+    /// assert_eq!(response.data.into_json()?, json!({ "me": { "username": "ada" } }));
+    /// server.stop().await;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "testing"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Panics
     /// If it is called outside of a Tokio runtime.
@@ -111,6 +213,35 @@ impl Portcullis {
 
     /// The checks of operations as an extension, for a schema that you serve by a transport of your own. The routes of
     /// [`Portcullis::router`] have these checks already.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+    /// use portcullis::{Portcullis, testing::TestServer};
+    ///
+    /// struct Query;
+    ///
+    /// #[Object]
+    /// impl Query {
+    ///     async fn number(&self) -> i32 {
+    ///         42
+    ///     }
+    /// }
+    ///
+    /// let builder = Portcullis::builder().configure(|config| config.graphql.max_aliases = 1);
+    /// let server = TestServer::start(builder).await;
+    /// let checks = server.portcullis().operation_checks();
+    /// let schema = Schema::build(Query, EmptyMutation, EmptySubscription).extension(checks).finish();
+    /// assert!(schema.execute("{ number }").await.is_ok());
+    /// assert!(schema.execute("{ a: number b: number }").await.is_err());
+    /// server.stop().await;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "testing"))]
+    /// # fn main() {}
+    /// ```
     #[must_use]
     pub fn operation_checks(&self) -> OperationChecks {
         OperationChecks::new(Arc::clone(&self.0.app.documents))

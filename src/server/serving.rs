@@ -10,6 +10,18 @@ use crate::serve::serve;
 
 /// A server that starts when it is awaited, and ends after a graceful shutdown. By default, SIGINT (Ctrl-C) and SIGTERM
 /// stop it.
+///
+/// [`Portcullis::serve_router`] creates one.
+///
+/// ```no_run
+/// use portcullis::{Error, Portcullis};
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), Error> {
+///     let server = Portcullis::builder().open().await?;
+///     server.serve_router(server.router()).await
+/// }
+/// ```
 #[must_use = "the server starts when this is awaited"]
 pub struct Serving {
     portcullis: Portcullis,

@@ -49,6 +49,30 @@ use crate::{
 pub const PASSWORD: &str = "correct horse battery staple";
 
 /// A running server.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use portcullis::{Portcullis, config::RoleConfig, testing::TestServer};
+/// use serde_json::json;
+///
+/// let builder = Portcullis::builder().configure(|config| {
+///     config.roles.insert("editor".to_owned(), RoleConfig::new(["posts:write"]));
+/// });
+/// let server = TestServer::start(builder).await;
+/// let ada = server.sign_in("ada", &["editor"]).await;
+/// let query = "query ($id: ID!) { node(id: $id) { ... on User { roles } } }";
+/// let response = server.graphql(Some(&ada), query, json!({ "id": ada.id })).await;
+/// assert_eq!(response["data"]["node"]["roles"], json!(["editor", "user"]));
+/// let health = reqwest::get(server.url("/readyz")).await?;
+/// assert_eq!(health.status(), 200);
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 pub struct TestServer {
     portcullis: Portcullis,
     address: SocketAddr,

@@ -6,6 +6,14 @@ use super::Claims;
 use crate::id::{SessionId, UserId};
 
 /// The caller of a request. Every request has one: without a token the caller is anonymous, which is not an error.
+///
+/// ```
+/// use portcullis::{Caller, tokens::TokenError};
+///
+/// let caller = Caller::Anonymous(TokenError::Missing);
+/// assert!(caller.claims().is_none() && caller.user().is_none());
+/// assert!(!caller.has_scope("notes:read"));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Caller {
     /// The request has no valid access token, for this reason.
@@ -15,6 +23,13 @@ pub enum Caller {
 }
 
 /// Reason why a caller is anonymous: the `extensions.reason` of `UNAUTHENTICATED`.
+///
+/// ```
+/// use portcullis::tokens::TokenError;
+///
+/// assert_eq!(<&str>::from(TokenError::Expired), "TOKEN_EXPIRED");
+/// assert_eq!(TokenError::Expired.message(), "The access token has expired; refresh it.");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "TOKEN_")]
 #[non_exhaustive]

@@ -10,6 +10,29 @@ use crate::id::{SessionId, UserId};
 ///
 /// The claims that RFC 9068 leaves to the issuer are optional, because other providers do not have them. The tokens of
 /// Portcullis have all of them, and an [`account`](Claims::account).
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use portcullis::{Portcullis, testing::TestServer};
+///
+/// let server = TestServer::start(Portcullis::builder()).await;
+/// let ada = server.sign_in("ada", &["admin"]).await;
+/// let header = format!("Bearer {}", ada.access_token);
+/// let caller = server.portcullis().authenticator().authenticate_header(&header).await;
+/// let caller = caller.map_err(|error| error.message())?;
+/// let claims = caller.claims().ok_or("anonymous")?;
+/// assert_eq!(claims.username, "ada");
+/// assert!(claims.scope.contains("users:read"));
+/// assert!(claims.aud.contains("portcullis"));
+/// assert_eq!(claims.account().map(|account| account.user), Some(ada.id));
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Claims {
     /// Issuer of the token (RFC 7519 §4.1.1).
@@ -79,6 +102,13 @@ impl Claims {
 }
 
 /// The audience of a token: one service, or several (RFC 7519 §4.1.3).
+///
+/// ```
+/// use portcullis::tokens::Audience;
+///
+/// let audience = Audience::Several(vec!["shop".to_owned(), "news".to_owned()]);
+/// assert!(audience.contains("shop"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Audience {
@@ -100,6 +130,14 @@ impl Audience {
 }
 
 /// A set of scopes. A token contains it as one string, separated by spaces (RFC 6749 §3.3).
+///
+/// ```
+/// use portcullis::tokens::Scopes;
+///
+/// let scopes = Scopes::from("notes:write notes:read".to_owned());
+/// assert!(scopes.contains("notes:read") && !scopes.contains("notes"));
+/// assert_eq!(scopes.iter().collect::<Vec<_>>(), ["notes:read", "notes:write"]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(from = "String", into = "String")]
 pub struct Scopes(Vec<String>);

@@ -14,6 +14,31 @@ use crate::{
 ///
 /// The issuer and the audience are required. The keys come from the issuer's metadata, unless a method gives another
 /// source; the last call counts.
+///
+/// For another provider, here with a secret instead of keys:
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use portcullis::Authenticator;
+///
+/// let authenticator = Authenticator::builder()
+///     .issuer("https://sso.example.com")
+///     .audience("shop")
+///     .shared_secret("a secret of thirty-two bytes, or more")
+///     .accept_jwt_type()
+///     .roles_claim("realm_access.roles")
+///     .username_claim("preferred_username")
+///     .max_lifetime(Duration::from_hours(1))
+///     .build()
+///     .await?;
+/// let caller = authenticator.authenticate_header("Bearer x").await;
+/// assert!(caller.is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub struct AuthenticatorBuilder {
     pub(super) issuer: Option<String>,

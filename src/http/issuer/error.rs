@@ -3,6 +3,17 @@ use std::{error::Error, io};
 use crate::tokens::{JwkError, StatusListTokenError};
 
 /// An error of building an [`Authenticator`](crate::http::Authenticator).
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use portcullis::{Authenticator, http::BuildError};
+///
+/// let built = Authenticator::builder().audience("shop").build().await;
+/// assert!(matches!(built, Err(BuildError::NoIssuer)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
