@@ -34,10 +34,9 @@ pub use self::{
     migrate::Migrations,
     page::{Direction, PageRequest},
     snapshot::Snapshot,
-    transaction::Transaction,
     version::DatabaseVersion,
-    writer::Writer,
 };
+pub use self::{transaction::Transaction, writer::Writer};
 
 /// The maximum time of a statement, and the maximum time that a transaction may be idle between two statements.
 /// PostgreSQL enforces both, so that a request that hangs releases its locks.

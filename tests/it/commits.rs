@@ -1,7 +1,7 @@
 //! The number of commits of an operation, each of which waits for the disk. SQLite's write-ahead log shows them; on
 //! PostgreSQL the operations are the same, but its log has the commits of all databases.
 
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::DbBackend;
 
 use crate::support::{PASSWORD, TestApp};
 
