@@ -1,0 +1,12 @@
+//! The parts of a request, each measured alone: `cargo run --release --package parts`. A filter is the name of a part,
+//! such as `tokens`.
+
+mod execute;
+mod operations;
+mod passwords;
+mod server;
+mod tokens;
+
+fn main() {
+    divan::main();
+}
