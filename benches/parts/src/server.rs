@@ -35,7 +35,8 @@ impl Server {
     pub(crate) fn open() -> Self {
         let folder = TempDir::new().expect("a temporary folder can be created");
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be created");
-        let mut config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let mut config = Config::default();
+        config.data_dir = folder.path().into();
         config.passwords.memory_kib = 8;
         config.passwords.iterations = 1;
         let app = runtime.block_on(App::open(config, Clock::system())).expect("the server opens");
