@@ -5,7 +5,12 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use async_graphql::{Executor, Request as GraphqlRequest, Response as GraphqlResponse, ServerError};
 use axum::http::StatusCode;
-use futures_util::{FutureExt, StreamExt, stream::BoxStream};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, poll_immediate},
+    stream::BoxStream,
+};
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{context::RequestContext, endpoint::Endpoint, refusal::RequestError};
@@ -34,7 +39,7 @@ impl<E: Executor> Endpoint<E> {
         context: &RequestContext,
     ) -> Result<GraphqlResponse, RequestError> {
         let executor = self.executor.clone();
-        self.run(context, async move { executor.execute(operation).await }).await
+        self.run(context, Box::pin(async move { executor.execute(operation).await })).await
     }
 
     /// Executes the operations of a batch, one after another.
@@ -44,7 +49,7 @@ impl<E: Executor> Endpoint<E> {
         context: &RequestContext,
     ) -> Result<Vec<GraphqlResponse>, RequestError> {
         let executor = self.executor.clone();
-        self.run(context, async move {
+        let execution = Box::pin(async move {
             let mut responses = Vec::with_capacity(operations.len());
             for operation in operations {
                 responses.push(match operation {
@@ -53,21 +58,30 @@ impl<E: Executor> Endpoint<E> {
                 });
             }
             responses
-        })
-        .await
+        });
+        self.run(context, execution).await
     }
 
+    /// Runs an execution. Its future is on the heap, because it is large and is moved.
     async fn run<T: Send + 'static>(
         &self,
         context: &RequestContext,
-        execution: impl Future<Output = T> + Send + 'static,
+        execution: BoxFuture<'static, T>,
     ) -> Result<T, RequestError> {
         // The execution holds the permits, because it continues after the client disconnects.
         let permits = self.acquire_permits(context)?;
-        let execution = self.tasks.spawn(execution.map(|done| (done, permits)).in_current_span());
-        match tokio::time::timeout(self.http.request_timeout, execution).await {
-            Ok(Ok((done, _))) => Ok(done),
-            Ok(Err(_)) => {
+        let mut execution = AssertUnwindSafe(execution).catch_unwind().map(|done| (done, permits));
+        // A query that needs only cached data ends at the first poll. It needs neither a task nor a timer.
+        let ended = match poll_immediate(&mut execution).await {
+            Some((done, _)) => Ok(Ok(done)),
+            None => {
+                let task = self.tasks.spawn(execution.in_current_span());
+                timeout(self.http.request_timeout, task).await.map(|ended| ended.map(|(done, _)| done))
+            }
+        };
+        match ended {
+            Ok(Ok(Ok(done))) => Ok(done),
+            Ok(_) => {
                 tracing::error!("operation panicked");
                 Err(RequestError(StatusCode::INTERNAL_SERVER_ERROR, ApiError::masked()))
             }
