@@ -14,12 +14,11 @@ use axum::{
 use crate::{
     app::App,
     client::TrustedProxies,
-    clock::Clock,
     config::Config,
     http::{
-        Dependencies, Endpoint, Health, Hosts, IsBehindTls, Origins, Probes, api_cors, check_host, discovery,
-        graphql, jwks, liveness, method_not_allowed, not_found, playground, playground_asset, public_cors,
-        readiness, security_headers, status_list, to_playground, trace,
+        Dependencies, Endpoint, Health, Middleware, Origins, api_cors, discovery, graphql, jwks, liveness,
+        method_not_allowed, middleware, not_found, playground, playground_asset, public_cors, readiness,
+        status_list, to_playground,
     },
     status_lists::StatusLists,
     tokens::Keyring,
@@ -109,15 +108,11 @@ pub(crate) fn routes<E: Executor>(app: &App, executor: E) -> Router {
 
 /// Adds the fallbacks and the middleware.
 pub(crate) fn finish(app: &App, routes: Router) -> Router {
-    let probes = Probes::below(app.config.http.base_path());
-    let hosts = Arc::new(Hosts::new(&app.config.http));
-    let is_behind_tls = IsBehindTls(app.config.http.is_behind_tls());
+    let state = Arc::new(Middleware::new(&app.config.http, app.clock.clone()));
     routes
         .fallback_service(not_found.with_state(Arc::clone(&app.config)))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state::<_, (Arc<Hosts>, Probes), _>((hosts, probes.clone()), check_host))
-        .layer(from_fn_with_state::<_, (Clock, Probes), _>((app.clock.clone(), probes), trace))
-        .layer(from_fn_with_state(is_behind_tls, security_headers))
+        .layer(from_fn_with_state(state, middleware))
 }
 
 /// The routes of the public documents. With a base path, the discovery documents are at the root as well, where RFC 8414

@@ -1,18 +1,11 @@
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use axum::{
-    Extension,
-    extract::{Request, State},
+    extract::Request,
     http::{StatusCode, Version, header::HOST},
-    middleware::Next,
-    response::Response,
 };
 
-use super::{
-    RequestId,
-    graphql::{MediaType, RequestError, rejected},
-    health::Probes,
-};
+use super::graphql::RequestError;
 use crate::{
     config::{HttpConfig, WebOrigin},
     graphql::ApiError,
@@ -43,12 +36,12 @@ impl Hosts {
 
     /// Checks that a request names exactly one host, and an accepted one. Probes may name any host, because
     /// orchestrators call the server by its address, and the response to a probe is the same for every client.
-    fn check(&self, request: &Request, probes: &Probes) -> Result<(), RequestError> {
+    pub(super) fn check(&self, request: &Request, is_probe: bool) -> Result<(), RequestError> {
         let Some(named) = named(request)? else {
             // HTTP/1.0 has no mandatory Host header, and no browser uses it.
             return Ok(());
         };
-        if probes.contains(request.uri().path()) || self.accepts(named.host()) {
+        if is_probe || self.accepts(named.host()) {
             return Ok(());
         }
         let message = match self {
@@ -99,17 +92,4 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
-/// Rejects requests that name no host, or one that is not accepted.
-pub(crate) async fn check_host(
-    State((hosts, probes)): State<(Arc<Hosts>, Probes)>,
-    Extension(id): Extension<RequestId>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match hosts.check(&request, &probes) {
-        Ok(()) => next.run(request).await,
-        Err(RequestError(status, error)) => rejected(error, status, MediaType::Json, &id),
-    }
 }

@@ -17,6 +17,8 @@ mod health;
 mod host;
 mod issuer;
 #[cfg(feature = "server")]
+mod middleware;
+#[cfg(feature = "server")]
 mod origin;
 #[cfg(feature = "server")]
 mod playground;
@@ -38,11 +40,10 @@ pub use self::{
 pub(crate) use self::{
     discovery::{discovery, jwks},
     graphql::{Endpoint, OpenStreams, graphql, method_not_allowed, not_found},
-    health::{Dependencies, Health, Probes, liveness, readiness},
-    host::{Hosts, check_host},
+    health::{Dependencies, Health, liveness, readiness},
+    middleware::{Middleware, middleware},
     origin::{Origins, api_cors, public_cors},
     playground::{playground, playground_asset, to_playground},
-    security_headers::{IsBehindTls, security_headers},
     status_list::status_list,
-    trace::{RequestId, trace},
+    trace::RequestId,
 };

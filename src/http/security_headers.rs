@@ -1,14 +1,9 @@
-use axum::{
-    extract::{Request, State},
-    http::{
-        HeaderName, HeaderValue,
-        header::{
-            CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
-            X_FRAME_OPTIONS,
-        },
+use axum::http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{
+        CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+        X_FRAME_OPTIONS,
     },
-    middleware::Next,
-    response::Response,
 };
 
 /// Default security headers (CSP, nosniff, framing, CORP, COOP). A handler may override them.
@@ -25,23 +20,13 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// there.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Whether clients reach the server through TLS, and must never connect without it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct IsBehindTls(pub(crate) bool);
-
-/// Adds the security headers to each response.
-pub(crate) async fn security_headers(
-    State(tls): State<IsBehindTls>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+/// Adds the security headers to the headers of a response. `is_behind_tls`: whether clients reach the server through TLS,
+/// and must never connect without it.
+pub(super) fn add_security_headers(headers: &mut HeaderMap, is_behind_tls: bool) {
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if tls.0 {
+    if is_behind_tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
-    response
 }

@@ -1,15 +1,19 @@
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderName, HeaderValue},
-    middleware::Next,
     response::Response,
 };
 use futures_util::FutureExt;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
+use uuid::Uuid;
 
-use super::{graphql::panic_response, health::Probes};
+use super::graphql::panic_response;
 use crate::{clock::Clock, graphql::shorten_word};
 
 /// The id of a request in the log, in the `x-request-id` header of the response, and in the `extensions.requestId` of
@@ -18,6 +22,12 @@ use crate::{clock::Clock, graphql::shorten_word};
 pub(crate) struct RequestId(Arc<str>);
 
 impl RequestId {
+    /// A new id.
+    pub(super) fn generate(clock: &Clock) -> Self {
+        let mut hex = Uuid::encode_buffer();
+        Self((&*clock.uuid().simple().encode_lower(&mut hex)).into())
+    }
+
     /// The id.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {
@@ -25,25 +35,26 @@ impl RequestId {
     }
 }
 
-/// Gives each request an id and a span, converts a panic of the handler to a response, and logs the status. The query
-/// string is not logged, because it may contain a document with a secret. A successful probe is logged at DEBUG,
-/// because orchestrators send several per minute.
-pub(crate) async fn trace(
-    State((clock, probes)): State<(Clock, Probes)>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let id = RequestId(clock.uuid().simple().to_string().into());
-    request.extensions_mut().insert(id.clone());
+/// The span of a request in the log. The query string is not logged, because it may contain a document with a secret.
+pub(super) fn request_span(id: &RequestId, request: &Request) -> Span {
     // A path may be as long as the maximum size of all headers.
     let method = shorten_word(request.method().as_str());
     let path = shorten_word(request.uri().path());
-    let span = tracing::info_span!("request", id = id.as_str(), method, path);
-    let is_probe = probes.contains(request.uri().path());
-    let started = std::time::Instant::now();
+    tracing::info_span!("request", id = id.as_str(), method, path)
+}
+
+/// Handles a request in its span: converts a panic of the handler to a response, gives the response the id of the request,
+/// and logs its status. A successful probe is logged at DEBUG, because orchestrators send several per minute.
+pub(super) async fn trace(
+    handle: impl Future<Output = Response>,
+    id: &RequestId,
+    is_probe: bool,
+    span: Span,
+) -> Response {
+    let started = Instant::now();
     async move {
-        let result = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        let mut response = result.unwrap_or_else(|_| panic_response(&id));
+        let result = AssertUnwindSafe(handle).catch_unwind().await;
+        let mut response = result.unwrap_or_else(|_| panic_response(id));
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }
