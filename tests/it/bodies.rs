@@ -25,7 +25,7 @@ async fn begin(app: &TestApp, forwarded_for: &str) -> Wire {
 
 /// Asks with more bytes than two of those bodies leave of a share.
 async fn status(client: &Client) -> u16 {
-    client.ask(&format!("{{ __typename }} #{}", " ".repeat(200))).await.status
+    client.ask_in_pieces(&format!("{{ __typename }} #{}", " ".repeat(200))).await.status
 }
 
 #[tokio::test]
@@ -35,11 +35,12 @@ async fn the_bodies_from_an_address_take_a_share_of_the_memory_until_they_are_re
     let mut first = begin(&app, "192.0.2.1").await;
     let second = begin(&app, "192.0.2.1").await;
     eventually(async || status(&here).await == 429).await;
-    let refused = here.ask(&format!("{{ __typename }} #{}", " ".repeat(200))).await;
+    let refused = here.ask_in_pieces(&format!("{{ __typename }} #{}", " ".repeat(200))).await;
     refused.assert_not_executed(429, "SERVICE_UNAVAILABLE");
     assert_eq!((refused.error()["retryAfter"].as_u64(), refused.header("retry-after")), (Some(1), "1"));
     let message = refused.body["errors"][0]["message"].to_string();
     assert!(message.contains("http.max_buffered_bytes"), "{message}");
+    here.ask("{ __typename }").await.assert_done();
     assert_eq!(status(&there).await, 200, "others are not kept out");
 
     first.send(" ".repeat(24)).await;
@@ -62,10 +63,10 @@ async fn all_bodies_together_take_no_more_than_there_is() {
     }
     let client = app.anonymous().behind("192.0.2.1");
     let long = format!("{{ __typename }} #{}", " ".repeat(500));
-    eventually(async || client.ask(&long).await.status == 503).await;
+    eventually(async || client.ask_in_pieces(&long).await.status == 503).await;
     client.ask("{ __typename }").await.assert_done();
     begun.clear();
-    eventually(async || client.ask(&long).await.status == 200).await;
+    eventually(async || client.ask_in_pieces(&long).await.status == 200).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,3 @@
-use std::net::SocketAddr;
-
 use async_graphql::{Executor, Request as GraphqlRequest};
 use axum::http::{StatusCode, request::Parts};
 use secrecy::ExposeSecret;
@@ -29,7 +27,7 @@ impl RequestContext {
     /// If a page of another origin sent the cookie (CSRF).
     pub(super) fn from_http<E: Executor>(
         endpoint: &Endpoint<E>,
-        peer: SocketAddr,
+        client: ClientInfo,
         parts: &Parts,
         caller: Caller,
     ) -> Result<Self, RequestError> {
@@ -41,7 +39,7 @@ impl RequestContext {
         }
         let last_event = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
         Ok(Self {
-            client: endpoint.proxies.client(peer, &parts.headers),
+            client,
             token: endpoint.authenticator.token_check(&caller),
             expired_session: ExpiredSession(endpoint.authenticator.expired_session(&parts.headers, &caller)),
             cookie,
@@ -71,14 +69,21 @@ impl RequestContext {
         cookie + last_event + self.client.user_agent.as_ref().map_or(0, String::len)
     }
 
-    /// Inserts the context into the data of an operation.
+    /// Inserts the context into the data of an operation, except what is absent.
     pub(super) fn insert_into(&self, operation: &mut GraphqlRequest) {
         let data = &mut operation.data;
-        data.insert(self.transport);
         data.insert(self.caller.clone());
-        data.insert(self.expired_session);
         data.insert(self.client.clone());
-        data.insert(self.cookie.clone());
+        // Without a transport, it is HTTP.
+        if self.transport == Transport::WebSocket {
+            data.insert(self.transport);
+        }
+        if self.expired_session.0.is_some() {
+            data.insert(self.expired_session);
+        }
+        if self.cookie.0.is_some() {
+            data.insert(self.cookie.clone());
+        }
         if let Some(token) = &self.token {
             data.insert(token.clone());
         }

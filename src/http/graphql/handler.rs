@@ -94,7 +94,8 @@ async fn outcome<E: Executor>(
     parts: &Parts,
     body: Body,
 ) -> Result<Outcome, RequestError> {
-    let reader = endpoint.body_reader(peer, parts);
+    let client = endpoint.proxies.client(peer, &parts.headers);
+    let reader = endpoint.body_reader(client.address);
     let ParsedRequest { operations, is_batch } =
         request::read(parts, body, reader, &endpoint.http, endpoint.max_batch).await?;
     let caller = endpoint.authenticator.authenticate(&parts.headers).await;
@@ -104,7 +105,7 @@ async fn outcome<E: Executor>(
         connection.signed_in();
     }
     let mut prepared = endpoint.prepare(operations, is_batch, parts, &caller)?;
-    let context = RequestContext::from_http(endpoint, peer, parts, caller)?;
+    let context = RequestContext::from_http(endpoint, client, parts, caller)?;
     for (operation, _) in prepared.iter_mut().flatten() {
         context.insert_into(operation);
     }

@@ -68,7 +68,7 @@ pub(super) async fn read(
             ApiError::bad_user_input("The body did not arrive in time."),
         )
     })??;
-    let body = without_byte_order_mark(body);
+    let body = without_byte_order_mark(&body);
     match body.trim_ascii_start().first() {
         Some(b'[') => from_batch(body, max_batch),
         // Serde would accept an array of the values as well.

@@ -118,10 +118,15 @@ pub(super) fn server_error(error: ApiError, request_id: &RequestId) -> ServerErr
     error
 }
 
+/// The number of headers for which a response has space: its own and those of the middleware. The map of headers would
+/// otherwise grow, and hash all of them again, several times.
+const USUAL_HEADERS: usize = 12;
+
 fn json(status: StatusCode, media: MediaType, body: &impl Serialize, headers: HeaderMap) -> Response {
     let body = serde_json::to_vec(body).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
+    response.headers_mut().reserve(USUAL_HEADERS);
     // Responses contain tokens and personal data.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(CONTENT_TYPE, media.content_type());

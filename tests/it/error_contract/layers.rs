@@ -117,8 +117,8 @@ async fn while_others_send(media: &'static str) -> Vec<Provoked> {
         wire
     };
     let refused = async |client: Client, status| {
-        eventually(async || client.ask("{ __typename }").await.status == status).await;
-        client.ask("{ __typename }").await
+        eventually(async || client.ask_in_pieces("{ __typename }").await.status == status).await;
+        client.ask_in_pieces("{ __typename }").await
     };
     let client = app.anonymous().header("accept", media);
     let _first = begin("192.0.2.1").await;

@@ -1,3 +1,6 @@
+use std::convert::Infallible;
+
+use futures_util::stream;
 use portcullis::graphql::ErrorCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -120,6 +123,16 @@ impl Client {
     /// Sends a request body.
     pub(crate) async fn send(&self, body: &Value) -> Answer {
         self.try_send(body).await.expect("the server answers")
+    }
+
+    /// Sends an operation in two pieces, so that the server has to buffer the first one.
+    pub(crate) async fn ask_in_pieces(&self, query: &str) -> Answer {
+        let body = json!({ "query": query }).to_string();
+        let (first, second) = body.split_at(body.len() - 1);
+        let pieces = [first, second].map(|piece| Ok::<_, Infallible>(piece.to_owned()));
+        let body = reqwest::Body::wrap_stream(stream::iter(pieces));
+        let request = self.post().header("content-type", "application/json").body(body);
+        Answer::read(request.send().await.expect("the server answers")).await
     }
 
     /// Sends a request body; `None` when the server goes away before it has answered.
