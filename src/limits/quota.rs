@@ -1,7 +1,7 @@
 //! Concurrency quotas: the amount of a resource that each client, network or account holds at one time.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -87,13 +87,13 @@ impl Quotas {
 impl QuotaPermit {
     /// Acquires `more` units. Returns `false`, and acquires nothing, if the holder would then have more than `max`.
     pub(crate) fn try_grow(&mut self, more: usize, max: usize) -> bool {
-        let mut counts = self.quotas.counts();
-        let count = counts.get(&self.key).copied().unwrap_or_default();
-        if count + more > max {
-            return false;
+        match self.quotas.counts().entry(self.key) {
+            Entry::Occupied(mut count) if *count.get() + more <= max => *count.get_mut() += more,
+            Entry::Vacant(count) if more <= max => {
+                count.insert(more);
+            }
+            _ => return false,
         }
-        counts.insert(self.key, count + more);
-        drop(counts);
         self.size += more;
         true
     }
@@ -101,11 +101,10 @@ impl QuotaPermit {
 
 impl Drop for QuotaPermit {
     fn drop(&mut self) {
-        let mut counts = self.quotas.counts();
-        if let Some(count) = counts.get_mut(&self.key) {
-            *count -= self.size;
-            if *count == 0 {
-                counts.remove(&self.key);
+        if let Entry::Occupied(mut count) = self.quotas.counts().entry(self.key) {
+            *count.get_mut() -= self.size;
+            if *count.get() == 0 {
+                count.remove();
             }
         }
     }
