@@ -44,7 +44,8 @@ impl Cache {
             return Ok(Some(account));
         }
         let before = self.changes.load(Ordering::Acquire);
-        let Some(account) = read().await?.map(Arc::new) else { return Ok(None) };
+        // On the heap, because the future of each field that finds an account would be as large as that of the query.
+        let Some(account) = Box::pin(read()).await?.map(Arc::new) else { return Ok(None) };
         let is_unchanged = || self.changes.load(Ordering::Acquire) == before;
         if is_unchanged() {
             self.accounts.insert(id, Arc::clone(&account));

@@ -32,7 +32,8 @@ impl AuditEventObject {
         if !viewer.has_scope("audit:read") {
             return Ok(None);
         }
-        let event = ctx.data_unchecked::<Audit>().find(id).await?;
+        // On the heap, because the future of an object is as large as that of its largest field.
+        let event = Box::pin(ctx.data_unchecked::<Audit>().find(id)).await?;
         Ok(event.map(|event| Self { event, viewer: viewer.clone() }))
     }
 

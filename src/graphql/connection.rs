@@ -199,6 +199,8 @@ impl<K: Clone + Serialize + DeserializeOwned + Send + Sync> PageRequest<K> {
     where
         Reading: Future<Output = Result<Vec<Row>, Error>>,
     {
+        // On the heap, because the future of an object is as large as that of its largest field.
+        let read = |page| Box::pin(read(page));
         let mut rows = read(self.clone()).await?;
         let has_more = rows.len() > self.count;
         rows.truncate(self.count);

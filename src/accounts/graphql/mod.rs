@@ -40,7 +40,8 @@ impl AccountsQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The username, in upper or lower case.")] username: String,
     ) -> Result<Option<User>, ApiError> {
-        let account = ctx.data_unchecked::<Accounts>().find_by_username(&username).await?;
+        // On the heap, because the future of an object is as large as that of its largest field.
+        let account = Box::pin(ctx.data_unchecked::<Accounts>().find_by_username(&username)).await?;
         Ok(account.map(|account| User::new(account, caller(ctx).clone())))
     }
 

@@ -31,7 +31,8 @@ impl UserSession {
         if viewer.claims().is_none() {
             return Ok(None);
         }
-        let session = ctx.data_unchecked::<Sessions>().find(id).await?;
+        // On the heap, because the future of an object is as large as that of its largest field.
+        let session = Box::pin(ctx.data_unchecked::<Sessions>().find(id)).await?;
         let may =
             |session: &Session| viewer.user() == Some(session.user) || viewer.has_scope("sessions:read");
         Ok(session.filter(may).map(|session| Self::new(session, viewer.clone())))
