@@ -72,7 +72,8 @@ pub(crate) async fn serve_connections(
         }
         let monitor = ConnectionMonitor::new(config, slot.priority());
         let connection = Connection { stream, peer, slot, monitor };
-        let serving = connection.serve(router.clone(), builder.clone(), stop.clone());
+        // On the heap, because the task would otherwise have space for it three times.
+        let serving = Box::pin(connection.serve(router.clone(), builder.clone(), stop.clone()));
         tasks.spawn(abort.clone().run_until_cancelled_owned(serving));
     }
     drop(listener);
