@@ -34,6 +34,9 @@ impl TrustedProxies {
     /// The client's address: X-Forwarded-For is read from its end, and the first address that is no trusted proxy is
     /// the client's. The entries before it are ignored, because the client can write them itself.
     fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        if !self.trusts(peer) {
+            return peer;
+        }
         let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
         let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
         let mut address = peer;

@@ -38,9 +38,12 @@ impl RequestId {
 /// The span of a request in the log. The query string is not logged, because it may contain a document with a secret.
 pub(super) fn request_span(id: &RequestId, request: &Request) -> Span {
     // A path may be as long as the maximum size of all headers.
-    let method = shorten_word(request.method().as_str());
-    let path = shorten_word(request.uri().path());
-    tracing::info_span!("request", id = id.as_str(), method, path)
+    tracing::info_span!(
+        "request",
+        id = id.as_str(),
+        method = shorten_word(request.method().as_str()),
+        path = shorten_word(request.uri().path()),
+    )
 }
 
 /// Handles a request in its span: converts a panic of the handler to a response, gives the response the id of the request,

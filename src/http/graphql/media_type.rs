@@ -29,10 +29,14 @@ impl MediaType {
         for range in ranges.by_ref().map(str::trim).filter(|range| !range.is_empty()) {
             is_given = true;
             let mut parts = range.split(';').map(str::trim);
-            let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "application/graphql-response+json" => Self::GraphqlResponse,
-                "application/json" | "application/*" | "*/*" => Self::Json,
-                _ => continue,
+            let range = parts.next().unwrap_or_default();
+            let is = |name: &str| range.eq_ignore_ascii_case(name);
+            let media = if is("application/graphql-response+json") {
+                Self::GraphqlResponse
+            } else if is("application/json") || is("application/*") || is("*/*") {
+                Self::Json
+            } else {
+                continue;
             };
             let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok()).unwrap_or(1.0);
             if quality > 0.0 && best.is_none_or(|(best, _)| quality > best) {
@@ -57,13 +61,15 @@ pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
 /// Whether the Content-Type of a request is JSON in UTF-8, in any of the spellings that clients use.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
-    parts.next().as_deref() == Some("application/json")
-        && parts.all(|parameter| match parameter.split_once('=') {
-            Some((name, value)) if name.trim_end() == "charset" => {
-                ["utf-8", "utf8"].contains(&value.trim_start().trim_matches(['"', '\'']))
-            }
-            _ => true,
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_charset = |name: &str| name.trim_end().eq_ignore_ascii_case("charset");
+    let is_utf8 = |value: &str| {
+        let value = value.trim_start().trim_matches(['"', '\'']);
+        value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("utf8")
+    };
+    parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
+        && parts.all(|parameter| {
+            parameter.split_once('=').is_none_or(|(name, value)| !is_charset(name) || is_utf8(value))
         })
 }
 

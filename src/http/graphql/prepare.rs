@@ -35,7 +35,7 @@ impl<E: Executor> Endpoint<E> {
         parts: &Parts,
         caller: &Caller,
     ) -> Result<Vec<Result<PreparedOperation, ApiError>>, RequestError> {
-        let may_stream = !is_batch && accepts_events(&parts.headers);
+        let may_stream = || !is_batch && accepts_events(&parts.headers);
         let mut totals = RequestTotals::default();
         let mut prepared = Vec::with_capacity(operations.len());
         for operation in operations {
@@ -46,7 +46,7 @@ impl<E: Executor> Endpoint<E> {
                         ApiError::bad_user_input("A GET request cannot be a mutation. Send it by POST.");
                     return Err(RequestError(StatusCode::METHOD_NOT_ALLOWED, error));
                 }
-                Ok((_, OperationInfo { kind: OperationType::Subscription, .. })) if !may_stream => {
+                Ok((_, OperationInfo { kind: OperationType::Subscription, .. })) if !may_stream() => {
                     let message = "A subscription needs a WebSocket, or a request of its own with \
                                    `Accept: text/event-stream`.";
                     return Err(RequestError(StatusCode::NOT_ACCEPTABLE, ApiError::bad_user_input(message)));
