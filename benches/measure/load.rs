@@ -1,7 +1,4 @@
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::{
@@ -130,10 +127,7 @@ async fn watch(server: &Server, began: Instant, length: Duration) -> Outcome<Vec
     let mut minutes = vec![Minute::default(); minute_of(length)];
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     while let Some(minute) = minutes.get_mut(minute_of(began.elapsed())) {
-        let status = fs::read_to_string(server.status_file())?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let resident = resident.and_then(|text| text.trim().strip_suffix(" kB"));
-        minute.memory.push(resident.ok_or("the system does not say what memory the server holds")?.parse()?);
+        minute.memory.push(server.resident_kib()?);
         tick.tick().await;
     }
     Ok(minutes)

@@ -11,6 +11,7 @@ mod rng;
 mod scale;
 mod seed;
 mod server;
+mod sockets;
 mod statuses;
 
 use std::{error::Error, path::PathBuf, time::Duration};
@@ -64,6 +65,15 @@ enum Command {
         #[arg(long)]
         database: Option<String>,
     },
+    /// Measures the memory of many open WebSocket connections
+    Sockets {
+        /// How many connections
+        #[arg(long, default_value_t = 10_000)]
+        sockets: u32,
+        /// postgres://…, in place of the embedded database; in a schema of its own, which it drops
+        #[arg(long)]
+        database: Option<String>,
+    },
     /// Sends mixed traffic for some minutes
     Load {
         /// How long
@@ -89,6 +99,7 @@ async fn main() -> Outcome {
         }
         Some(Command::Scale { accounts, database }) => scale::run(accounts, database.as_deref()).await,
         Some(Command::Statuses { sessions, database }) => statuses::run(sessions, database.as_deref()).await,
+        Some(Command::Sockets { sockets, database }) => sockets::run(sockets, database.as_deref()).await,
         Some(Command::Load { minutes, rate, database }) => {
             load::run(Duration::from_mins(1) * minutes, rate, database.as_deref()).await
         }

@@ -19,6 +19,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it and waits until it is ready.
     pub(crate) async fn start(place: &Place, hashing: Hashing) -> Outcome<Self> {
+        Self::start_with(place, hashing, &[]).await
+    }
+
+    /// Starts it with these environment variables, and waits until it is ready.
+    pub(crate) async fn start_with(
+        place: &Place,
+        hashing: Hashing,
+        settings: &[(&str, &str)],
+    ) -> Outcome<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
         command
@@ -27,6 +36,7 @@ impl Server {
             .current_dir(&place.data_dir)
             .env_clear()
             .env("DATABASE_URL", &place.url)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(place.data_dir.join("log"))?);
@@ -55,9 +65,12 @@ impl Server {
         Client::new(format!("{}/graphql", self.url))
     }
 
-    /// The file that says what memory the process holds.
-    pub(crate) fn status_file(&self) -> String {
-        format!("/proc/{}/status", self.child.id())
+    /// The resident memory of the process, KiB.
+    pub(crate) fn resident_kib(&self) -> Outcome<u32> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let resident = resident.and_then(|text| text.trim().strip_suffix(" kB"));
+        Ok(resident.ok_or("the system does not report the memory of the server")?.parse()?)
     }
 }
 
