@@ -138,11 +138,8 @@ impl RoleConfig {
     /// A role that grants these scopes.
     ///
     /// ```
-    /// use portcullis::config::{Config, RoleConfig};
-    ///
-    /// let mut config = Config::default();
-    /// config.roles.insert("editor".to_owned(), RoleConfig::new(["posts:read", "posts:write"]));
-    /// assert_eq!(config.roles["editor"].scopes, ["posts:read", "posts:write"]);
+    /// # use portcullis::config::RoleConfig;
+    /// assert_eq!(RoleConfig::new(["posts:read", "posts:write"]).scopes, ["posts:read", "posts:write"]);
     /// ```
     #[must_use]
     pub fn new<S: Into<String>>(scopes: impl IntoIterator<Item = S>) -> Self {

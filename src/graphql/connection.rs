@@ -21,12 +21,11 @@ pub use crate::database::{Direction, PageRequest};
 /// # #[cfg(feature = "testing")]
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::ops::RangeBounds;
+///
 /// use async_graphql::{Context, Object};
-/// use portcullis::{
-///     Portcullis,
-///     graphql::{ApiError, EmptyFields, List, PageRequest},
-///     testing::TestServer,
-/// };
+/// use portcullis::graphql::{ApiError, Direction, EmptyFields, List, PageRequest};
+/// use portcullis::{Portcullis, testing::TestServer};
 /// use serde_json::json;
 ///
 /// struct Numbers;
@@ -50,17 +49,13 @@ pub use crate::database::{Direction, PageRequest};
 ///
 /// /// The rows of a page. A database does the same by a query.
 /// fn rows(page: &PageRequest<i32>) -> Vec<i32> {
-///     use std::ops::RangeBounds;
-///
-///     use portcullis::graphql::Direction;
-///
 ///     let range = (page.after, page.before);
-///     let rows = (1..=50).filter(|number| range.contains(number));
-///     let limit = page.limit() as usize;
-///     match page.direction {
-///         Direction::Forward => rows.take(limit).collect(),
-///         Direction::Backward => rows.rev().take(limit).collect(),
+///     let mut rows: Vec<i32> = (1..=50).filter(|number| range.contains(number)).collect();
+///     if page.direction == Direction::Backward {
+///         rows.reverse();
 ///     }
+///     rows.truncate(page.limit() as usize);
+///     rows
 /// }
 ///
 /// let server = TestServer::start(Portcullis::builder().query(Numbers)).await;
