@@ -22,6 +22,9 @@ const NOT_TESTED: &[(&str, usize)] = &[
     ("README.md", 1),
 ];
 
+/// The pages that are compared with the program as a whole.
+const GENERATED: [&str; 2] = ["docs/command-line.md", "docs/errors.md"];
+
 /// The way in which a block is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Check {
@@ -73,7 +76,9 @@ fn blocks(check: Check) -> Vec<(Page, Block)> {
 #[test]
 fn every_block_is_tested_or_counted() {
     let mut counts = BTreeMap::new();
-    for (page, _) in blocks(Check::Nothing) {
+    for (page, _) in
+        blocks(Check::Nothing).into_iter().filter(|(page, _)| !GENERATED.contains(&page.path.as_str()))
+    {
         *counts.entry(page.path).or_insert(0) += 1;
     }
     let known: BTreeMap<_, _> = NOT_TESTED.iter().map(|(page, count)| ((*page).to_owned(), *count)).collect();

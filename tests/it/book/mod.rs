@@ -6,6 +6,7 @@ mod blocks;
 mod commands;
 mod links;
 mod page;
+mod reference;
 
 #[test]
 fn the_book_has_each_page_of_its_folder_once() {
