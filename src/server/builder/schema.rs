@@ -159,7 +159,7 @@ impl<Q, M, S, D> Builder<Q, M, S, D> {
 
     /// Adds a section of the application to the configuration. Its keys come from the same file, `[name]`, and from the
     /// environment, `PORTCULLIS_NAME__KEY`. Resolvers read the value with `ctx.data::<T>()`, and handlers with
-    /// [`Portcullis::settings`].
+    /// [`Portcullis::settings`](crate::Portcullis::settings).
     ///
     /// The keys of the default are the known keys, so serialize an absent value as null and do not skip it. `portcullis
     /// config` shows the serialized value, so `T` must mask its secrets when it is serialized.
