@@ -6,19 +6,6 @@ use crate::{
 };
 
 /// The kinds of events in the audit log.
-///
-/// ```
-/// # #[cfg(feature = "server")]
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use portcullis::audit::AuditAction;
-///
-/// assert_eq!(AuditAction::LoginFailed.name(), "LOGIN_FAILED");
-/// # Ok(())
-/// # }
-/// # #[cfg(not(feature = "server"))]
-/// # fn main() {}
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[non_exhaustive]
 pub enum AuditAction {
@@ -60,6 +47,14 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// The name in the schema and in the database.
+    ///
+    /// ```
+    /// # #[cfg(feature = "server")] {
+    /// use portcullis::audit::AuditAction;
+    ///
+    /// assert_eq!(AuditAction::LoginFailed.name(), "LOGIN_FAILED");
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::items().iter().find(|item| item.value == self).map_or("", |item| item.name)

@@ -7,20 +7,6 @@ use crate::passwords::PolicyViolation;
 
 /// An error that the user can act on. It is data in the payload. Top-level errors are for guards, limits,
 /// malformed requests and internal errors of the server.
-///
-/// ```
-/// # #[cfg(feature = "server")]
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use portcullis::graphql::{UserError, UserErrorCode};
-///
-/// let error = UserError::of_field(UserErrorCode::NotFound, "noteId", "There is no such note.");
-/// assert_eq!(error.field, Some(vec!["input".to_owned(), "noteId".to_owned()]));
-/// # Ok(())
-/// # }
-/// # #[cfg(not(feature = "server"))]
-/// # fn main() {}
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
 #[non_exhaustive]
 pub struct UserError {
@@ -82,6 +68,15 @@ impl UserError {
     }
 
     /// An error about one field of the input.
+    ///
+    /// ```
+    /// # #[cfg(feature = "server")] {
+    /// use portcullis::graphql::{UserError, UserErrorCode};
+    ///
+    /// let error = UserError::of_field(UserErrorCode::NotFound, "noteId", "There is no such note.");
+    /// assert_eq!(error.field, Some(vec!["input".to_owned(), "noteId".to_owned()]));
+    /// # }
+    /// ```
     #[must_use]
     pub fn of_field(code: UserErrorCode, field: &str, message: impl Into<String>) -> Self {
         Self::new(code, message).in_field(field)

@@ -22,7 +22,8 @@ struct Help {
 
 pub(super) fn generate() -> String {
     let mut page = String::new();
-    describe(&Place::bare(), "", &mut page);
+    // Wide, because clap breaks lines to fit the terminal if another package of the workspace requests that.
+    describe(&Place::bare().with("COLUMNS", "10000"), "", &mut page);
     page
 }
 
