@@ -129,10 +129,17 @@ impl Client {
     pub(crate) async fn ask_in_pieces(&self, query: &str) -> Answer {
         let body = json!({ "query": query }).to_string();
         let (first, second) = body.split_at(body.len() - 1);
-        let pieces = [first, second].map(|piece| Ok::<_, Infallible>(piece.to_owned()));
-        let body = reqwest::Body::wrap_stream(stream::iter(pieces));
-        let request = self.post().header("content-type", "application/json").body(body);
-        Answer::read(request.send().await.expect("the server answers")).await
+        // A server that refuses the first piece may close the connection while the second one is sent. The response is
+        // then lost, so the client asks again.
+        for _ in 0..20 {
+            let pieces = [first, second].map(|piece| Ok::<_, Infallible>(piece.to_owned()));
+            let body = reqwest::Body::wrap_stream(stream::iter(pieces));
+            let request = self.post().header("content-type", "application/json").body(body);
+            if let Ok(response) = request.send().await {
+                return Answer::read(response).await;
+            }
+        }
+        panic!("the server does not answer");
     }
 
     /// Sends a request body; `None` when the server goes away before it has answered.
