@@ -22,7 +22,7 @@ pub(crate) fn say(line: &str) -> Outcome {
     Ok(writeln!(std::io::stdout().lock(), "{line}")?)
 }
 
-/// What a run has measured.
+/// The measurements of a run.
 pub(crate) struct Report<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) results: &'a Results,
@@ -129,7 +129,7 @@ impl Report<'_> {
         table(&header, self.plan.servers.iter().map(row))
     }
 
-    /// What stands beside the tables: the reference rates, and how busy the servers were.
+    /// The text beside the tables: the reference rates, and how busy the servers were.
     fn notes(&self) -> String {
         let busy = self.results.measurements.iter().filter(|((operation, server), _)| {
             *operation == Operation::Me && *server != Server::PortcullisPostgres

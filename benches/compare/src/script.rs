@@ -1,4 +1,4 @@
-//! What the clients send, and which responses they accept.
+//! The requests of the clients, and the check of the responses.
 
 use std::{collections::VecDeque, sync::Arc};
 

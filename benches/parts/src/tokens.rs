@@ -47,7 +47,7 @@ fn sign(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| server.app.keyring.sign(black_box(&claims)).expect("there is a key"));
 }
 
-/// What a refresh does with tokens: decodes one and encodes its successor.
+/// The tokens of a refresh: decodes one and encodes its successor.
 #[divan::bench]
 fn refresh_codec(bencher: Bencher<'_, '_>) {
     let secret = "a master secret with at least thirty-two bytes".to_owned().into();

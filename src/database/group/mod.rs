@@ -30,7 +30,7 @@ pub(super) const TURN_TIMEOUT: Duration = ACQUIRE_TIMEOUT.saturating_add(BUSY_TI
 pub(super) struct GroupCommit {
     connection: DatabaseConnection,
     group: Arc<Mutex<Option<Group>>>,
-    /// The commits, which nobody can cancel.
+    /// The tasks that commit groups. Dropping a caller does not cancel them.
     tasks: TaskTracker,
 }
 
@@ -73,7 +73,7 @@ enum Place {
     Statement,
 }
 
-/// What a transaction needs of its group.
+/// The kind of a transaction, which determines how it joins a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Several statements, in a group of their own.
