@@ -33,9 +33,9 @@ pub struct HttpConfig {
     pub cookies: Cookies,
     /// The maximum size of a request body, in bytes.
     pub max_body_bytes: usize,
-    /// The maximum size of all request bodies that are being received, in bytes. One address (IPv6: one /64) may use an
-    /// eighth of it, or one body of the maximum size. Trusted proxies are exempt. Larger networks have limits as for
-    /// connections.
+    /// The maximum size of all request bodies that are being received, in bytes. A body that arrives in one piece is not
+    /// counted, because it is not buffered. One address (IPv6: one /64) may use an eighth of it, or one body of the
+    /// maximum size. Trusted proxies are exempt. Larger networks have limits as for connections.
     pub max_buffered_bytes: usize,
     /// The maximum number of concurrent GraphQL requests.
     pub max_concurrent_requests: usize,
