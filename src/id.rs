@@ -37,6 +37,8 @@ kinds! {
     SessionKind = "session" as SessionId;
     /// Identifier of an event in the audit log.
     EventKind = "event" as EventId;
+    /// Identifier of a message by e-mail.
+    MessageKind = "message" as MessageId;
 }
 
 /// An identifier of one kind of object. Ids sort by the time of their creation.

@@ -112,6 +112,9 @@ pub mod limits;
 #[cfg(feature = "server")]
 mod listener;
 #[cfg(feature = "server")]
+#[doc(hidden)]
+pub mod mail;
+#[cfg(feature = "server")]
 pub mod operations;
 #[cfg(feature = "server")]
 #[doc(hidden)]

@@ -18,6 +18,7 @@ const RANKS: &[(&str, u8)] = &[
     ("config", 1),
     ("database", 2),
     ("limits", 3),
+    ("mail", 3),
     ("passwords", 3),
     ("replicas", 3),
     ("tokens", 3),

@@ -6,9 +6,12 @@
 
 pub mod audit_event;
 pub mod change;
+pub mod email_proof;
+pub mod outgoing_message;
 pub mod server;
 pub mod session;
 pub mod signing_key;
+pub mod suppressed_address;
 pub mod task_run;
 pub mod throttle;
 pub mod token_status;

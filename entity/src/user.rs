@@ -13,6 +13,8 @@ pub struct Model {
     pub username: String,
     /// The normalised username. Unique.
     pub username_key: String,
+    /// The skeleton of the username (UTS #39). Names with one skeleton look alike. Null in rows of earlier releases.
+    pub username_skeleton: Option<String>,
     /// The display name. Null if the user has not set one.
     pub display_name: Option<String>,
     /// The normalised display name, for searches.
@@ -21,10 +23,21 @@ pub struct Model {
     pub email: Option<String>,
     /// The normalised e-mail address. Unique among the verified ones.
     pub email_key: Option<String>,
-    /// Whether the user has proved that they own the address.
+    /// Whether the user has proven that they own the address.
     pub email_verified: bool,
-    /// The password hash: a PHC string, or an imported hash in the canonical encoding of its scheme.
+    /// A new address that replaces `email` once the user has proven that they own it.
+    pub pending_email: Option<String>,
+    /// The password hash: a PHC string, or an imported hash in the canonical encoding of its scheme. Empty if the
+    /// account has no password.
     pub password_hash: String,
+    /// The language for messages: a BCP 47 tag. Null if the user has chosen none.
+    pub locale: Option<String>,
+    /// The URL of a picture of the user.
+    pub picture_url: Option<String>,
+    /// JSON object of metadata that the user writes.
+    pub metadata: Option<String>,
+    /// JSON object of metadata that only administrators write.
+    pub app_metadata: Option<String>,
     /// Whether the account is disabled, so that its user cannot sign in.
     pub disabled: bool,
     /// Version of the account's access tokens. It grows with each change that revokes them, and a token carries the
@@ -38,6 +51,8 @@ pub struct Model {
     pub updated_at: ChronoUnixTimestampMillis,
     /// Time of the last sign-in. Null if there was none.
     pub last_login_at: Option<ChronoUnixTimestampMillis>,
+    /// Time at which the account will be deleted. Null unless the user has deleted it and can still undo that.
+    pub deletion_at: Option<ChronoUnixTimestampMillis>,
 }
 
 /// No relations: rows of other tables are selected by the id of the account.

@@ -24,6 +24,7 @@ mod m20261127_000813_change_order;
 mod m20261127_000825_cleanup;
 mod m20261127_000830_servers;
 mod m20261127_000840_token_statuses;
+mod m20261127_001200_email;
 
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
@@ -35,7 +36,7 @@ pub const MIGRATIONS_TABLE: &str = "portcullis_migrations";
 pub const EARLIER_MIGRATIONS_TABLE: &str = "seaql_migrations";
 
 /// All tables that the migrations create.
-pub const TABLES: [&str; 10] = [
+pub const TABLES: [&str; 13] = [
     "users",
     "user_roles",
     "sessions",
@@ -46,6 +47,9 @@ pub const TABLES: [&str; 10] = [
     "task_runs",
     "servers",
     "token_statuses",
+    "outgoing_messages",
+    "email_proofs",
+    "suppressed_addresses",
 ];
 
 /// Applies and reverts the migrations.
@@ -70,6 +74,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000825_cleanup::Migration),
             Box::new(m20261127_000830_servers::Migration),
             Box::new(m20261127_000840_token_statuses::Migration),
+            Box::new(m20261127_001200_email::Migration),
         ]
     }
 

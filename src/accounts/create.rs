@@ -43,12 +43,17 @@ impl Accounts {
             display_name: new.display_name.as_ref().map(|name| name.as_str().to_owned()),
             email: new.email.as_ref().map(|email| email.as_str().to_owned()),
             email_verified: false,
+            pending_email: None,
+            locale: None,
+            picture_url: None,
+            metadata: None,
+            app_metadata: None,
             roles,
             disabled: false,
             token_version: 0,
             created_at: now,
             updated_at: now,
-            last_login_at: None,
+            last_login_at: None,            deletion_at: None,
         };
         let inserted = store::insert(transaction, &account, &new.username, new.password_hash).await;
         inserted.map_err(|error| match violated_constraint(&error) {

@@ -121,12 +121,17 @@ impl Accounts {
             display_name: new.display_name.as_ref().map(|name| name.as_str().to_owned()),
             email: new.email.as_ref().map(|email| email.as_str().to_owned()),
             email_verified: new.email_verified,
+            pending_email: None,
+            locale: None,
+            picture_url: None,
+            metadata: None,
+            app_metadata: None,
             roles: new.roles.clone(),
             disabled: new.disabled,
             token_version: 0,
             created_at: new.created_at.unwrap_or(now),
             updated_at: new.updated_at.unwrap_or(now),
-            last_login_at: new.last_login_at,
+            last_login_at: new.last_login_at,            deletion_at: None,
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod graphql;
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbErr};
+use serde_json::Value as Json;
 
 use self::cache::Cache;
 pub use self::{
@@ -57,6 +58,16 @@ pub struct Account {
     pub email: Option<String>,
     /// Whether the owner has proven that the address is theirs.
     pub email_verified: bool,
+    /// A new address that replaces `email` once its owner has proven it.
+    pub pending_email: Option<String>,
+    /// The language for messages: a BCP 47 tag.
+    pub locale: Option<String>,
+    /// The URL of a picture of the user.
+    pub picture_url: Option<String>,
+    /// The metadata that the user writes.
+    pub metadata: Option<Json>,
+    /// The metadata that only administrators write.
+    pub app_metadata: Option<Json>,
     /// The names of the roles in the configuration, sorted.
     pub roles: Vec<String>,
     /// Whether the account is disabled, so that it cannot sign in.
@@ -69,6 +80,8 @@ pub struct Account {
     pub updated_at: Timestamp,
     /// The time of the last sign-in.
     pub last_login_at: Option<Timestamp>,
+    /// The time at which the account will be deleted. `None` unless its owner has deleted it and can still undo that.
+    pub deletion_at: Option<Timestamp>,
 }
 
 /// The version of a row of an account: two reads with the same version are the same account.

@@ -15,6 +15,7 @@ use crate::{
     hooks::HookRunner,
     http::{Authenticator, OpenStreams},
     limits::{RefreshLimit, Throttle},
+    mail::Mail,
     operations::DocumentStore,
     passwords::{Argon2Cost, HashBounds, Hasher, Policy},
     replicas::{Replicas, Settings},
@@ -40,6 +41,7 @@ pub(super) struct Infrastructure {
     status_lists: Option<Arc<StatusLists>>,
     replicas: Arc<Replicas>,
     codec: Arc<RefreshCodec>,
+    mail: Mail,
     policy: Policy,
     hasher: Hasher,
 }
@@ -63,6 +65,7 @@ impl Infrastructure {
         feed.catch_up().await?;
         let (policy, hasher) = passwords(&config)?;
         let codec = Arc::new(RefreshCodec::new(masters));
+        let mail = Mail::new(database.clone(), Sealers::new(masters, "messages v1"), clock.clone());
         let settings = Settings::new(&config, &masters.current, keyring.kid_of_file());
         let address = config.http.listen.to_string();
         let replicas = Arc::new(Replicas::new(database.clone(), clock.clone(), address, settings));
@@ -78,6 +81,7 @@ impl Infrastructure {
             status_lists,
             replicas,
             codec,
+            mail,
             policy,
             hasher,
         })
@@ -105,6 +109,7 @@ impl Infrastructure {
             admin: self.admin(&accounts, &sessions, &throttle, &audit),
             throttle,
             audit,
+            mail: self.mail,
             accounts,
             sessions,
             tasks: TaskTracker::new(),

@@ -30,6 +30,7 @@ use crate::{
     hooks::HookRunner,
     http::{Authenticator, OpenStreams},
     limits::Throttle,
+    mail::Mail,
     operations::DocumentStore,
     replicas::Replicas,
     schema::{IdentitySchema, ROOT_FIELDS, Roots, ServerInfo, finish_subgraph},
@@ -60,6 +61,8 @@ pub struct App {
     pub throttle: Throttle,
     /// The audit log.
     pub audit: Audit,
+    /// The outbox of messages by e-mail.
+    pub mail: Mail,
     /// The account service.
     pub accounts: Accounts,
     /// The session service.

@@ -11,6 +11,7 @@ use sea_orm::{
     prelude::ChronoUnixTimestampMillis as Millis,
     sea_query::Expr,
 };
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 pub use self::list::{AccountFilter, Order, OrderBy, UserCursor};
@@ -72,6 +73,12 @@ fn changeable(account: &Account) -> user::ActiveModel {
         email: Set(account.email.clone()),
         email_key: Set(account.email.as_deref().map(search_key)),
         email_verified: Set(account.email_verified),
+        pending_email: Set(account.pending_email.clone()),
+        locale: Set(account.locale.clone()),
+        picture_url: Set(account.picture_url.clone()),
+        metadata: Set(account.metadata.as_ref().map(Json::to_string)),
+        app_metadata: Set(account.app_metadata.as_ref().map(Json::to_string)),
+        deletion_at: Set(account.deletion_at.map(Millis)),
         disabled: Set(account.disabled),
         token_version: Set(account.token_version),
         updated_at: Set(Millis(account.updated_at)),
@@ -242,11 +249,22 @@ fn account(row: user::Model, roles: &[user_role::Model]) -> Account {
         display_name: row.display_name,
         email: row.email,
         email_verified: row.email_verified,
+        pending_email: row.pending_email,
+        locale: row.locale,
+        picture_url: row.picture_url,
+        metadata: row.metadata.as_deref().and_then(json),
+        app_metadata: row.app_metadata.as_deref().and_then(json),
         roles: own,
         disabled: row.disabled,
         token_version: row.token_version,
         created_at: row.created_at.0,
         updated_at: row.updated_at.0,
         last_login_at: row.last_login_at.map(|time| time.0),
+        deletion_at: row.deletion_at.map(|time| time.0),
     }
+}
+
+/// Metadata as it is stored. Only valid JSON is written.
+fn json(text: &str) -> Option<Json> {
+    serde_json::from_str(text).ok()
 }
