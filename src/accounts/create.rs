@@ -53,7 +53,8 @@ impl Accounts {
             token_version: 0,
             created_at: now,
             updated_at: now,
-            last_login_at: None,            deletion_at: None,
+            last_login_at: None,
+            deletion_at: None,
         };
         let inserted = store::insert(transaction, &account, &new.username, new.password_hash).await;
         inserted.map_err(|error| match violated_constraint(&error) {

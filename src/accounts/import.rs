@@ -131,7 +131,8 @@ impl Accounts {
             token_version: 0,
             created_at: new.created_at.unwrap_or(now),
             updated_at: new.updated_at.unwrap_or(now),
-            last_login_at: new.last_login_at,            deletion_at: None,
+            last_login_at: new.last_login_at,
+            deletion_at: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use sea_orm::DbErr;
 use crate::{
     config::InvalidValue,
     database::{ConnectError, reason},
+    mail::MailError,
     operations::TrustedError,
     passwords::{HasherStartError, InvalidArgon2Cost, InvalidPolicy},
     secret::SecretError,
@@ -65,6 +66,9 @@ pub enum AppError {
     /// The keyring cannot be opened.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// Messages by e-mail cannot be sent.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// The cost of a hash is invalid.
     #[error("passwords: {0}")]
     Cost(#[from] InvalidArgon2Cost),

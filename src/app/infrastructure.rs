@@ -65,7 +65,8 @@ impl Infrastructure {
         feed.catch_up().await?;
         let (policy, hasher) = passwords(&config)?;
         let codec = Arc::new(RefreshCodec::new(masters));
-        let mail = Mail::new(database.clone(), Sealers::new(masters, "messages v1"), clock.clone());
+        let sealers = Sealers::new(masters, "messages v1");
+        let mail = Mail::open(&config, database.clone(), sealers, clock.clone())?;
         let settings = Settings::new(&config, &masters.current, keyring.kid_of_file());
         let address = config.http.listen.to_string();
         let replicas = Arc::new(Replicas::new(database.clone(), clock.clone(), address, settings));

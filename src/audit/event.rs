@@ -43,6 +43,10 @@ pub enum AuditAction {
     KeysRotated,
     /// A signing key was revoked, together with all tokens that it had signed.
     KeyRevoked,
+    /// A message by e-mail was accepted by the mail server.
+    MessageSent,
+    /// A message by e-mail was given up, because the mail server refused it or could not be reached.
+    MessageFailed,
 }
 
 impl AuditAction {

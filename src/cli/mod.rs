@@ -11,6 +11,7 @@ mod error;
 mod errors;
 mod keys;
 mod log;
+mod mail;
 mod migrate;
 mod open;
 mod output;
@@ -73,6 +74,9 @@ enum Command {
     /// List, rotate, import and revoke signing keys
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// List and retry messages by e-mail, try the mail server, show templates and suppress addresses
+    #[command(subcommand)]
+    Mail(mail::Mail),
     /// Show each configuration value and where it was set. Secrets are masked
     Config(config::Config),
     /// Check the configuration, the secrets and the database. Changes nothing
@@ -103,6 +107,7 @@ impl Cli {
             Command::Users(command) => command.run(settings, out).await,
             Command::Sessions(command) => command.run(settings, out).await,
             Command::Keys(command) => command.run(settings, out).await,
+            Command::Mail(command) => command.run(settings, out).await,
             Command::Config(command) => command.run(settings, out),
             Command::Doctor(command) => command.run(settings, builder.into_roots(), out).await,
             Command::Completions(command) => command.run(out),

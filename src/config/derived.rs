@@ -30,6 +30,14 @@ impl Config {
         derive(!has_secret, "secret_file", "data_dir", secret_file.into());
         let database = format!("sqlite:{}", self.database_name());
         derive(self.database.url.is_none(), "database.url", "data_dir", database.into());
+        let folder = self.mail_folder().display().to_string();
+        derive(self.mail.folder.is_none(), "mail.folder", "data_dir", folder.into());
+        derive(
+            self.mail.smtp.port.is_none(),
+            "mail.smtp.port",
+            "mail.smtp.encryption",
+            self.mail.smtp.port().into(),
+        );
         let workers = thread::available_parallelism().map_or(1, usize::from);
         derive(self.passwords.workers.is_none(), "passwords.workers", "the number of cores", workers.into());
         derived

@@ -14,10 +14,11 @@ const FREE_FORM_SECTIONS: [&str; 2] = ["roles", "tokens.custom_claims"];
 
 /// Pairs of mutually exclusive keys: a value and the file that contains it. Setting one in a later layer replaces the
 /// other.
-const MUTUALLY_EXCLUSIVE: [(&str, &str); 3] = [
+const MUTUALLY_EXCLUSIVE: [(&str, &str); 4] = [
     ("secret", "secret_file"),
     ("secondary_secret", "secondary_secret_file"),
     ("database.url", "database.url_file"),
+    ("mail.smtp.password", "mail.smtp.password_file"),
 ];
 
 /// A configuration that is being loaded, and the errors found so far. The value of a key with an error is dropped, so

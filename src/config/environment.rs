@@ -124,7 +124,10 @@ fn suggest(variable: &str, defaults: &Json) -> Option<String> {
         .collect();
     let wanted = flat(variable);
     let ending = format!("_{wanted}");
-    let mut in_a_section = names.iter().filter(|(flat, _)| flat.ends_with(&ending));
+    // A section in a section is not left out by mistake.
+    let is_in_a_section =
+        |flat: &str| flat.strip_suffix(&ending).is_some_and(|section| !section.contains('_'));
+    let mut in_a_section = names.iter().filter(|(flat, _)| is_in_a_section(flat));
     let found = match (in_a_section.next(), in_a_section.next()) {
         (Some((flat, _)), None) if !names.iter().any(|(flat, _)| *flat == wanted) => Some(flat.as_str()),
         _ => nearest(&wanted, names.iter().map(|(flat, _)| flat.as_str())),
@@ -153,8 +156,8 @@ fn typed(key: &str, text: String, default: Option<&Json>) -> Value {
         Some(Json::Bool(_)) => text.parse::<bool>().map_or_else(|_| Value::from(text.as_str()), Value::from),
         Some(Json::Number(_)) => number(text),
         Some(Json::Array(_)) => list(&text),
-        // The only number without a default.
-        Some(Json::Null) if key == "passwords.workers" => number(text),
+        // The only numbers without a default.
+        Some(Json::Null) if ["mail.smtp.port", "passwords.workers"].contains(&key) => number(text),
         None if key.starts_with("roles.") => list(&text),
         None if key.starts_with("tokens.custom_claims.") => {
             let json = serde_json::from_str::<Json>(&text).ok();

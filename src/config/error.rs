@@ -133,6 +133,7 @@ fn expected(kind: &Kind, default: Option<&Value>) -> String {
     };
     match (default, wanted) {
         (_, "a duration") => "a duration such as 3s, 15m or 7d",
+        (_, "u16") => "a whole number from 1 to 65535",
         (_, "u32") => "a whole number from 0 to 4294967295",
         (_, wanted) if wanted.contains("nonzero") => "a whole number of 1 or more",
         (Some(Value::Number(_)), _) | (_, "usize") => "a whole number of 0 or more",

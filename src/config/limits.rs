@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{InvalidValue, ensure, ensure_between};
 
-/// `[limits]`: rate limits for password attempts, registration and an account's own changes.
+/// `[limits]`: rate limits for password attempts, registration, messages by e-mail and an account's own changes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -23,6 +23,10 @@ pub struct LimitsConfig {
     pub logins: Backoff,
     /// An account's changes of itself.
     pub changes: Backoff,
+    /// Messages to one e-mail address, and messages that the user of one account requests.
+    pub messages: Backoff,
+    /// Messages that clients at one address (IPv6: one /64) request. An IPv6 /48 may request sixteen times as many.
+    pub message_requests: Backoff,
     /// The time for which an address is remembered after a sign-in to an account. Failures from other addresses do not
     /// delay a sign-in from a remembered one.
     #[serde(with = "super::duration")]
@@ -73,6 +77,12 @@ impl Default for LimitsConfig {
                 ..backoff(60, 1)
             },
             changes: backoff(60, 1),
+            messages: Backoff {
+                initial_delay: Duration::from_mins(1),
+                forget_after: Duration::from_hours(24),
+                ..backoff(5, 60)
+            },
+            message_requests: backoff(20, 15),
             known_for: Duration::from_hours(90 * 24),
             refreshes_per_minute: 300,
             sessions_per_account: 100,
@@ -89,6 +99,8 @@ impl LimitsConfig {
             (&self.register, "register"),
             (&self.logins, "logins"),
             (&self.changes, "changes"),
+            (&self.messages, "messages"),
+            (&self.message_requests, "message_requests"),
         ] {
             let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
             ensure(backoff.free_attempts >= 1, format!("limits.{name}.free_attempts"), "must be at least 1")?;

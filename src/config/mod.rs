@@ -20,6 +20,7 @@ mod http;
 mod limits;
 mod load;
 mod log;
+mod mail;
 mod nearest;
 mod passwords;
 mod section;
@@ -42,6 +43,7 @@ pub use self::{
     http::{Cookies, HttpConfig},
     limits::{Backoff, LimitsConfig},
     log::{LogConfig, LogFormat},
+    mail::{MailConfig, MailTransport, SmtpConfig, SmtpEncryption},
     passwords::PasswordsConfig,
     streams::StreamsConfig,
     tokens::{SigningAlgorithm, TokensConfig},
@@ -59,6 +61,7 @@ pub use self::{
 };
 pub(crate) use self::{
     load::{InCode, load},
+    mail::is_locale,
     section::{Section, Sections},
     tokens::is_reserved_claim,
 };
@@ -113,10 +116,12 @@ pub struct Config {
     pub graphql: GraphqlConfig,
     /// The HTTP listener, its limits, and the proxies in front of it.
     pub http: HttpConfig,
-    /// Rate limits for password attempts, registration and an account's own changes.
+    /// Rate limits for password attempts, registration, messages by e-mail and an account's own changes.
     pub limits: LimitsConfig,
     /// Filter and format of the log.
     pub log: LogConfig,
+    /// Messages by e-mail.
+    pub mail: MailConfig,
     /// Password policy and hashing.
     pub passwords: PasswordsConfig,
     /// The roles, by name.
@@ -169,6 +174,7 @@ impl Default for Config {
             http: HttpConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
+            mail: MailConfig::default(),
             passwords: PasswordsConfig::default(),
             roles: [(ADMIN_ROLE.to_owned(), role(SCOPES)), ("user".to_owned(), role(&[]))].into(),
             tokens: TokensConfig::default(),
@@ -206,6 +212,13 @@ impl Config {
         self.configured_issuer().unwrap_or_else(|| self.http.public_url())
     }
 
+    /// The folder of the mail transport `folder`.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn mail_folder(&self) -> PathBuf {
+        self.mail.folder.clone().unwrap_or_else(|| self.data_dir.join("mail"))
+    }
+
     /// The URL of a status list, without the number of the list.
     #[must_use]
     #[doc(hidden)]
@@ -234,6 +247,7 @@ impl Config {
         self.limits.check()?;
         self.graphql.check()?;
         self.log.check()?;
+        self.mail.check()?;
         self.audit.check()?;
         check_secret("secret", self.secret.as_ref(), self.secret_file.as_ref())?;
         check_secret(

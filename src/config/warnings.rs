@@ -3,7 +3,9 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Config, DocumentPolicy, LoadedConfig, Source, environment::UnknownVariable};
+use super::{
+    Config, DocumentPolicy, LoadedConfig, MailTransport, SmtpEncryption, Source, environment::UnknownVariable,
+};
 
 /// A warning about a valid but risky setting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,6 +47,7 @@ impl LoadedConfig {
             ("secret", "PORTCULLIS_SECRET_FILE"),
             ("secondary_secret", "PORTCULLIS_SECONDARY_SECRET_FILE"),
             ("database.url", "PORTCULLIS_DATABASE__URL_FILE"),
+            ("mail.smtp.password", "PORTCULLIS_MAIL__SMTP__PASSWORD_FILE"),
         ] {
             if let Source::Environment(name) = self.source(key) {
                 let is_secret = key != "database.url" || url.is_some_and(has_password);
@@ -63,7 +66,7 @@ impl LoadedConfig {
              then wait for tokens.refresh_ttl and remove the old one"
                 .to_owned(),
         );
-        for (is_risky, key, text) in risks(config, url) {
+        for (is_risky, key, text) in risks(config, url).into_iter().chain(mail_risks(config)) {
             warn_if(is_risky, key, text.to_owned());
         }
         warnings
@@ -127,6 +130,26 @@ fn risks(config: &Config, url: Option<&str>) -> [(bool, &'static str, &'static s
             "database.url",
             "the database is on another machine, and the URL does not require an encrypted connection; add \
              ?sslmode=verify-full",
+        ),
+    ]
+}
+
+/// The warnings about messages by e-mail.
+fn mail_risks(config: &Config) -> [(bool, &'static str, &'static str); 2] {
+    [
+        (
+            config.mail.transport == MailTransport::Smtp && config.mail.is_sent_from_default(),
+            "mail.from",
+            "messages are sent from an address at localhost, and mail servers refuse those; set it to an address of \
+             your domain",
+        ),
+        (
+            config.mail.transport == MailTransport::Smtp
+                && config.mail.smtp.encryption == SmtpEncryption::None
+                && !config.mail.smtp.is_local(),
+            "mail.smtp.encryption",
+            "messages cross the network unencrypted, and whoever reads one can sign in with its link; set it to \
+             starttls or tls",
         ),
     ]
 }

@@ -1,4 +1,4 @@
-//! The throttle: limits how often clients try passwords, register, sign in and change accounts.
+//! The throttle: limits how often clients try passwords, register, sign in, change accounts and request messages.
 //!
 //! Attempts are counted in the database, so that replicas agree. They are counted before the operation, so that
 //! concurrent requests get no more attempts than sequential ones. Every block ends by itself, so no attacker can lock
@@ -86,6 +86,28 @@ impl Throttle {
     /// If the database fails.
     pub async fn try_change(&self, user: UserId) -> Result<Decision, DbErr> {
         self.count_attempt(vec![ThrottleKey::Change(user)]).await
+    }
+
+    /// Decides whether a client may cause a message to an e-mail address, and counts it. `address_key` is the normalised
+    /// address. `user` is the account of a signed-in caller: a request of an anonymous client must not name one, because
+    /// a refusal would then tell whether the account exists.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn try_message(
+        &self,
+        address_key: &str,
+        client: IpAddr,
+        user: Option<UserId>,
+    ) -> Result<Decision, DbErr> {
+        // Always in this order: two transactions that lock rows in different orders could deadlock.
+        let mut keys = vec![ThrottleKey::MessageRequest(client)];
+        if is_ipv6(client) {
+            keys.push(ThrottleKey::MessageRequestBlock(client));
+        }
+        keys.extend(user.map(ThrottleKey::MessageOfAccount));
+        keys.push(ThrottleKey::Message(address_key.to_owned()));
+        self.count_attempt(keys).await
     }
 
     /// Counts a sign-in in its transaction, which must be rolled back if the sign-in is refused. Only a client with the

@@ -44,6 +44,14 @@ pub(super) enum ThrottleKey {
     RegistrationBlock(IpAddr),
     /// Changes of an account by its user.
     Change(UserId),
+    /// Messages to one e-mail address.
+    Message(String),
+    /// Messages that the user of an account requests.
+    MessageOfAccount(UserId),
+    /// Messages that clients in one network request.
+    MessageRequest(IpAddr),
+    /// Messages that clients in an IPv6 /48 request.
+    MessageRequestBlock(IpAddr),
 }
 
 /// An address from which a user has signed in to an account. It has a row, but no count.
@@ -74,6 +82,8 @@ impl ThrottleKey {
             Self::AnyAttempt(..) | Self::Login(_) => &config.logins,
             Self::Registration(_) | Self::RegistrationBlock(_) => &config.register,
             Self::Change(_) => &config.changes,
+            Self::Message(_) | Self::MessageOfAccount(_) => &config.messages,
+            Self::MessageRequest(_) | Self::MessageRequestBlock(_) => &config.message_requests,
         }
     }
 
@@ -82,7 +92,9 @@ impl ThrottleKey {
         match self {
             // Counted only to recognize a network's first attempt.
             Self::FirstAttempt(..) | Self::LaterAttempt(..) => Duration::ZERO,
-            Self::AddressBlock(_) | Self::RegistrationBlock(_) => backoff.delay_after(tries / BLOCK_FACTOR),
+            Self::AddressBlock(_) | Self::RegistrationBlock(_) | Self::MessageRequestBlock(_) => {
+                backoff.delay_after(tries / BLOCK_FACTOR)
+            }
             _ => backoff.delay_after(tries),
         }
     }
@@ -108,6 +120,10 @@ impl ThrottleKey {
             Self::Login(user) => hashed("login", &user.to_string()),
             Self::Registration(address) => hashed("register", &ip_prefix(*address).to_string()),
             Self::Change(user) => hashed("change", &user.to_string()),
+            Self::Message(address) => hashed("message", address),
+            Self::MessageOfAccount(user) => hashed("message", &user.to_string()),
+            Self::MessageRequest(address) => hashed("mailer", &ip_prefix(*address).to_string()),
+            Self::MessageRequestBlock(address) => hashed("mailer", &format!("{}/48", wide_prefix(*address))),
         }
     }
 }

@@ -94,8 +94,9 @@ impl Cleanup {
             Some(lists) => lists.sweep(BATCH_SIZE).await?,
             None => 0,
         };
+        let messages = app.mail.sweep(BATCH_SIZE).await?;
         app.keyring.sweep().await?;
-        Ok(sessions.max(throttle).max(changes).max(events).max(statuses))
+        Ok(sessions.max(throttle).max(changes).max(events).max(statuses).max(messages))
     }
 
     /// The time of the previous run on any server.

@@ -10,7 +10,7 @@ use tokio::{sync::Notify, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub use self::cleanup::Cleanup;
-use crate::{app::App, audit::EventFilter, changes::Change, replicas::Difference};
+use crate::{app::App, audit::EventFilter, changes::Change, mail::Delivery, replicas::Difference};
 
 /// The interval at which the change feed is read, even without a notification.
 const FEED_INTERVAL: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Starts the background tasks. They end when `stop` is cancelled.
 pub fn start(app: &App, stop: &CancellationToken) {
     let cleanup = Arc::new(Cleanup::new(app.clone()));
-    let tasks: [BoxFuture<'static, ()>; 7] = [
+    let tasks: [BoxFuture<'static, ()>; 8] = [
         Box::pin(read_feed(app.clone())),
         Box::pin(listen(app.clone())),
         Box::pin(publish_events(app.clone())),
@@ -41,10 +41,17 @@ pub fn start(app: &App, stop: &CancellationToken) {
         Box::pin(maintain_keys(app.clone(), Arc::clone(&cleanup))),
         Box::pin(clean_up(cleanup)),
         Box::pin(join_replicas(app.clone())),
+        Box::pin(delivery(app, stop).run()),
     ];
     for task in tasks {
         app.tasks.spawn(stop.clone().run_until_cancelled_owned(task));
     }
+}
+
+/// The task that sends messages.
+fn delivery(app: &App, stop: &CancellationToken) -> Delivery {
+    let (mail, audit, feed) = (app.mail.clone(), app.audit.clone(), Arc::clone(&app.feed));
+    Delivery::new(mail, audit, feed, app.tasks.clone(), stop.clone())
 }
 
 async fn read_feed(app: App) {

@@ -45,6 +45,7 @@ mod library;
 mod list_filters;
 mod lists;
 mod literals;
+mod mail;
 mod master_secret;
 mod origins;
 mod outage;

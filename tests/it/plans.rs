@@ -21,8 +21,16 @@ const TELLING: [(&str, &str); 6] = [
 ];
 
 /// The tables that grow with the number of accounts, or with use.
-const TABLES: [&str; 7] =
-    ["users", "user_roles", "sessions", "token_statuses", "audit_events", "changes", "throttle"];
+const TABLES: [&str; 8] = [
+    "users",
+    "user_roles",
+    "sessions",
+    "token_statuses",
+    "audit_events",
+    "changes",
+    "throttle",
+    "outgoing_messages",
+];
 
 /// A number of role holders above which their list is read from an index and not sorted.
 const MANY: usize = 501;

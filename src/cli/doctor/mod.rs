@@ -3,6 +3,7 @@
 mod database;
 mod documents;
 mod files;
+mod mail;
 mod production;
 mod report;
 
@@ -47,6 +48,7 @@ impl Doctor {
                 let config = &loaded.config;
                 examine(&loaded, &mut report);
                 let secret = files::examine(config, &mut report);
+                mail::examine(config, &mut report);
                 documents::examine(config, roots, &mut report).await;
                 Box::pin(database::examine(config, &settings.application, secret, &mut report)).await;
                 production::examine(config, &mut report);

@@ -1,5 +1,5 @@
 use super::report::Report;
-use crate::config::{Config, Cookies, DocumentPolicy, Introspection};
+use crate::config::{Config, Cookies, DocumentPolicy, Introspection, MailTransport};
 
 /// The keys of the checklist that have a configuration warning. Without that warning, the line is done.
 const ADVISED: [(&str, &str); 5] = [
@@ -54,7 +54,7 @@ struct Line {
     open: &'static str,
 }
 
-fn lines(config: &Config) -> [Line; 4] {
+fn lines(config: &Config) -> [Line; 5] {
     let is_trusted_only = config.graphql.documents == DocumentPolicy::Trusted;
     [
         Line {
@@ -69,6 +69,12 @@ fn lines(config: &Config) -> [Line; 4] {
             is_done: config.http.cookies != Cookies::Plain,
             done: "browsers never send a refresh token without TLS",
             open: PLAIN_COOKIES,
+        },
+        Line {
+            key: "mail.transport",
+            is_done: config.mail.transport != MailTransport::Folder,
+            done: "no message with a link that signs in is left in a file",
+            open: "messages are written to files and reach nobody; set it to smtp, or to off if accounts need no e-mail",
         },
         Line {
             key: "graphql.playground",

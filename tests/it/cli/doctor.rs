@@ -54,6 +54,7 @@ fn in_production(place: Place) -> Place {
         .with("PORTCULLIS_HTTP__TRUSTED_PROXIES", "10.0.0.7/32")
         .with("PORTCULLIS_GRAPHQL__PLAYGROUND", "false")
         .with("PORTCULLIS_GRAPHQL__INTROSPECTION", "signed_in")
+        .with("PORTCULLIS_MAIL__TRANSPORT", "off")
 }
 
 #[test]
@@ -89,6 +90,7 @@ fn an_unmet_line_of_the_checklist_is_a_warning() {
             "anonymous clients can read the schema",
         ),
         ("HTTP__TRUSTED_PROXIES", "", "http.trusted_proxies", "all clients count as one address"),
+        ("MAIL__TRANSPORT", "folder", "mail.transport", "reach nobody"),
         ("LIMITS__ENABLED", "false", "limits.enabled", "no rate limit slows down"),
         ("PASSWORDS__ITERATIONS", "1", "passwords.memory_kib", "less than OWASP recommends"),
         ("TOKENS__ACCESS_TTL", "2h", "tokens.access_ttl", "set it to 1h or less"),
