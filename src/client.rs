@@ -1,21 +1,29 @@
-//! The client of a request: its address, behind trusted proxies too, and its User-Agent.
+//! The client of a request: its address, behind trusted proxies too, its User-Agent and its language.
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, header::USER_AGENT};
+use axum::http::{
+    HeaderMap,
+    header::{ACCEPT_LANGUAGE, USER_AGENT},
+};
 use ipnet::IpNet;
 
-/// The address and the User-Agent of the client that sent a request.
+/// The address, the User-Agent and the language of the client that sent a request.
 #[derive(Clone, Debug)]
 pub struct ClientInfo {
     /// The client's IP address: the one reported by a trusted proxy, otherwise that of the TCP connection.
     pub address: IpAddr,
     /// The User-Agent header, truncated to 256 bytes. `None` without a readable header.
     pub user_agent: Option<String>,
+    /// The language that the client prefers: the first tag of the Accept-Language header. `None` without a readable one.
+    pub language: Option<String>,
 }
 
 /// Maximum length of a stored User-Agent header, in bytes.
 const MAX_USER_AGENT_BYTES: usize = 256;
+
+/// Maximum length of a language tag, in bytes (RFC 5646 §4.4.1).
+const MAX_LANGUAGE_BYTES: usize = 35;
 
 /// Proxies whose X-Forwarded-For header is trusted.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +36,8 @@ impl TrustedProxies {
         let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         // `to_str` lets ASCII pass only, so any byte is a boundary.
         let user_agent = user_agent.map(|agent| agent[..agent.len().min(MAX_USER_AGENT_BYTES)].to_owned());
-        ClientInfo { address: self.address(peer.ip().to_canonical(), headers), user_agent }
+        let address = self.address(peer.ip().to_canonical(), headers);
+        ClientInfo { address, user_agent, language: language(headers) }
     }
 
     /// The client's address: X-Forwarded-For is read from its end, and the first address that is no trusted proxy is
@@ -56,6 +65,15 @@ impl TrustedProxies {
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
+}
+
+/// The first language tag of the Accept-Language header (RFC 9110 §12.5.4).
+fn language(headers: &HeaderMap) -> Option<String> {
+    let header = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
+    let tag = header.split([',', ';']).next()?.trim();
+    let is_tag = (1..=MAX_LANGUAGE_BYTES).contains(&tag.len())
+        && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_tag.then(|| tag.to_owned())
 }
 
 /// Parses an address of X-Forwarded-For: bare, with a port, or in brackets.

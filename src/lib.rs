@@ -121,6 +121,9 @@ pub mod operations;
 pub mod passwords;
 #[cfg(feature = "server")]
 #[doc(hidden)]
+pub mod proofs;
+#[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod replicas;
 #[cfg(feature = "server")]
 #[doc(hidden)]

@@ -26,29 +26,30 @@ const RANKS: &[(&str, u8)] = &[
     ("listener", 5),
     ("status_lists", 5),
     ("audit", 6),
+    ("operations", 6),
     ("hooks", 7),
     ("mail", 7),
-    ("operations", 6),
-    ("accounts", 8),
     ("http", 7),
-    ("import", 9),
-    ("sessions", 9),
-    ("sign_in", 10),
-    ("admin", 10),
+    ("proofs", 8),
+    ("accounts", 9),
+    ("import", 10),
+    ("sessions", 10),
+    ("sign_in", 11),
+    ("admin", 11),
     ("schema", SCHEMA),
-    ("app", 12),
-    ("router", 13),
-    ("worker", 13),
-    ("serve", 14),
-    ("server", 15),
-    ("cli", 16),
-    ("testing", 16),
-    ("lib", 17),
-    ("main", 17),
+    ("app", 13),
+    ("router", 14),
+    ("worker", 14),
+    ("serve", 15),
+    ("server", 16),
+    ("cli", 17),
+    ("testing", 17),
+    ("lib", 18),
+    ("main", 18),
 ];
 
 /// From this rank on, resolvers may be imported.
-const SCHEMA: u8 = 11;
+const SCHEMA: u8 = 12;
 
 /// One import of one file.
 struct Import {

@@ -1,11 +1,12 @@
 use sea_orm::ConnectionTrait;
 
-use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, store};
+use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, Username, store};
 use crate::{
     audit::{Actor, AuditAction, NewEvent},
     changes::Change,
     config::ADMIN_ROLE,
     id::UserId,
+    mail::MessageKind,
 };
 
 /// An update of an account. `None` leaves a field unchanged.
@@ -19,8 +20,18 @@ pub struct AccountUpdate {
     pub roles: Option<Vec<String>>,
     /// Whether the account is disabled, so that it cannot sign in.
     pub disabled: Option<bool>,
-    /// The hash of the new password, as a PHC string.
+    /// The hash of the new password, as a PHC string. Empty for an account without a password.
     pub password_hash: Option<String>,
+    /// An address that the owner has proven: it becomes the verified address of the account.
+    pub proven_email: Option<String>,
+    /// A name that replaces the one of the account.
+    pub username: Option<Username>,
+    /// An address that replaces the verified one once its owner has proven it. `Some(None)` forgets it.
+    pub pending_email: Option<Option<EmailAddress>>,
+    /// The notice to send to the verified address of the account.
+    pub notice: Option<MessageKind>,
+    /// Whether the update undoes a change of the address. Then the replaced address receives no notice.
+    pub undoes_email_change: bool,
 }
 
 /// The result of an update.
@@ -65,10 +76,18 @@ impl Accounts {
                 was_reenabled: false,
             });
         }
-        let voids_tokens = sets_password || after.roles != before.roles || after.disabled != before.disabled;
+        let voids_tokens = sets_password
+            || after.roles != before.roles
+            || after.disabled != before.disabled
+            || after.username != before.username;
         after.token_version += i64::from(voids_tokens);
         after.updated_at = self.clock.now();
-        store::update(transaction, &after, changes.password_hash).await?;
+        let stored =
+            store::update(transaction, &after, changes.password_hash, changes.username.as_ref()).await;
+        stored.map_err(AccountError::of_write)?;
+        if sets_password || after.email != before.email {
+            self.proofs.void_all(transaction, id).await?;
+        }
         if after.roles != before.roles {
             store::replace_roles(transaction, id, &after.roles).await?;
         }
@@ -78,6 +97,12 @@ impl Accounts {
         for action in actions(&before, &after, sets_password) {
             let new_event = NewEvent { action, user: Some(id), session: None, actor };
             self.audit.record(transaction, new_event).await?;
+        }
+        if let Some(kind) = changes.notice {
+            self.send_notice(transaction, kind, &before, actor).await?;
+        }
+        if before.email_verified && after.email != before.email && !changes.undoes_email_change {
+            self.announce_email_change(transaction, &before, &after, actor).await?;
         }
         let change = if voids_tokens {
             Change::TokensRevoked { user: id, token_version: after.token_version }
@@ -99,6 +124,18 @@ impl Accounts {
             // Another spelling may be another mailbox, although both have the same key.
             account.email_verified &= email == account.email;
             account.email = email;
+            account.pending_email = None;
+        }
+        if let Some(pending) = &changes.pending_email {
+            account.pending_email = pending.as_ref().map(|email| email.as_str().to_owned());
+        }
+        if let Some(proven) = &changes.proven_email {
+            account.email = Some(proven.clone());
+            account.email_verified = true;
+            account.pending_email = None;
+        }
+        if let Some(username) = &changes.username {
+            username.as_str().clone_into(&mut account.username);
         }
         if let Some(roles) = &changes.roles {
             account.roles = self.validate_roles(roles.clone())?;
@@ -120,10 +157,11 @@ impl Accounts {
         }
     }
 
-    /// Updates the profile of an account in its own transaction.
+    /// Updates the profile of an account in its own transaction, for its user. A new address has to be verified; until
+    /// then, a verified one stays. Sends the message that verifies it.
     ///
     /// # Errors
-    /// [`AccountError::NotFound`] or [`AccountError::Unauthenticated`].
+    /// [`AccountError::NotFound`], [`AccountError::EmailRequired`] or [`AccountError::Unauthenticated`].
     pub async fn update_profile(
         &self,
         id: UserId,
@@ -131,10 +169,36 @@ impl Accounts {
         actor: Actor<'_>,
     ) -> Result<Account, AccountError> {
         let transaction = self.database.begin_short().await?;
-        self.lock_actor(&transaction, actor, Some(id)).await?;
+        let locked = self.lock_actor(&transaction, actor, Some(id)).await?;
+        let before = locked.target.ok_or(AccountError::NotFound)?;
+        let changes = self.keep_verified_email(changes, &before)?;
         let changed = self.change(&transaction, id, changes, actor).await?;
+        let (old, new) = (before.address_to_verify(), changed.account.address_to_verify());
+        if let Some(address) = new.filter(|_| new != old) {
+            self.send_verification(&transaction, &changed.account, address, actor).await?;
+        }
         self.feed.commit(transaction, changed.change.as_slice()).await?;
+        self.mail.wake();
         Ok(changed.account)
+    }
+
+    /// Makes another address pending, if the account has a verified one.
+    fn keep_verified_email(
+        &self,
+        mut changes: AccountUpdate,
+        account: &Account,
+    ) -> Result<AccountUpdate, AccountError> {
+        match changes.email.take() {
+            Some(None) if self.config.accounts.verify_before_sign_in => {
+                return Err(AccountError::EmailRequired);
+            }
+            Some(Some(email)) if account.email_verified && self.mail.is_on() => {
+                let is_same = account.email.as_deref() == Some(email.as_str());
+                changes.pending_email = Some(Some(email).filter(|_| !is_same));
+            }
+            email => changes.email = email,
+        }
+        Ok(changes)
     }
 }
 
@@ -145,9 +209,14 @@ pub(super) fn can_administer(account: &Account) -> bool {
 
 /// The actions that the audit log records for an update.
 fn actions(before: &Account, after: &Account, sets_password: bool) -> Vec<AuditAction> {
-    let profile = (&before.display_name, &before.email) != (&after.display_name, &after.email);
+    let profile = |account: &Account| {
+        let Account { username, display_name, email, pending_email, .. } = account.clone();
+        (username, display_name, email, pending_email)
+    };
+    let is_proven = after.email_verified && (!before.email_verified || after.email != before.email);
     [
-        (profile, AuditAction::UserUpdated),
+        (profile(before) != profile(after), AuditAction::UserUpdated),
+        (is_proven, AuditAction::EmailVerified),
         (before.roles != after.roles, AuditAction::RolesChanged),
         (sets_password, AuditAction::PasswordChanged),
         (!before.disabled && after.disabled, AuditAction::UserDisabled),

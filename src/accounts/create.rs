@@ -3,7 +3,6 @@ use sea_orm::ConnectionTrait;
 use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, Username, store};
 use crate::{
     audit::{Actor, AuditAction, NewEvent},
-    database::violated_constraint,
     id::UserId,
 };
 
@@ -13,7 +12,7 @@ pub struct NewAccount {
     pub id: UserId,
     /// The username.
     pub username: Username,
-    /// The hash of the password, as a PHC string.
+    /// The hash of the password, as a PHC string. Empty for an account without a password.
     pub password_hash: String,
     /// The e-mail address, which is unverified.
     pub email: Option<EmailAddress>,
@@ -21,6 +20,8 @@ pub struct NewAccount {
     pub display_name: Option<DisplayName>,
     /// The names of its roles.
     pub roles: Vec<String>,
+    /// The language for messages: a BCP 47 tag.
+    pub locale: Option<String>,
 }
 
 impl Accounts {
@@ -44,7 +45,7 @@ impl Accounts {
             email: new.email.as_ref().map(|email| email.as_str().to_owned()),
             email_verified: false,
             pending_email: None,
-            locale: None,
+            locale: new.locale,
             picture_url: None,
             metadata: None,
             app_metadata: None,
@@ -57,10 +58,7 @@ impl Accounts {
             deletion_at: None,
         };
         let inserted = store::insert(transaction, &account, &new.username, new.password_hash).await;
-        inserted.map_err(|error| match violated_constraint(&error) {
-            Some(index) if index.contains("username_key") => AccountError::UsernameTaken,
-            _ => AccountError::Database(error),
-        })?;
+        inserted.map_err(AccountError::of_write)?;
         let action = match actor {
             // A client that is not signed in can only register its own account.
             Actor::Client { user: None, .. } => AuditAction::UserRegistered,

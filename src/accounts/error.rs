@@ -1,6 +1,10 @@
 use sea_orm::DbErr;
 
-use crate::{database::reason, hooks::HookError, tokens::TokenError};
+use crate::{
+    database::{reason, violated_constraint},
+    hooks::HookError,
+    tokens::TokenError,
+};
 
 /// An error of creating, updating or deleting an account.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +18,12 @@ pub enum AccountError {
     /// The e-mail address is invalid.
     #[error("{0}")]
     EmailInvalid(&'static str),
+    /// Another account has verified the e-mail address.
+    #[error("another account has verified the e-mail address")]
+    EmailTaken,
+    /// The account must have an e-mail address.
+    #[error("an e-mail address is required")]
+    EmailRequired,
     /// The display name is invalid.
     #[error("{0}")]
     DisplayNameInvalid(&'static str),
@@ -38,4 +48,15 @@ pub enum AccountError {
     /// A database query failed.
     #[error("{}", reason(.0))]
     Database(#[from] DbErr),
+}
+
+impl AccountError {
+    /// The error of a statement that writes an account: which unique index it violates.
+    pub(super) fn of_write(error: DbErr) -> Self {
+        match violated_constraint(&error) {
+            Some(index) if index.contains("username_key") => Self::UsernameTaken,
+            Some(index) if index.contains("email") => Self::EmailTaken,
+            _ => Self::Database(error),
+        }
+    }
 }

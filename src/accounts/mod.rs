@@ -14,6 +14,7 @@ mod error;
 mod export;
 mod import;
 mod names;
+mod notify;
 mod store;
 
 pub mod graphql;
@@ -32,7 +33,7 @@ pub use self::{
     export::ExportedAccount,
     import::{ImportConflict, ImportedAccount},
     names::{DisplayName, EmailAddress, Username},
-    store::{AccountFilter, Credentials, Order, OrderBy, UserCursor},
+    store::{AccountFilter, Claim, Credentials, Order, OrderBy, UserCursor},
 };
 use crate::{
     audit::Audit,
@@ -42,6 +43,8 @@ use crate::{
     database::{Database, PageRequest},
     hooks::{HookRunner, TokenOwner},
     id::UserId,
+    mail::Mail,
+    proofs::Proofs,
     tokens::Scopes,
 };
 
@@ -98,10 +101,26 @@ impl Account {
         AccountVersion { token_version, updated_at, last_login_at }
     }
 
+    /// The address that its user still has to verify.
+    #[must_use]
+    pub fn address_to_verify(&self) -> Option<&str> {
+        let claimed = self.email.as_deref().filter(|_| !self.email_verified);
+        self.pending_email.as_deref().or(claimed)
+    }
+
     /// The account as the hooks of an application see it when a token is issued.
     pub(crate) fn token_owner(&self) -> TokenOwner<'_> {
         TokenOwner { user: self.id, username: &self.username, roles: &self.roles }
     }
+}
+
+/// The services that the account service uses.
+pub(crate) struct AccountServices {
+    pub(crate) feed: Arc<ChangeFeed>,
+    pub(crate) audit: Audit,
+    pub(crate) hooks: HookRunner,
+    pub(crate) proofs: Proofs,
+    pub(crate) mail: Mail,
 }
 
 /// The accounts of this server.
@@ -114,6 +133,8 @@ pub struct Accounts {
     audit: Audit,
     cache: Cache,
     hooks: HookRunner,
+    proofs: Proofs,
+    mail: Mail,
 }
 
 impl Accounts {
@@ -130,11 +151,10 @@ impl Accounts {
     pub(crate) fn new(
         database: Database,
         config: Arc<Config>,
-        feed: Arc<ChangeFeed>,
-        audit: Audit,
         clock: Clock,
-        hooks: HookRunner,
+        services: AccountServices,
     ) -> Self {
+        let AccountServices { feed, audit, hooks, proofs, mail } = services;
         let cache = Cache::new();
         let observer = cache.clone();
         feed.observe(move |change, _| {
@@ -142,7 +162,7 @@ impl Accounts {
                 observer.invalidate(user);
             }
         });
-        Self { database, clock, config, feed, audit, cache, hooks }
+        Self { database, clock, config, feed, audit, cache, hooks, proofs, mail }
     }
 
     /// The hooks of the application.
@@ -216,6 +236,22 @@ impl Accounts {
             Err(_) => None,
         };
         Ok(by_email.or(by_username))
+    }
+
+    /// Finds the account that a message to an address is about: the one that has verified the address, or else one that
+    /// claims it. Both lookups always run, so that the time reveals neither.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn find_by_address(
+        &self,
+        address: &EmailAddress,
+        claim: Claim,
+    ) -> Result<Option<Account>, DbErr> {
+        let db = self.database.reader();
+        let verified = store::credentials_by_email(db, address).await?;
+        let claimed = store::find_claim(db, address, claim).await?;
+        Ok(verified.map(|found| found.account).or(claimed))
     }
 
     /// Finds an account and the hash of its password in the database, not in the cache.

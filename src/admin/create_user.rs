@@ -44,6 +44,7 @@ impl Admin {
             email: new.email,
             display_name: new.display_name,
             roles: new.roles,
+            locale: None,
         };
         let transaction = self.database.begin_short().await?;
         self.authorize(&transaction, operation, actor).await?;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sea_orm::DbErr;
 
 use crate::{
@@ -29,6 +31,15 @@ pub enum AdminError {
     /// lacks.
     #[error("the account or the roles grant scopes that the actor lacks: {}", .0.join(" "))]
     PrivilegeEscalation(Vec<&'static str>),
+    /// The server sends no e-mail.
+    #[error("this server sends no e-mail; set mail.transport")]
+    MailOff,
+    /// Too many messages were sent.
+    #[error("too many messages were sent; try again later")]
+    RateLimited {
+        /// The time to wait before the next message.
+        retry_after: Duration,
+    },
     /// The signing keys could not be changed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use secrecy::SecretString;
 
-use super::{Admin, AdminError, NewUser, UserUpdate};
+use super::{Admin, AdminError, Invitation, NewUser, UserUpdate};
 use crate::{
     accounts::{
         AccountError, DisplayName, EmailAddress, Username,
@@ -28,6 +28,22 @@ pub struct CreateUserInput {
     /// The roles of the account.
     #[graphql(default_with = "vec![\"user\".to_owned()]")]
     roles: Vec<String>,
+}
+
+/// The input of the `inviteUser` mutation.
+#[derive(InputObject)]
+pub struct InviteUserInput {
+    /// The e-mail address to which the invitation is sent.
+    email: String,
+    /// The username to sign in with, which the user may replace. Default: the address.
+    username: Option<String>,
+    /// The display name of the user.
+    display_name: Option<String>,
+    /// The roles of the account.
+    #[graphql(default_with = "vec![\"user\".to_owned()]")]
+    roles: Vec<String>,
+    /// The language of the invitation: a BCP 47 tag, such as "de".
+    locale: Option<String>,
 }
 
 /// The input of the `updateUser` mutation. Omitted fields stay unchanged; null clears the display name or the
@@ -83,6 +99,26 @@ impl AdminMutation {
             Err(error) => Err(error.into()),
         };
         Ok(Some(match created {
+            Ok(account) => UserPayload::success(account, viewer.clone()),
+            Err(error) => UserPayload::failure(vec![error.into_user_error("id")?]),
+        }))
+    }
+
+    /// Creates an account for a person, and sends them a link with which they choose a password.
+    #[requires_scopes("users:write")]
+    async fn invite_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The person to invite.")] input: InviteUserInput,
+    ) -> Result<Option<UserPayload>, ApiError> {
+        let viewer = caller(ctx);
+        let invited = match invitation(input) {
+            Ok(invitation) => {
+                Box::pin(ctx.data_unchecked::<Admin>().invite_user(invitation, Actor::of(ctx))).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        Ok(Some(match invited {
             Ok(account) => UserPayload::success(account, viewer.clone()),
             Err(error) => UserPayload::failure(vec![error.into_user_error("id")?]),
         }))
@@ -150,6 +186,13 @@ fn new_user(input: CreateUserInput) -> Result<NewUser, AccountError> {
     Ok(NewUser { username, password: input.password, email, display_name, roles: input.roles })
 }
 
+fn invitation(input: InviteUserInput) -> Result<Invitation, AccountError> {
+    let email = EmailAddress::parse(&input.email)?;
+    let username = Username::parse(input.username.as_deref().unwrap_or(email.as_str()))?;
+    let display_name = input.display_name.as_deref().map(DisplayName::parse).transpose()?.flatten();
+    Ok(Invitation { email, username, display_name, roles: input.roles, locale: input.locale })
+}
+
 impl AdminError {
     /// Converts the error to one that the user can act on. `id` is the field of the input with the account's id.
     fn into_user_error(self, id: &str) -> Result<UserError, ApiError> {
@@ -167,6 +210,8 @@ impl AdminError {
                 Ok(UserError::of_field(UserErrorCode::CurrentPasswordRequired, field, message))
             }
             Self::PrivilegeEscalation(scopes) => Err(ApiError::forbidden(&[&scopes])),
+            Self::MailOff => Err(ApiError::bad_user_input("This server sends no e-mail.")),
+            Self::RateLimited { retry_after } => Ok(UserError::rate_limited(retry_after)),
             Self::Keyring(error) => Err(ApiError::internal(&error)),
             Self::Database(error) => Err(error.into()),
         }

@@ -9,6 +9,7 @@ mod create_user;
 mod delete_user;
 mod error;
 mod import_users;
+mod invite_user;
 mod keys;
 mod update_user;
 
@@ -17,7 +18,8 @@ pub mod graphql;
 use std::sync::Arc;
 
 pub use self::{
-    create_user::NewUser, error::AdminError, import_users::ImportOutcome, update_user::UserUpdate,
+    create_user::NewUser, error::AdminError, import_users::ImportOutcome, invite_user::Invitation,
+    update_user::UserUpdate,
 };
 use crate::{
     accounts::Accounts,
@@ -26,7 +28,9 @@ use crate::{
     database::Database,
     id::{SessionId, UserId},
     limits::{Throttle, account_key},
+    mail::Mail,
     passwords::{Hasher, Policy},
+    proofs::Proofs,
     sessions::{Session, Sessions},
     tokens::Keyring,
 };
@@ -46,6 +50,10 @@ pub struct Admin {
     pub(crate) policy: Policy,
     /// The throttle for passwords.
     pub(crate) throttle: Throttle,
+    /// The proofs of e-mail addresses.
+    pub(crate) proofs: Proofs,
+    /// The outbox.
+    pub(crate) mail: Mail,
     /// The change feed.
     pub(crate) feed: Arc<ChangeFeed>,
     /// The signing keys.

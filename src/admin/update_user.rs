@@ -5,6 +5,7 @@ use crate::{
     accounts::{Account, AccountError, AccountUpdate, DisplayName, EmailAddress},
     audit::Actor,
     id::UserId,
+    mail::MessageKind,
     passwords::PasswordContext,
 };
 
@@ -50,7 +51,9 @@ impl Admin {
             email: changes.email,
             roles: changes.roles,
             disabled: changes.disabled,
+            notice: password_hash.as_ref().map(|_| MessageKind::PasswordChanged),
             password_hash,
+            ..AccountUpdate::default()
         };
         let sets_password = changes.password_hash.is_some();
         let transaction = self.database.begin_short().await?;
@@ -66,6 +69,7 @@ impl Admin {
         };
         changes.extend(changed.change);
         self.feed.commit(transaction, &changes).await?;
+        self.mail.wake();
         Ok(changed.account)
     }
 

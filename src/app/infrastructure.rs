@@ -5,7 +5,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{App, AppError};
 use crate::{
-    accounts::Accounts,
+    accounts::{AccountServices, Accounts},
     admin::Admin,
     audit::Audit,
     changes::ChangeFeed,
@@ -18,6 +18,7 @@ use crate::{
     mail::Mail,
     operations::DocumentStore,
     passwords::{Argon2Cost, HashBounds, Hasher, Policy},
+    proofs::Proofs,
     replicas::{Replicas, Settings},
     secret::{MasterSecrets, Sealers},
     sessions::Sessions,
@@ -42,6 +43,8 @@ pub(super) struct Infrastructure {
     replicas: Arc<Replicas>,
     codec: Arc<RefreshCodec>,
     mail: Mail,
+    throttle: Throttle,
+    proofs: Proofs,
     policy: Policy,
     hasher: Hasher,
 }
@@ -67,10 +70,19 @@ impl Infrastructure {
         let codec = Arc::new(RefreshCodec::new(masters));
         let sealers = Sealers::new(masters, "messages v1");
         let mail = Mail::open(&config, database.clone(), sealers, clock.clone())?;
+        let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
         let settings = Settings::new(&config, &masters.current, keyring.kid_of_file());
         let address = config.http.listen.to_string();
         let replicas = Arc::new(Replicas::new(database.clone(), clock.clone(), address, settings));
         let config = Arc::new(config);
+        let proofs = Proofs::new(
+            database.clone(),
+            config.clone(),
+            throttle.clone(),
+            mail.clone(),
+            masters,
+            clock.clone(),
+        );
         Ok(Self {
             config,
             clock,
@@ -83,6 +95,8 @@ impl Infrastructure {
             replicas,
             codec,
             mail,
+            throttle,
+            proofs,
             policy,
             hasher,
         })
@@ -91,26 +105,26 @@ impl Infrastructure {
     /// Builds the services.
     pub(super) fn build(self, hooks: HookRunner) -> App {
         let (config, clock, database, feed) = (&self.config, &self.clock, &self.database, &self.feed);
-        let throttle = Throttle::new(database.clone(), config.limits.clone(), clock.clone());
         let retention = Some(config.audit.retention).filter(|time| !time.is_zero());
         let audit = Audit::new(database.clone(), feed.clone(), retention, clock.clone());
         let audit = if hooks.is_some() { audit.handling_own_events() } else { audit };
-        let accounts = Accounts::new(
-            database.clone(),
-            config.clone(),
-            feed.clone(),
-            audit.clone(),
-            clock.clone(),
+        let services = AccountServices {
+            feed: feed.clone(),
+            audit: audit.clone(),
             hooks,
-        );
+            proofs: self.proofs.clone(),
+            mail: self.mail.clone(),
+        };
+        let accounts = Accounts::new(database.clone(), config.clone(), clock.clone(), services);
         let sessions = self.sessions(&accounts, &audit);
         App {
             streams: OpenStreams::new(config.http.streams.clone()),
-            sign_in: self.sign_in(&accounts, &sessions, &throttle, &audit),
-            admin: self.admin(&accounts, &sessions, &throttle, &audit),
-            throttle,
+            sign_in: self.sign_in(&accounts, &sessions, &audit),
+            admin: self.admin(&accounts, &sessions, &audit),
             audit,
             mail: self.mail,
+            proofs: self.proofs,
+            throttle: self.throttle,
             accounts,
             sessions,
             tasks: TaskTracker::new(),
@@ -143,34 +157,32 @@ impl Infrastructure {
         }
     }
 
-    fn sign_in(
-        &self,
-        accounts: &Accounts,
-        sessions: &Sessions,
-        throttle: &Throttle,
-        audit: &Audit,
-    ) -> SignIn {
+    fn sign_in(&self, accounts: &Accounts, sessions: &Sessions, audit: &Audit) -> SignIn {
         SignIn {
             database: self.database.clone(),
             accounts: accounts.clone(),
             sessions: sessions.clone(),
             hasher: self.hasher.clone(),
             policy: self.policy,
-            throttle: throttle.clone(),
+            throttle: self.throttle.clone(),
+            proofs: self.proofs.clone(),
+            mail: self.mail.clone(),
             audit: audit.clone(),
             feed: self.feed.clone(),
             config: self.config.clone(),
         }
     }
 
-    fn admin(&self, accounts: &Accounts, sessions: &Sessions, throttle: &Throttle, audit: &Audit) -> Admin {
+    fn admin(&self, accounts: &Accounts, sessions: &Sessions, audit: &Audit) -> Admin {
         Admin {
             database: self.database.clone(),
             accounts: accounts.clone(),
             sessions: sessions.clone(),
             hasher: self.hasher.clone(),
             policy: self.policy,
-            throttle: throttle.clone(),
+            throttle: self.throttle.clone(),
+            proofs: self.proofs.clone(),
+            mail: self.mail.clone(),
             feed: self.feed.clone(),
             keyring: self.keyring.clone(),
             audit: audit.clone(),

@@ -32,6 +32,7 @@ use crate::{
     limits::Throttle,
     mail::Mail,
     operations::DocumentStore,
+    proofs::Proofs,
     replicas::Replicas,
     schema::{IdentitySchema, ROOT_FIELDS, Roots, ServerInfo, finish_subgraph},
     sessions::Sessions,
@@ -63,6 +64,8 @@ pub struct App {
     pub audit: Audit,
     /// The outbox of messages by e-mail.
     pub mail: Mail,
+    /// The proofs of e-mail addresses.
+    pub proofs: Proofs,
     /// The account service.
     pub accounts: Accounts,
     /// The session service.
@@ -174,7 +177,7 @@ impl App {
         let builder = builder
             .data(FairQueue::new(self.config.http.request_timeout))
             .data(DataLoader::new(loader, TokioSpawner::current(), TokioTimer::default()))
-            .data(ServerInfo::new(&self.config))
+            .data(ServerInfo::new(&self.config, self.mail.is_on()))
             .data(self.clock.clone())
             .data(self.database.clone())
             .data(self.throttle.clone())

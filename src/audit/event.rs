@@ -15,6 +15,12 @@ pub enum AuditAction {
     UserCreated,
     /// The display name or the e-mail address of an account changed.
     UserUpdated,
+    /// The user of an account has proven that its e-mail address is theirs.
+    EmailVerified,
+    /// The password of an account was reset by a link or a code that was sent to its e-mail address.
+    PasswordReset,
+    /// A change of the e-mail address was undone from the previous address.
+    EmailChangeUndone,
     /// An account was disabled, so that it cannot sign in.
     UserDisabled,
     /// A disabled account was enabled again.

@@ -1,6 +1,10 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-/// `[accounts]`: registration and the roles of new accounts.
+use super::{InvalidValue, ensure, ensure_between};
+
+/// `[accounts]`: registration, the roles of new accounts, and what accounts do by e-mail.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -9,10 +13,98 @@ pub struct AccountsConfig {
     pub registration_open: bool,
     /// The roles of an account that registers, or that `portcullis users create` creates without `--role`.
     pub default_roles: Vec<String>,
+    /// Whether a user must have verified an e-mail address before they can sign in. Registration then requires an
+    /// address, and does not reveal whether another account has it. Accounts without an address, which administrators
+    /// have created, are exempt.
+    pub verify_before_sign_in: bool,
+    /// Whether users may sign in with a link or a code that is sent to their e-mail address, without a password.
+    pub email_sign_in: bool,
+    /// The time for which a link or a code can verify an address.
+    #[serde(with = "super::duration")]
+    pub verify_email_ttl: Duration,
+    /// The time for which a link or a code can set a new password.
+    #[serde(with = "super::duration")]
+    pub reset_password_ttl: Duration,
+    /// The time for which a link or a code can sign in.
+    #[serde(with = "super::duration")]
+    pub email_sign_in_ttl: Duration,
+    /// The time for which an invitation can be accepted.
+    #[serde(with = "super::duration")]
+    pub invitation_ttl: Duration,
+    /// The time for which a change of the address can be undone from the previous address.
+    #[serde(with = "super::duration")]
+    pub undo_email_change_ttl: Duration,
+    /// The pages of your application to which the links in messages lead.
+    pub links: LinksConfig,
+}
+
+/// `[accounts.links]`: URL templates with `{token}`. Put the token into the fragment (after `#`), so that no log of a
+/// web server and no Referer header contains it. Without a template, the link leads to a page of this server.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct LinksConfig {
+    /// The page that verifies an address.
+    pub verify_email: Option<String>,
+    /// The page on which a user sets a new password.
+    pub reset_password: Option<String>,
+    /// The page that signs in.
+    pub sign_in: Option<String>,
+    /// The page on which an invited user sets a password.
+    pub invitation: Option<String>,
+    /// The page that undoes a change of the address.
+    pub undo_email_change: Option<String>,
 }
 
 impl Default for AccountsConfig {
     fn default() -> Self {
-        Self { registration_open: true, default_roles: vec!["user".to_owned()] }
+        Self {
+            registration_open: true,
+            default_roles: vec!["user".to_owned()],
+            verify_before_sign_in: false,
+            email_sign_in: false,
+            verify_email_ttl: Duration::from_hours(24),
+            reset_password_ttl: Duration::from_mins(30),
+            email_sign_in_ttl: Duration::from_mins(15),
+            invitation_ttl: Duration::from_hours(72),
+            undo_email_change_ttl: Duration::from_hours(72),
+            links: LinksConfig::default(),
+        }
     }
+}
+
+impl AccountsConfig {
+    pub(super) fn check(&self) -> Result<(), InvalidValue> {
+        let (minute, month) = (Duration::from_mins(1), Duration::from_hours(30 * 24));
+        for (ttl, key) in [
+            (self.verify_email_ttl, "accounts.verify_email_ttl"),
+            (self.reset_password_ttl, "accounts.reset_password_ttl"),
+            (self.email_sign_in_ttl, "accounts.email_sign_in_ttl"),
+            (self.invitation_ttl, "accounts.invitation_ttl"),
+            (self.undo_email_change_ttl, "accounts.undo_email_change_ttl"),
+        ] {
+            ensure_between(ttl, minute, month, key)?;
+        }
+        let links = &self.links;
+        for (link, key) in [
+            (&links.verify_email, "accounts.links.verify_email"),
+            (&links.reset_password, "accounts.links.reset_password"),
+            (&links.sign_in, "accounts.links.sign_in"),
+            (&links.invitation, "accounts.links.invitation"),
+            (&links.undo_email_change, "accounts.links.undo_email_change"),
+        ] {
+            let expected = "must be an http or https URL that contains `{token}` once, such as \
+                            \"https://app.example.com/verify#{token}\"";
+            ensure(link.as_deref().is_none_or(is_link), key, expected)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text is the template of a link.
+fn is_link(template: &str) -> bool {
+    let is_web = |url: url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    template.matches("{token}").count() == 1
+        && !template.contains(|c: char| c.is_whitespace() || c.is_control())
+        && template.split_once("{token}").is_some_and(|(before, _)| before.parse().is_ok_and(is_web))
 }

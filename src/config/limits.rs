@@ -27,6 +27,8 @@ pub struct LimitsConfig {
     pub messages: Backoff,
     /// Messages that clients at one address (IPv6: one /64) request. An IPv6 /48 may request sixteen times as many.
     pub message_requests: Backoff,
+    /// Wrong codes for one e-mail address.
+    pub codes: Backoff,
     /// The time for which an address is remembered after a sign-in to an account. Failures from other addresses do not
     /// delay a sign-in from a remembered one.
     #[serde(with = "super::duration")]
@@ -83,6 +85,7 @@ impl Default for LimitsConfig {
                 ..backoff(5, 60)
             },
             message_requests: backoff(20, 15),
+            codes: Backoff { initial_delay: Duration::from_hours(1), ..backoff(10, 60) },
             known_for: Duration::from_hours(90 * 24),
             refreshes_per_minute: 300,
             sessions_per_account: 100,
@@ -101,6 +104,7 @@ impl LimitsConfig {
             (&self.changes, "changes"),
             (&self.messages, "messages"),
             (&self.message_requests, "message_requests"),
+            (&self.codes, "codes"),
         ] {
             let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
             ensure(backoff.free_attempts >= 1, format!("limits.{name}.free_attempts"), "must be at least 1")?;

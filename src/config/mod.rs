@@ -36,7 +36,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
-    accounts::AccountsConfig,
+    accounts::{AccountsConfig, LinksConfig},
     audit::AuditConfig,
     database::DatabaseConfig,
     graphql::{DocumentPolicy, GraphqlConfig, Introspection},
@@ -241,6 +241,7 @@ impl Config {
     #[doc(hidden)]
     pub fn check(&self) -> Result<(), InvalidValue> {
         self.http.check()?;
+        self.accounts.check()?;
         self.database.check()?;
         self.tokens.check()?;
         self.passwords.check()?;

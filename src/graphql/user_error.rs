@@ -39,6 +39,14 @@ pub enum UserErrorCode {
     UsernameInvalid,
     /// The text is not an e-mail address.
     EmailInvalid,
+    /// Another account has verified the e-mail address.
+    EmailTaken,
+    /// You must verify your e-mail address before you can sign in. A message with a link and a code was sent to it.
+    EmailNotVerified,
+    /// The link or the challenge is unknown, was used, has expired, or was replaced by a newer message.
+    InvalidChallenge,
+    /// The code is wrong. After five wrong codes, request a new message.
+    InvalidCode,
     /// The password has fewer characters than the password policy requires.
     PasswordTooShort,
     /// The password has more characters than the password policy allows.

@@ -110,6 +110,26 @@ impl Throttle {
         self.count_attempt(keys).await
     }
 
+    /// The time until the next message to an address may be requested.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn message_wait(&self, address_key: &str) -> Result<Duration, DbErr> {
+        let (key, now) = (ThrottleKey::Message(address_key.to_owned()).row_key(), self.clock.now());
+        let rows = store::find(self.database.reader(), &[key]).await?;
+        let until = rows.iter().map(|row| row.until).max().filter(|until| *until > now);
+        Ok(until.map_or(Duration::ZERO, |until| whole_seconds(until, now)))
+    }
+
+    /// Decides whether a client may try a code that was sent to an address, and counts the attempt. `address` is the key by
+    /// which addresses are compared.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn try_code(&self, address: &str) -> Result<Decision, DbErr> {
+        self.count_attempt(vec![ThrottleKey::Code(address.to_owned())]).await
+    }
+
     /// Counts a sign-in in its transaction, which must be rolled back if the sign-in is refused. Only a client with the
     /// correct password is counted, so that an attacker cannot block the account's sign-ins.
     ///

@@ -52,6 +52,8 @@ pub(super) enum ThrottleKey {
     MessageRequest(IpAddr),
     /// Messages that clients in an IPv6 /48 request.
     MessageRequestBlock(IpAddr),
+    /// Codes that were sent to one e-mail address.
+    Code(String),
 }
 
 /// An address from which a user has signed in to an account. It has a row, but no count.
@@ -84,6 +86,7 @@ impl ThrottleKey {
             Self::Change(_) => &config.changes,
             Self::Message(_) | Self::MessageOfAccount(_) => &config.messages,
             Self::MessageRequest(_) | Self::MessageRequestBlock(_) => &config.message_requests,
+            Self::Code(_) => &config.codes,
         }
     }
 
@@ -124,6 +127,7 @@ impl ThrottleKey {
             Self::MessageOfAccount(user) => hashed("message", &user.to_string()),
             Self::MessageRequest(address) => hashed("mailer", &ip_prefix(*address).to_string()),
             Self::MessageRequestBlock(address) => hashed("mailer", &format!("{}/48", wide_prefix(*address))),
+            Self::Code(address) => hashed("code", address),
         }
     }
 }

@@ -112,6 +112,12 @@ impl Mail {
         Ok(id)
     }
 
+    /// Whether messages are sent.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.config.transport != MailTransport::Off
+    }
+
     /// Wakes the task that sends messages, after the commit.
     pub fn wake(&self) {
         self.0.queued.notify_one();

@@ -39,8 +39,8 @@ pub struct OperationInfo {
 /// The root fields of the schema to which special rules apply.
 #[derive(Clone, Copy, Debug)]
 pub struct RootFieldPolicy {
-    /// Mutations that check a password. A request may contain only one of them, so that each guess takes a request.
-    pub password: &'static [&'static str],
+    /// Mutations that check a credential. A request may contain only one of them, so that each guess takes a request.
+    pub credentials: &'static [&'static str],
     /// Queries whose response does not depend on the caller.
     pub public: &'static [&'static str],
 }
@@ -50,7 +50,7 @@ pub struct RootFieldPolicy {
 pub struct RequestTotals {
     complexity: usize,
     root_fields: usize,
-    password_fields: usize,
+    credential_fields: usize,
 }
 
 /// Checks an operation of a document against the limits, and stores the parsed document in the request.
@@ -142,7 +142,8 @@ impl RequestTotals {
         self.complexity = document_limits.complexity(selections, variables, self.complexity);
         self.root_fields += root.len();
         if operation.ty == OperationType::Mutation {
-            self.password_fields += root.iter().filter(|field| is_one_of(field, fields.password)).count();
+            self.credential_fields +=
+                root.iter().filter(|field| is_one_of(field, fields.credentials)).count();
         }
         root
     }
@@ -156,8 +157,8 @@ impl RequestTotals {
                 return Err(ApiError::limit_exceeded(name, max));
             }
         }
-        if self.password_fields > 1 {
-            let message = "A request may contain only one field that checks a password.";
+        if self.credential_fields > 1 {
+            let message = "A request may contain only one field that checks a credential.";
             return Err(ApiError::new(ErrorCode::LimitExceeded, message));
         }
         Ok(())

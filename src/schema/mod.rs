@@ -28,13 +28,13 @@ use crate::{
     id::{EventId, SessionId, UserId},
     operations::RootFieldPolicy,
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
-    sign_in::graphql::{PASSWORD_FIELDS, SignInMutation},
+    sign_in::graphql::{CREDENTIAL_FIELDS, EmailMutation, SignInMutation},
 };
 
 /// The root fields that need special treatment.
 #[doc(hidden)]
 pub const ROOT_FIELDS: RootFieldPolicy =
-    RootFieldPolicy { password: &PASSWORD_FIELDS, public: &PUBLIC_FIELDS };
+    RootFieldPolicy { credentials: &CREDENTIAL_FIELDS, public: &PUBLIC_FIELDS };
 
 /// The queries of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]
@@ -42,7 +42,7 @@ pub struct IdentityQuery(AccountsQuery, ServerQuery, SessionsQuery, AuditQuery, 
 
 /// The mutations of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]
-pub struct IdentityMutation(SignInMutation, SessionsMutation, AccountsMutation, AdminMutation);
+pub struct IdentityMutation(SignInMutation, EmailMutation, SessionsMutation, AccountsMutation, AdminMutation);
 
 /// The subscriptions of Portcullis, to merge with your own.
 #[derive(Default, MergedSubscription)]

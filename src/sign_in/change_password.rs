@@ -6,6 +6,7 @@ use crate::{
     audit::Actor,
     client::ClientInfo,
     limits::account_key,
+    mail::MessageKind,
     passwords::{PasswordAttempt, PasswordContext},
     sessions::SignedIn,
     tokens::Claims,
@@ -39,7 +40,8 @@ impl SignIn {
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
 
         let actor = Actor::Bearer { client, claims: caller, token: None };
-        let changes = AccountUpdate { password_hash, ..AccountUpdate::default() };
+        let notice = Some(MessageKind::PasswordChanged);
+        let changes = AccountUpdate { password_hash, notice, ..AccountUpdate::default() };
         let transaction = self.database.begin_short().await?;
         // Detects a change of the password or a revocation that happened while the passwords were verified
         // and hashed.
@@ -55,6 +57,7 @@ impl SignIn {
         self.throttle.remember_address(&transaction, user, client.address).await?;
         let signed_in = self.sessions.issue(changed.account, opened, additions)?;
         self.feed.commit(transaction, &changes).await?;
+        self.mail.wake();
         Ok(signed_in)
     }
 }

@@ -55,7 +55,8 @@ impl SignIn {
                 return Err(SignInError::RateLimited { retry_after });
             }
         };
-        let stored = found.as_ref().map(|found| found.password_hash.as_str());
+        // An account without a password is checked like one that does not exist.
+        let stored = found.as_ref().map(|found| found.password_hash.as_str()).filter(|hash| !hash.is_empty());
         let hasher = self.hasher.on_behalf_of(client.address, &subject);
         let verdict = match hasher.verify(password, stored).await {
             // It has cost as much time as a wrong password, and the caller gets the same error.

@@ -2,6 +2,7 @@ use super::{SignIn, SignInError};
 use crate::{
     accounts::Account,
     audit::{Actor, AuditAction, NewEvent},
+    changes::Change,
     client::ClientInfo,
     database::Transaction,
     hooks::TokenAdditions,
@@ -19,13 +20,27 @@ impl SignIn {
         additions: TokenAdditions,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
+        self.complete_sign_in_after(transaction, Vec::new(), account, additions, client).await
+    }
+
+    /// Completes a sign-in as [`Self::complete_sign_in`] does, in a transaction that has made other changes, which are
+    /// published with the commit.
+    pub(super) async fn complete_sign_in_after(
+        &self,
+        transaction: Transaction,
+        mut changes: Vec<Change>,
+        account: Account,
+        additions: TokenAdditions,
+        client: &ClientInfo,
+    ) -> Result<SignedIn, SignInError> {
         if let Decision::Refused { retry_after, .. } =
             self.throttle.count_login(&transaction, account.id).await?
         {
             transaction.rollback().await?;
             return Err(SignInError::RateLimited { retry_after });
         }
-        let (opened, changes) = self.sessions.open(&transaction, &account, client).await?;
+        let (opened, ended) = self.sessions.open(&transaction, &account, client).await?;
+        changes.extend(ended);
         let new_event = NewEvent {
             action: AuditAction::LoginSucceeded,
             user: Some(account.id),
@@ -42,6 +57,7 @@ impl SignIn {
         let signed_in = self.sessions.issue(account, opened, additions)?;
         self.feed.commit(transaction, &changes).await?;
         self.accounts.invalidate(id);
+        self.mail.wake();
         Ok(signed_in)
     }
 }

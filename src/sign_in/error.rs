@@ -2,11 +2,13 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 
+use super::EmailChallenge;
 use crate::{
     accounts::AccountError,
     graphql::UserError,
     hooks::HookError,
     passwords::{HashError, PasswordRejected, PolicyViolation},
+    proofs::InvalidProof,
     tokens::KeyringError,
 };
 
@@ -28,6 +30,18 @@ pub enum SignInError {
     /// Registration is closed.
     #[error("registration is closed")]
     RegistrationClosed,
+    /// The user must verify an address first.
+    #[error("the e-mail address is not verified")]
+    EmailNotVerified(Option<Box<EmailChallenge>>),
+    /// The server sends no e-mail, or does not offer this by e-mail.
+    #[error("{0}")]
+    NotOffered(&'static str),
+    /// The account has no address to verify.
+    #[error("there is no address to verify")]
+    NothingToVerify,
+    /// The link or the code proves nothing.
+    #[error(transparent)]
+    Proof(#[from] InvalidProof),
     /// The session of the caller has ended.
     #[error("the session has ended")]
     SessionOver,

@@ -8,15 +8,29 @@ mod change_password;
 mod check;
 mod complete;
 mod delete_account;
+mod email_login;
 mod error;
+mod invitation;
 mod password;
+mod proof;
 mod register;
+mod request_email;
+mod reset_password;
+mod undo_email_change;
+mod verify_email;
 
 pub mod graphql;
 
 use std::sync::Arc;
 
-pub use self::{error::SignInError, password::LoginRequest, register::Registration};
+pub use self::{
+    error::SignInError,
+    invitation::Acceptance,
+    password::LoginRequest,
+    proof::EmailProof,
+    register::{Registered, Registration},
+    request_email::{EmailChallenge, EmailRequest},
+};
 use crate::{
     accounts::Accounts,
     audit::Audit,
@@ -24,7 +38,9 @@ use crate::{
     config::Config,
     database::Database,
     limits::Throttle,
+    mail::Mail,
     passwords::{Hasher, Policy},
+    proofs::Proofs,
     sessions::Sessions,
 };
 
@@ -43,6 +59,10 @@ pub struct SignIn {
     pub(crate) policy: Policy,
     /// The throttle for passwords and registration.
     pub(crate) throttle: Throttle,
+    /// The proofs of e-mail addresses.
+    pub(crate) proofs: Proofs,
+    /// The outbox.
+    pub(crate) mail: Mail,
     /// The audit log.
     pub(crate) audit: Audit,
     /// The change feed.

@@ -1,5 +1,5 @@
 use super::{SignIn, SignInError, check::VerifiedAccount};
-use crate::{client::ClientInfo, passwords::PasswordAttempt, sessions::SignedIn};
+use crate::{accounts::Account, client::ClientInfo, passwords::PasswordAttempt, sessions::SignedIn};
 
 /// A request to sign in with a password.
 pub struct LoginRequest {
@@ -19,6 +19,10 @@ impl SignIn {
         let found = self.accounts.find_credentials(&login.username).await?;
         let VerifiedAccount { account, replacement, attempt } =
             self.verify_password(&login.username, found, &login.password, client).await?;
+        if self.must_verify(&account) {
+            self.clear_failures(&attempt).await?;
+            return Err(self.ask_to_verify(&account, client).await?);
+        }
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
 
         let transaction = self.database.begin_short().await?;
@@ -35,5 +39,24 @@ impl SignIn {
             self.clear_failures(&attempt).await?;
         }
         signed_in
+    }
+
+    /// Whether the account must verify its address before its user can sign in.
+    fn must_verify(&self, account: &Account) -> bool {
+        self.config.accounts.verify_before_sign_in && account.email.is_some() && !account.email_verified
+    }
+
+    /// The error for a user with the correct password who must verify the address first. Sends the message again, unless
+    /// it was sent too often.
+    async fn ask_to_verify(
+        &self,
+        account: &Account,
+        client: &ClientInfo,
+    ) -> Result<SignInError, SignInError> {
+        Ok(match self.request_own_verification(account.id, client).await {
+            Ok(challenge) => SignInError::EmailNotVerified(Some(Box::new(challenge))),
+            Err(SignInError::RateLimited { .. }) => SignInError::EmailNotVerified(None),
+            Err(error) => return Err(error),
+        })
     }
 }

@@ -1,13 +1,16 @@
+use std::time::Duration;
+
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{SignIn, SignInError};
+use super::{EmailChallenge, SignIn, SignInError};
 use crate::{
-    accounts::{DisplayName, EmailAddress, NewAccount, Username},
+    accounts::{AccountError, Claim, DisplayName, EmailAddress, NewAccount, Username},
     audit::Actor,
     client::ClientInfo,
     hooks::{Applicant, TokenOwner},
     limits::Decision,
     passwords::PasswordContext,
+    proofs::{Purpose, Recipient},
     sessions::SignedIn,
 };
 
@@ -23,15 +26,28 @@ pub struct Registration {
     pub display_name: Option<DisplayName>,
 }
 
+/// The result of a registration.
+pub enum Registered {
+    /// The account exists, and its user is signed in.
+    SignedIn(Box<SignedIn>),
+    /// The user must verify the address before they can sign in. The result is the same if another account has verified
+    /// the address.
+    MustVerify(EmailChallenge),
+}
+
 impl SignIn {
-    /// Creates an account for the client and signs it in.
+    /// Creates an account for the client and signs it in, unless the address must be verified before.
     ///
     /// # Errors
     /// [`SignInError::RegistrationClosed`], [`SignInError::RateLimited`], [`SignInError::Refused`],
-    /// [`SignInError::Password`], or [`SignInError::Account`] if the username is taken.
-    pub async fn register(&self, form: Registration, client: &ClientInfo) -> Result<SignedIn, SignInError> {
+    /// [`SignInError::Password`], or [`SignInError::Account`] if the username is taken or an address is required.
+    pub async fn register(&self, form: Registration, client: &ClientInfo) -> Result<Registered, SignInError> {
         if !self.config.accounts.registration_open {
             return Err(SignInError::RegistrationClosed);
+        }
+        let must_verify = self.config.accounts.verify_before_sign_in;
+        if must_verify && form.email.is_none() {
+            return Err(AccountError::EmailRequired.into());
         }
         if let Decision::Refused { retry_after, .. } = self.throttle.try_registration(client.address).await? {
             return Err(SignInError::RateLimited { retry_after });
@@ -50,6 +66,9 @@ impl SignIn {
         };
         let hasher = self.hasher.on_behalf_of(client.address, form.username.key());
         let password = self.policy.validate(form.password.expose_secret(), &owner, &hasher).await?;
+        let email = form.email.clone();
+        let may_send = self.may_send(email.as_ref(), client).await?;
+        let owner_of_address = self.owner_of(email.as_ref()).await?;
         let new = NewAccount {
             id: self.accounts.generate_id(),
             password_hash: hasher.hash(&password).await?,
@@ -57,13 +76,50 @@ impl SignIn {
             email: form.email,
             display_name: form.display_name,
             roles: self.config.accounts.default_roles.clone(),
+            locale: None,
         };
 
         let owner = TokenOwner { user: new.id, username: new.username.as_str(), roles: &new.roles };
         let additions = self.accounts.hooks().token_additions(&owner).await?;
         let transaction = self.database.begin_short().await?;
         let account = self.accounts.create(&transaction, new, Actor::anonymous(client)).await?;
+        let sent = match &email {
+            Some(email) if may_send => {
+                let recipient = Recipient {
+                    owner: owner_of_address.as_deref(),
+                    ..account.recipient(email.as_str(), client.language.as_deref())
+                };
+                Some(self.proofs.send(&transaction, Purpose::VerifyEmail, recipient, Some(client)).await?)
+            }
+            _ => None,
+        };
+        if let Some(sent) = sent.filter(|_| must_verify) {
+            transaction.commit().await?;
+            self.mail.wake();
+            return Ok(Registered::MustVerify(EmailChallenge::new(sent, Duration::ZERO)));
+        }
         self.accounts.record_login(&transaction, &account, None).await?;
-        self.complete_sign_in(transaction, account, additions, client).await
+        let signed_in = self.complete_sign_in(transaction, account, additions, client).await?;
+        Ok(Registered::SignedIn(Box::new(signed_in)))
+    }
+
+    /// Whether a registration may send a message to its address. A registration that needs none succeeds without it.
+    async fn may_send(&self, email: Option<&EmailAddress>, client: &ClientInfo) -> Result<bool, SignInError> {
+        let Some(email) = email.filter(|_| self.mail.is_on()) else { return Ok(false) };
+        match self.count_message(email, None, client).await {
+            Ok(_) => Ok(true),
+            Err(SignInError::RateLimited { .. }) if !self.config.accounts.verify_before_sign_in => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The username of the account that has verified the address, if the registration must not reveal that there is one.
+    /// Its owner then receives a message that says so, in place of the one that verifies the address.
+    async fn owner_of(&self, email: Option<&EmailAddress>) -> Result<Option<String>, SignInError> {
+        let Some(email) = email.filter(|_| self.config.accounts.verify_before_sign_in) else {
+            return Ok(None);
+        };
+        let owner = self.accounts.find_by_address(email, Claim::Oldest).await?;
+        Ok(owner.filter(|owner| owner.email_verified).map(|owner| owner.username))
     }
 }

@@ -88,6 +88,7 @@ impl Cleanup {
         let app = &self.app;
         let sessions = app.sessions.sweep(BATCH_SIZE).await?;
         let throttle = app.throttle.sweep(BATCH_SIZE).await?;
+        let proofs = app.proofs.sweep(BATCH_SIZE).await?;
         let changes = app.feed.sweep(BATCH_SIZE).await?;
         let events = app.audit.sweep(BATCH_SIZE).await?;
         let statuses = match &app.status_lists {
@@ -96,7 +97,7 @@ impl Cleanup {
         };
         let messages = app.mail.sweep(BATCH_SIZE).await?;
         app.keyring.sweep().await?;
-        Ok(sessions.max(throttle).max(changes).max(events).max(statuses).max(messages))
+        Ok(sessions.max(throttle).max(proofs).max(changes).max(events).max(statuses).max(messages))
     }
 
     /// The time of the previous run on any server.

@@ -83,7 +83,7 @@ async fn a_batch_with_two_logins_is_refused_before_either() {
             query("mutation { deleteAccount(input: { password: \"x\" }) { deletedId } }")
         ]),
     ] {
-        assert_over(&ada, batch, "one field that checks a password").await;
+        assert_over(&ada, batch, "one field that checks a credential").await;
     }
     let sessions = ada.ask("{ me { sessions { totalCount } } }").await;
     assert_eq!(sessions.at("/me/sessions/totalCount"), 1);

@@ -19,10 +19,26 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Client, Part, TestApp, sdl};
 
 /// The fields that anybody may ask for. Think twice before you add one.
-const OPEN: [&str; 7] = ["login", "logout", "node", "nodes", "refresh", "register", "server"];
+const OPEN: [&str; 15] = [
+    "acceptInvitation",
+    "login",
+    "loginWithEmail",
+    "logout",
+    "node",
+    "nodes",
+    "refresh",
+    "register",
+    "requestEmailVerification",
+    "requestLoginEmail",
+    "requestPasswordReset",
+    "resetPassword",
+    "server",
+    "undoEmailChange",
+    "verifyEmail",
+];
 
 /// The guards of all other fields in the contract: the required scope, or `None` if any access token is sufficient.
-const GUARDED: [(&str, Option<&str>); 16] = [
+const GUARDED: [(&str, Option<&str>); 17] = [
     ("Subscription.accountEvents", None),
     ("Subscription.auditEvents", Some("audit:read")),
     ("auditEvents", Some("audit:read")),
@@ -30,6 +46,7 @@ const GUARDED: [(&str, Option<&str>); 16] = [
     ("createUser", Some("users:write")),
     ("deleteAccount", None),
     ("deleteUser", Some("users:write")),
+    ("inviteUser", Some("users:write")),
     ("me", None),
     ("revokeOtherSessions", None),
     ("revokeSession", None),

@@ -318,7 +318,7 @@ async fn a_subscription_ends_with_its_token_in_an_executor_of_ones_own() {
     let ada = app.signed_in("ada").await;
     let schema = app.app.provide(<Roots>::default().builder()).finish();
     let (authenticator, authorization) = (&app.app.authenticator, ada.authorization());
-    let origin = ClientInfo { address: Ipv4Addr::LOCALHOST.into(), user_agent: None };
+    let origin = ClientInfo { address: Ipv4Addr::LOCALHOST.into(), user_agent: None, language: None };
     let caller = authenticator.authenticate_header(&authorization).await.expect("a valid token");
     let request = Request::new(app.mine(&ada).await)
         .data(authenticator.token_check(&caller).expect("a token"))

@@ -22,6 +22,7 @@ mod connections;
 mod cookies;
 mod crash;
 mod documents;
+mod email;
 mod error_contract;
 mod event_streams;
 mod excerpts;

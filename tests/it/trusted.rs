@@ -198,7 +198,7 @@ async fn a_manifest_that_cannot_be_used_stops_the_start_and_says_why() {
         (
             json!({ "a": "mutation($i: LoginInput!) { a: login(input: $i) { expiresIn } b: login(input: $i) { expiresIn } }" })
                 .to_string(),
-            "only one field that checks a password",
+            "only one field that checks a credential",
         ),
         (json!({ "a": "{ server {" }).to_string(), "the document a: Syntax error"),
         (json!({ "a": "{ __typename ".repeat(40) }).to_string(), "the document a:"),

@@ -197,6 +197,14 @@ impl AccountError {
             Self::UsernameInvalid(_) => {
                 UserError::of_field(UserErrorCode::UsernameInvalid, "username", message)
             }
+            Self::EmailRequired => {
+                let message = "An e-mail address is required.";
+                UserError::of_field(UserErrorCode::EmailInvalid, "email", message)
+            }
+            Self::EmailTaken => {
+                let message = "Another account has verified this address.";
+                UserError::of_field(UserErrorCode::EmailTaken, "email", message)
+            }
             Self::EmailInvalid(_) => UserError::of_field(UserErrorCode::EmailInvalid, "email", message),
             Self::DisplayNameInvalid(_) | Self::TooManyScopes => {
                 return Err(ApiError::bad_user_input(message));

@@ -80,6 +80,12 @@ impl User {
         self.account.email_verified
     }
 
+    /// A new address that replaces `email` once you have verified it. Null if there is none, or if the account is not
+    /// your own.
+    async fn pending_email(&self) -> Option<&str> {
+        self.account.pending_email.as_deref().filter(|_| self.is_own())
+    }
+
     /// The roles of the account, sorted by name. The configuration of the server defines the scopes of each
     /// role.
     async fn roles(&self) -> &[String] {

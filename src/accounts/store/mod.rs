@@ -9,7 +9,7 @@ use sea_orm::{
     ActiveValue::{Set, Unchanged},
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     prelude::ChronoUnixTimestampMillis as Millis,
-    sea_query::Expr,
+    sea_query::{Expr, ExprTrait, Order as SqlOrder},
 };
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -90,10 +90,15 @@ pub(super) async fn update(
     db: &impl ConnectionTrait,
     account: &Account,
     password_hash: Option<String>,
+    username: Option<&Username>,
 ) -> Result<(), DbErr> {
     let mut row = user::ActiveModel { id: Unchanged(account.id.uuid()), ..changeable(account) };
     if let Some(password_hash) = password_hash {
         row.password_hash = Set(password_hash);
+    }
+    if let Some(username) = username {
+        row.username = Set(username.as_str().to_owned());
+        row.username_key = Set(username.key().to_owned());
     }
     user::Entity::update(row).exec(db).await.map(|_| ())
 }
@@ -205,6 +210,33 @@ pub(super) async fn credentials_by_email(
         .filter(user::Column::EmailKey.eq(email.key()))
         .filter(Expr::col(user::Column::EmailVerified));
     credentials(db, verified).await
+}
+
+/// Which of the accounts that claim an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The first one that was created. Nobody can take the place of an account that exists.
+    Oldest,
+    /// The last one that was created: the registration that its user has just made.
+    Newest,
+}
+
+/// Finds an account that claims an address, which it has not verified.
+pub(super) async fn find_claim(
+    db: &impl ConnectionTrait,
+    email: &EmailAddress,
+    claim: Claim,
+) -> Result<Option<Account>, DbErr> {
+    let order = match claim {
+        Claim::Oldest => SqlOrder::Asc,
+        Claim::Newest => SqlOrder::Desc,
+    };
+    let claims = user::Entity::find()
+        .filter(user::Column::EmailKey.eq(email.key()))
+        .filter(Expr::col(user::Column::EmailVerified).not())
+        .order_by(user::Column::Id, order)
+        .limit(1);
+    Ok(credentials(db, claims).await?.map(|found| found.account))
 }
 
 pub(super) async fn credentials_of(

@@ -106,13 +106,18 @@ pub(super) fn to_cli_error(error: AdminError, app: &App, user: &str) -> CliError
         | AdminError::Hash(_)
         | AdminError::Keyring(_)
         | AdminError::PrivilegeEscalation(_)
+        | AdminError::MailOff
+        | AdminError::RateLimited { .. }
         | AdminError::OwnAccount { .. } => CliError::refused(error.to_string()),
     }
 }
 
 fn account_error(error: AccountError, app: &App, user: &str) -> CliError {
     CliError::refused(match error {
-        AccountError::TooManyScopes | AccountError::Unauthenticated(_) => error.to_string(),
+        AccountError::TooManyScopes
+        | AccountError::EmailTaken
+        | AccountError::EmailRequired
+        | AccountError::Unauthenticated(_) => error.to_string(),
         AccountError::UsernameTaken => format!("the username {user:?} is taken; choose another"),
         AccountError::NotFound => return not_found(user),
         AccountError::UnknownRole(role) => {

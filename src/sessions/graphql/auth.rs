@@ -8,7 +8,7 @@ use super::UserSession;
 use crate::{
     accounts::graphql::User,
     config::{Cookies, HttpConfig},
-    graphql::{ApiError, RefreshCookie, Transport, UserError},
+    graphql::{ApiError, DateTime, RefreshCookie, Transport, UserError},
     sessions::{Sessions, SignedIn},
     tokens::refresh_cookie,
 };
@@ -60,8 +60,34 @@ pub struct AuthPayload {
     user: Option<User>,
     /// The session that was created or continued. Null if there are errors.
     session: Option<UserSession>,
+    /// What is still missing for the sign-in. Not null with the error `EMAIL_NOT_VERIFIED`, unless too many messages were
+    /// sent to the address.
+    challenge: Option<LoginChallenge>,
     /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
+}
+
+/// A sign-in that is not complete.
+#[derive(SimpleObject)]
+pub struct LoginChallenge {
+    /// What you send together with the missing proof: the `challenge` of `verifyEmail` for the error
+    /// `EMAIL_NOT_VERIFIED`.
+    pub token: String,
+    /// When the challenge expires.
+    pub expires_at: DateTime,
+    /// The ways to complete the sign-in, the strongest first. Never empty.
+    pub methods: Vec<AuthenticationMethod>,
+}
+
+/// The ways in which a user proves who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum AuthenticationMethod {
+    /// The password of the account.
+    Password,
+    /// A code that was sent by e-mail.
+    EmailCode,
+    /// A link that was sent by e-mail.
+    EmailLink,
 }
 
 impl AuthPayload {
@@ -88,14 +114,29 @@ impl AuthPayload {
             expires_in: Some(i32::try_from(tokens.access_expires_in.as_secs()).unwrap_or(i32::MAX)),
             user: Some(User::new(account, caller.clone())),
             session: Some(UserSession::new(session, caller)),
+            challenge: None,
             errors: Vec::new(),
         })
+    }
+
+    /// The payload of a sign-in from which something is missing.
+    #[must_use]
+    pub fn incomplete(error: UserError, challenge: Option<LoginChallenge>) -> Self {
+        Self { challenge, ..Self::failure(vec![error]) }
     }
 
     /// The payload of a mutation that failed.
     #[must_use]
     pub fn failure(errors: Vec<UserError>) -> Self {
-        Self { access_token: None, refresh_token: None, expires_in: None, user: None, session: None, errors }
+        Self {
+            access_token: None,
+            refresh_token: None,
+            expires_in: None,
+            user: None,
+            session: None,
+            challenge: None,
+            errors,
+        }
     }
 }
 

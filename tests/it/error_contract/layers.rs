@@ -233,7 +233,7 @@ fn documents_over_a_limit() -> Vec<(&'static str, String)> {
         ),
         ("graphql.max_complexity", nested("{ a(first: 100) ", "{ b }", 3)),
         ("the depth of lists in introspection", nested("{ fields { type ", "{ name }", 3) + &"}".repeat(3)),
-        ("only one field that checks a password", format!("mutation($input: LoginInput) {{ {logins} }}")),
+        ("only one field that checks a credential", format!("mutation($input: LoginInput) {{ {logins} }}")),
     ]
 }
 

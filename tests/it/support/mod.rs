@@ -5,6 +5,7 @@ mod cluster;
 mod database;
 mod events;
 mod following;
+mod mailbox;
 mod process;
 mod proxy;
 mod refreshes;

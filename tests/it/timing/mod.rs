@@ -138,3 +138,48 @@ async fn registering_with_an_address_that_is_somebody_elses_takes_as_long_as_wit
     ];
     assert_alike(&kinds, &measure(&app.anonymous(), &kinds).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requesting_a_message_takes_as_long_for_an_unknown_address_as_for_a_known_one() {
+    let _alone = LOAD.lock().await;
+    let app = TestApp::start().await;
+    for number in 0..10 {
+        let input = json!({
+            "username": format!("user{number}"),
+            "password": PASSWORD,
+            "email": format!("user{number}@example.org"),
+        });
+        app.anonymous().mutate("register", input, crate::support::AUTH).await.assert_done();
+    }
+    let request = |name, mutation, prefix: &'static str| -> Kind {
+        let input = move |turn: usize| json!({ "email": format!("{prefix}{}@example.org", turn % 10) });
+        (name, mutation, Box::new(input))
+    };
+    for mutation in ["requestPasswordReset", "requestEmailVerification"] {
+        let kinds = [
+            request("a known address", mutation, "user"),
+            request("an unknown address", mutation, "nobody"),
+            control(),
+        ];
+        assert_alike(&kinds, &measure(&app.anonymous(), &kinds).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn registering_with_a_taken_address_takes_as_long_if_it_must_be_verified_first() {
+    let _alone = LOAD.lock().await;
+    let app = TestApp::with(|config| config.accounts.verify_before_sign_in = true).await;
+    let input = json!({ "username": "owner", "password": PASSWORD, "email": "taken@example.org" });
+    app.anonymous().mutate("register", input, "errors { code }").await;
+    app.verify_email("owner").await;
+    let with = |name, prefix: &'static str, email: &'static str| -> Kind {
+        let input = move |turn| json!({ "username": format!("{prefix}{turn}"), "password": PASSWORD, "email": email });
+        (name, "register", Box::new(input))
+    };
+    let kinds = [
+        with("an address that is free", "free", "free@example.org"),
+        with("an address that is taken", "taken", "taken@example.org"),
+        control(),
+    ];
+    assert_alike(&kinds, &measure(&app.anonymous(), &kinds).await);
+}

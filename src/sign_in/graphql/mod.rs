@@ -1,24 +1,45 @@
 //! The GraphQL mutations of signing in.
 
+mod email;
+
 use async_graphql::{Context, InputObject, Object};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{LoginRequest, Registration, SignIn, SignInError};
+pub use self::email::EmailMutation;
+use super::{EmailChallenge, LoginRequest, Registered, Registration, SignIn, SignInError};
 use crate::{
     accounts::{AccountError, DisplayName, EmailAddress, Username, graphql::DeletePayload},
     client::ClientInfo,
     graphql::{
-        ApiError, RefreshCookie, UserError, UserErrorCode, account_and_session, claims, guarded, node_id,
+        ApiError, DateTime, RefreshCookie, UserError, UserErrorCode, account_and_session, claims, guarded,
+        node_id,
     },
     passwords::PasswordAttempt,
+    proofs::InvalidProof,
     sessions::{
         Sessions,
-        graphql::{AuthPayload, TokenDelivery, clear_refresh_cookie, signing_error},
+        graphql::{
+            AuthPayload, AuthenticationMethod, LoginChallenge, TokenDelivery, clear_refresh_cookie,
+            signing_error,
+        },
     },
 };
 
-/// The mutations that check or set a password. An operation may contain only one of them.
-pub const PASSWORD_FIELDS: [&str; 4] = ["register", "login", "changePassword", "deleteAccount"];
+/// The mutations that check or set a credential. An operation may contain only one of them.
+pub const CREDENTIAL_FIELDS: [&str; 12] = [
+    "register",
+    "login",
+    "changePassword",
+    "deleteAccount",
+    "requestEmailVerification",
+    "verifyEmail",
+    "requestPasswordReset",
+    "resetPassword",
+    "requestLoginEmail",
+    "loginWithEmail",
+    "acceptInvitation",
+    "undoEmailChange",
+];
 
 /// The input of the `register` mutation.
 #[derive(InputObject)]
@@ -91,7 +112,8 @@ impl SignInMutation {
         let registered =
             ctx.data_unchecked::<SignIn>().register(form, ctx.data_unchecked::<ClientInfo>()).await;
         match registered {
-            Ok(signed_in) => AuthPayload::success(ctx, signed_in, delivery),
+            Ok(Registered::SignedIn(signed_in)) => AuthPayload::success(ctx, *signed_in, delivery),
+            Ok(Registered::MustVerify(challenge)) => Ok(must_verify(Some(challenge))),
             Err(error) => Ok(AuthPayload::failure(vec![error.into_user_error("password")?])),
         }
     }
@@ -110,6 +132,9 @@ impl SignInMutation {
         };
         match ctx.data_unchecked::<SignIn>().login(login, ctx.data_unchecked::<ClientInfo>()).await {
             Ok(signed_in) => AuthPayload::success(ctx, signed_in, input.delivery),
+            Err(SignInError::EmailNotVerified(challenge)) => {
+                Ok(must_verify(challenge.map(|challenge| *challenge)))
+            }
             Err(error) => Ok(AuthPayload::failure(vec![error.into_user_error("password")?])),
         }
     }
@@ -185,6 +210,18 @@ fn registration(input: RegisterInput) -> Result<Registration, Vec<AccountError>>
     }
 }
 
+/// The payload for a user who must verify the address before they can sign in.
+fn must_verify(challenge: Option<EmailChallenge>) -> AuthPayload {
+    let message = "Verify your e-mail address first: open the link in the message, or enter its code.";
+    let error = UserError::new(UserErrorCode::EmailNotVerified, message);
+    let challenge = challenge.map(|challenge| LoginChallenge {
+        token: challenge.challenge.expose_secret().to_owned(),
+        expires_at: DateTime(challenge.expires_at),
+        methods: vec![AuthenticationMethod::EmailLink, AuthenticationMethod::EmailCode],
+    });
+    AuthPayload::incomplete(error, challenge)
+}
+
 impl SignInError {
     /// Converts the error to one that the user can act on. `field` is the field of the input with the password.
     fn into_user_error(self, field: &str) -> Result<UserError, ApiError> {
@@ -204,6 +241,14 @@ impl SignInError {
                 let message = "Registration is closed. Only administrators can create accounts.";
                 UserError::new(UserErrorCode::RegistrationClosed, message)
             }
+            Self::EmailNotVerified(_) => {
+                UserError::new(UserErrorCode::EmailNotVerified, "Verify your e-mail address first.")
+            }
+            Self::NotOffered(message) => return Err(ApiError::bad_user_input(message)),
+            Self::NothingToVerify => {
+                UserError::new(UserErrorCode::NotFound, "Your account has no address to verify.")
+            }
+            Self::Proof(error) => invalid_proof(error)?,
             Self::SessionOver => {
                 let message = "The session has ended. Sign in again.";
                 UserError::new(UserErrorCode::InvalidCredentials, message)
@@ -217,4 +262,17 @@ impl SignInError {
             Self::Database(error) => return Err(error.into()),
         })
     }
+}
+
+/// Converts the error of a link or a code to one that the user can act on.
+fn invalid_proof(error: InvalidProof) -> Result<UserError, ApiError> {
+    Ok(match error {
+        InvalidProof::Unknown => {
+            let message = "This link or code is no longer valid. Request a new message.";
+            UserError::new(UserErrorCode::InvalidChallenge, message)
+        }
+        InvalidProof::WrongCode => UserError::new(UserErrorCode::InvalidCode, "The code is wrong."),
+        InvalidProof::RateLimited { retry_after } => UserError::rate_limited(retry_after),
+        InvalidProof::Database(error) => return Err(error.into()),
+    })
 }
