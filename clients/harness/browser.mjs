@@ -4,12 +4,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Opens a browser. All its pages share cookies and storage, like the tabs of a window. */
-export async function openBrowser(chromium) {
+/**
+ * Opens a browser. All its pages share cookies and storage, like the tabs of a window. `locale` is the language that its
+ * user prefers.
+ */
+export async function openBrowser(chromium, { locale = "en-US" } = {}) {
   const profile = mkdtempSync(join(tmpdir(), "chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     viewport: { width: 900, height: 700 },
+    locale,
     args: [
       "--headless",
       "--no-sandbox",

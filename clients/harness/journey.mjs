@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 
 import { openBrowser, readableByScript } from "./browser.mjs";
+import { proofsOf, subjects } from "./mail.mjs";
 import { startServer, until } from "./server.mjs";
 
 const username = "ada";
@@ -29,13 +30,14 @@ export async function travel({ chromium, createServer, root }) {
     await following(page, server);
     await revoked(page, server);
     await signingOut(page);
+    await mailing(page, server, url);
     assert.deepEqual(faults(url), []);
   } finally {
     await browser.close();
     await vite.close();
     await server.remove();
   }
-  console.log("the page signs up, lists, revokes and follows sessions, is signed out, signs in and signs out");
+  console.log("the page signs up, lists, revokes and follows sessions, is signed out, signs in and out, and works by e-mail");
 }
 
 /** Records the errors of a page, and its requests to other origins. */
@@ -118,6 +120,76 @@ async function signingOut(page) {
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await page.reload();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
+}
+
+/** A user with an address verifies it and forgets the password, first with codes and then with links. */
+async function mailing(page, server, url) {
+  await server.stop();
+  await server.start({
+    PORTCULLIS_ACCOUNTS__VERIFY_BEFORE_SIGN_IN: "true",
+    PORTCULLIS_ACCOUNTS__LINKS__VERIFY_EMAIL: `${url}#verify-email={token}`,
+    PORTCULLIS_ACCOUNTS__LINKS__RESET_PASSWORD: `${url}#reset-password={token}`,
+  });
+  const press = (name) => page.getByRole("button", { name, exact: true }).click();
+  const heading = (name) => page.getByRole("heading", { name }).waitFor();
+  const signUp = async (name) => {
+    await press("Create an account instead");
+    await page.getByLabel("Username").fill(name);
+    await page.getByLabel("E-mail address").fill(`${name}@example.com`);
+    await page.getByLabel("New password").fill(password);
+    await press("Sign up");
+    await heading("Verify your address");
+    return proofsOf(await server.mailTo(`${name}@example.com`));
+  };
+  const signInAndOut = async (name, password) => {
+    await heading("Sign in");
+    await page.getByLabel("Username").fill(name);
+    await page.getByLabel("Password").fill(password);
+    await press("Sign in");
+    await signOut(name);
+  };
+  const signOut = async (name) => {
+    await page.getByText(`Signed in as ${name}`).waitFor();
+    await press("Sign out");
+    await heading("Sign in");
+  };
+  const forget = async (name) => {
+    await press("I forgot my password");
+    await page.getByLabel("E-mail address").fill(`${name}@example.com`);
+    await press("Send message");
+    await heading("Look into your mailbox");
+    return proofsOf(await server.mailTo(`${name}@example.com`, subjects.reset));
+  };
+
+  const { code } = await signUp("grace");
+  await page.getByLabel("Code").fill(code === "00000000" ? "00000001" : "00000000");
+  await press("Verify");
+  await page.getByRole("alert").filter({ hasText: "wrong" }).waitFor();
+  await page.getByLabel("Code").fill(code);
+  await press("Verify");
+  await signInAndOut("grace", password);
+  await page.getByLabel("Username").waitFor();
+  const reset = await forget("grace");
+  await page.getByLabel("Code").fill(reset.code);
+  await page.getByLabel("New password").fill(`${password} two`);
+  await shot(page, "code");
+  await press("Set password");
+  await signOut("grace");
+
+  const verify = await signUp("joan");
+  await page.goto(verify.link);
+  await heading("Verify your address");
+  assert.ok(!page.url().includes(verify.token), "the token is not in the address bar");
+  await page.getByRole("button", { name: "Not now" }).waitFor();
+  await press("Verify");
+  await page.reload();
+  await signInAndOut("joan", password);
+  const { link } = await forget("joan");
+  await page.goto(link);
+  await heading("Choose a new password");
+  await page.getByLabel("New password").fill(`${password} three`);
+  await press("Set password");
+  await signOut("joan");
 }
 
 async function fill(page, password) {

@@ -9,11 +9,14 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
+import { readMail } from "./mail.mjs";
+
 /**
  * Starts a server without a throttle and with a clock skew of zero.
- * `settings` are more environment variables; `config` is a configuration file.
+ * `settings` are more environment variables; `config` is a configuration file. With `recordsLog` the server's log is in
+ * `log()`, otherwise it is printed.
  */
-export async function startServer({ settings = {}, config } = {}) {
+export async function startServer({ settings = {}, config, recordsLog = false } = {}) {
   // The server would read other PORTCULLIS_… variables as configuration keys, and DATABASE_URL as its database.
   const { PORTCULLIS_BIN, TEST_DATABASE_URL: postgres, DATABASE_URL, ...environment } = process.env;
   if (!PORTCULLIS_BIN) throw new Error("PORTCULLIS_BIN must be the path of the portcullis binary.");
@@ -36,6 +39,7 @@ export async function startServer({ settings = {}, config } = {}) {
   };
   const flags = config ? ["--config", config] : [];
   let child;
+  let log = "";
 
   const server = {
     url,
@@ -44,12 +48,28 @@ export async function startServer({ settings = {}, config } = {}) {
       const { stdout } = await promisify(execFile)(binary, [...words, ...flags], options);
       return stdout;
     },
-    async start() {
-      child = spawn(binary, flags, { ...options, stdio: ["ignore", "inherit", "inherit"] });
+    /** Starts the server, with more environment variables. */
+    async start(more = {}) {
+      const output = recordsLog ? "pipe" : "inherit";
+      child = spawn(binary, flags, {
+        ...options,
+        env: { ...options.env, ...more },
+        stdio: ["ignore", output, output],
+      });
+      for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (log += chunk));
       const started = child;
       await until(async () => {
-        if (started.exitCode !== null) throw new Error(`The server ended with status ${started.exitCode}.`);
+        if (started.exitCode !== null) throw new Error(`The server ended with status ${started.exitCode}. ${log}`);
         return (await fetch(`${url}/readyz`).catch(() => null))?.ok;
+      });
+    },
+    /** Everything that the server has logged. */
+    log: () => log,
+    /** Waits for a message to an address, and returns the newest: `{ to, subject, text, html }`. */
+    mailTo(address, subject = /./) {
+      return until(() => {
+        const mails = readMail(join(folder, "mail")).filter(({ to }) => to === address);
+        return mails.findLast((mail) => subject.test(mail.subject));
       });
     },
     /** Stops the server. It can start again with the same data. */
