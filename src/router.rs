@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::Executor;
 use axum::{
     Router,
-    extract::FromRef,
+    extract::{FromRef, State},
     handler::Handler,
     middleware::from_fn_with_state,
     routing::{get, post},
@@ -14,11 +14,11 @@ use axum::{
 use crate::{
     app::App,
     client::TrustedProxies,
-    config::Config,
+    config::{Config, LinksConfig},
     http::{
-        Dependencies, Endpoint, Health, Middleware, Origins, api_cors, discovery, graphql, jwks, liveness,
-        method_not_allowed, middleware, not_found, playground, playground_asset, public_cors, readiness,
-        status_list, to_playground,
+        Dependencies, Endpoint, Health, Middleware, Origins, PAGE_FILES, Page, api_cors, discovery, graphql,
+        jwks, liveness, method_not_allowed, middleware, not_found, page_file, playground, playground_asset,
+        public_cors, readiness, status_list, to_playground,
     },
     status_lists::StatusLists,
     tokens::Keyring,
@@ -100,6 +100,7 @@ pub(crate) fn routes<E: Executor>(app: &App, executor: E) -> Router {
         api = api.layer(api_cors(&app.config.http));
     }
     let mut routes = Router::new().merge(public_documents(base)).merge(api).merge(probe_routes(base));
+    routes = routes.merge(account_routes(base, &app.config.accounts.links));
     if app.config.graphql.playground {
         routes = routes.merge(playground_routes(base));
     }
@@ -147,4 +148,18 @@ fn playground_routes(base: &str) -> Router<AppState> {
         .route(&format!("{base}/playground.js"), get(playground_asset))
         .route(&format!("{base}/playground.css"), get(playground_asset));
     if base.is_empty() { routes } else { routes.route(base, get(to_playground)) }
+}
+
+/// The routes of the pages behind the links in messages, and of their files. A page is absent if its links lead to a page
+/// of an application.
+fn account_routes(base: &str, links: &LinksConfig) -> Router<AppState> {
+    let mut routes = Router::new();
+    for file in PAGE_FILES {
+        routes = routes.route(&format!("{base}/account/{file}"), get(page_file));
+    }
+    for page in Page::ALL.into_iter().filter(|page| page.is_served(links)) {
+        let handler = move |State(config): State<Arc<Config>>| async move { page.response(&config) };
+        routes = routes.route(&format!("{base}/account/{}", page.name()), get(handler));
+    }
+    routes
 }

@@ -28,7 +28,7 @@ use crate::{
     database::{ApplicationMigrations, Database},
     graphql::FairQueue,
     hooks::HookRunner,
-    http::{Authenticator, OpenStreams},
+    http::{Authenticator, OpenStreams, page_documents},
     limits::Throttle,
     mail::Mail,
     operations::DocumentStore,
@@ -110,7 +110,9 @@ impl App {
         // The secret is checked before the database is opened: a start without access to it must not change anything.
         let secret = FoundSecret::find(&config)?;
         secret.check_missing_file(&config)?;
-        let documents = Arc::new(DocumentStore::open(&config.graphql, ROOT_FIELDS)?);
+        let mut documents = DocumentStore::open(&config.graphql, ROOT_FIELDS)?;
+        page_documents(&config.accounts.links).for_each(|text| documents.trust(&text));
+        let documents = Arc::new(documents);
         let database = Database::connect(&config, parts.migrations).await?;
         let opened = Box::pin(Self::open_on(database.clone(), secret, documents, config, parts)).await;
         if opened.is_err() {

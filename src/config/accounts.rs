@@ -44,6 +44,8 @@ pub struct AccountsConfig {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LinksConfig {
+    /// The URL of your application, to which the pages of the server lead when they are done.
+    pub application: Option<String>,
     /// The page that verifies an address.
     pub verify_email: Option<String>,
     /// The page on which a user sets a new password.
@@ -86,6 +88,11 @@ impl AccountsConfig {
             ensure_between(ttl, minute, month, key)?;
         }
         let links = &self.links;
+        ensure(
+            links.application.as_deref().is_none_or(is_page),
+            "accounts.links.application",
+            "must be an http or https URL, such as \"https://app.example.com/\"",
+        )?;
         for (link, key) in [
             (&links.verify_email, "accounts.links.verify_email"),
             (&links.reset_password, "accounts.links.reset_password"),
@@ -99,6 +106,12 @@ impl AccountsConfig {
         }
         Ok(())
     }
+}
+
+/// Whether a text is the URL of a page, written so that it can be the value of an HTML attribute.
+fn is_page(text: &str) -> bool {
+    let is_web = |url: url::Url| matches!(url.scheme(), "http" | "https");
+    !text.contains(['"', '\'', '<', '>']) && text.parse().is_ok_and(is_web)
 }
 
 /// Whether a text is the template of a link.

@@ -1,4 +1,5 @@
-//! HTTP: bearer tokens, origins and hosts, the published keys, health, the GraphiQL page, and GraphQL itself.
+//! HTTP: bearer tokens, origins and hosts, the published keys, health, the GraphiQL page, the pages behind the
+//! links in messages, and GraphQL itself.
 //!
 //! Every rejected request is an [`ApiError`](crate::graphql::ApiError), written in one shape by `graphql/response.rs`.
 
@@ -20,6 +21,8 @@ mod issuer;
 mod middleware;
 #[cfg(feature = "server")]
 mod origin;
+#[cfg(feature = "server")]
+mod pages;
 #[cfg(feature = "server")]
 mod playground;
 #[cfg(feature = "server")]
@@ -43,6 +46,7 @@ pub(crate) use self::{
     health::{Dependencies, Health, liveness, readiness},
     middleware::{Middleware, middleware},
     origin::{Origins, api_cors, public_cors},
+    pages::{PAGE_FILES, Page, page_documents, page_file},
     playground::{playground, playground_asset, to_playground},
     status_list::status_list,
     trace::RequestId,

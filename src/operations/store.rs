@@ -6,7 +6,7 @@ use moka::sync::Cache;
 use super::{
     document::Document,
     hash::DocumentHash,
-    prepare::{RootFieldPolicy, validation_request},
+    prepare::{RootFieldPolicy, check, validation_request},
     request::PERSISTED_QUERY,
     trusted::{TrustedDocuments, TrustedError},
 };
@@ -48,6 +48,15 @@ impl DocumentStore {
         let trusted =
             path.map(|path| TrustedDocuments::read(path, config, fields)).transpose()?.unwrap_or_default();
         Ok(Self { config: config.clone(), fields, cache, trusted })
+    }
+
+    /// Trusts another document, which a page of the server sends. Does nothing if it exceeds a limit of the operator: the
+    /// server would execute it in no mode.
+    pub fn trust(&mut self, text: &str) {
+        let Ok(document) = Document::parse(text, &self.config) else { return };
+        if check(&document, &self.config, self.fields).is_ok() {
+            self.trusted.insert(DocumentHash::of(text), Arc::new(document));
+        }
     }
 
     /// Validates the trusted documents against the schema that will execute them.

@@ -96,6 +96,11 @@ impl TrustedDocuments {
         Ok(trusted)
     }
 
+    /// Adds a document that has no id in the manifest.
+    pub(super) fn insert(&mut self, hash: DocumentHash, document: Arc<Document>) {
+        self.by_hash.insert(hash, document);
+    }
+
     pub(super) fn by_id(&self, id: &str) -> Option<Arc<Document>> {
         self.by_id.get(id).map(|(_, document)| Arc::clone(document))
     }

@@ -13,6 +13,10 @@ async fn answers(app: &TestApp) -> Vec<(String, Answer)> {
         ("POST", "/"),
         ("GET", "/playground.js"),
         ("GET", "/playground.css"),
+        ("GET", "/account/verify-email"),
+        ("HEAD", "/account/reset-password"),
+        ("POST", "/account/reset-password"),
+        ("GET", "/account/texts.js"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
         ("GET", "/.well-known/jwks.json"),
@@ -59,9 +63,15 @@ async fn every_answer_says_what_browsers_may_do_with_it() {
         let readers = if is_public { "cross-origin" } else { "same-origin" };
         assert_eq!(answer.header("cross-origin-resource-policy"), readers, "{name}");
         let policy = answer.header("content-security-policy");
-        if ["GET /", "HEAD /", "GET /playground.js", "GET /playground.css"].contains(&&*name)
-            || name.contains("page")
-        {
+        let pages = [
+            "GET /",
+            "HEAD /",
+            "GET /playground.js",
+            "GET /playground.css",
+            "GET /account/verify-email",
+            "HEAD /account/reset-password",
+        ];
+        if pages.contains(&&*name) || name.contains("page") {
             assert!(
                 policy.contains("frame-ancestors 'none'") && policy.contains("script-src 'self'"),
                 "{name}"

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod account_pages;
 mod accounts;
 mod agreement;
 mod at_rest;
