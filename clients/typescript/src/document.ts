@@ -16,8 +16,9 @@ export interface NamedDocument {
 export const isMutation = (document: string | NamedDocument) =>
   typeof document === "string" ? /\bmutation\b/.test(document) : document.isMutation;
 
-const PAYLOAD =
-  "accessToken refreshToken expiresIn user { id username displayName email roles } errors { code message field retryAfter }";
+const ERRORS = "errors { code message field retryAfter }";
+const PAYLOAD = `accessToken refreshToken expiresIn user { id username displayName email roles } challenge { token } ${ERRORS}`;
+const CHALLENGE = `challenge expiresAt resendAfter ${ERRORS}`;
 
 /** The operations that open, refresh, change and end a session. */
 export const REGISTER = `mutation Register($input: RegisterInput!) { payload: register(input: $input) { ${PAYLOAD} } }`;
@@ -26,3 +27,13 @@ export const REFRESH = `mutation Refresh($input: RefreshInput) { payload: refres
 export const LOGOUT =
   "mutation Logout($input: LogoutInput) { payload: logout(input: $input) { errors { code } } }";
 export const CHANGE_PASSWORD = `mutation ChangePassword($input: ChangePasswordInput!) { payload: changePassword(input: $input) { ${PAYLOAD} } }`;
+
+/** The operations that an account does by e-mail. */
+export const REQUEST_EMAIL_VERIFICATION = `mutation RequestEmailVerification($input: RequestEmailVerificationInput) { payload: requestEmailVerification(input: $input) { ${CHALLENGE} } }`;
+export const VERIFY_EMAIL = `mutation VerifyEmail($input: VerifyEmailInput!) { payload: verifyEmail(input: $input) { ${ERRORS} } }`;
+export const REQUEST_PASSWORD_RESET = `mutation RequestPasswordReset($input: RequestPasswordResetInput!) { payload: requestPasswordReset(input: $input) { ${CHALLENGE} } }`;
+export const RESET_PASSWORD = `mutation ResetPassword($input: ResetPasswordInput!) { payload: resetPassword(input: $input) { ${PAYLOAD} } }`;
+export const REQUEST_LOGIN_EMAIL = `mutation RequestLoginEmail($input: RequestLoginEmailInput!) { payload: requestLoginEmail(input: $input) { ${CHALLENGE} } }`;
+export const LOGIN_WITH_EMAIL = `mutation LoginWithEmail($input: LoginWithEmailInput!) { payload: loginWithEmail(input: $input) { ${PAYLOAD} } }`;
+export const ACCEPT_INVITATION = `mutation AcceptInvitation($input: AcceptInvitationInput!) { payload: acceptInvitation(input: $input) { ${PAYLOAD} } }`;
+export const UNDO_EMAIL_CHANGE = `mutation UndoEmailChange($input: UndoEmailChangeInput!) { payload: undoEmailChange(input: $input) { ${ERRORS} } }`;

@@ -3,6 +3,7 @@ export type { GraphQLResult, ErrorCode, GraphQLFormattedError } from "./result.j
 export type { NamedDocument, TypedDocument } from "./document.js";
 export { createPortcullis } from "./portcullis.js";
 export type { Portcullis, PortcullisOptions, RequestArguments, RequestOptions } from "./portcullis.js";
+export type { EmailChallenge, EmailProof, EmailRequest } from "./email.js";
 export { webStorage } from "./storage.js";
 export type { TokenStorage } from "./storage.js";
 export type { Outcome, State, User, UserError, UserErrorCode } from "./session.js";

@@ -1,14 +1,23 @@
 import { type GraphQLResult, dataOf, errorOf, isTokenRejected, PortcullisError } from "./result.js";
 import {
+  ACCEPT_INVITATION,
   CHANGE_PASSWORD,
   isMutation,
   LOGIN,
+  LOGIN_WITH_EMAIL,
   LOGOUT,
   type NamedDocument,
   REFRESH,
   REGISTER,
+  REQUEST_EMAIL_VERIFICATION,
+  REQUEST_LOGIN_EMAIL,
+  REQUEST_PASSWORD_RESET,
+  RESET_PASSWORD,
   type TypedDocument,
+  UNDO_EMAIL_CHANGE,
+  VERIFY_EMAIL,
 } from "./document.js";
+import { type ChallengePayload, type EmailProof, type EmailRequest, requestOf } from "./email.js";
 import { endpoint, type Post } from "./endpoint.js";
 import { Listeners } from "./listeners.js";
 import {
@@ -19,6 +28,7 @@ import {
   type State,
   stateOf,
   type User,
+  type UserError,
 } from "./session.js";
 import { memory, type TokenStorage } from "./storage.js";
 import { pause, Tabs } from "./tabs.js";
@@ -110,7 +120,10 @@ export class Portcullis {
     return this.#state;
   }
 
-  /** Creates an account and signs the user in. */
+  /**
+   * Creates an account and signs the user in. With the error EMAIL_NOT_VERIFIED the account may exist, and its user signs
+   * in after `verifyEmail` with the link, or with the `challenge` and the code.
+   */
   register(input: {
     username: string;
     password: string;
@@ -138,6 +151,49 @@ export class Portcullis {
     );
     if (!outcome) throw errorOf(result);
     return outcome;
+  }
+
+  /**
+   * Requests a message that verifies an address. Without an address it is that of the signed-in user which is not
+   * verified yet.
+   */
+  requestEmailVerification(input?: { email: string }): Promise<EmailRequest> {
+    return this.#requestMessage(REQUEST_EMAIL_VERIFICATION, input ?? null);
+  }
+
+  /** Verifies an address. The user need not be signed in, and is not signed in by it. Returns the errors to show. */
+  verifyEmail(input: { proof: EmailProof }): Promise<{ errors: UserError[] }> {
+    return this.#settle(VERIFY_EMAIL, input);
+  }
+
+  /** Requests a message with which the user sets a new password. */
+  requestPasswordReset(input: { email: string }): Promise<EmailRequest> {
+    return this.#requestMessage(REQUEST_PASSWORD_RESET, input);
+  }
+
+  /** Sets a new password, ends every session of the account, and signs in. */
+  resetPassword(input: { proof: EmailProof; newPassword: string }): Promise<Outcome> {
+    return this.#signIn(RESET_PASSWORD, input);
+  }
+
+  /** Requests a message with which the user signs in, if the server permits it (`accounts.email_sign_in`). */
+  requestLoginEmail(input: { email: string }): Promise<EmailRequest> {
+    return this.#requestMessage(REQUEST_LOGIN_EMAIL, input);
+  }
+
+  /** Signs in with the link or the code of a message. */
+  loginWithEmail(input: { proof: EmailProof }): Promise<Outcome> {
+    return this.#signIn(LOGIN_WITH_EMAIL, input);
+  }
+
+  /** Sets the password of an account to which an administrator has invited the user, and signs in. */
+  acceptInvitation(input: { token: string; password: string; username?: string }): Promise<Outcome> {
+    return this.#signIn(ACCEPT_INVITATION, input);
+  }
+
+  /** Restores the previous address of an account, and ends all its sessions. Returns the errors to show. */
+  undoEmailChange(input: { token: string }): Promise<{ errors: UserError[] }> {
+    return this.#settle(UNDO_EMAIL_CHANGE, input);
   }
 
   /**
@@ -237,6 +293,20 @@ export class Portcullis {
     return next === null ? result : send(next);
   }
 
+  async #requestMessage(document: string, input: object | null): Promise<EmailRequest> {
+    const result = await this.#authorized(true, (token) =>
+      this.#send<{ payload: ChallengePayload }>(document, { input }, token),
+    );
+    const request = requestOf(dataOf(result).payload);
+    if (!request) throw errorOf({});
+    return request;
+  }
+
+  /** Executes an operation that needs no session and opens none. */
+  async #settle(document: string, input: object): Promise<{ errors: UserError[] }> {
+    return dataOf(await this.#send<{ payload: { errors: UserError[] } }>(document, { input })).payload;
+  }
+
   #signIn(document: string, input: object): Promise<Outcome> {
     return this.#tabs.exclusive(async () => {
       const sentAt = Date.now();
@@ -300,12 +370,12 @@ export class Portcullis {
   async #accept(payload: Payload, sentAt: number): Promise<Outcome> {
     const session = sessionOf(payload, sentAt);
     const [first, ...others] = payload.errors;
-    if (first) return { user: null, errors: [first, ...others] };
+    if (first) return { user: null, errors: [first, ...others], challenge: payload.challenge?.token ?? null };
     if (!session) throw errorOf({});
     if (this.#delivery === "body") await this.#refreshTokens.write(payload.refreshToken);
     this.#tabs.announce(session);
     this.#setSession(session);
-    return { user: session.user, errors: [] };
+    return { user: session.user, errors: [], challenge: null };
   }
 
   async #end() {

@@ -29,13 +29,22 @@ export type UserErrorCode =
   | "USERNAME_TAKEN"
   | "USERNAME_INVALID"
   | "EMAIL_INVALID"
+  | "EMAIL_TAKEN"
+  | "EMAIL_NOT_VERIFIED"
+  | "INVALID_CHALLENGE"
+  | "INVALID_CODE"
   | "PASSWORD_TOO_SHORT"
   | "PASSWORD_TOO_LONG"
   | "PASSWORD_TOO_WEAK"
   | "REGISTRATION_CLOSED";
 
-/** The result of a sign-in: the user, or the errors to show. */
-export type Outcome = { user: User; errors: [] } | { user: null; errors: [UserError, ...UserError[]] };
+/**
+ * The result of a sign-in: the user, or the errors to show. With the error EMAIL_NOT_VERIFIED, a message was sent, and
+ * `challenge` goes with its code; it is null if too many messages were sent.
+ */
+export type Outcome =
+  | { user: User; errors: []; challenge: null }
+  | { user: null; errors: [UserError, ...UserError[]]; challenge: string | null };
 
 /** The server's payload of every operation that signs in. */
 export interface Payload {
@@ -43,6 +52,7 @@ export interface Payload {
   refreshToken: string | null;
   expiresIn: number | null;
   user: User | null;
+  challenge?: { token: string } | null;
   errors: UserError[];
 }
 

@@ -63,6 +63,13 @@ export async function typed() {
   const { user, errors } = await portcullis.login({ username: "ada", password: "…" });
   const name: string = user ? user.username : errors[0].message;
 
+  const { challenge, errors: refused } = await portcullis.requestPasswordReset({ email: "ada@example.com" });
+  const message: string = challenge === null ? refused[0].message : challenge;
+  await portcullis.resetPassword({ proof: { token: "…" }, newPassword: "…" });
+  await portcullis.loginWithEmail({ proof: { code: { challenge: message, code: "12345678" } } });
+  // @ts-expect-error: a code needs its challenge
+  await portcullis.verifyEmail({ proof: { code: "12345678" } });
+
   // @ts-expect-error: cookie delivery has no storage
   createPortcullis({ url: "/graphql", delivery: "cookie", storage: { read: () => null, write: () => {} } });
   return [id, sameId, nodes, untyped, name];
