@@ -3,13 +3,17 @@ import type { User } from "@portcullis/client";
 import { useEffect, useState } from "react";
 
 import { createClient } from "./client";
+import { OpenedLink } from "./Email";
+import { useLink } from "./link";
 import { portcullis, useSession } from "./session";
 import { Sessions } from "./Sessions";
 import { SignIn } from "./SignIn";
 
-/** The page: the sign-in form, or the content for the signed-in user. */
+/** The page: the form for a link in a message, the sign-in form, or the content for the signed-in user. */
 export function App() {
   const session = useSession();
+  const [link, endLink] = useLink();
+  if (link) return <OpenedLink key={link.token} link={link} onDone={endLink} />;
   switch (session.status) {
     case "unknown":
       return <Restore />;

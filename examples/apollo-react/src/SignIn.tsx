@@ -1,57 +1,63 @@
-import type { UserError } from "@portcullis/client";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 
+import { ForgottenPassword, VerifyByCode } from "./Email";
+import { Form, Password } from "./Form";
 import { portcullis } from "./session";
 
-/** The form to sign in or to create an account. */
+/** The form to sign in or to create an account, and the forms to which it leads. */
 export function SignIn() {
-  const [isNew, setIsNew] = useState(false);
-  const [errors, setErrors] = useState<Pick<UserError, "message">[]>([]);
-  const [isBusy, setIsBusy] = useState(false);
+  const [way, setWay] = useState<"signIn" | "signUp" | "forgotten">("signIn");
+  /** The challenge of the message that verifies the address, if the server wants that first. */
+  const [challenge, setChallenge] = useState<string | null>(null);
+  const isNew = way === "signUp";
 
-  async function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const input = { username: String(form.get("username")), password: String(form.get("password")) };
-    setIsBusy(true);
-    try {
-      const outcome = await (isNew ? portcullis.register(input) : portcullis.login(input));
-      setErrors(outcome.errors);
-    } catch {
-      setErrors([{ message: "The server is unavailable. Try again later." }]);
-    } finally {
-      setIsBusy(false);
-    }
+  async function submit({ username = "", password = "", email }: Record<string, string>) {
+    const outcome = await (isNew
+      ? portcullis.register({ username, password, ...(email && { email }) })
+      : portcullis.login({ username, password }));
+    setChallenge(outcome.challenge);
+    return outcome.errors;
   }
 
-  function swap() {
-    setIsNew(!isNew);
-    setErrors([]);
+  if (challenge) {
+    const onVerified = () => {
+      setChallenge(null);
+      setWay("signIn");
+    };
+    return <VerifyByCode challenge={challenge} onVerified={onVerified} />;
   }
-
+  if (way === "forgotten") return <ForgottenPassword onBack={() => setWay("signIn")} />;
+  const others = (
+    <>
+      <button type="button" onClick={() => setWay(isNew ? "signIn" : "signUp")}>
+        {isNew ? "I have an account" : "Create an account instead"}
+      </button>
+      {!isNew && (
+        <button type="button" onClick={() => setWay("forgotten")}>
+          I forgot my password
+        </button>
+      )}
+    </>
+  );
   return (
-    <form onSubmit={submit}>
-      <h1>{isNew ? "Sign up" : "Sign in"}</h1>
+    <Form
+      key={way}
+      title={isNew ? "Sign up" : "Sign in"}
+      button={isNew ? "Sign up" : "Sign in"}
+      onSubmit={submit}
+      others={others}
+    >
       <label>
         Username
         <input name="username" autoComplete="username" autoCapitalize="none" required />
       </label>
-      <label>
-        Password
-        <input
-          name="password"
-          type="password"
-          autoComplete={isNew ? "new-password" : "current-password"}
-          required
-        />
-      </label>
-      {errors.length > 0 && <p role="alert">{errors.map(({ message }) => message).join(" ")}</p>}
-      <button type="submit" disabled={isBusy}>
-        {isNew ? "Sign up" : "Sign in"}
-      </button>
-      <button type="button" onClick={swap}>
-        {isNew ? "I have an account" : "Create an account instead"}
-      </button>
-    </form>
+      {isNew && (
+        <label>
+          E-mail address (optional)
+          <input name="email" inputMode="email" autoComplete="email" autoCapitalize="none" />
+        </label>
+      )}
+      <Password isNew={isNew} />
+    </Form>
   );
 }

@@ -2,15 +2,19 @@ import type { User } from "@portcullis/client";
 import { Suspense, useEffect, useState } from "react";
 import { RelayEnvironmentProvider } from "react-relay";
 
+import { OpenedLink } from "./Email";
 import { createEnvironment } from "./environment";
 import { ErrorNotice } from "./ErrorNotice";
+import { useLink } from "./link";
 import { portcullis, useSession } from "./session";
 import { Sessions } from "./Sessions";
 import { SignIn } from "./SignIn";
 
-/** The page: the sign-in form, or the content for the signed-in user. */
+/** The page: the form for a link in a message, the sign-in form, or the content for the signed-in user. */
 export function App() {
   const session = useSession();
+  const [link, endLink] = useLink();
+  if (link) return <OpenedLink key={link.token} link={link} onDone={endLink} />;
   switch (session.status) {
     case "unknown":
       return <Restore />;
