@@ -1,4 +1,11 @@
-import { createPortcullis, type Outcome, type Portcullis, PortcullisError, type State } from "@portcullis/client";
+import {
+  createPortcullis,
+  type EmailProof,
+  type Outcome,
+  type Portcullis,
+  PortcullisError,
+  type State,
+} from "@portcullis/client";
 
 import { endpoint } from "./endpoint";
 
@@ -19,25 +26,37 @@ export function subscribe(listener: () => void) {
   return () => stops.forEach((stop) => stop());
 }
 
-export type Way = "login" | "register";
-
 let cookiesWork: boolean | undefined;
 
+/** Signs in with a username and a password. */
+export const signIn = (way: "login" | "register", input: { username: string; password: string; email?: string }) =>
+  signInBy((client) => client[way](input), input.password);
+
+/** Sets a new password with the code of a message, and signs in. */
+export const resetPassword = (proof: EmailProof, newPassword: string) =>
+  signInBy((client) => client.resetPassword({ proof, newPassword }), newPassword);
+
+/** Requests a message with a code to set a new password. */
+export const requestPasswordReset = (email: string) => cookie.requestPasswordReset({ email });
+
+/** Verifies an address with the code of a message. */
+export const verifyEmail = (proof: EmailProof) => cookie.verifyEmail({ proof });
+
 /** Signs in, with a cookie if both the server and the browser support it. */
-export async function signIn(way: Way, input: { username: string; password: string }): Promise<Outcome> {
+async function signInBy(open: (client: Portcullis) => Promise<Outcome>, password: string): Promise<Outcome> {
   if (cookiesWork !== false) {
     try {
-      const outcome = await cookie[way](input);
+      const outcome = await open(cookie);
       if (!outcome.user) return outcome;
       cookiesWork ??= await keepsCookie();
-      return cookiesWork ? outcome : memory.login(input);
+      return cookiesWork ? outcome : memory.login({ username: outcome.user.username, password });
     } catch (error) {
       // The server does not support cookies (`http.cookies`).
       if (!(error instanceof PortcullisError && error.code === "BAD_USER_INPUT")) throw error;
       cookiesWork = false;
     }
   }
-  return memory[way](input);
+  return open(memory);
 }
 
 /** Whether the browser kept the cookie of a sign-in; some do not without TLS. If it did not, ends the session. */

@@ -2,11 +2,51 @@ import { Dialog } from "@graphiql/react";
 import type { UserError } from "@portcullis/client";
 import { type ComponentProps, type FormEvent, useEffect, useId, useRef, useState } from "react";
 
-import { signIn, type Way } from "./session";
+import { requestPasswordReset, resetPassword, signIn, verifyEmail } from "./session";
 
-const words = {
-  login: { title: "Sign in", busy: "Signing in…", other: "Create an account instead" },
-  register: { title: "Create account", busy: "Creating…", other: "Sign in instead" },
+/** The forms of the dialog. Each leads to the others. */
+type Way = "login" | "register" | "forgotten" | "reset" | "verify";
+
+const words: Record<Way, { title: string; busy: string; text: string }> = {
+  login: { title: "Sign in", busy: "Signing in…", text: "The page then sends your access token automatically." },
+  register: {
+    title: "Create account",
+    busy: "Creating…",
+    text: "The page then sends your access token automatically.",
+  },
+  forgotten: {
+    title: "Send message",
+    busy: "Sending…",
+    text: "Enter the e-mail address of your account. You receive a link and a code to set a new password.",
+  },
+  reset: {
+    title: "Set password",
+    busy: "Setting…",
+    text: "If an account has this address, a message is on its way. Open its link, or enter its code here.",
+  },
+  verify: {
+    title: "Verify address",
+    busy: "Verifying…",
+    text: "A message is on its way to you. Open its link, or enter its code here. Then sign in.",
+  },
+};
+
+const fields = {
+  username: { label: "Username", autoComplete: "username" },
+  email: { label: "E-mail address", autoComplete: "email", inputMode: "email" },
+  code: { label: "Code", autoComplete: "one-time-code", inputMode: "numeric" },
+  password: { label: "Password", type: "password", autoComplete: "current-password" },
+  newPassword: { label: "New password", type: "password", autoComplete: "new-password" },
+} as const;
+
+type Values = Partial<Record<keyof typeof fields, string>>;
+
+const fieldsOf: Record<Way, (keyof typeof fields)[]> = {
+  login: ["username", "password"],
+  register: ["username", "email", "password"],
+  forgotten: ["email"],
+  reset: ["code", "newPassword"],
+  verify: ["code"],
 };
 
 /** A button and its dialog, to sign in or to create an account. */
@@ -31,28 +71,63 @@ export function SignIn() {
 
 function Form() {
   const [way, setWay] = useState<Way>("login");
+  const [challenge, setChallenge] = useState("");
   const [busy, setBusy] = useState(false);
-  const [errors, setErrors] = useState<Pick<UserError, "message" | "field">[]>([]);
+  const [errors, setErrors] = useState<Pick<UserError, "code" | "message" | "field">[]>([]);
   const form = useRef<HTMLFormElement>(null);
-  const { title, busy: working, other } = words[way];
+  const { title, busy: working, text } = words[way];
 
-  const messageAt = (name: string) => errors.find(({ field }) => field?.at(-1) === name)?.message;
-  const shown = [messageAt("username"), messageAt("password")];
-  const beside = errors.filter(({ message }) => !shown.includes(message));
+  // An error of a code has no field.
+  const nameOf = ({ code, field }: (typeof errors)[number]) => (code === "INVALID_CODE" ? "code" : field?.at(-1));
+  const messageAt = (name: string) => errors.find((error) => nameOf(error) === name)?.message;
+  const beside = errors.filter((error) => !fieldsOf[way].some((name) => name === nameOf(error)));
   useEffect(() => {
     form.current?.querySelector<HTMLInputElement>("[aria-invalid=true]")?.focus();
   }, [errors]);
 
+  function go(way: Way, challenge = "") {
+    setWay(way);
+    setChallenge(challenge);
+    setErrors([]);
+  }
+
+  /** Sends the form. Returns its errors, or shows the next form. */
+  async function send({ username = "", password = "", newPassword = "", email = "", code = "" }: Values) {
+    const proof = { code: { challenge, code } };
+    switch (way) {
+      case "login":
+      case "register": {
+        const outcome = await signIn(way, { username, password, ...(email && { email }) });
+        if (!outcome.challenge) return outcome.errors;
+        go("verify", outcome.challenge);
+        break;
+      }
+      case "forgotten": {
+        const request = await requestPasswordReset(email);
+        if (request.challenge === null) return request.errors;
+        go("reset", request.challenge);
+        break;
+      }
+      case "reset":
+        return (await resetPassword(proof, newPassword)).errors;
+      case "verify": {
+        const { errors } = await verifyEmail(proof);
+        if (errors.length > 0) return errors;
+        go("login");
+      }
+    }
+    return [];
+  }
+
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    const fields = new FormData(event.currentTarget);
-    const input = { username: String(fields.get("username")), password: String(fields.get("password")) };
+    const entries = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value)]);
     setBusy(true);
     setErrors([]);
     try {
-      setErrors((await signIn(way, input)).errors);
+      setErrors(await send(Object.fromEntries(entries)));
     } catch (error) {
-      setErrors([{ message: (error as Error).message, field: null }]);
+      setErrors([{ code: "", message: (error as Error).message, field: null }]);
     }
     setBusy(false);
   }
@@ -60,15 +135,17 @@ function Form() {
   return (
     <form className="portcullis-sign-in" ref={form} onSubmit={submit} noValidate>
       <Dialog.Title>{title}</Dialog.Title>
-      <Dialog.Description>The page then sends your access token automatically.</Dialog.Description>
-      <Field label="Username" name="username" autoComplete="username" error={shown[0]} autoFocus />
-      <Field
-        label="Password"
-        name="password"
-        type="password"
-        autoComplete={way === "login" ? "current-password" : "new-password"}
-        error={shown[1]}
-      />
+      <Dialog.Description>{text}</Dialog.Description>
+      {fieldsOf[way].map((name, index) => (
+        <Field
+          key={`${way} ${name}`}
+          name={name}
+          {...fields[name]}
+          required={!(way === "register" && name === "email")}
+          error={messageAt(name)}
+          autoFocus={index === 0}
+        />
+      ))}
       {beside.map(({ message }) => (
         <p className="portcullis-error" role="alert" key={message}>
           {message}
@@ -78,19 +155,21 @@ function Form() {
         <button type="submit" className="graphiql-button portcullis-primary" disabled={busy}>
           {busy ? working : title}
         </button>
-        <button
-          type="button"
-          className="graphiql-un-styled portcullis-link"
-          onClick={() => {
-            setWay(way === "login" ? "register" : "login");
-            setErrors([]);
-          }}
-        >
-          {other}
-        </button>
+        {way === "login" && <Other go={() => go("register")}>Create an account instead</Other>}
+        {way === "login" && <Other go={() => go("forgotten")}>Forgotten password</Other>}
+        {way !== "login" && <Other go={() => go("login")}>Sign in instead</Other>}
       </div>
       <Dialog.Close />
     </form>
+  );
+}
+
+/** A button to another form. */
+function Other({ go, children }: { go: () => void; children: string }) {
+  return (
+    <button type="button" className="graphiql-un-styled portcullis-link" onClick={go}>
+      {children}
+    </button>
   );
 }
 
@@ -99,11 +178,13 @@ function Field({ label, error, ...input }: ComponentProps<"input"> & { label: st
   const id = useId();
   return (
     <div>
-      <label htmlFor={id}>{label}</label>
+      <label htmlFor={id}>
+        {label}
+        {input.required === false && " (optional)"}
+      </label>
       <input
         {...input}
         id={id}
-        required
         autoCapitalize="none"
         spellCheck={false}
         aria-invalid={Boolean(error)}

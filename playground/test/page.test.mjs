@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 
 import { readableByScript } from "../../clients/harness/browser.mjs";
+import { proofsOf, subjects } from "../../clients/harness/mail.mjs";
 import { startServer, until } from "../../clients/harness/server.mjs";
+import { newPassword, registerWithEmail, signsIn } from "./account.mjs";
 import {
   account,
   result,
@@ -69,6 +71,26 @@ test("an error is shown at its field", async () => {
   await page.getByRole("button", { name: "Sign in" }).click();
   await fill(page, "grace", password);
   await account(page, "grace").waitFor();
+});
+
+test("a forgotten password is replaced with the code of the message", async () => {
+  await registerWithEmail(server, "lise", "lise@example.com");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Forgotten password" }).click();
+  await page.getByLabel("E-mail address").fill("lise@example.com");
+  await page.keyboard.press("Enter");
+  const { code } = proofsOf(await server.mailTo("lise@example.com", subjects.reset));
+  const enter = async (code) => {
+    await page.getByLabel("Code").fill(code);
+    await page.getByLabel("New password").fill(newPassword);
+    await page.keyboard.press("Enter");
+  };
+  await enter(code === "00000000" ? "00000001" : "00000000");
+  await page.locator("[aria-invalid=true]").and(page.getByLabel("Code")).waitFor();
+  await enter(code);
+  await account(page, "lise").waitFor();
+  await run(page, ME, '"username": "lise"');
+  assert.equal(await signsIn(server, "lise", newPassword), true);
 });
 
 test("the user stays signed in after a reload, and signed out after a sign-out", async () => {

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
 import { readableByScript } from "../../clients/harness/browser.mjs";
+import { proofsOf } from "../../clients/harness/mail.mjs";
 import { startServer, until } from "../../clients/harness/server.mjs";
-import { account, result, openPages, password, register, run, signOut, start } from "./page.mjs";
+import { account, fill, result, openPages, password, register, run, signOut, start } from "./page.mjs";
 
 const ME = "{ me { username } }";
 let server;
@@ -74,6 +75,21 @@ test("if the browser drops the cookie, the page keeps the token in memory", asyn
   await run(page, ME, '"username": "ada"');
   const sessions = await server.run("sessions", "list", "ada");
   assert.equal(sessions.match(/session_/g).length, 1, "the first session, which the page cannot keep, has ended");
+  assert.deepEqual(pages.errors, []);
+});
+
+test("where an address must be verified first, the code of the message does it", async () => {
+  const page = await open({ PORTCULLIS_ACCOUNTS__VERIFY_BEFORE_SIGN_IN: "true" });
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Create an account instead" }).click();
+  await page.getByLabel("E-mail address").fill("ada@example.com");
+  await fill(page, "ada", password);
+  const { code } = proofsOf(await server.mailTo("ada@example.com"));
+  await page.getByLabel("Code").fill(code);
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Username").waitFor();
+  await fill(page, "ada", password);
+  await account(page, "ada").waitFor();
   assert.deepEqual(pages.errors, []);
 });
 
