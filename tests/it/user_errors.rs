@@ -7,11 +7,15 @@ use serde_json::{Value, json};
 
 use crate::support::{AUTH, Answer, OTHER_PASSWORD, PASSWORD, TestApp, USER};
 
-/// The codes that the tests of this file, and of `last_admin.rs`, are about.
-const COVERED: [&str; 15] = [
+/// The codes that the tests of this file, of `last_admin.rs` and of `email` are about.
+const COVERED: [&str; 19] = [
     "ACCOUNT_DISABLED",
     "CURRENT_PASSWORD_REQUIRED",
     "EMAIL_INVALID",
+    "EMAIL_NOT_VERIFIED",
+    "EMAIL_TAKEN",
+    "INVALID_CHALLENGE",
+    "INVALID_CODE",
     "INVALID_CREDENTIALS",
     "INVALID_REFRESH_TOKEN",
     "LAST_ADMIN",
