@@ -82,6 +82,9 @@ pub mod tokens;
 
 #[cfg(feature = "server")]
 #[doc(hidden)]
+pub mod account_export;
+#[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod accounts;
 #[cfg(feature = "server")]
 #[doc(hidden)]

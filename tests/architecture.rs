@@ -29,6 +29,7 @@ const RANKS: &[(&str, u8)] = &[
     ("operations", 6),
     ("hooks", 7),
     ("mail", 7),
+    ("account_export", 11),
     ("http", 7),
     ("proofs", 8),
     ("accounts", 9),

@@ -134,6 +134,7 @@ impl Maker {
             username_key: name.clone(),
             username: name,
             username_skeleton: None,
+            displayed_skeleton: None,
             display_name_key: Some(display_name.to_lowercase()),
             display_name: Some(display_name),
             email_key: Some(email.clone()),

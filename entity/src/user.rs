@@ -13,8 +13,11 @@ pub struct Model {
     pub username: String,
     /// The normalised username. Unique.
     pub username_key: String,
-    /// The skeleton of the username (UTS #39). Names with one skeleton look alike. Null in rows of earlier releases.
+    /// The skeleton of the normalised username (UTS #39). Names with equal skeletons look alike. Null in rows of earlier
+    /// releases until the worker has computed it.
     pub username_skeleton: Option<String>,
+    /// The skeleton of the username as it is displayed.
+    pub displayed_skeleton: Option<String>,
     /// The display name. Null if the user has not set one.
     pub display_name: Option<String>,
     /// The normalised display name, for searches.

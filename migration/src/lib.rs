@@ -25,6 +25,7 @@ mod m20261127_000825_cleanup;
 mod m20261127_000830_servers;
 mod m20261127_000840_token_statuses;
 mod m20261127_001200_email;
+mod m20261127_001210_displayed_skeleton;
 
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000830_servers::Migration),
             Box::new(m20261127_000840_token_statuses::Migration),
             Box::new(m20261127_001200_email::Migration),
+            Box::new(m20261127_001210_displayed_skeleton::Migration),
         ]
     }
 

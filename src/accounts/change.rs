@@ -1,6 +1,8 @@
 use sea_orm::ConnectionTrait;
 
-use super::{Account, AccountError, Accounts, DisplayName, EmailAddress, Username, store};
+use super::{
+    Account, AccountError, Accounts, DisplayName, EmailAddress, Locale, Metadata, PictureUrl, Username, store,
+};
 use crate::{
     audit::{Actor, AuditAction, NewEvent},
     changes::Change,
@@ -16,6 +18,14 @@ pub struct AccountUpdate {
     pub display_name: Option<Option<DisplayName>>,
     /// The e-mail address. `Some(None)` clears it. Another address, or another spelling of it, is unverified.
     pub email: Option<Option<EmailAddress>>,
+    /// The language. `Some(None)` clears it.
+    pub locale: Option<Option<Locale>>,
+    /// The URL of a picture. `Some(None)` clears it.
+    pub picture_url: Option<Option<PictureUrl>>,
+    /// The metadata that the user writes. `Some(None)` clears it.
+    pub metadata: Option<Option<Metadata>>,
+    /// The metadata that only administrators write. `Some(None)` clears it.
+    pub app_metadata: Option<Option<Metadata>>,
     /// The roles that replace all previous ones.
     pub roles: Option<Vec<String>>,
     /// Whether the account is disabled, so that it cannot sign in.
@@ -56,10 +66,11 @@ impl Accounts {
         &self,
         transaction: &impl ConnectionTrait,
         id: UserId,
-        changes: AccountUpdate,
+        mut changes: AccountUpdate,
         actor: Actor<'_>,
     ) -> Result<UpdatedAccount, AccountError> {
         let before = store::lock(transaction, id).await?.ok_or(AccountError::NotFound)?;
+        changes.username = self.updated_username(transaction, &before, &changes, actor).await?;
         if can_administer(&before) && (changes.roles.is_some() || changes.disabled.is_some()) {
             store::lock_role(transaction, ADMIN_ROLE).await?;
         }
@@ -137,6 +148,18 @@ impl Accounts {
         if let Some(username) = &changes.username {
             username.as_str().clone_into(&mut account.username);
         }
+        if let Some(locale) = &changes.locale {
+            account.locale = locale.as_ref().map(|locale| locale.as_str().to_owned());
+        }
+        if let Some(url) = &changes.picture_url {
+            account.picture_url = url.as_ref().map(|url| url.as_str().to_owned());
+        }
+        if let Some(metadata) = &changes.metadata {
+            account.metadata = metadata.clone().map(Metadata::into_json);
+        }
+        if let Some(metadata) = &changes.app_metadata {
+            account.app_metadata = metadata.clone().map(Metadata::into_json);
+        }
         if let Some(roles) = &changes.roles {
             account.roles = self.validate_roles(roles.clone())?;
         }
@@ -151,7 +174,7 @@ impl Accounts {
         &self,
         transaction: &impl ConnectionTrait,
     ) -> Result<(), AccountError> {
-        match store::count_enabled_with_role(transaction, ADMIN_ROLE).await? {
+        match store::count_lasting_with_role(transaction, ADMIN_ROLE).await? {
             0 => Err(AccountError::LastAdmin),
             _ => Ok(()),
         }
@@ -202,20 +225,28 @@ impl Accounts {
     }
 }
 
-/// Returns whether the account is an administrator who can sign in.
+/// Returns whether the account is an administrator who can sign in, also one who would undo its deletion by that.
 pub(super) fn can_administer(account: &Account) -> bool {
     !account.disabled && account.roles.iter().any(|role| role == ADMIN_ROLE)
 }
 
-/// The actions that the audit log records for an update.
-fn actions(before: &Account, after: &Account, sets_password: bool) -> Vec<AuditAction> {
-    let profile = |account: &Account| {
+fn has_other_profile(before: &Account, after: &Account) -> bool {
+    let names = |account: &Account| {
         let Account { username, display_name, email, pending_email, .. } = account.clone();
         (username, display_name, email, pending_email)
     };
+    names(before) != names(after)
+        || before.locale != after.locale
+        || before.picture_url != after.picture_url
+        || before.metadata != after.metadata
+        || before.app_metadata != after.app_metadata
+}
+
+/// The actions that the audit log records for an update.
+fn actions(before: &Account, after: &Account, sets_password: bool) -> Vec<AuditAction> {
     let is_proven = after.email_verified && (!before.email_verified || after.email != before.email);
     [
-        (profile(before) != profile(after), AuditAction::UserUpdated),
+        (has_other_profile(before, after), AuditAction::UserUpdated),
         (is_proven, AuditAction::EmailVerified),
         (before.roles != after.roles, AuditAction::RolesChanged),
         (sets_password, AuditAction::PasswordChanged),

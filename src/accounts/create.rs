@@ -26,10 +26,11 @@ pub struct NewAccount {
 
 impl Accounts {
     /// Creates an account in a transaction. The unique index of the database decides whether the username is
-    /// taken, so two concurrent requests cannot both get it.
+    /// taken, so two concurrent requests cannot both get it. The same holds for names that look alike.
     ///
     /// # Errors
-    /// [`AccountError::UsernameTaken`], [`AccountError::UnknownRole`] or [`AccountError::TooManyScopes`].
+    /// [`AccountError::UsernameTaken`], [`AccountError::UsernameLooksTaken`], [`AccountError::UsernameReserved`],
+    /// [`AccountError::UsernameInvalid`], [`AccountError::UnknownRole`] or [`AccountError::TooManyScopes`].
     pub async fn create(
         &self,
         transaction: &impl ConnectionTrait,
@@ -37,6 +38,8 @@ impl Accounts {
         actor: Actor<'_>,
     ) -> Result<Account, AccountError> {
         let roles = self.validate_roles(new.roles)?;
+        let email = new.email.as_ref();
+        self.ensure_permitted(transaction, new.id, &new.username, email, actor).await?;
         let now = self.clock.now();
         let account = Account {
             id: new.id,

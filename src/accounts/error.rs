@@ -12,6 +12,12 @@ pub enum AccountError {
     /// Another account has the username.
     #[error("the username is taken")]
     UsernameTaken,
+    /// The username looks like that of another account.
+    #[error("the username looks like one that is taken")]
+    UsernameLooksTaken,
+    /// The username is, or looks like, one of `accounts.reserved_names`.
+    #[error("the username is reserved")]
+    UsernameReserved,
     /// The username is invalid.
     #[error("{0}")]
     UsernameInvalid(&'static str),
@@ -27,6 +33,9 @@ pub enum AccountError {
     /// The display name is invalid.
     #[error("{0}")]
     DisplayNameInvalid(&'static str),
+    /// Another part of the profile is invalid.
+    #[error("{0}")]
+    ProfileInvalid(&'static str),
     /// The configuration has no such role.
     #[error("there is no role \"{0}\"")]
     UnknownRole(String),

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{Account, Accounts, DisplayName, EmailAddress, Username, store};
+use super::{Account, Accounts, DisplayName, EmailAddress, Locale, Metadata, PictureUrl, Username, store};
 use crate::{
     audit::{Actor, AuditAction, NewEvent},
     clock::Timestamp,
@@ -23,6 +23,14 @@ pub struct ImportedAccount {
     pub email: Option<EmailAddress>,
     /// Whether the owner has proven that the address is theirs.
     pub email_verified: bool,
+    /// The language.
+    pub locale: Option<Locale>,
+    /// The URL of a picture.
+    pub picture_url: Option<PictureUrl>,
+    /// The metadata that the user writes.
+    pub metadata: Option<Metadata>,
+    /// The metadata that only administrators write.
+    pub app_metadata: Option<Metadata>,
     /// The names of its roles.
     pub roles: Vec<String>,
     /// Whether the account is disabled.
@@ -122,10 +130,10 @@ impl Accounts {
             email: new.email.as_ref().map(|email| email.as_str().to_owned()),
             email_verified: new.email_verified,
             pending_email: None,
-            locale: None,
-            picture_url: None,
-            metadata: None,
-            app_metadata: None,
+            locale: new.locale.as_ref().map(|locale| locale.as_str().to_owned()),
+            picture_url: new.picture_url.as_ref().map(|url| url.as_str().to_owned()),
+            metadata: new.metadata.clone().map(Metadata::into_json),
+            app_metadata: new.app_metadata.clone().map(Metadata::into_json),
             roles: new.roles.clone(),
             disabled: new.disabled,
             token_version: 0,

@@ -8,13 +8,17 @@
 mod actor;
 mod cache;
 mod change;
+mod claims;
 mod create;
 mod delete;
 mod error;
 mod export;
 mod import;
+mod login_name;
+mod look_alike;
 mod names;
 mod notify;
+mod profile;
 mod store;
 
 pub mod graphql;
@@ -33,6 +37,7 @@ pub use self::{
     export::ExportedAccount,
     import::{ImportConflict, ImportedAccount},
     names::{DisplayName, EmailAddress, Username},
+    profile::{Locale, Metadata, PictureUrl},
     store::{AccountFilter, Claim, Credentials, Order, OrderBy, UserCursor},
 };
 use crate::{

@@ -6,11 +6,11 @@ use secrecy::SecretString;
 use super::{Admin, AdminError, Invitation, NewUser, UserUpdate};
 use crate::{
     accounts::{
-        AccountError, DisplayName, EmailAddress, Username,
-        graphql::{DeletePayload, Profile, UserPayload},
+        AccountError, DisplayName, EmailAddress, Locale, Metadata, Username,
+        graphql::{DeletePayload, UserPayload, parse_change},
     },
     audit::Actor,
-    graphql::{ApiError, UserError, UserErrorCode, caller, guarded, node_id, parse_id},
+    graphql::{ApiError, Json, UserError, UserErrorCode, caller, guarded, node_id, parse_id},
     sessions::graphql::RevokeSessionsPayload,
 };
 
@@ -46,8 +46,7 @@ pub struct InviteUserInput {
     locale: Option<String>,
 }
 
-/// The input of the `updateUser` mutation. Omitted fields stay unchanged; null clears the display name or the
-/// e-mail address.
+/// The input of the `updateUser` mutation. Omitted fields stay unchanged; null clears a field of the profile.
 #[derive(InputObject)]
 pub struct UpdateUserInput {
     /// The ID of the account to change.
@@ -56,6 +55,11 @@ pub struct UpdateUserInput {
     display_name: MaybeUndefined<String>,
     /// The e-mail address of the user. A new address is unverified. Null removes it.
     email: MaybeUndefined<String>,
+    /// The language of the user: a BCP 47 tag such as de or pt-BR. Null removes it.
+    locale: MaybeUndefined<String>,
+    /// The metadata that only this mutation writes, which replaces the previous object: at most 4096 bytes of JSON and 8
+    /// levels. Null removes it.
+    app_metadata: MaybeUndefined<Json>,
     /// The new roles, which replace all previous roles. Access tokens with the previous roles become invalid.
     roles: Option<Vec<String>>,
     /// Whether the account is disabled. True revokes its sessions and prevents sign-in; false permits sign-in
@@ -63,6 +67,20 @@ pub struct UpdateUserInput {
     disabled: Option<bool>,
     /// A new password for the account. It revokes all sessions of the account.
     password: Option<SecretString>,
+}
+
+impl UpdateUserInput {
+    fn parse(self) -> Result<UserUpdate, AccountError> {
+        Ok(UserUpdate {
+            display_name: parse_change(self.display_name, |name| DisplayName::parse(&name))?,
+            email: parse_change(self.email, |email| EmailAddress::parse(&email).map(Some))?,
+            locale: parse_change(self.locale, |locale| Locale::parse(&locale))?,
+            app_metadata: parse_change(self.app_metadata, |metadata| Metadata::parse(metadata.0))?,
+            roles: self.roles,
+            disabled: self.disabled,
+            password: self.password,
+        })
+    }
 }
 
 /// The input of the `deleteUser` mutation.
@@ -134,12 +152,8 @@ impl AdminMutation {
         let id = parse_id(&input.id, "input.id")?;
         // Read before the update, which may revoke the caller's own token.
         let viewer = caller(ctx);
-        let updated = match Profile::parse(input.display_name, input.email) {
-            Ok(Profile { display_name, email }) => {
-                let UpdateUserInput { roles, disabled, password, .. } = input;
-                let changes = UserUpdate { display_name, email, roles, disabled, password };
-                ctx.data_unchecked::<Admin>().update_user(id, changes, Actor::of(ctx)).await
-            }
+        let updated = match input.parse() {
+            Ok(changes) => ctx.data_unchecked::<Admin>().update_user(id, changes, Actor::of(ctx)).await,
             Err(error) => Err(error.into()),
         };
         Ok(Some(match updated {
@@ -190,7 +204,9 @@ fn invitation(input: InviteUserInput) -> Result<Invitation, AccountError> {
     let email = EmailAddress::parse(&input.email)?;
     let username = Username::parse(input.username.as_deref().unwrap_or(email.as_str()))?;
     let display_name = input.display_name.as_deref().map(DisplayName::parse).transpose()?.flatten();
-    Ok(Invitation { email, username, display_name, roles: input.roles, locale: input.locale })
+    let locale = input.locale.as_deref().map(Locale::parse).transpose()?.flatten();
+    let locale = locale.map(|locale| locale.as_str().to_owned());
+    Ok(Invitation { email, username, display_name, roles: input.roles, locale })
 }
 
 impl AdminError {

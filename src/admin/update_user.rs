@@ -2,7 +2,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Admin, AdminError, authorize::Operation};
 use crate::{
-    accounts::{Account, AccountError, AccountUpdate, DisplayName, EmailAddress},
+    accounts::{Account, AccountError, AccountUpdate, DisplayName, EmailAddress, Locale, Metadata},
     audit::Actor,
     id::UserId,
     mail::MessageKind,
@@ -16,6 +16,10 @@ pub struct UserUpdate {
     pub display_name: Option<Option<DisplayName>>,
     /// The e-mail address. `Some(None)` clears it.
     pub email: Option<Option<EmailAddress>>,
+    /// The language. `Some(None)` clears it.
+    pub locale: Option<Option<Locale>>,
+    /// The metadata that only administrators write. `Some(None)` clears it.
+    pub app_metadata: Option<Option<Metadata>>,
     /// The roles that replace all previous ones.
     pub roles: Option<Vec<String>>,
     /// Whether the account is disabled, so that it cannot sign in.
@@ -49,6 +53,8 @@ impl Admin {
         let changes = AccountUpdate {
             display_name: changes.display_name,
             email: changes.email,
+            locale: changes.locale,
+            app_metadata: changes.app_metadata,
             roles: changes.roles,
             disabled: changes.disabled,
             notice: password_hash.as_ref().map(|_| MessageKind::PasswordChanged),

@@ -5,6 +5,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{App, AppError};
 use crate::{
+    account_export::AccountExporter,
     accounts::{AccountServices, Accounts},
     admin::Admin,
     audit::Audit,
@@ -117,7 +118,14 @@ impl Infrastructure {
         };
         let accounts = Accounts::new(database.clone(), config.clone(), clock.clone(), services);
         let sessions = self.sessions(&accounts, &audit);
+        let exporter = AccountExporter {
+            accounts: accounts.clone(),
+            sessions: sessions.clone(),
+            audit: audit.clone(),
+            clock: clock.clone(),
+        };
         App {
+            exporter,
             streams: OpenStreams::new(config.http.streams.clone()),
             sign_in: self.sign_in(&accounts, &sessions, &audit),
             admin: self.admin(&accounts, &sessions, &audit),

@@ -19,6 +19,7 @@ pub use self::{
 };
 use self::{infrastructure::Infrastructure, secrets::FoundSecret};
 use crate::{
+    account_export::AccountExporter,
     accounts::{Accounts, graphql::AccountLoader},
     admin::Admin,
     audit::Audit,
@@ -68,6 +69,8 @@ pub struct App {
     pub proofs: Proofs,
     /// The account service.
     pub accounts: Accounts,
+    /// The exporter of accounts.
+    pub exporter: AccountExporter,
     /// The session service.
     pub sessions: Sessions,
     /// The sign-in service.
@@ -184,6 +187,7 @@ impl App {
             .data(self.database.clone())
             .data(self.throttle.clone())
             .data(self.accounts.clone())
+            .data(self.exporter.clone())
             .data(self.sessions.clone())
             .data(self.audit.clone())
             .data(self.sign_in.clone())

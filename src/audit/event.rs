@@ -27,6 +27,10 @@ pub enum AuditAction {
     UserEnabled,
     /// An account was deleted.
     UserDeleted,
+    /// A user deleted their account, and can undo that by signing in.
+    UserDeletionScheduled,
+    /// A user signed in, which undid the deletion of their account.
+    UserDeletionCancelled,
     /// A user signed in to an account.
     LoginSucceeded,
     /// A sign-in failed: unknown account, wrong password or disabled account.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{InvalidValue, ensure, ensure_between};
 
-/// `[accounts]`: registration, the roles of new accounts, and what accounts do by e-mail.
+/// `[accounts]`: registration, usernames, the roles of new accounts, and what accounts do by e-mail.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -13,6 +13,15 @@ pub struct AccountsConfig {
     pub registration_open: bool,
     /// The roles of an account that registers, or that `portcullis users create` creates without `--role`.
     pub default_roles: Vec<String>,
+    /// Whether an account that registers has a username besides its e-mail address.
+    pub username: UsernamePolicy,
+    /// The signs that a new username may contain besides letters and digits. Existing usernames stay valid.
+    pub username_characters: String,
+    /// The time for which a user can undo the deletion of their account by signing in. Zero deletes it at once.
+    #[serde(with = "super::duration")]
+    pub delete_after: Duration,
+    /// The usernames with which nobody can register, nor with names that look like them.
+    pub reserved_names: Vec<String>,
     /// Whether a user must have verified an e-mail address before they can sign in. Registration then requires an
     /// address, and does not reveal whether another account has it. Accounts without an address, which administrators
     /// have created, are exempt.
@@ -58,11 +67,52 @@ pub struct LinksConfig {
     pub undo_email_change: Option<String>,
 }
 
+/// Whether an account that registers has a username besides its e-mail address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum UsernamePolicy {
+    /// A username is required.
+    #[default]
+    Required,
+    /// Without a username, the e-mail address is the username.
+    Optional,
+    /// The e-mail address is the username.
+    Email,
+}
+
+/// The maximum number of reserved names, because each registration is compared with all of them.
+const MAX_RESERVED_NAMES: usize = 1000;
+
+/// The names that people take for those of the operator, and the addresses of RFC 2142.
+const RESERVED_NAMES: [&str; 16] = [
+    "abuse",
+    "admin",
+    "administrator",
+    "help",
+    "hostmaster",
+    "moderator",
+    "no-reply",
+    "noreply",
+    "official",
+    "postmaster",
+    "root",
+    "security",
+    "support",
+    "sysadmin",
+    "system",
+    "webmaster",
+];
+
 impl Default for AccountsConfig {
     fn default() -> Self {
         Self {
             registration_open: true,
             default_roles: vec!["user".to_owned()],
+            username: UsernamePolicy::Required,
+            username_characters: "._-+@".to_owned(),
+            delete_after: Duration::ZERO,
+            reserved_names: RESERVED_NAMES.map(ToOwned::to_owned).into(),
             verify_before_sign_in: false,
             email_sign_in: false,
             verify_email_ttl: Duration::from_hours(24),
@@ -77,6 +127,9 @@ impl Default for AccountsConfig {
 
 impl AccountsConfig {
     pub(super) fn check(&self) -> Result<(), InvalidValue> {
+        self.check_usernames()?;
+        let year = Duration::from_hours(365 * 24);
+        ensure_between(self.delete_after, Duration::ZERO, year, "accounts.delete_after")?;
         let (minute, month) = (Duration::from_mins(1), Duration::from_hours(30 * 24));
         for (ttl, key) in [
             (self.verify_email_ttl, "accounts.verify_email_ttl"),
@@ -105,6 +158,26 @@ impl AccountsConfig {
             ensure(link.as_deref().is_none_or(is_link), key, expected)?;
         }
         Ok(())
+    }
+}
+
+impl AccountsConfig {
+    fn check_usernames(&self) -> Result<(), InvalidValue> {
+        ensure(
+            self.username_characters.chars().all(|c| c.is_ascii_punctuation()),
+            "accounts.username_characters",
+            "must be ASCII punctuation; letters and digits are always permitted",
+        )?;
+        ensure(
+            self.reserved_names.len() <= MAX_RESERVED_NAMES,
+            "accounts.reserved_names",
+            format!("must have at most {MAX_RESERVED_NAMES} names"),
+        )?;
+        ensure(
+            self.reserved_names.iter().all(|name| (1..=64).contains(&name.chars().count())),
+            "accounts.reserved_names",
+            "must be names of 1 to 64 characters",
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Config, InvalidValue, ensure};
+use super::{Config, InvalidValue, TokensConfig, ensure, is_token, tokens::is_reserved_claim};
 
 /// The maximum size of the claims of an access token, in bytes of JSON. With a key of any kind, the token then has at
 /// most 8 KiB, which is the maximum that the server accepts.
@@ -17,6 +17,62 @@ const COMMON_CLAIMS_BYTES: usize = 576;
 
 /// An upper bound of the `status` claim, except the URL of the status lists: its names, an index and the number of a list.
 const STATUS_CLAIM_BYTES: usize = 64;
+
+/// The maximum size of a claim with a field of the profile, in bytes of JSON. A larger value is left out of the token.
+pub const MAX_PROFILE_CLAIM_BYTES: usize = 256;
+
+/// The fields of the profile that a claim may contain, besides the paths in metadata.
+const PROFILE_FIELDS: [&str; 4] = ["displayName", "email", "locale", "pictureUrl"];
+
+/// The beginnings of paths in metadata.
+const METADATA: [&str; 2] = ["metadata", "appMetadata"];
+
+/// Registered claims that say who may do what, or how the user has signed in. A user could write the metadata that such a
+/// claim would contain.
+const PROTECTED_CLAIMS: [&str; 14] = [
+    "acr",
+    "act",
+    "amr",
+    "at_hash",
+    "authorization_details",
+    "azp",
+    "cnf",
+    "email_verified",
+    "entitlements",
+    "events",
+    "groups",
+    "may_act",
+    "nonce",
+    "scp",
+];
+
+/// Returns an error for a claim of `tokens.claims` that replaces another one, or contains no field of the profile.
+pub(super) fn check_profile_claims(tokens: &TokensConfig) -> Result<(), InvalidValue> {
+    for (name, field) in &tokens.claims {
+        let key = format!("tokens.claims.{name}");
+        let is_protected = is_reserved_claim(name) || PROTECTED_CLAIMS.contains(&name.as_str());
+        ensure(!is_protected, &key, "is a claim that services rely on; choose another name")?;
+        ensure(!tokens.custom_claims.contains_key(name), &key, "is a claim of tokens.custom_claims as well")?;
+        ensure(
+            is_token(name),
+            &key,
+            "must have a name of at most 64 printable ASCII characters, without spaces",
+        )?;
+        ensure(
+            is_profile_field(field),
+            &key,
+            "must be displayName, email, locale, pictureUrl, or a path such as metadata.theme or appMetadata.plan",
+        )?;
+    }
+    Ok(())
+}
+
+fn is_profile_field(field: &str) -> bool {
+    let is_path = |(first, rest): (&str, &str)| {
+        METADATA.contains(&first) && rest.split('.').all(|segment| !segment.is_empty())
+    };
+    PROFILE_FIELDS.contains(&field) || (field.len() <= 256 && field.split_once('.').is_some_and(is_path))
+}
 
 impl Config {
     /// Whether the access token of an account with these roles fits into a header, with a username of any length.
@@ -53,6 +109,12 @@ impl Config {
             + json_bytes(&self.issuer())
             + json_bytes(&self.tokens.audience)
             + json_bytes(&self.tokens.custom_claims)
+            + self
+                .tokens
+                .claims
+                .keys()
+                .map(|name| json_bytes(name) + MAX_PROFILE_CLAIM_BYTES + 2)
+                .sum::<usize>()
             + json_bytes(&roles)
             + scopes
     }

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The sections whose keys the operator names.
-const FREE_FORM_SECTIONS: [&str; 2] = ["roles", "tokens.custom_claims"];
+const FREE_FORM_SECTIONS: [&str; 3] = ["roles", "tokens.claims", "tokens.custom_claims"];
 
 /// Pairs of mutually exclusive keys: a value and the file that contains it. Setting one in a later layer replaces the
 /// other.

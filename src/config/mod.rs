@@ -36,7 +36,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
-    accounts::{AccountsConfig, LinksConfig},
+    accounts::{AccountsConfig, LinksConfig, UsernamePolicy},
     audit::AuditConfig,
     database::DatabaseConfig,
     graphql::{DocumentPolicy, GraphqlConfig, Introspection},
@@ -50,7 +50,7 @@ pub use self::{
 };
 #[doc(hidden)]
 pub use self::{
-    claims::MAX_CLAIMS_BYTES,
+    claims::{MAX_CLAIMS_BYTES, MAX_PROFILE_CLAIM_BYTES},
     database::DatabaseUrl,
     error::ConfigError,
     load::{ConfigEntry, Flag, LoadedConfig},
@@ -240,8 +240,8 @@ impl Config {
     /// The first invalid value.
     #[doc(hidden)]
     pub fn check(&self) -> Result<(), InvalidValue> {
-        self.http.check()?;
         self.accounts.check()?;
+        self.http.check()?;
         self.database.check()?;
         self.tokens.check()?;
         self.passwords.check()?;

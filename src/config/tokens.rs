@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{InvalidValue, ensure, ensure_between};
+use super::{InvalidValue, claims::check_profile_claims, ensure, ensure_between};
 
 /// The maximum of `tokens.access_ttl`. All replicas retain revocations and retired keys for longer than this.
 pub const MAX_ACCESS_TTL: Duration = Duration::from_hours(24);
@@ -48,6 +48,8 @@ pub struct TokensConfig {
     pub signing_key_file: Option<PathBuf>,
     /// Additional claims of all access tokens.
     pub custom_claims: BTreeMap<String, Value>,
+    /// Claims with the profile of the account: the name of the claim, and the field that it contains.
+    pub claims: BTreeMap<String, String>,
 }
 
 /// The algorithm of a signing key that the server generates (RFC 7518 §3.1, RFC 8037 §3.1).
@@ -110,6 +112,7 @@ impl Default for TokensConfig {
             key_publish_ahead: Duration::from_hours(24),
             signing_key_file: None,
             custom_claims: BTreeMap::new(),
+            claims: BTreeMap::new(),
         }
     }
 }
@@ -156,6 +159,6 @@ impl TokensConfig {
                 "is a claim that Portcullis sets itself; choose another name",
             )?;
         }
-        Ok(())
+        check_profile_claims(self)
     }
 }

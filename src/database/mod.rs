@@ -24,7 +24,6 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
 use self::group::Kind;
-pub(crate) use self::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 #[doc(hidden)]
 pub use self::{
     application::ApplicationMigrations,
@@ -35,6 +34,10 @@ pub use self::{
     page::{Direction, PageRequest},
     snapshot::Snapshot,
     version::DatabaseVersion,
+};
+pub(crate) use self::{
+    page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE},
+    transaction::lock_name,
 };
 pub use self::{transaction::Transaction, writer::Writer};
 

@@ -76,6 +76,21 @@ impl Transaction {
     }
 }
 
+/// Makes other transactions that lock the same name wait until this one ends. On SQLite, where only one transaction at a
+/// time can write, there is nothing to do.
+///
+/// # Errors
+/// If a database query fails.
+pub(crate) async fn lock_name(transaction: &impl ConnectionTrait, name: &str) -> Result<(), DbErr> {
+    let backend = transaction.get_database_backend();
+    if backend == DbBackend::Postgres {
+        // Locks with two keys are independent of those with one. Names with equal hashes only wait for each other.
+        let sql = "SELECT pg_advisory_xact_lock(7237123, hashtext($1))";
+        transaction.execute_raw(Statement::from_sql_and_values(backend, sql, [name.into()])).await?;
+    }
+    Ok(())
+}
+
 #[async_trait::async_trait]
 impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DbBackend {

@@ -19,6 +19,8 @@ mod fair_queue;
 #[cfg(feature = "server")]
 mod id;
 #[cfg(feature = "server")]
+mod json;
+#[cfg(feature = "server")]
 mod user_error;
 
 pub use async_graphql::connection::EmptyFields;
@@ -93,6 +95,7 @@ pub use self::{
     date_time::DateTime,
     fair_queue::Queued,
     id::{node_id, parse_id},
+    json::Json,
     user_error::{UserError, UserErrorCode},
 };
 #[doc(hidden)]

@@ -120,8 +120,8 @@ pub struct TokenOwner<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct TokenAdditions {
-    /// The claims. A name that Portcullis uses itself is an error. They replace claims of `tokens.custom_claims` with the
-    /// same name.
+    /// The claims. A name that Portcullis uses itself is an error. They replace claims of `tokens.custom_claims` and
+    /// `tokens.claims` with the same name.
     pub claims: BTreeMap<String, Value>,
     /// The scopes, beside those of the roles.
     pub scopes: Vec<String>,

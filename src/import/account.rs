@@ -6,10 +6,12 @@ use serde_json::Value as Json;
 
 use super::{
     Field, Mapping, NumberedRecord, Refusal,
-    record::{Record, flag, list, text, time},
+    record::{Record, flag, json, list, text, time},
 };
 use crate::{
-    accounts::{AccountError, DisplayName, EmailAddress, ImportedAccount, Username},
+    accounts::{
+        AccountError, DisplayName, EmailAddress, ImportedAccount, Locale, Metadata, PictureUrl, Username,
+    },
     clock::{Clock, Timestamp},
     config::Config,
     id::UserId,
@@ -85,6 +87,10 @@ impl AccountReader {
             display_name: DisplayName::parse(&display_name).map_err(Refusal::Account)?,
             email_verified: email.is_some() && fields.flag(Field::EmailVerified)?,
             email,
+            locale: fields.profile(Field::Locale, Locale::parse)?,
+            picture_url: fields.profile(Field::PictureUrl, PictureUrl::parse)?,
+            metadata: fields.metadata(Field::Metadata)?,
+            app_metadata: fields.metadata(Field::AppMetadata)?,
             roles: self.roles(&fields)?,
             disabled: fields.flag(Field::Disabled)?,
             created_at: created_at.or_else(|| record.object_id_time().filter(|time| *time <= fields.now)),
@@ -162,6 +168,20 @@ impl Fields<'_> {
 
     fn text(&self, field: Field) -> Result<Option<String>, Refusal> {
         self.value(field).map(|value| text(field, value)).transpose()
+    }
+
+    fn profile<T>(
+        &self,
+        field: Field,
+        parse: impl FnOnce(&str) -> Result<Option<T>, AccountError>,
+    ) -> Result<Option<T>, Refusal> {
+        let text = self.text(field)?.unwrap_or_default();
+        parse(&text).map_err(Refusal::Account)
+    }
+
+    fn metadata(&self, field: Field) -> Result<Option<Metadata>, Refusal> {
+        let Some(value) = self.value(field) else { return Ok(None) };
+        Metadata::parse(json(field, value)?).map_err(Refusal::Account)
     }
 
     fn flag(&self, field: Field) -> Result<bool, Refusal> {

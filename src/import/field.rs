@@ -17,6 +17,14 @@ pub enum Field {
     Email,
     /// Whether the owner has proven that the address is theirs.
     EmailVerified,
+    /// The language: a BCP 47 tag.
+    Locale,
+    /// The https URL of a picture.
+    PictureUrl,
+    /// The metadata that the user writes: an object, or its JSON as text.
+    Metadata,
+    /// The metadata that only administrators write: an object, or its JSON as text.
+    AppMetadata,
     /// The names of the roles: a list, or text with commas.
     Roles,
     /// Whether the account is disabled.
@@ -47,6 +55,10 @@ impl Field {
             Self::DisplayName => &["displayName"],
             Self::Email => &["email"],
             Self::EmailVerified => &["emailVerified"],
+            Self::Locale => &["locale"],
+            Self::PictureUrl => &["pictureUrl"],
+            Self::Metadata => &["metadata"],
+            Self::AppMetadata => &["appMetadata"],
             Self::Roles => &["roles"],
             Self::Disabled => &["disabled"],
             Self::CreatedAt => &["createdAt"],

@@ -99,6 +99,16 @@ pub(super) fn text(field: Field, value: Json) -> Result<String, Refusal> {
     }
 }
 
+/// A JSON value. A table has it as text.
+pub(super) fn json(field: Field, value: Json) -> Result<Json, Refusal> {
+    match value {
+        Json::String(text) => {
+            serde_json::from_str(&text).map_err(|_| Refusal::Invalid { field, expected: "a JSON object" })
+        }
+        other => Ok(other),
+    }
+}
+
 /// True or false.
 pub(super) fn flag(field: Field, value: &Json) -> Result<bool, Refusal> {
     let text = match value {

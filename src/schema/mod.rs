@@ -21,6 +21,7 @@ pub use self::{
     roots::{DuplicateField, IdentitySchema, Roots},
 };
 use crate::{
+    account_export::graphql::AccountExportQuery,
     accounts::graphql::{AccountsMutation, AccountsQuery, User},
     admin::graphql::AdminMutation,
     audit::graphql::{AuditEventObject, AuditQuery, AuditSubscription},
@@ -38,7 +39,15 @@ pub const ROOT_FIELDS: RootFieldPolicy =
 
 /// The queries of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]
-pub struct IdentityQuery(AccountsQuery, ServerQuery, SessionsQuery, AuditQuery, NodeQuery, Int32);
+pub struct IdentityQuery(
+    AccountsQuery,
+    AccountExportQuery,
+    ServerQuery,
+    SessionsQuery,
+    AuditQuery,
+    NodeQuery,
+    Int32,
+);
 
 /// The mutations of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]

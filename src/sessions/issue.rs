@@ -73,6 +73,9 @@ impl Sessions {
             scope = scope.iter().map(ToOwned::to_owned).chain(additions.scopes).collect();
         }
         let mut custom = self.config.tokens.custom_claims.clone();
+        for (name, field) in &self.config.tokens.claims {
+            custom.extend(account.profile_claim(field).map(|value| (name.clone(), value)));
+        }
         custom.extend(additions.claims);
         let issued_at = self.clock.now().timestamp();
         let lives = i64::try_from(self.config.tokens.access_ttl.as_secs()).unwrap_or(i64::MAX);

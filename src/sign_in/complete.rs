@@ -48,11 +48,15 @@ impl SignIn {
             actor: Actor::Client { client, user: Some(account.id) },
         };
         let event = self.audit.record(&transaction, new_event).await?;
+        if account.deletion_at.is_some() {
+            let action = AuditAction::UserDeletionCancelled;
+            self.audit.record(&transaction, NewEvent { action, ..new_event }).await?;
+        }
         self.throttle
             .remember_address(&transaction, (account.id, account.token_version), client.address)
             .await?;
         let id = account.id;
-        let account = Account { last_login_at: Some(event.at), ..account };
+        let account = Account { last_login_at: Some(event.at), deletion_at: None, ..account };
         // Issued before the commit, so that a failure to sign rolls everything back.
         let signed_in = self.sessions.issue(account, opened, additions)?;
         self.feed.commit(transaction, &changes).await?;

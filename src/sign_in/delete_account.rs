@@ -2,7 +2,8 @@ use super::{SignIn, SignInError};
 use crate::{audit::Actor, client::ClientInfo, passwords::PasswordAttempt, tokens::Claims};
 
 impl SignIn {
-    /// Deletes the account of the caller and all its sessions.
+    /// Deletes the account of the caller and all its sessions. With `accounts.delete_after`, the sessions end at once, and
+    /// the account is deleted after that time unless its user signs in before.
     ///
     /// # Errors
     /// [`SignInError::InvalidCredentials`] if the password is wrong, [`SignInError::RateLimited`], or
@@ -20,7 +21,13 @@ impl SignIn {
         let transaction = self.database.begin().await?;
         // Detects a change of the password or a revocation that happened while the password was verified.
         self.accounts.lock_actor(&transaction, actor, None).await?;
-        let change = self.accounts.delete(&transaction, user, actor).await?;
-        Ok(self.feed.commit(transaction, &[change]).await?)
+        if self.config.accounts.delete_after.is_zero() {
+            let change = self.accounts.delete(&transaction, user, actor).await?;
+            return Ok(self.feed.commit(transaction, &[change]).await?);
+        }
+        let change = self.accounts.schedule_deletion(&transaction, user, actor).await?;
+        let mut changes = self.sessions.revoke_all_in(&transaction, user, None, actor).await?;
+        changes.push(change);
+        Ok(self.feed.commit(transaction, &changes).await?)
     }
 }

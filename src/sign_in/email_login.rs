@@ -41,7 +41,10 @@ impl SignIn {
             changes.extend(changed.change);
             account = changed.account;
         }
-        self.accounts.record_login(&transaction, &account, None).await?;
+        if !self.accounts.record_login(&transaction, &account, None).await? {
+            transaction.rollback().await?;
+            return Err(InvalidProof::Unknown.into());
+        }
         self.complete_sign_in_after(transaction, changes, account, additions, client).await
     }
 

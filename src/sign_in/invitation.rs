@@ -53,7 +53,10 @@ impl SignIn {
             ..AccountUpdate::default()
         };
         let changed = self.accounts.change(&transaction, account.id, update, actor).await?;
-        self.accounts.record_login(&transaction, &changed.account, None).await?;
+        if !self.accounts.record_login(&transaction, &changed.account, None).await? {
+            transaction.rollback().await?;
+            return Err(InvalidProof::Unknown.into());
+        }
         let changes = changed.change.into_iter().collect();
         self.complete_sign_in_after(transaction, changes, changed.account, additions, client).await
     }

@@ -49,7 +49,10 @@ impl SignIn {
         let mut changes = self.sessions.revoke_all_in(&transaction, account.id, None, actor).await?;
         changes.extend(changed.change);
         self.throttle.reset(&transaction, account.id).await?;
-        self.accounts.record_login(&transaction, &changed.account, None).await?;
+        if !self.accounts.record_login(&transaction, &changed.account, None).await? {
+            transaction.rollback().await?;
+            return Err(InvalidProof::Unknown.into());
+        }
         self.complete_sign_in_after(transaction, changes, changed.account, additions, client).await
     }
 

@@ -53,6 +53,20 @@ impl Cleanup {
         }
     }
 
+    /// Computes the skeletons of usernames that servers of earlier releases have written. Logs errors.
+    pub async fn compute_skeletons(&self) {
+        loop {
+            match self.app.accounts.compute_skeletons(BATCH_SIZE).await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot compare the usernames of an earlier release");
+                    return;
+                }
+            }
+        }
+    }
+
     /// Whether the clock has not jumped since the previous run. After a jump, changes that cannot be undone must wait.
     ///
     /// # Errors
@@ -95,9 +109,17 @@ impl Cleanup {
             Some(lists) => lists.sweep(BATCH_SIZE).await?,
             None => 0,
         };
+        let accounts = app.accounts.delete_due(BATCH_SIZE).await?;
         let messages = app.mail.sweep(BATCH_SIZE).await?;
         app.keyring.sweep().await?;
-        Ok(sessions.max(throttle).max(proofs).max(changes).max(events).max(statuses).max(messages))
+        Ok(accounts
+            .max(sessions)
+            .max(throttle)
+            .max(proofs)
+            .max(changes)
+            .max(events)
+            .max(statuses)
+            .max(messages))
     }
 
     /// The time of the previous run on any server.

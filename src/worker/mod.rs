@@ -162,6 +162,7 @@ async fn change_keys(app: &App) {
 
 async fn clean_up(cleanup: Arc<Cleanup>) {
     loop {
+        cleanup.compute_skeletons().await;
         tokio::time::sleep(CLEANUP_INTERVAL).await;
         cleanup.run().await;
     }

@@ -38,7 +38,7 @@ const OPEN: [&str; 15] = [
 ];
 
 /// The guards of all other fields in the contract: the required scope, or `None` if any access token is sufficient.
-const GUARDED: [(&str, Option<&str>); 17] = [
+const GUARDED: [(&str, Option<&str>); 18] = [
     ("Subscription.accountEvents", None),
     ("Subscription.auditEvents", Some("audit:read")),
     ("auditEvents", Some("audit:read")),
@@ -46,6 +46,7 @@ const GUARDED: [(&str, Option<&str>); 17] = [
     ("createUser", Some("users:write")),
     ("deleteAccount", None),
     ("deleteUser", Some("users:write")),
+    ("exportAccount", None),
     ("inviteUser", Some("users:write")),
     ("me", None),
     ("revokeOtherSessions", None),

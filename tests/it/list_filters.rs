@@ -8,7 +8,7 @@ use crate::support::{Client, PASSWORD, TestApp, USER};
 
 /// Accounts whose names hold what other searches would take for wildcards.
 async fn app_with_names() -> (TestApp, Client) {
-    let app = TestApp::start().await;
+    let app = TestApp::with(|config| config.accounts.username_characters.push_str("%\\")).await;
     let root = app.admin().await;
     for (username, email, display_name) in [
         ("ada", "lovelace@example.com", "Countess of L"),

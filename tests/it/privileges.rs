@@ -75,7 +75,7 @@ async fn a_node_is_there_for_whom_it_concerns_and_for_the_scope_only() {
         assert_eq!(kind_of(id, &bob).await, Value::Null, "{kind}");
         assert_eq!(kind_of(id, &ada).await, if own { json!(kind) } else { Value::Null }, "{kind}");
         for role in ["users:read", "sessions:read", "sessions:write", "audit:read"] {
-            let reader = app.with_roles(&format!("{kind}{role}"), &[role]).await;
+            let reader = app.with_roles(&format!("{kind}-{}", role.replace(':', "-")), &[role]).await;
             let expected = if role == scope { json!(kind) } else { Value::Null };
             assert_eq!(kind_of(id, &reader).await, expected, "{kind} with {role}");
         }

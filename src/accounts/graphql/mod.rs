@@ -1,15 +1,17 @@
 //! The GraphQL fields of accounts.
 
 mod list;
+mod profile;
 mod user;
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
 pub use self::{
     list::{OrderDirection, UserConnectionFields, UserFilter, UserList, UserOrder, UserOrderField},
+    profile::{UpdateProfileInput, parse_change},
     user::{AccountLoader, User, load_user},
 };
-use super::{Account, AccountError, AccountUpdate, Accounts, DisplayName, EmailAddress, UserCursor};
+use super::{Account, AccountError, Accounts, UserCursor};
 use crate::{
     audit::Actor,
     database::PageRequest,
@@ -78,15 +80,6 @@ impl AccountsQuery {
     }
 }
 
-/// The input of the `updateProfile` mutation. Omitted fields stay unchanged; null clears a field.
-#[derive(InputObject)]
-pub struct UpdateProfileInput {
-    /// Your display name. Null removes it.
-    display_name: MaybeUndefined<String>,
-    /// Your e-mail address. A new address is unverified. Null removes it.
-    email: MaybeUndefined<String>,
-}
-
 /// The payload of the mutations that create or change an account.
 #[derive(SimpleObject)]
 pub struct UserPayload {
@@ -126,7 +119,7 @@ pub struct AccountsMutation;
 #[guarded]
 #[Object]
 impl AccountsMutation {
-    /// Changes your display name and e-mail address.
+    /// Changes your profile: your names, your e-mail address, your language, your picture and your metadata.
     #[authenticated]
     async fn update_profile(
         &self,
@@ -135,8 +128,8 @@ impl AccountsMutation {
     ) -> Result<Option<UserPayload>, ApiError> {
         let (user, _) = account_and_session(ctx)?;
         let viewer = caller(ctx);
-        let Profile { display_name, email } = match Profile::parse(input.display_name, input.email) {
-            Ok(profile) => profile,
+        let changes = match input.parse() {
+            Ok(changes) => changes,
             Err(error) => return Ok(Some(UserPayload::failure(vec![error.into_user_error()?]))),
         };
         if let Decision::Refused { retry_after, .. } =
@@ -144,42 +137,10 @@ impl AccountsMutation {
         {
             return Ok(Some(UserPayload::failure(vec![UserError::rate_limited(retry_after)])));
         }
-        let changes = AccountUpdate { display_name, email, ..AccountUpdate::default() };
         match ctx.data_unchecked::<Accounts>().update_profile(user, changes, Actor::of(ctx)).await {
             Ok(account) => Ok(Some(UserPayload::success(account, viewer.clone()))),
             Err(error) => Ok(Some(UserPayload::failure(vec![error.into_user_error()?]))),
         }
-    }
-}
-
-/// The profile in an input. `None` leaves a field unchanged.
-pub struct Profile {
-    /// The display name. `Some(None)` clears it.
-    pub display_name: Option<Option<DisplayName>>,
-    /// The e-mail address. `Some(None)` clears it.
-    pub email: Option<Option<EmailAddress>>,
-}
-
-impl Profile {
-    /// Parses the profile in an input.
-    ///
-    /// # Errors
-    /// If the display name or the e-mail address is invalid.
-    pub fn parse(
-        display_name: MaybeUndefined<String>,
-        email: MaybeUndefined<String>,
-    ) -> Result<Self, AccountError> {
-        let display_name = match display_name {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(name) => Some(DisplayName::parse(&name)?),
-        };
-        let email = match email {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(email) => Some(Some(EmailAddress::parse(&email)?)),
-        };
-        Ok(Self { display_name, email })
     }
 }
 
@@ -194,6 +155,14 @@ impl AccountError {
             Self::UsernameTaken => {
                 UserError::of_field(UserErrorCode::UsernameTaken, "username", "This username is taken.")
             }
+            Self::UsernameLooksTaken => {
+                let message = "This username looks like one that is taken.";
+                UserError::of_field(UserErrorCode::UsernameTaken, "username", message)
+            }
+            Self::UsernameReserved => {
+                let message = "This username is reserved. Choose another one.";
+                UserError::of_field(UserErrorCode::UsernameInvalid, "username", message)
+            }
             Self::UsernameInvalid(_) => {
                 UserError::of_field(UserErrorCode::UsernameInvalid, "username", message)
             }
@@ -206,7 +175,7 @@ impl AccountError {
                 UserError::of_field(UserErrorCode::EmailTaken, "email", message)
             }
             Self::EmailInvalid(_) => UserError::of_field(UserErrorCode::EmailInvalid, "email", message),
-            Self::DisplayNameInvalid(_) | Self::TooManyScopes => {
+            Self::DisplayNameInvalid(_) | Self::ProfileInvalid(_) | Self::TooManyScopes => {
                 return Err(ApiError::bad_user_input(message));
             }
             Self::UnknownRole(_) => UserError::of_field(UserErrorCode::UnknownRole, "roles", message),

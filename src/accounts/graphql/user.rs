@@ -8,7 +8,7 @@ use async_graphql::{
 use crate::{
     accounts::{Account, Accounts},
     database::PageRequest,
-    graphql::{ApiError, DateTime, caller, guarded, node_id},
+    graphql::{ApiError, DateTime, Json, caller, guarded, node_id},
     id::{SessionId, UserId},
     sessions::{
         Sessions,
@@ -47,6 +47,11 @@ impl User {
     fn is_own(&self) -> bool {
         self.viewer.user() == Some(self.account.id)
     }
+
+    /// Whether the viewer may see what only the user and administrators may see.
+    fn is_private_to_viewer(&self) -> bool {
+        self.is_own() || self.viewer.has_scope("users:read")
+    }
 }
 
 /// An account of a user who can sign in.
@@ -71,8 +76,7 @@ impl User {
     /// The e-mail address of the user. Null if none is set, or if the account is not your own and your token
     /// lacks the scope users:read.
     async fn email(&self) -> Option<&str> {
-        let may = self.is_own() || self.viewer.has_scope("users:read");
-        self.account.email.as_deref().filter(|_| may)
+        self.account.email.as_deref().filter(|_| self.is_private_to_viewer())
     }
 
     /// Whether the user has proven that the e-mail address is theirs.
@@ -84,6 +88,28 @@ impl User {
     /// your own.
     async fn pending_email(&self) -> Option<&str> {
         self.account.pending_email.as_deref().filter(|_| self.is_own())
+    }
+
+    /// The language of the user: a BCP 47 tag such as de or pt-BR. Null if the user has chosen none.
+    async fn locale(&self) -> Option<&str> {
+        self.account.locale.as_deref()
+    }
+
+    /// The https URL of a picture of the user. Null if none is set. The user has chosen it, so it may lead anywhere.
+    async fn picture_url(&self) -> Option<&str> {
+        self.account.picture_url.as_deref()
+    }
+
+    /// The metadata that the user has written with updateProfile, a JSON object. Null if there is none, or if the account
+    /// is not your own and your token lacks the scope users:read.
+    async fn metadata(&self) -> Option<Json> {
+        self.account.metadata.clone().filter(|_| self.is_private_to_viewer()).map(Json)
+    }
+
+    /// The metadata that only updateUser writes, a JSON object. Null if there is none, or if the account is not your own
+    /// and your token lacks the scope users:read.
+    async fn app_metadata(&self) -> Option<Json> {
+        self.account.app_metadata.clone().filter(|_| self.is_private_to_viewer()).map(Json)
     }
 
     /// The roles of the account, sorted by name. The configuration of the server defines the scopes of each
@@ -110,6 +136,12 @@ impl User {
     /// When the user last signed in. Null if the user has never signed in.
     async fn last_login_at(&self) -> Option<DateTime> {
         self.account.last_login_at.map(DateTime)
+    }
+
+    /// When the account will be deleted. Null unless its user has deleted it and can undo that by signing in, or if the
+    /// account is not your own and your token lacks the scope users:read.
+    async fn deletion_scheduled_at(&self) -> Option<DateTime> {
+        self.account.deletion_at.filter(|_| self.is_private_to_viewer()).map(DateTime)
     }
 
     /// The active sessions of the account, newest first. Null if the account is not your own and your token

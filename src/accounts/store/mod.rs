@@ -1,8 +1,10 @@
 //! The tables of accounts and their roles.
 
+mod deletion;
 mod export;
 mod import;
 mod list;
+mod look_alike;
 
 use entity::{session, user, user_role};
 use sea_orm::{
@@ -16,11 +18,13 @@ use uuid::Uuid;
 
 pub use self::list::{AccountFilter, Order, OrderBy, UserCursor};
 pub(super) use self::{
+    deletion::{count_lasting_with_role, due},
     export::page_by_id,
     import::{insert_all, taken_emails, taken_ids, taken_usernames},
     list::{count, list},
+    look_alike::{has_look_alike, is_key_taken, set_skeletons, without_skeletons},
 };
-use super::{Account, EmailAddress, Username, names::search_key};
+use super::{Account, EmailAddress, Username, look_alike::Skeletons, names::search_key};
 use crate::{
     clock::Timestamp,
     id::{SessionId, UserId},
@@ -47,14 +51,25 @@ pub(super) async fn insert(
 
 /// All columns of a new account.
 fn new_row(account: &Account, username: &Username, password_hash: String) -> user::ActiveModel {
+    let named = with_name(changeable(account), username);
     user::ActiveModel {
         id: Set(account.id.uuid()),
-        username: Set(account.username.clone()),
-        username_key: Set(username.key().to_owned()),
         password_hash: Set(password_hash),
         created_at: Set(Millis(account.created_at)),
         last_login_at: Set(account.last_login_at.map(Millis)),
-        ..changeable(account)
+        ..named
+    }
+}
+
+/// Adds the columns of a username.
+fn with_name(row: user::ActiveModel, username: &Username) -> user::ActiveModel {
+    let skeletons = Skeletons::of(username);
+    user::ActiveModel {
+        username: Set(username.as_str().to_owned()),
+        username_key: Set(username.key().to_owned()),
+        username_skeleton: Set(Some(skeletons.mapped)),
+        displayed_skeleton: Set(Some(skeletons.displayed)),
+        ..row
     }
 }
 
@@ -97,8 +112,7 @@ pub(super) async fn update(
         row.password_hash = Set(password_hash);
     }
     if let Some(username) = username {
-        row.username = Set(username.as_str().to_owned());
-        row.username_key = Set(username.key().to_owned());
+        row = with_name(row, username);
     }
     user::Entity::update(row).exec(db).await.map(|_| ())
 }
@@ -152,12 +166,7 @@ pub(super) async fn lock_role(db: &impl ConnectionTrait, role: &str) -> Result<(
     rows.order_by_asc(user_role::Column::UserId).lock_exclusive().all(db).await.map(|_| ())
 }
 
-pub(super) async fn count_enabled_with_role(db: &impl ConnectionTrait, role: &str) -> Result<u64, DbErr> {
-    let filter = AccountFilter { role: Some(role.to_owned()), disabled: Some(false), search: None };
-    count(db, &filter).await
-}
-
-/// Records a sign-in if the account has not changed.
+/// Records a sign-in if the account has not changed, and undoes a deletion that is scheduled and not due yet.
 pub(super) async fn record_login(
     db: &impl ConnectionTrait,
     account: &Account,
@@ -166,9 +175,11 @@ pub(super) async fn record_login(
 ) -> Result<bool, DbErr> {
     let mut update = user::Entity::update_many()
         .col_expr(user::Column::LastLoginAt, Expr::value(Millis(now)))
+        .col_expr(user::Column::DeletionAt, Expr::value(None::<i64>))
         .filter(user::Column::Id.eq(account.id.uuid()))
         .filter(user::Column::TokenVersion.eq(account.token_version))
-        .filter(user::Column::Disabled.eq(false));
+        .filter(user::Column::Disabled.eq(false))
+        .filter(user::Column::DeletionAt.is_null().or(user::Column::DeletionAt.gt(Millis(now))));
     if let Some(hash) = replacement {
         update = update.col_expr(user::Column::PasswordHash, Expr::value(hash));
     }

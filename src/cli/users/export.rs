@@ -8,6 +8,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::{
     accounts::ExportedAccount,
@@ -42,12 +43,16 @@ enum ExportFormat {
 /// An account in the file. The names are those of `import::Field`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<R> {
+struct Row<R, M> {
     id: UserId,
     username: String,
     display_name: Option<String>,
     email: Option<String>,
     email_verified: bool,
+    locale: Option<String>,
+    picture_url: Option<String>,
+    metadata: M,
+    app_metadata: M,
     roles: R,
     disabled: bool,
     created_at: Timestamp,
@@ -115,10 +120,13 @@ impl Writer {
     fn write(&mut self, exported: ExportedAccount) -> io::Result<()> {
         match self {
             Self::Jsonl(file) => {
-                serde_json::to_writer(&mut *file, &row(exported, |roles| roles))?;
+                serde_json::to_writer(&mut *file, &row(exported, |roles| roles, |metadata| metadata))?;
                 file.write_all(b"\n")
             }
-            Self::Csv(table) => Ok(table.serialize(row(exported, |roles| roles.join(",")))?),
+            Self::Csv(table) => {
+                let text = |metadata: Option<Json>| metadata.map(|metadata| metadata.to_string());
+                Ok(table.serialize(row(exported, |roles| roles.join(","), text))?)
+            }
         }
     }
 
@@ -131,7 +139,11 @@ impl Writer {
     }
 }
 
-fn row<R>(exported: ExportedAccount, roles: impl Fn(Vec<String>) -> R) -> Row<R> {
+fn row<R, M>(
+    exported: ExportedAccount,
+    roles: impl Fn(Vec<String>) -> R,
+    metadata: impl Fn(Option<Json>) -> M,
+) -> Row<R, M> {
     let ExportedAccount { account, password_hash } = exported;
     Row {
         id: account.id,
@@ -139,6 +151,10 @@ fn row<R>(exported: ExportedAccount, roles: impl Fn(Vec<String>) -> R) -> Row<R>
         display_name: account.display_name,
         email: account.email,
         email_verified: account.email_verified,
+        locale: account.locale,
+        picture_url: account.picture_url,
+        metadata: metadata(account.metadata),
+        app_metadata: metadata(account.app_metadata),
         roles: roles(account.roles),
         disabled: account.disabled,
         created_at: account.created_at,

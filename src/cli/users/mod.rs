@@ -5,6 +5,7 @@ mod check;
 mod create;
 mod delete;
 mod export;
+mod export_one;
 mod firebase;
 mod import;
 mod list;
@@ -50,11 +51,14 @@ pub(super) enum Users {
     Import(import::Import),
     /// Export all accounts with their password hashes to a new file, which `users import` reads
     Export(export::Export),
+    /// Export everything about one account as JSON, for its user: the profile, the sessions and the audit events. Without
+    /// the password hash
+    ExportOne(export_one::ExportOne),
 }
 
 const IMPORT_HELP: &str = "\
-Fields: username, passwordHash or password, and optionally email, emailVerified, displayName, roles, disabled, createdAt, \
-updatedAt, lastLoginAt, id. Hashes: Argon2, bcrypt, scrypt, PBKDF2 and Firebase's scrypt, in the encodings of PHC, \
+Fields: username, passwordHash or password, and optionally email, emailVerified, displayName, locale, \
+pictureUrl, metadata, appMetadata, roles, disabled, createdAt, updatedAt, lastLoginAt, id. Hashes: Argon2, bcrypt, scrypt, PBKDF2 and Firebase's scrypt, in the encodings of PHC, \
 Django, passlib, Werkzeug and ASP.NET Core. The next sign-in replaces a hash by Argon2id. docs/import.md has the details.
 
 The exit status is 1 if a record was refused.";
@@ -78,6 +82,7 @@ impl Users {
             Self::SetRoles(set) => set.run(&app, out).await,
             Self::Delete(delete) => delete.run(&app, out).await,
             Self::Export(export) => export.run(&app, out).await,
+            Self::ExportOne(export) => export.run(&app, out).await,
             Self::Import(import) => import.run(&app, out).await,
         })
         .await
@@ -119,6 +124,10 @@ fn account_error(error: AccountError, app: &App, user: &str) -> CliError {
         | AccountError::EmailRequired
         | AccountError::Unauthenticated(_) => error.to_string(),
         AccountError::UsernameTaken => format!("the username {user:?} is taken; choose another"),
+        AccountError::UsernameLooksTaken => {
+            format!("the username {user:?} looks like that of another account; choose another")
+        }
+        AccountError::UsernameReserved => format!("the username {user:?} is reserved; choose another"),
         AccountError::NotFound => return not_found(user),
         AccountError::UnknownRole(role) => {
             let known: Vec<&str> = app.config.roles.keys().map(String::as_str).collect();
@@ -132,7 +141,8 @@ fn account_error(error: AccountError, app: &App, user: &str) -> CliError {
         AccountError::Hook(error) => error.to_string(),
         AccountError::UsernameInvalid(why)
         | AccountError::EmailInvalid(why)
-        | AccountError::DisplayNameInvalid(why) => why.to_owned(),
+        | AccountError::DisplayNameInvalid(why)
+        | AccountError::ProfileInvalid(why) => why.to_owned(),
     })
 }
 

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use self::email::EmailMutation;
 use super::{EmailChallenge, LoginRequest, Registered, Registration, SignIn, SignInError};
 use crate::{
-    accounts::{AccountError, DisplayName, EmailAddress, Username, graphql::DeletePayload},
+    accounts::{AccountError, Accounts, DisplayName, EmailAddress, graphql::DeletePayload},
     client::ClientInfo,
     graphql::{
         ApiError, DateTime, RefreshCookie, UserError, UserErrorCode, account_and_session, claims, guarded,
@@ -45,8 +45,9 @@ pub const CREDENTIAL_FIELDS: [&str; 12] = [
 #[derive(InputObject)]
 pub struct RegisterInput {
     /// The username to sign in with: 1 to 64 letters, digits and signs such as . _ - without spaces. Upper
-    /// and lower case are the same name.
-    username: String,
+    /// and lower case are the same name. If the server does not require one, your e-mail address is the username
+    /// without it.
+    username: Option<String>,
     /// The password, which must meet the `passwordPolicy` of the server and be hard to guess.
     password: SecretString,
     /// An optional e-mail address. Several accounts may claim the same address until one of them verifies it.
@@ -101,7 +102,7 @@ impl SignInMutation {
     ) -> Result<AuthPayload, ApiError> {
         let delivery = input.delivery;
         delivery.ensure_supported(ctx)?;
-        let form = match registration(input) {
+        let form = match registration(input, ctx.data_unchecked::<Accounts>()) {
             Ok(form) => form,
             Err(errors) => {
                 let errors: Result<_, ApiError> =
@@ -169,7 +170,8 @@ impl SignInMutation {
         }))
     }
 
-    /// Deletes your account and all its data, immediately and permanently.
+    /// Deletes your account and all its data, immediately and permanently. If the server defers deletions, you are signed
+    /// out, and undo the deletion by signing in within that time.
     #[authenticated]
     async fn delete_account(
         &self,
@@ -193,9 +195,10 @@ impl SignInMutation {
 }
 
 /// Parses a registration form. Returns all errors of the form at once.
-fn registration(input: RegisterInput) -> Result<Registration, Vec<AccountError>> {
-    let username = Username::parse(&input.username);
+fn registration(input: RegisterInput, accounts: &Accounts) -> Result<Registration, Vec<AccountError>> {
     let email = input.email.as_deref().map(EmailAddress::parse).transpose();
+    let address = email.as_ref().ok().and_then(Option::as_ref);
+    let username = accounts.registration_username(input.username.as_deref(), address);
     let display_name = input.display_name.as_deref().map(DisplayName::parse).transpose();
     match (username, email, display_name) {
         (Ok(username), Ok(email), Ok(display_name)) => Ok(Registration {
@@ -205,7 +208,11 @@ fn registration(input: RegisterInput) -> Result<Registration, Vec<AccountError>>
             password: input.password,
         }),
         (username, email, display_name) => {
-            Err([username.err(), email.err(), display_name.err()].into_iter().flatten().collect())
+            // Without a valid address, an address that is missing is not a second error.
+            let is_second =
+                |error: &AccountError| email.is_err() && matches!(error, AccountError::EmailInvalid(_));
+            let username = username.err().filter(|error| !is_second(error));
+            Err([username, email.err(), display_name.err()].into_iter().flatten().collect())
         }
     }
 }

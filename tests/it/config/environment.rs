@@ -36,8 +36,9 @@ fn a_variable_is_parsed_as_the_type_of_its_key() {
 }
 
 /// The lists of the configuration, and two items for each.
-const LISTS: [(&str, [&str; 2]); 6] = [
+const LISTS: [(&str, [&str; 2]); 7] = [
     ("accounts.default_roles", ["user", "admin"]),
+    ("accounts.reserved_names", ["acme", "Acme-Support"]),
     ("http.cors_headers", ["x-tenant", "b3"]),
     ("http.cors_origins", ["https://app.example.com", "http://[::1]:3000"]),
     ("http.hosts", ["id.example.com", "[::1]"]),

@@ -1,0 +1,144 @@
+//! The export of everything that the server stores about an account, as one JSON object (GDPR, articles 15 and 20).
+//!
+//! Invariant: an export contains no password hash and no token. A new table with data of accounts needs a list here.
+
+pub mod graphql;
+
+use std::{
+    io::{self, Write},
+    ops::Bound,
+};
+
+use sea_orm::DbErr;
+use serde_json::{Value as Json, json};
+
+use crate::{
+    accounts::{Account, Accounts},
+    audit::{Audit, AuditEvent, EventFilter},
+    clock::Clock,
+    database::{Direction, MAX_PAGE_SIZE, PageRequest},
+    id::{Id, Kind},
+    sessions::{Session, Sessions},
+};
+
+/// Exports accounts.
+#[derive(Clone)]
+pub struct AccountExporter {
+    /// The account service.
+    pub(crate) accounts: Accounts,
+    /// The session service.
+    pub(crate) sessions: Sessions,
+    /// The audit log.
+    pub(crate) audit: Audit,
+    /// The clock.
+    pub(crate) clock: Clock,
+}
+
+/// An error of an export.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The output failed.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+    /// A database query failed.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+impl AccountExporter {
+    /// Writes everything about an account as one JSON object, page by page. Each list has at most `max` items, the newest
+    /// ones.
+    ///
+    /// # Errors
+    /// If the output or a database query fails.
+    pub async fn write(
+        &self,
+        account: &Account,
+        max: usize,
+        out: &mut (dyn Write + Send),
+    ) -> Result<(), ExportError> {
+        write!(out, "{{\"exportedAt\":{},\"account\":{}", json!(self.clock.now()), profile(account))?;
+        write!(out, ",\"sessions\":[")?;
+        let read = |page| async move { self.sessions.list(account.id, &page).await };
+        write_items(out, max, |session: &Session| session.id, read, session_json).await?;
+        write!(out, "],\"auditEvents\":[")?;
+        let filter = EventFilter { user: Some(account.id), ..EventFilter::default() };
+        let (audit, filter) = (&self.audit, &filter);
+        let read = |page| async move { audit.list(filter, &page).await };
+        write_items(out, max, |event: &AuditEvent| event.id, read, event_json).await?;
+        Ok(write!(out, "]}}")?)
+    }
+}
+
+/// Writes the items of a list, page by page, with commas between them.
+async fn write_items<K: Kind, Row, Reading>(
+    out: &mut (dyn Write + Send),
+    max: usize,
+    id: impl Fn(&Row) -> Id<K>,
+    read: impl Fn(PageRequest<Id<K>>) -> Reading,
+    item: impl Fn(&Row) -> Json,
+) -> Result<(), ExportError>
+where
+    Reading: Future<Output = Result<Vec<Row>, DbErr>>,
+{
+    let (mut after, mut written) = (Bound::Unbounded, 0);
+    while written < max {
+        let count = MAX_PAGE_SIZE.min(max - written);
+        let page = PageRequest { direction: Direction::Forward, count, after, before: Bound::Unbounded };
+        let rows = read(page).await?;
+        for row in rows.iter().take(count) {
+            let comma = if written == 0 { "" } else { "," };
+            write!(out, "{comma}{}", item(row))?;
+            written += 1;
+        }
+        if rows.len() <= count {
+            break;
+        }
+        after = Bound::Excluded(id(&rows[count - 1]));
+    }
+    Ok(())
+}
+
+fn profile(account: &Account) -> Json {
+    json!({
+        "id": account.id,
+        "username": account.username,
+        "displayName": account.display_name,
+        "email": account.email,
+        "emailVerified": account.email_verified,
+        "pendingEmail": account.pending_email,
+        "locale": account.locale,
+        "pictureUrl": account.picture_url,
+        "metadata": account.metadata,
+        "appMetadata": account.app_metadata,
+        "roles": account.roles,
+        "disabled": account.disabled,
+        "createdAt": account.created_at,
+        "updatedAt": account.updated_at,
+        "lastLoginAt": account.last_login_at,
+        "deletionScheduledAt": account.deletion_at,
+    })
+}
+
+fn session_json(session: &Session) -> Json {
+    json!({
+        "id": session.id,
+        "createdAt": session.created_at,
+        "lastUsedAt": session.last_used_at,
+        "expiresAt": session.expires_at,
+        "userAgent": session.user_agent,
+        "ipAddress": session.ip_address,
+    })
+}
+
+fn event_json(event: &AuditEvent) -> Json {
+    json!({
+        "id": event.id,
+        "action": event.action.name(),
+        "at": event.at,
+        "actor": event.actor,
+        "session": event.session,
+        "userAgent": event.user_agent,
+        "ipAddress": event.ip_address,
+    })
+}
