@@ -196,9 +196,9 @@ test("a link signs in the browser in which its button is pressed", async () => {
 });
 
 test("an invited person chooses a password", async () => {
-  await server.register("root", password);
-  await server.run("users", "set-roles", "root", "--role", "admin");
-  const accessToken = await tokenOf("root");
+  await server.register("chief", password);
+  await server.run("users", "set-roles", "chief", "--role", "admin");
+  const accessToken = await tokenOf("chief");
   const invite = "mutation ($input: InviteUserInput!) { inviteUser(input: $input) { errors { code message } } }";
   const input = { email: "hedy@example.com", username: "hedy" };
   const { inviteUser } = await server.ask(invite, { input }, accessToken);

@@ -119,10 +119,10 @@ test("a link in a message signs in without a password", async () => {
 });
 
 test("an invitation sets the password and signs in", async () => {
-  await verified("root");
-  await server.run("users", "set-roles", "root", "--role", "admin");
+  await verified("chief");
+  await server.run("users", "set-roles", "chief", "--role", "admin");
   const admin = client();
-  await admin.login({ username: "root", password });
+  await admin.login({ username: "chief", password });
   const invite = "mutation ($input: InviteUserInput!) { inviteUser(input: $input) { errors { code } } }";
   const input = { email: "hedy@example.com", username: "hedy" };
   assert.deepEqual((await admin.request(invite, { input })).inviteUser.errors, []);
