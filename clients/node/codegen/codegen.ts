@@ -9,7 +9,7 @@ const config: CodegenConfig = {
       presetConfig: { fragmentMasking: false },
       config: {
         documentMode: "string",
-        scalars: { DateTime: "string" },
+        scalars: { DateTime: "string", JSON: "Record<string, unknown>" },
         strictScalars: true,
         useTypeImports: true,
       },
