@@ -31,6 +31,10 @@ def sentence(code: UserErrorCode) -> str:
             return "Choose another name."
         case UserErrorCode.EMAIL_INVALID:
             return "This is not an e-mail address."
+        case UserErrorCode.EMAIL_TAKEN:
+            return "This address belongs to another account."
+        case UserErrorCode.EMAIL_NOT_VERIFIED | UserErrorCode.INVALID_CHALLENGE | UserErrorCode.INVALID_CODE:
+            return "Follow the message, or request a new one."
         case UserErrorCode.PASSWORD_TOO_SHORT | UserErrorCode.PASSWORD_TOO_LONG | UserErrorCode.PASSWORD_TOO_WEAK:
             return "Choose another password."
         case UserErrorCode.REGISTRATION_CLOSED:

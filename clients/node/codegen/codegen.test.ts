@@ -23,6 +23,10 @@ function sentence(code: UserErrorCode): string {
     case "USERNAME_TAKEN": return "Choose another name.";
     case "USERNAME_INVALID": return "This name is not valid.";
     case "EMAIL_INVALID": return "This is not an e-mail address.";
+    case "EMAIL_TAKEN": return "This address belongs to another account.";
+    case "EMAIL_NOT_VERIFIED": return "Verify your address first.";
+    case "INVALID_CHALLENGE": return "Request a new message.";
+    case "INVALID_CODE": return "The code is wrong.";
     case "PASSWORD_TOO_SHORT": return "Choose a longer password.";
     case "PASSWORD_TOO_LONG": return "Choose a shorter password.";
     case "PASSWORD_TOO_WEAK": return "Choose a stronger password.";

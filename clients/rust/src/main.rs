@@ -54,6 +54,10 @@ fn sentence(code: &login::UserErrorCode) -> String {
         Code::RateLimited => "Wait a moment.".into(),
         Code::UsernameTaken | Code::UsernameInvalid => "Choose another name.".into(),
         Code::EmailInvalid => "This is not an e-mail address.".into(),
+        Code::EmailTaken => "This address belongs to another account.".into(),
+        Code::EmailNotVerified | Code::InvalidChallenge | Code::InvalidCode => {
+            "Follow the message, or request a new one.".into()
+        }
         Code::PasswordTooShort | Code::PasswordTooLong | Code::PasswordTooWeak => {
             "Choose another password.".into()
         }
@@ -78,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(reason(None)?, "TOKEN_MISSING");
 
     let input = register::RegisterInput {
-        username: "rust".to_owned(),
+        username: Some("rust".to_owned()),
         password: PASSWORD.to_owned(),
         email: None,
         display_name: None,
