@@ -13,9 +13,9 @@ const FEDERATION_LINK: &str = r#"extend schema @link(
 "#;
 
 /// Directives that a subgraph must not define. Federation defines its own with the names and the meaning of
-/// ours, and GraphQL's own are built in.
-const OMITTED_DIRECTIVES: [&str; 7] =
-    ["authenticated", "requiresScopes", "include", "skip", "deprecated", "specifiedBy", "oneOf"];
+/// ours, and GraphQL's own are built in. `@oneOf` is defined, because Apollo's library does not know it yet.
+const OMITTED_DIRECTIVES: [&str; 6] =
+    ["authenticated", "requiresScopes", "include", "skip", "deprecated", "specifiedBy"];
 
 /// Fields that every Relay server has but a supergraph can have only once. The service that resolves them for
 /// all subgraphs only needs our entities.
