@@ -9,7 +9,7 @@ pub struct Model {
     /// UUIDv7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// What the proof may be used for.
+    /// The permitted use of the proof.
     pub purpose: String,
     /// The account. Null if no account has the address: the row exists so that a request takes the same time.
     pub user_id: Option<Uuid>,

@@ -20,7 +20,7 @@ pub struct AccountsConfig {
     /// The time for which a user can undo the deletion of their account by signing in. Zero deletes it at once.
     #[serde(with = "super::duration")]
     pub delete_after: Duration,
-    /// The usernames with which nobody can register, nor with names that look like them.
+    /// The reserved usernames. Registration refuses them, and names that look like them.
     pub reserved_names: Vec<String>,
     /// Whether a user must have verified an e-mail address before they can sign in. Registration then requires an
     /// address, and does not reveal whether another account has it. Accounts without an address, which administrators

@@ -5,7 +5,7 @@ use crate::{
     mail::MessageKind,
 };
 
-/// What a proof may be used for.
+/// The permitted use of a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Verifying the address.

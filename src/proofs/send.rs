@@ -50,7 +50,7 @@ impl<'a> Recipient<'a> {
 
 /// A proof that was written to the outbox.
 pub struct SentProof {
-    /// What the requesting client needs beside the code. `None` if the message has no code.
+    /// The challenge that the requesting client sends beside the code. `None` if the message has no code.
     pub challenge: Option<SecretString>,
     /// The time at which link and code expire.
     pub expires_at: Timestamp,

@@ -7,7 +7,7 @@ use crate::{
     proofs::{InvalidProof, Proof, Purpose},
 };
 
-/// What a person proves a mailbox with.
+/// The link or the code with which a person proves a mailbox.
 pub enum EmailProof {
     /// The token of the link.
     Token(SecretString),

@@ -60,7 +60,7 @@ pub struct AuthPayload {
     user: Option<User>,
     /// The session that was created or continued. Null if there are errors.
     session: Option<UserSession>,
-    /// What is still missing for the sign-in. Not null with the error `EMAIL_NOT_VERIFIED`, unless too many messages were
+    /// The missing step of the sign-in. Not null with the error `EMAIL_NOT_VERIFIED`, unless too many messages were
     /// sent to the address.
     challenge: Option<LoginChallenge>,
     /// The errors that made the mutation fail. Empty if it succeeded.
@@ -70,7 +70,7 @@ pub struct AuthPayload {
 /// A sign-in that is not complete.
 #[derive(SimpleObject)]
 pub struct LoginChallenge {
-    /// What you send together with the missing proof: the `challenge` of `verifyEmail` for the error
+    /// The text to send with the missing proof: the `challenge` of `verifyEmail` for the error
     /// `EMAIL_NOT_VERIFIED`.
     pub token: String,
     /// When the challenge expires.

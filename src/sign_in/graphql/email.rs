@@ -14,7 +14,7 @@ use crate::{
     sign_in::{Acceptance, EmailChallenge, EmailProof, EmailRequest, SignIn, SignInError},
 };
 
-/// What proves that an e-mail address is yours. Exactly one field.
+/// A proof that an e-mail address is yours. Exactly one field.
 #[derive(OneofObject)]
 pub(super) enum EmailProofInput {
     /// The token of the link, on any device.
@@ -107,7 +107,7 @@ pub(super) struct UndoEmailChangeInput {
 /// an account.
 #[derive(SimpleObject)]
 pub(super) struct EmailChallengePayload {
-    /// What you send together with the code of the message. Only a client that holds it can use the code. Null if there
+    /// The text to send together with the code of the message. Only a client that holds it can use the code. Null if there
     /// are errors.
     challenge: Option<String>,
     /// When the link and the code expire. Null if there are errors.
