@@ -5,8 +5,8 @@ use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
 
 use super::{
-    CODE, MailServer, Reply, TOKEN, count, enqueue, enqueue_all, record, reset, rows, until, until_waiting,
-    with_smtp,
+    CODE, MailServer, Reply, TOKEN, count, enqueue, enqueue_all, list, record, reset, rows, until,
+    until_waiting, with_smtp,
 };
 use crate::support::{PASSWORD, eventually};
 
@@ -140,6 +140,12 @@ async fn a_queue_is_sent_when_the_mail_server_is_available_again() {
     enqueue_all(&app, &messages).await;
     eventually(async || server.connections() > 0).await;
     server.set(Reply::Accept);
+    // An attempt that fails after the wait would schedule the next one too late.
+    eventually(async || {
+        let queued = list(&app, MessageState::Queued).await;
+        queued.iter().all(|record| record.attempts == 0 || record.error.is_some())
+    })
+    .await;
     app.wait(Duration::from_mins(2));
     eventually(async || {
         app.app.mail.wake();

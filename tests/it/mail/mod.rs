@@ -106,14 +106,19 @@ async fn until_waiting(app: &TestApp, id: MessageId, attempts: i32) -> MessageRe
     record(app, id).await.expect("it was there")
 }
 
-/// The numbers of messages by their state.
-async fn count(app: &TestApp, state: MessageState) -> usize {
+/// The messages in a state.
+async fn list(app: &TestApp, state: MessageState) -> Vec<MessageRecord> {
     let page = portcullis::database::PageRequest::read_all(
         usize::MAX,
         |record: &MessageRecord| record.id,
         |page| async move { app.app.mail.list(MessageFilter { state: Some(state) }, &page).await },
     );
-    page.await.expect("the database answers").len()
+    page.await.expect("the database answers")
+}
+
+/// The number of messages in a state.
+async fn count(app: &TestApp, state: MessageState) -> usize {
+    list(app, state).await.len()
 }
 
 /// Everything that the database has about messages, as text.
