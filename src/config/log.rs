@@ -7,7 +7,8 @@ use super::{InvalidValue, ensure};
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogConfig {
-    /// The events that are logged, in the syntax of tracing's `EnvFilter`: `info`, `portcullis=debug,info`.
+    /// The events that are logged, in the syntax of tracing's `EnvFilter`: `info`,
+    /// `portcullis=debug,info`. Each request is an event at the level debug.
     pub filter: String,
     /// The format of a log line.
     pub format: LogFormat,

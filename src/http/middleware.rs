@@ -44,7 +44,8 @@ pub(crate) async fn middleware(
 ) -> Response {
     let id = RequestId::generate(&middleware.clock);
     request.extensions_mut().insert(id.clone());
-    let span = request_span(&id, &request);
+    let span = request_span(&id);
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let is_probe = middleware.probes.contains(request.uri().path());
     let handle = async {
         match middleware.hosts.check(&request, is_probe) {
@@ -52,7 +53,7 @@ pub(crate) async fn middleware(
             Err(RequestError(status, error)) => rejected(error, status, MediaType::Json, &id),
         }
     };
-    let mut response = trace(handle, &id, is_probe, span).await;
+    let mut response = trace(handle, &id, method, uri, span).await;
     add_security_headers(response.headers_mut(), middleware.is_behind_tls);
     response
 }

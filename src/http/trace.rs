@@ -5,8 +5,7 @@ use std::{
 };
 
 use axum::{
-    extract::Request,
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, Method, Uri},
     response::Response,
 };
 use futures_util::FutureExt;
@@ -35,23 +34,18 @@ impl RequestId {
     }
 }
 
-/// The span of a request in the log. The query string is not logged, because it may contain a document with a secret.
-pub(super) fn request_span(id: &RequestId, request: &Request) -> Span {
-    // A path may be as long as the maximum size of all headers.
-    tracing::info_span!(
-        "request",
-        id = id.as_str(),
-        method = shorten_word(request.method().as_str()),
-        path = shorten_word(request.uri().path()),
-    )
+/// The span of a request: every line of the log that belongs to a request contains its id.
+pub(super) fn request_span(id: &RequestId) -> Span {
+    tracing::info_span!("request", id = id.as_str())
 }
 
 /// Handles a request in its span: converts a panic of the handler to a response, gives the response the id of the request,
-/// and logs its status. A successful probe is logged at DEBUG, because orchestrators send several per minute.
+/// and logs the request at DEBUG. The query string is not logged, because it may contain a document with a secret.
 pub(super) async fn trace(
     handle: impl Future<Output = Response>,
     id: &RequestId,
-    is_probe: bool,
+    method: Method,
+    uri: Uri,
     span: Span,
 ) -> Response {
     let started = Instant::now();
@@ -61,13 +55,14 @@ pub(super) async fn trace(
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }
-        let milliseconds = milliseconds(started.elapsed());
-        let status = response.status();
-        if is_probe && status.is_success() {
-            tracing::debug!(status = status.as_u16(), milliseconds, "response sent");
-        } else {
-            tracing::info!(status = status.as_u16(), milliseconds, "response sent");
-        }
+        tracing::debug!(
+            // A method or a path may be as long as the maximum size of all headers.
+            method = shorten_word(method.as_str()),
+            path = shorten_word(uri.path()),
+            status = response.status().as_u16(),
+            milliseconds = milliseconds(started.elapsed()),
+            "response sent"
+        );
         response
     }
     .instrument(span)

@@ -1,7 +1,10 @@
 use entity::user;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::with_roles;
+use super::{
+    row::{self, AccountRow},
+    with_roles,
+};
 use crate::{accounts::ExportedAccount, id::UserId};
 
 /// A page of all accounts with their password hashes, in the order of their ids.
@@ -14,8 +17,9 @@ pub(in crate::accounts) async fn page_by_id(
     if let Some(after) = after {
         query = query.filter(user::Column::Id.gt(after.uuid()));
     }
-    let rows = query.all(db).await?;
-    let hashes: Vec<String> = rows.iter().map(|row| row.password_hash.clone()).collect();
+    let rows = row::credentials(query).all(db).await?;
+    let (rows, hashes): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|row| (AccountRow(row.0.account), row.0.password_hash)).unzip();
     let accounts = with_roles(db, rows).await?;
     let exported = |(account, password_hash)| ExportedAccount { account, password_hash };
     Ok(accounts.into_iter().zip(hashes).map(exported).collect())

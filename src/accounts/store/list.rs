@@ -9,7 +9,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::with_roles;
+use super::{row, with_roles};
 use crate::{
     accounts::{Account, Username, names::search_key},
     database::{Direction, PageRequest},
@@ -131,7 +131,7 @@ pub(in crate::accounts) async fn list(
         Order::LastLoginAt => query.order_by(last_login(), sort.clone()).order_by(user::Column::Id, sort),
         Order::Username => query.order_by(user::Column::UsernameKey, sort),
     };
-    let rows = query.limit(page.limit()).all(db).await?;
+    let rows = row::accounts(query.limit(page.limit())).all(db).await?;
     with_roles(db, rows).await
 }
 

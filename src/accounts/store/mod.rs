@@ -5,6 +5,7 @@ mod export;
 mod import;
 mod list;
 mod look_alike;
+mod row;
 
 use entity::{session, user, user_role};
 use sea_orm::{
@@ -17,6 +18,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 pub use self::list::{AccountFilter, Order, OrderBy, UserCursor};
+use self::row::AccountRow;
 pub(super) use self::{
     deletion::{count_lasting_with_role, due},
     export::page_by_id,
@@ -141,7 +143,7 @@ pub(super) async fn delete(db: &impl ConnectionTrait, id: UserId) -> Result<(), 
 
 /// Finds an account and locks its row until the transaction ends.
 pub(super) async fn lock(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Account>, DbErr> {
-    let row = user::Entity::find_by_id(id.uuid()).lock_exclusive().one(db).await?;
+    let row = row::accounts(user::Entity::find_by_id(id.uuid()).lock_exclusive()).one(db).await?;
     Ok(with_roles(db, row.into_iter().collect()).await?.pop())
 }
 
@@ -187,13 +189,13 @@ pub(super) async fn record_login(
 }
 
 pub(super) async fn find(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Account>, DbErr> {
-    let row = user::Entity::find_by_id(id.uuid()).one(db).await?;
+    let row = row::accounts(user::Entity::find_by_id(id.uuid())).one(db).await?;
     Ok(with_roles(db, row.into_iter().collect()).await?.pop())
 }
 
 pub(super) async fn find_many(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Account>, DbErr> {
     let ids = ids.iter().map(|id| id.uuid());
-    let rows = user::Entity::find().filter(user::Column::Id.is_in(ids)).all(db).await?;
+    let rows = row::accounts(user::Entity::find().filter(user::Column::Id.is_in(ids))).all(db).await?;
     with_roles(db, rows).await
 }
 
@@ -261,53 +263,34 @@ async fn credentials(
     db: &impl ConnectionTrait,
     query: Select<user::Entity>,
 ) -> Result<Option<Credentials>, DbErr> {
-    let row = query.one(db).await?;
+    let found = row::credentials(query).one(db).await?.map(|row| row.0);
     // The roles are queried for an unknown name as well, so that it takes as long as a known one.
-    let id = row.as_ref().map_or(Uuid::nil(), |row| row.id);
+    let id = found.as_ref().map_or(Uuid::nil(), |found| found.account.id.uuid());
     let roles = roles_of(db, vec![id]).await?;
-    Ok(row.map(|row| Credentials { password_hash: row.password_hash.clone(), account: account(row, &roles) }))
+    Ok(found.map(|found| Credentials { account: with_own(found.account, &roles), ..found }))
 }
 
 /// Reads the roles and returns the rows as accounts, in the same order.
-async fn with_roles(db: &impl ConnectionTrait, rows: Vec<user::Model>) -> Result<Vec<Account>, DbErr> {
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+async fn with_roles(db: &impl ConnectionTrait, rows: Vec<AccountRow>) -> Result<Vec<Account>, DbErr> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.0.id.uuid()).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let roles = roles_of(db, ids).await?;
-    Ok(rows.into_iter().map(|row| account(row, &roles)).collect())
+    Ok(rows.into_iter().map(|row| with_own(row.0, &roles)).collect())
 }
 
-async fn roles_of(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<Vec<user_role::Model>, DbErr> {
-    user_role::Entity::find().filter(user_role::Column::UserId.is_in(ids)).all(db).await
+/// The roles of these accounts, each with the id of its account.
+async fn roles_of(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<Vec<(Uuid, String)>, DbErr> {
+    let roles = user_role::Entity::find().filter(user_role::Column::UserId.is_in(ids));
+    // A tuple is read by position.
+    roles.into_tuple().all(db).await
 }
 
-fn account(row: user::Model, roles: &[user_role::Model]) -> Account {
-    let own = roles.iter().filter(|role| role.user_id == row.id);
-    let mut own: Vec<String> = own.map(|role| role.role.clone()).collect();
+/// The account with those of the roles that it has.
+fn with_own(account: Account, roles: &[(Uuid, String)]) -> Account {
+    let own = roles.iter().filter(|(id, _)| *id == account.id.uuid());
+    let mut own: Vec<String> = own.map(|(_, role)| role.clone()).collect();
     own.sort_unstable();
-    Account {
-        id: UserId::from_uuid(row.id),
-        username: row.username,
-        display_name: row.display_name,
-        email: row.email,
-        email_verified: row.email_verified,
-        pending_email: row.pending_email,
-        locale: row.locale,
-        picture_url: row.picture_url,
-        metadata: row.metadata.as_deref().and_then(json),
-        app_metadata: row.app_metadata.as_deref().and_then(json),
-        roles: own,
-        disabled: row.disabled,
-        token_version: row.token_version,
-        created_at: row.created_at.0,
-        updated_at: row.updated_at.0,
-        last_login_at: row.last_login_at.map(|time| time.0),
-        deletion_at: row.deletion_at.map(|time| time.0),
-    }
-}
-
-/// Metadata as it is stored. Only valid JSON is written.
-fn json(text: &str) -> Option<Json> {
-    serde_json::from_str(text).ok()
+    Account { roles: own, ..account }
 }

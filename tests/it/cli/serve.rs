@@ -40,7 +40,9 @@ fn the_banner_says_where_everything_is() {
 
 #[test]
 fn a_line_of_json_names_its_request_once_and_times_it_to_the_microsecond() {
-    let place = Place::new().with("PORTCULLIS_LOG__FORMAT", "json");
+    let place = Place::new()
+        .with("PORTCULLIS_LOG__FORMAT", "json")
+        .with("PORTCULLIS_LOG__FILTER", "portcullis=debug,info");
     let mut server = Server::start(&place, &["--listen", "127.0.0.1:0"]);
     for _ in 0..20 {
         server.ask("{ __typename }", &json!({}), None);
@@ -52,8 +54,9 @@ fn a_line_of_json_names_its_request_once_and_times_it_to_the_microsecond() {
     assert!(responses.len() >= 20, "{:#?}", server.log);
     for line in responses {
         let event: Value = serde_json::from_str(line).expect("a line of JSON");
-        assert_eq!(event["span"]["path"], "/graphql", "{line}");
-        assert_eq!(line.matches("/graphql").count(), 1, "{line}");
+        assert_eq!(event["level"], "DEBUG", "{line}");
+        assert_eq!(event["fields"]["path"], "/graphql", "{line}");
+        assert_eq!(line.matches(event["span"]["id"].as_str().expect("an id")).count(), 1, "{line}");
         let milliseconds = event["fields"]["milliseconds"].to_string();
         let decimals = milliseconds.split_once('.').map_or(0, |(_, decimals)| decimals.len());
         assert!(event["fields"]["milliseconds"].is_number() && decimals <= 3, "{line}");
