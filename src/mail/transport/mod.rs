@@ -2,6 +2,7 @@
 
 mod folder;
 mod smtp;
+mod starttls;
 
 use lettre::Message;
 

@@ -1,4 +1,5 @@
 use std::{
+    error::Error,
     fs,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -14,9 +15,9 @@ use lettre::{
     },
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::timeout_at;
+use tokio::{net::TcpStream, time::timeout_at};
 
-use super::{SendError, one_line};
+use super::{SendError, one_line, starttls::StarttlsStream};
 use crate::{
     config::{MailConfig, SmtpConfig, SmtpEncryption},
     mail::error::MailError,
@@ -80,7 +81,7 @@ impl Smtp {
         let late = |what: &str| format!("the mail server did not {what} within {} s", self.timeout.as_secs());
         let mut connection = match timeout_at(deadline, self.connection()).await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(SendError::Unavailable(describe(&error))),
+            Ok(Err(error)) => return Err(SendError::Unavailable(describe(&*error))),
             Err(_) => return Err(SendError::Unavailable(late("accept the connection"))),
         };
         let sent = timeout_at(deadline, connection.send(message.envelope(), &message.formatted())).await;
@@ -95,25 +96,37 @@ impl Smtp {
     }
 
     /// An idle connection that still works, or a new one.
-    async fn connection(&self) -> Result<AsyncSmtpConnection, SmtpError> {
+    async fn connection(&self) -> Result<AsyncSmtpConnection, Box<dyn Error + Send + Sync>> {
         while let Some(mut connection) = self.take_idle() {
             if connection.test_connected().await {
                 return Ok(connection);
             }
         }
-        let implicit = match &self.security {
-            Security::Tls(tls) => Some(tls.clone()),
-            Security::Starttls(_) | Security::Plain => None,
+        let mut connection = match &self.security {
+            Security::Starttls(tls) => self.connect_with_starttls(tls.clone()).await?,
+            Security::Tls(tls) => self.connect(Some(tls.clone())).await?,
+            Security::Plain => self.connect(None).await?,
         };
-        let server = (self.host.as_str(), self.port);
-        let connected = AsyncSmtpConnection::connect_tokio1(server, None, &self.hello, implicit, None).await;
-        let mut connection = connected?;
-        if let Security::Starttls(tls) = &self.security {
-            connection.starttls(tls.clone(), &self.hello).await?;
-        }
         if let Some(credentials) = &self.credentials {
             connection.auth(DEFAULT_MECHANISMS, credentials).await?;
         }
+        Ok(connection)
+    }
+
+    async fn connect(&self, tls: Option<TlsParameters>) -> Result<AsyncSmtpConnection, SmtpError> {
+        let server = (self.host.as_str(), self.port);
+        AsyncSmtpConnection::connect_tokio1(server, None, &self.hello, tls, None).await
+    }
+
+    async fn connect_with_starttls(
+        &self,
+        tls: TlsParameters,
+    ) -> Result<AsyncSmtpConnection, Box<dyn Error + Send + Sync>> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
+        let stream = stream.map_err(|error| format!("Connection error: {error}"))?;
+        let stream = Box::new(StarttlsStream::new(stream));
+        let mut connection = AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await?;
+        connection.starttls(tls, &self.hello).await?;
         Ok(connection)
     }
 
@@ -143,7 +156,7 @@ fn classify(error: &SmtpError) -> SendError {
     }
 }
 
-fn describe(error: &SmtpError) -> String {
+fn describe(error: &dyn Error) -> String {
     one_line(&error.to_string())
 }
 

@@ -7,6 +7,7 @@ mod folder;
 mod kills;
 mod limits;
 mod server;
+mod starttls;
 mod templates;
 
 use std::{net::SocketAddr, time::Duration};

@@ -24,6 +24,8 @@ pub(super) enum Reply {
     QuoteMessage(&'static str),
     /// It does not respond to the message.
     Stall,
+    /// It responds to STARTTLS, and an attacker appends another response in plaintext. Then it is silent.
+    InjectAfterStarttls,
     /// It closes the connection in place of accepting the message.
     Drop,
     /// It closes the connection after it has accepted the message.
@@ -113,6 +115,11 @@ async fn converse(stream: TcpStream, shared: Arc<Mutex<Shared>>) -> Option<()> {
     while let Some(line) = lines.next_line().await.ok()? {
         let command = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         let response = match (command.as_str(), reply()) {
+            ("EHLO", Reply::InjectAfterStarttls) => "250-mail.example\r\n250 STARTTLS".to_owned(),
+            ("STARTTLS", Reply::InjectAfterStarttls) => {
+                write.write_all(b"220 2.0.0 go\r\n250-injected\r\n250 AUTH PLAIN\r\n").await.ok()?;
+                std::future::pending().await
+            }
             ("EHLO", _) => "250-mail.example\r\n250-8BITMIME\r\n250 SMTPUTF8".to_owned(),
             ("RCPT", Reply::RefuseRecipient(line)) => {
                 with(&mut |shared| shared.attempts += 1);
