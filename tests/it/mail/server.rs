@@ -79,6 +79,13 @@ impl MailServer {
         self.shared().accepted.clone()
     }
 
+    /// The texts of the accepted messages for a recipient.
+    pub(super) fn accepted_for(&self, recipient: &str) -> Vec<String> {
+        let shared = self.shared();
+        let own = shared.accepted.iter().filter(|(address, _)| address == recipient);
+        own.map(|(_, text)| text.clone()).collect()
+    }
+
     /// The number of connections so far.
     pub(super) fn connections(&self) -> usize {
         self.shared().connections
