@@ -9,6 +9,7 @@ mod limits;
 mod server;
 mod starttls;
 mod templates;
+mod unreachable;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -115,6 +115,14 @@ impl Process {
         }
     }
 
+    /// The resident memory of the program, KiB.
+    pub(crate) fn resident_kib(&self) -> u32 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("it runs on Linux");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
+        resident.and_then(|text| text.trim().parse().ok()).expect("the system reports the memory")
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
