@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{Outcome, seed::PASSWORD};
+use crate::{Outcome, seed::PASSWORD, server::Server};
 
 /// Somebody who sends requests over connections that are kept.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub(crate) struct Client {
 
 /// What tokens come in.
 const AUTH: &str = "accessToken refreshToken errors { code }";
+
+const ME: &str = "{ it: me { id username roles } }";
 
 impl Client {
     pub(crate) fn new(url: String) -> Self {
@@ -37,6 +39,32 @@ impl Client {
             return Err(format!("{query}: {data} {}", answer["errors"]).into());
         }
         Ok((data, took))
+    }
+
+    /// The same client at another server.
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        Self { url: server.url("/graphql"), ..self.clone() }
+    }
+
+    /// Whether the access token is refused because it was revoked. Any other refusal is an error.
+    pub(crate) async fn is_revoked(&self) -> Outcome<bool> {
+        let request = self.http.post(&self.url).json(&json!({ "query": ME }));
+        let answer: Value = request.bearer_auth(&self.access).send().await?.json().await?;
+        match answer["errors"][0]["extensions"]["reason"].as_str() {
+            Some("TOKEN_REVOKED") => Ok(true),
+            _ if answer["data"]["it"]["id"].is_string() => Ok(false),
+            _ => Err(answer.to_string().into()),
+        }
+    }
+
+    /// Asks who it is.
+    pub(crate) async fn me(&self) -> Outcome<Duration> {
+        Ok(self.ask(ME, json!({})).await?.1)
+    }
+
+    /// Signs out.
+    pub(crate) async fn log_out(&self) -> Outcome {
+        self.ask("mutation { it: logout { errors { code } } }", json!({})).await.map(|_| ())
     }
 
     /// The access token.

@@ -1,11 +1,13 @@
 //! Measures the release binary on databases of any size, and makes such databases.
 //!
-//! `cargo bench --bench measure -- seed|scale|statuses|load --help`; what came of it is in `docs/measurements.md`.
+//! `cargo bench --bench measure -- COMMAND --help`; what came of it is in `docs/measurements.md`.
 
 mod client;
 mod load;
 mod place;
+mod replicas;
 mod report;
+mod revocations;
 #[path = "../../tests/it/support/rng.rs"]
 mod rng;
 mod scale;
@@ -74,6 +76,27 @@ enum Command {
         #[arg(long)]
         database: Option<String>,
     },
+    /// Compares the requests per second of one, two and four servers on one database
+    Replicas {
+        /// postgres://…; in schemas of its own, which it drops
+        #[arg(long)]
+        database: String,
+        /// How many rounds
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Ends many sessions on one of two servers, and measures when the other one refuses their tokens
+    Revocations {
+        /// postgres://…; in a schema of its own, which it drops
+        #[arg(long)]
+        database: String,
+        /// How many sessions a second
+        #[arg(long, default_value_t = 1000)]
+        rate: u32,
+        /// For how long
+        #[arg(long, default_value_t = 10)]
+        seconds: u32,
+    },
     /// Sends mixed traffic for some minutes
     Load {
         /// How long
@@ -100,6 +123,10 @@ async fn main() -> Outcome {
         Some(Command::Scale { accounts, database }) => scale::run(accounts, database.as_deref()).await,
         Some(Command::Statuses { sessions, database }) => statuses::run(sessions, database.as_deref()).await,
         Some(Command::Sockets { sockets, database }) => sockets::run(sockets, database.as_deref()).await,
+        Some(Command::Replicas { database, rounds }) => replicas::run(&database, rounds).await,
+        Some(Command::Revocations { database, rate, seconds }) => {
+            revocations::run(&database, rate, seconds).await
+        }
         Some(Command::Load { minutes, rate, database }) => {
             load::run(Duration::from_mins(1) * minutes, rate, database.as_deref()).await
         }

@@ -42,6 +42,12 @@ pub(crate) fn username(number: usize) -> String {
     format!("{}{number:07}", NAMES[number % NAMES.len()])
 }
 
+/// The number of an account that is not disabled, of so many.
+pub(crate) fn enabled(number: usize, accounts: usize) -> usize {
+    let number = number % accounts;
+    if number % 200 == 199 { number - 1 } else { number }
+}
+
 /// Fills an empty database with so many accounts, a session and some events to each, and the administrator
 /// `root`. Everybody has one password.
 pub(crate) async fn fill(place: &Place, accounts: usize, hashing: Hashing) -> Outcome {

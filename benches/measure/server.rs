@@ -29,6 +29,7 @@ impl Server {
         settings: &[(&str, &str)],
     ) -> Outcome<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let log = place.data_dir.join(format!("{port}.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
         command
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
@@ -39,7 +40,7 @@ impl Server {
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(place.data_dir.join("log"))?);
+            .stderr(File::create(&log)?);
         if let Hashing::Cheap = hashing {
             command.env("PORTCULLIS_PASSWORDS__MEMORY_KIB", "8").env("PORTCULLIS_PASSWORDS__ITERATIONS", "1");
         }
@@ -48,7 +49,7 @@ impl Server {
         let ready = format!("{}/readyz", server.url);
         while !reqwest::get(&ready).await.is_ok_and(|answer| answer.status().is_success()) {
             if server.child.try_wait()?.is_some() || Instant::now() > deadline {
-                return Err(fs::read_to_string(place.data_dir.join("log"))?.into());
+                return Err(fs::read_to_string(&log)?.into());
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

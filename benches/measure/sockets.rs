@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::{net::TcpStream, sync::watch, task::JoinSet, time::sleep};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{Message, client::IntoClientRequest, protocol::WebSocketConfig},
@@ -22,6 +22,9 @@ const ACCOUNTS: usize = 100;
 
 /// The maximum resident memory of the server with 10,000 idle sockets, KiB.
 const MAX_RESIDENT: u32 = 300 * 1024;
+
+/// The time after which the memory is read, so that the server has done its work.
+const SETTLE: Duration = Duration::from_secs(5);
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -54,31 +57,44 @@ pub(crate) async fn run(sockets: u32, database: Option<&str>) -> Outcome {
     let before = server.resident_kib()?;
     row("no socket", before, None)?;
     let each = |resident: u32| f64::from(resident.saturating_sub(before)) / f64::from(sockets);
-    let mut open = Vec::new();
+    let (subscribe, _) = watch::channel(());
+    let mut readers = JoinSet::new();
     for number in 0..sockets {
-        open.push(connect(&server, &tokens[number as usize % ACCOUNTS]).await?);
+        let socket = connect(&server, &tokens[number as usize % ACCOUNTS]).await?;
+        readers.spawn(read(socket, subscribe.subscribe()));
     }
+    sleep(SETTLE).await;
     let idle = server.resident_kib()?;
     row("idle sockets", idle, Some(each(idle)))?;
-    let mut readers = JoinSet::new();
-    for mut socket in open {
-        let subscribe = json!({
-            "type": "subscribe", "id": "1", "payload": { "query": "subscription { accountEvents { id action } }" }
-        });
-        socket.send(Message::text(subscribe.to_string())).await?;
-        // Reads, and so answers pings.
-        readers.spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
-    }
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    subscribe.send(())?;
+    sleep(SETTLE).await;
     let subscribed = server.resident_kib()?;
     row("with a subscription", subscribed, Some(each(subscribed)))?;
-    if readers.try_join_next().is_some() {
-        return Err("the server closed a connection".into());
+    if let Some(ended) = readers.try_join_next() {
+        return Err(format!("the server closed a connection: {:?}", ended?).into());
     }
     if sockets == 10_000 && idle > MAX_RESIDENT {
         return Err(format!("more than {MAX_RESIDENT} KiB for {sockets} idle sockets").into());
     }
     Ok(())
+}
+
+/// Reads from a connection, and so responds to pings, until it ends. Subscribes when it is told. Returns the last message.
+async fn read(mut socket: Socket, mut subscribe: watch::Receiver<()>) -> Outcome<Option<Message>> {
+    let operation = json!({
+        "type": "subscribe", "id": "1", "payload": { "query": "subscription { accountEvents { id action } }" }
+    });
+    let mut last = None;
+    loop {
+        tokio::select! {
+            Ok(()) = subscribe.changed() => socket.send(Message::text(operation.to_string())).await?,
+            message = socket.next() => match message.transpose()? {
+                Some(message) if message.is_text() || message.is_close() => last = Some(message),
+                Some(_) => {}
+                None => return Ok(last),
+            },
+        }
+    }
 }
 
 /// Opens a connection with the token of this client (protocol `graphql-transport-ws`).

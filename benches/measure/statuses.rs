@@ -12,11 +12,10 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     prelude::ChronoUnixTimestampMillis as Millis, sea_query::Expr,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     Outcome,
-    client::Client,
     place::Place,
     report::{say, thousands},
     seed::{self, Hashing, username},
@@ -156,7 +155,7 @@ async fn refuse_signed_out(server: &Server, sessions: usize) -> Outcome {
     let (uri, idx) = (place["uri"].as_str().ok_or("no URL")?, place["idx"].as_u64().ok_or("no index")?);
     let (mut list, mut ttl, mut fetched_at) = fetch(uri).await?;
     assert_eq!(list.status(idx), Some(StatusList::VALID), "the token is accepted");
-    sign_out(&person).await?;
+    person.log_out().await?;
     let began = Instant::now();
     while list.status(idx) == Some(StatusList::VALID) {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -169,10 +168,6 @@ async fn refuse_signed_out(server: &Server, sessions: usize) -> Outcome {
     }
     let took = began.elapsed().as_secs_f64();
     say(&format!("\nA token is refused {took:.1} s after its sign-out; the ttl is {} s", ttl.as_secs()))
-}
-
-async fn sign_out(person: &Client) -> Outcome {
-    person.ask("mutation { it: logout { errors { code } } }", json!({})).await.map(|_| ())
 }
 
 async fn fetch(uri: &str) -> Outcome<(StatusList, Duration, Instant)> {
