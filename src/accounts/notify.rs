@@ -15,7 +15,7 @@ impl Account {
             user: Some(self.id),
             email,
             email_key: search_key(email),
-            username: Some(&self.username),
+            username: self.own_username(),
             display_name: self.display_name.as_deref(),
             locale: self.locale.as_deref().or(language),
             other_address: None,
@@ -61,7 +61,7 @@ impl Accounts {
             locale: account.locale.as_deref().or(language(actor)),
             is_decoy: false,
             variables: Variables {
-                username: Some(account.username.clone()),
+                username: account.own_username().map(str::to_owned),
                 display_name: account.display_name.clone(),
                 client: actor.client().map(MessageClient::from),
                 ..Variables::default()

@@ -18,7 +18,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 pub use self::{
     code::InvalidProof,
     purpose::Purpose,
-    send::{Recipient, SentProof},
+    send::{AddressOwner, Recipient, SentProof},
     store::Proof,
 };
 use crate::{

@@ -26,9 +26,18 @@ pub struct Recipient<'a> {
     pub locale: Option<&'a str>,
     /// Another address that the message is about.
     pub other_address: Option<&'a str>,
-    /// The username of the account that has already verified the address. Its owner then receives a message that says so,
-    /// without a link and a code.
-    pub owner: Option<&'a str>,
+    /// The account that has already verified the address. Its owner then receives a message that says so, without a link
+    /// and a code.
+    pub owner: Option<AddressOwner<'a>>,
+}
+
+/// The account that has verified the address to which a proof for another account would be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct AddressOwner<'a> {
+    /// The account.
+    pub user: UserId,
+    /// Its username.
+    pub username: Option<&'a str>,
 }
 
 impl<'a> Recipient<'a> {
@@ -98,18 +107,18 @@ impl Proofs {
         let text = |text: &str| text.to_owned();
         let secrets =
             (Some(self.link(purpose, &token)), code.as_ref().map(|(_, code)| text(code.expose_secret())));
-        let (kind, (link, code_text)) = match recipient.owner {
-            Some(_) => (MessageKind::AddressTaken, (None, None)),
-            None => (purpose.message(), secrets),
+        let (kind, (link, code_text), (user, username)) = match recipient.owner {
+            Some(owner) => (MessageKind::AddressTaken, (None, None), (Some(owner.user), owner.username)),
+            None => (purpose.message(), secrets, (recipient.user, recipient.username)),
         };
         let message = NewMessage {
             kind,
-            user: recipient.user,
+            user,
             recipient: recipient.email,
             locale: recipient.locale,
-            is_decoy: recipient.user.is_none(),
+            is_decoy: user.is_none(),
             variables: Variables {
-                username: recipient.owner.or(recipient.username).map(text),
+                username: username.map(text),
                 display_name: recipient.display_name.map(text),
                 link,
                 code: code_text,

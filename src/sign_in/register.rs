@@ -4,13 +4,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{EmailChallenge, SignIn, SignInError};
 use crate::{
-    accounts::{AccountError, Claim, DisplayName, EmailAddress, NewAccount, Username},
+    accounts::{Account, AccountError, Claim, DisplayName, EmailAddress, NewAccount, Username},
     audit::Actor,
     client::ClientInfo,
     hooks::{Applicant, TokenOwner},
     limits::Decision,
     passwords::PasswordContext,
-    proofs::{Purpose, Recipient},
+    proofs::{AddressOwner, Purpose, Recipient},
     sessions::SignedIn,
 };
 
@@ -59,20 +59,19 @@ impl SignIn {
             address: client.address,
         };
         self.accounts.hooks().before_registration(&applicant).await?.map_err(SignInError::Refused)?;
-        let owner = PasswordContext {
-            username: form.username.as_str(),
-            email: form.email.as_ref().map(EmailAddress::as_str),
-            display_name: form.display_name.as_ref().map(DisplayName::as_str),
-        };
-        let hasher = self.hasher.on_behalf_of(client.address, form.username.key());
-        let password = self.policy.validate(form.password.expose_secret(), &owner, &hasher).await?;
+        let password_hash = self.hash_first_password(&form, client).await?;
         let email = form.email.clone();
         let may_send = self.may_send(email.as_ref(), client).await?;
         let owner_of_address = self.owner_of(email.as_ref()).await?;
+        let id = self.accounts.generate_id();
+        let username = match must_verify {
+            true => self.accounts.unverified_username(id, form.username, email.as_ref())?,
+            false => form.username,
+        };
         let new = NewAccount {
-            id: self.accounts.generate_id(),
-            password_hash: hasher.hash(&password).await?,
-            username: form.username,
+            id,
+            password_hash,
+            username,
             email: form.email,
             display_name: form.display_name,
             roles: self.config.accounts.default_roles.clone(),
@@ -85,10 +84,11 @@ impl SignIn {
         let account = self.accounts.create(&transaction, new, Actor::anonymous(client)).await?;
         let sent = match &email {
             Some(email) if may_send => {
-                let recipient = Recipient {
-                    owner: owner_of_address.as_deref(),
-                    ..account.recipient(email.as_str(), client.language.as_deref())
-                };
+                let owner = owner_of_address.as_ref();
+                let owner =
+                    owner.map(|owner| AddressOwner { user: owner.id, username: owner.own_username() });
+                let recipient =
+                    Recipient { owner, ..account.recipient(email.as_str(), client.language.as_deref()) };
                 Some(self.proofs.send(&transaction, Purpose::VerifyEmail, recipient, Some(client)).await?)
             }
             _ => None,
@@ -103,6 +103,22 @@ impl SignIn {
         Ok(Registered::SignedIn(Box::new(signed_in)))
     }
 
+    /// Checks the password of a form against the policy, and hashes it.
+    async fn hash_first_password(
+        &self,
+        form: &Registration,
+        client: &ClientInfo,
+    ) -> Result<String, SignInError> {
+        let owner = PasswordContext {
+            username: form.username.as_str(),
+            email: form.email.as_ref().map(EmailAddress::as_str),
+            display_name: form.display_name.as_ref().map(DisplayName::as_str),
+        };
+        let hasher = self.hasher.on_behalf_of(client.address, form.username.key());
+        let password = self.policy.validate(form.password.expose_secret(), &owner, &hasher).await?;
+        Ok(hasher.hash(&password).await?)
+    }
+
     /// Whether a registration may send a message to its address. A registration that needs none succeeds without it.
     async fn may_send(&self, email: Option<&EmailAddress>, client: &ClientInfo) -> Result<bool, SignInError> {
         let Some(email) = email.filter(|_| self.mail.is_on()) else { return Ok(false) };
@@ -113,13 +129,13 @@ impl SignIn {
         }
     }
 
-    /// The username of the account that has verified the address, if the registration must not reveal that there is one.
-    /// Its owner then receives a message that says so, in place of the one that verifies the address.
-    async fn owner_of(&self, email: Option<&EmailAddress>) -> Result<Option<String>, SignInError> {
+    /// The account that has verified the address, if the registration must not reveal that there is one. Its owner then
+    /// receives a message that says so, in place of the one that verifies the address.
+    async fn owner_of(&self, email: Option<&EmailAddress>) -> Result<Option<Account>, SignInError> {
         let Some(email) = email.filter(|_| self.config.accounts.verify_before_sign_in) else {
             return Ok(None);
         };
         let owner = self.accounts.find_by_address(email, Claim::Oldest).await?;
-        Ok(owner.filter(|owner| owner.email_verified).map(|owner| owner.username))
+        Ok(owner.filter(|owner| owner.email_verified))
     }
 }

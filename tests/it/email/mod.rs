@@ -1,5 +1,6 @@
 //! What an account does by e-mail: each link and each code counts once, for one purpose, and reveals nothing.
 
+mod address_names;
 mod audit;
 mod change;
 mod codes;

@@ -8,6 +8,7 @@ mod statistics;
 
 use std::time::{Duration, Instant};
 
+use portcullis::config::UsernamePolicy;
 use serde_json::{Value, json};
 
 use self::statistics::Comparison;
@@ -168,18 +169,28 @@ async fn requesting_a_message_takes_as_long_for_an_unknown_address_as_for_a_know
 #[tokio::test(flavor = "multi_thread")]
 async fn registering_with_a_taken_address_takes_as_long_if_it_must_be_verified_first() {
     let _alone = LOAD.lock().await;
-    let app = TestApp::with(|config| config.accounts.verify_before_sign_in = true).await;
-    let input = json!({ "username": "owner", "password": PASSWORD, "email": "taken@example.org" });
-    app.anonymous().mutate("register", input, "errors { code }").await;
-    app.verify_email("owner").await;
-    let with = |name, prefix: &'static str, email: &'static str| -> Kind {
-        let input = move |turn| json!({ "username": format!("{prefix}{turn}"), "password": PASSWORD, "email": email });
-        (name, "register", Box::new(input))
-    };
-    let kinds = [
-        with("an address that is free", "free", "free@example.org"),
-        with("an address that is taken", "taken", "taken@example.org"),
-        control(),
-    ];
-    assert_alike(&kinds, &measure(&app.anonymous(), &kinds).await);
+    for policy in [UsernamePolicy::Required, UsernamePolicy::Email] {
+        let app = TestApp::with(|config| {
+            config.accounts.verify_before_sign_in = true;
+            config.accounts.username = policy;
+        })
+        .await;
+        let form = move |username: String, email: &str| match policy {
+            UsernamePolicy::Required => json!({ "username": username, "password": PASSWORD, "email": email }),
+            _ => json!({ "password": PASSWORD, "email": email }),
+        };
+        let client = app.anonymous();
+        client.mutate("register", form("owner".to_owned(), "taken@example.org"), "errors { code }").await;
+        let proof = json!({ "token": app.newest_message("taken@example.org").await.token });
+        client.mutate("verifyEmail", json!({ "proof": proof }), "errors { code }").await.assert_done();
+        let with = |name, prefix: &'static str, email: &'static str| -> Kind {
+            (name, "register", Box::new(move |turn| form(format!("{prefix}{turn}"), email)))
+        };
+        let kinds = [
+            with("an address that is free", "free", "free@example.org"),
+            with("an address that is taken", "taken", "taken@example.org"),
+            control(),
+        ];
+        assert_alike(&kinds, &measure(&client, &kinds).await);
+    }
 }
