@@ -18,8 +18,14 @@ use crate::{
     clock::Clock,
     database::{Direction, MAX_PAGE_SIZE, PageRequest},
     id::{Id, Kind},
+    mail::{Mail, MessageFilter, MessageRecord},
+    proofs::{ProofRecord, Proofs},
     sessions::{Session, Sessions},
 };
+
+/// The maximum number of valid proofs in an export. An account has one of each purpose, and one for each address that it
+/// has replaced in the last days.
+const MAX_PROOFS: usize = 1000;
 
 /// Exports accounts.
 #[derive(Clone)]
@@ -30,6 +36,10 @@ pub struct AccountExporter {
     pub(crate) sessions: Sessions,
     /// The audit log.
     pub(crate) audit: Audit,
+    /// The outbox.
+    pub(crate) mail: Mail,
+    /// The proofs of e-mail addresses.
+    pub(crate) proofs: Proofs,
     /// The clock.
     pub(crate) clock: Clock,
 }
@@ -61,7 +71,16 @@ impl AccountExporter {
         write!(out, ",\"sessions\":[")?;
         let read = |page| async move { self.sessions.list(account.id, &page).await };
         write_items(out, max, |session: &Session| session.id, read, session_json).await?;
-        write!(out, "],\"auditEvents\":[")?;
+        write!(out, "],\"messages\":[")?;
+        let (mail, filter) =
+            (&self.mail, MessageFilter { user: Some(account.id), ..MessageFilter::default() });
+        let read = |page| async move { mail.list(filter, &page).await };
+        write_items(out, max, |message: &MessageRecord| message.id, read, message_json).await?;
+        let proofs =
+            self.proofs.list_valid(account.id, u64::try_from(max.min(MAX_PROOFS)).unwrap_or(0)).await?;
+        let proofs: Vec<Json> = proofs.iter().map(proof_json).collect();
+        write!(out, "],\"emailProofs\":{}", Json::from(proofs))?;
+        write!(out, ",\"auditEvents\":[")?;
         let filter = EventFilter { user: Some(account.id), ..EventFilter::default() };
         let (audit, filter) = (&self.audit, &filter);
         let read = |page| async move { audit.list(filter, &page).await };
@@ -128,6 +147,26 @@ fn session_json(session: &Session) -> Json {
         "expiresAt": session.expires_at,
         "userAgent": session.user_agent,
         "ipAddress": session.ip_address,
+    })
+}
+
+fn message_json(message: &MessageRecord) -> Json {
+    json!({
+        "id": message.id,
+        "kind": message.kind,
+        "recipient": message.recipient,
+        "state": message.state,
+        "createdAt": message.created_at,
+        "sentAt": message.sent_at,
+    })
+}
+
+fn proof_json(proof: &ProofRecord) -> Json {
+    json!({
+        "purpose": proof.purpose,
+        "email": proof.email,
+        "createdAt": proof.created_at,
+        "expiresAt": proof.expires_at,
     })
 }
 

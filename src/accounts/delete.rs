@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Accounts {
-    /// Deletes an account, its sessions and what an application has for it, in a transaction. Returns the change to
+    /// Deletes an account, its sessions, its messages and what an application has for it, in a transaction. Returns the change to
     /// publish with the commit.
     ///
     /// # Errors
@@ -26,6 +26,8 @@ impl Accounts {
             store::lock_role(transaction, ADMIN_ROLE).await?;
         }
         self.hooks.on_account_deletion(transaction.as_sea_orm(), id).await?;
+        self.proofs.delete_of(transaction, id).await?;
+        self.mail.delete_of(transaction, id).await?;
         store::delete(transaction, id).await?;
         if can_administer(&account) {
             self.ensure_admin_remains(transaction).await?;

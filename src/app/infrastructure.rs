@@ -122,6 +122,8 @@ impl Infrastructure {
             accounts: accounts.clone(),
             sessions: sessions.clone(),
             audit: audit.clone(),
+            mail: self.mail.clone(),
+            proofs: self.proofs.clone(),
             clock: clock.clone(),
         };
         App {

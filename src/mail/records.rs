@@ -1,6 +1,6 @@
 //! The records of messages, and the suppressed addresses, as an operator sees them.
 
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr};
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
@@ -28,6 +28,8 @@ pub enum MessageState {
 pub struct MessageFilter {
     /// Only messages in this state.
     pub state: Option<MessageState>,
+    /// Only messages about this account.
+    pub user: Option<UserId>,
 }
 
 /// The record of a message. It has no link and no code.
@@ -74,6 +76,14 @@ impl Mail {
         page: &PageRequest<MessageId>,
     ) -> Result<Vec<MessageRecord>, DbErr> {
         store::list(self.0.database.reader(), filter, page).await
+    }
+
+    /// Deletes the messages about an account, also those that were not sent yet.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn delete_of(&self, transaction: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+        store::delete_of(transaction, user).await
     }
 
     /// Makes one message due that waits for its next attempt, or all. Returns their number.

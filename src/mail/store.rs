@@ -137,6 +137,11 @@ pub(super) async fn delete(db: &impl ConnectionTrait, id: MessageId) -> Result<(
     Entity::delete_by_id(id.uuid()).exec(db).await.map(|_| ())
 }
 
+/// Deletes the messages about an account.
+pub(super) async fn delete_of(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::UserId.eq(user.uuid())).exec(db).await.map(|_| ())
+}
+
 /// Makes messages due that wait for their next attempt: one of them, or all. Returns their number. A message that a
 /// server is sending is among them only if its lease has expired.
 pub(super) async fn retry(
@@ -166,6 +171,10 @@ pub(super) async fn list(
     page: &PageRequest<MessageId>,
 ) -> Result<Vec<MessageRecord>, DbErr> {
     let query = Entity::find().filter(Column::Kind.ne(DECOY));
+    let query = match filter.user {
+        None => query,
+        Some(user) => query.filter(Column::UserId.eq(user.uuid())),
+    };
     let query = match filter.state {
         None => query,
         Some(MessageState::Queued) => query.filter(Column::NextAttemptAt.is_not_null()),

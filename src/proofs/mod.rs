@@ -19,7 +19,7 @@ pub use self::{
     code::InvalidProof,
     purpose::Purpose,
     send::{AddressOwner, Recipient, SentProof},
-    store::Proof,
+    store::{Proof, ProofRecord},
 };
 use crate::{
     clock::Clock,
@@ -86,6 +86,22 @@ impl Proofs {
         proof: &Proof,
     ) -> Result<(), DbErr> {
         store::void_later_undos(transaction, proof.user, proof.id).await
+    }
+
+    /// Deletes all proofs of an account, in the transaction that deletes the account.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn delete_of(&self, transaction: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+        store::delete_of(transaction, user).await
+    }
+
+    /// Lists the valid proofs of an account, at most `max`, the newest first.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn list_valid(&self, user: UserId, max: u64) -> Result<Vec<ProofRecord>, DbErr> {
+        store::list_valid(self.database.reader(), user, self.clock.now(), max).await
     }
 
     /// Deletes expired proofs, at most `batch`. Returns their number.

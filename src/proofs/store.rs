@@ -22,6 +22,19 @@ pub struct Proof {
     pub email: String,
 }
 
+/// The record of a valid proof. It has no token and no code.
+#[derive(Clone, Debug)]
+pub struct ProofRecord {
+    /// The name of its purpose.
+    pub purpose: String,
+    /// The address to which the message was sent.
+    pub email: String,
+    /// The time at which it was created.
+    pub created_at: Timestamp,
+    /// The time at which it expires.
+    pub expires_at: Timestamp,
+}
+
 /// A proof to store.
 pub(super) struct NewProof<'a> {
     pub(super) id: Uuid,
@@ -82,6 +95,32 @@ pub(super) async fn void_later_undos(db: &impl ConnectionTrait, user: UserId, id
     let of_user = Entity::delete_many().filter(Column::UserId.eq(user.uuid()));
     let undos = of_user.filter(Column::Purpose.eq(Purpose::UndoEmailChange.name()));
     undos.filter(Column::Id.gt(id)).exec(db).await.map(|_| ())
+}
+
+/// Deletes all proofs of an account.
+pub(super) async fn delete_of(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::UserId.eq(user.uuid())).exec(db).await.map(|_| ())
+}
+
+/// Lists the valid proofs of an account, the newest first.
+pub(super) async fn list_valid(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    now: Timestamp,
+    max: u64,
+) -> Result<Vec<ProofRecord>, DbErr> {
+    let valid = Entity::find()
+        .filter(Column::UserId.eq(user.uuid()))
+        .filter(Column::UsedAt.is_null())
+        .filter(Column::ExpiresAt.gt(Millis(now)));
+    let rows = valid.order_by_desc(Column::Id).limit(max).all(db).await?;
+    let record = |row: Model| ProofRecord {
+        purpose: row.purpose,
+        email: row.email,
+        created_at: row.created_at.0,
+        expires_at: row.expires_at.0,
+    };
+    Ok(rows.into_iter().map(record).collect())
 }
 
 /// The valid proof with this token.

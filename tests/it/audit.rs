@@ -111,7 +111,7 @@ async fn every_action_of_the_schema_has_a_test() {
     let here = concat!(
         include_str!("audit.rs"),
         include_str!("keys.rs"),
-        include_str!("leaving.rs"),
+        include_str!("leaving/mod.rs"),
         include_str!("mail/delivery.rs"),
         include_str!("mail/failures.rs"),
         include_str!("repetitions.rs"),

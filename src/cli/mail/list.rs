@@ -60,8 +60,8 @@ impl List {
             State::Sent => MessageState::Sent,
             State::Failed => MessageState::Failed,
         });
-        let mail = &app.mail;
-        let read = |page| async move { mail.list(MessageFilter { state }, &page).await };
+        let (mail, filter) = (&app.mail, MessageFilter { state, user: None });
+        let read = |page| async move { mail.list(filter, &page).await };
         let found = PageRequest::read_all(self.limit, |record: &MessageRecord| record.id, read).await?;
         let rows: Vec<Row> = found.into_iter().map(row).collect();
         let head = ["MESSAGE", "KIND", "STATE", "RECIPIENT", "CREATED", "ATTEMPTS", "NEXT ATTEMPT", "ERROR"];

@@ -110,10 +110,11 @@ async fn until_waiting(app: &TestApp, id: MessageId, attempts: i32) -> MessageRe
 
 /// The messages in a state.
 async fn list(app: &TestApp, state: MessageState) -> Vec<MessageRecord> {
+    let filter = MessageFilter { state: Some(state), user: None };
     let page = portcullis::database::PageRequest::read_all(
         usize::MAX,
         |record: &MessageRecord| record.id,
-        |page| async move { app.app.mail.list(MessageFilter { state: Some(state) }, &page).await },
+        |page| async move { app.app.mail.list(filter, &page).await },
     );
     page.await.expect("the database answers")
 }

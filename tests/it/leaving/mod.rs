@@ -1,5 +1,7 @@
 //! Leaving: the export of an account, and a deletion that can be undone.
 
+mod erasure;
+
 use std::{fs, time::Duration};
 
 use portcullis::worker::Cleanup;
