@@ -56,6 +56,9 @@ pub struct Model {
     pub last_login_at: Option<ChronoUnixTimestampMillis>,
     /// Time at which the account will be deleted. Null unless the user has deleted it and can still undo that.
     pub deletion_at: Option<ChronoUnixTimestampMillis>,
+    /// Time of the registration, while its user must verify the address before the first sign-in. Null after either, and
+    /// for an account that was created otherwise.
+    pub unverified_since: Option<ChronoUnixTimestampMillis>,
 }
 
 /// No relations: rows of other tables are selected by the id of the account.

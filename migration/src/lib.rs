@@ -26,6 +26,7 @@ mod m20261127_000830_servers;
 mod m20261127_000840_token_statuses;
 mod m20261127_001200_email;
 mod m20261127_001210_displayed_skeleton;
+mod m20261128_001220_unverified_since;
 
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
@@ -77,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000840_token_statuses::Migration),
             Box::new(m20261127_001200_email::Migration),
             Box::new(m20261127_001210_displayed_skeleton::Migration),
+            Box::new(m20261128_001220_unverified_since::Migration),
         ]
     }
 

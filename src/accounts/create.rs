@@ -60,15 +60,15 @@ impl Accounts {
             last_login_at: None,
             deletion_at: None,
         };
-        let inserted = store::insert(transaction, &account, &new.username, new.password_hash).await;
+        // A client that is not signed in can only register its own account.
+        let is_registration = matches!(actor, Actor::Client { user: None, .. });
+        let must_verify = is_registration && self.config.accounts.verify_before_sign_in;
+        let unverified_since = must_verify.then_some(now);
+        let inserted =
+            store::insert(transaction, &account, &new.username, new.password_hash, unverified_since).await;
         inserted.map_err(AccountError::of_write)?;
-        let action = match actor {
-            // A client that is not signed in can only register its own account.
-            Actor::Client { user: None, .. } => AuditAction::UserRegistered,
-            Actor::Client { user: Some(_), .. } | Actor::Bearer { .. } | Actor::Server => {
-                AuditAction::UserCreated
-            }
-        };
+        let action =
+            if is_registration { AuditAction::UserRegistered } else { AuditAction::UserCreated };
         let new_event = NewEvent { action, user: Some(account.id), session: None, actor };
         self.audit.record(transaction, new_event).await?;
         Ok(account)

@@ -1,6 +1,6 @@
 use sea_orm::DbErr;
 
-use super::{AccountError, Accounts, change::can_administer, store};
+use super::{Account, AccountError, Accounts, change::can_administer, store};
 use crate::{
     audit::{Actor, AuditAction, NewEvent},
     changes::Change,
@@ -71,27 +71,55 @@ impl Accounts {
     /// # Errors
     /// If a database query fails.
     pub async fn delete_due(&self, batch: u64) -> Result<u64, DbErr> {
-        let mut deleted = 0;
-        for id in store::due(self.database.reader(), self.clock.now(), batch).await? {
-            let transaction = self.database.begin().await?;
-            // The user may have signed in, or another server may have deleted the account in the meantime.
-            let account = store::lock(&transaction, id).await?;
-            if account.and_then(|account| account.deletion_at).is_none_or(|at| at > self.clock.now()) {
-                transaction.rollback().await?;
-                continue;
-            }
-            match self.delete(&transaction, id, Actor::Server).await {
-                Ok(change) => {
-                    self.feed.commit(transaction, &[change]).await?;
-                    deleted += 1;
-                }
-                Err(AccountError::Database(error)) => return Err(error),
-                Err(error) => {
-                    transaction.rollback().await?;
-                    tracing::error!(%error, user = %id, "cannot delete an account whose deletion is due");
-                }
-            }
+        let (now, mut deleted) = (self.clock.now(), 0);
+        let is_due = |account: &Account| account.deletion_at.is_some_and(|at| at <= now);
+        for id in store::due(self.database.reader(), now, batch).await? {
+            deleted += u64::from(self.delete_if(id, is_due).await?);
         }
         Ok(deleted)
+    }
+
+    /// Deletes at most `batch` accounts that registered with an address, and neither verified it nor signed in for
+    /// `accounts.unverified_lifetime`. Returns their number. Accounts that were created otherwise stay.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn delete_unverified(&self, batch: u64) -> Result<u64, DbErr> {
+        let lifetime = self.config.accounts.unverified_lifetime;
+        if !self.config.accounts.verify_before_sign_in || lifetime.is_zero() {
+            return Ok(0);
+        }
+        let (now, mut deleted) = (self.clock.now(), 0);
+        let is_unused = |account: &Account| {
+            account.email.is_some() && !account.email_verified && account.last_login_at.is_none()
+        };
+        for id in store::unverified(self.database.reader(), now - lifetime, now, batch).await? {
+            deleted += u64::from(self.delete_if(id, is_unused).await?);
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes an account in a transaction of its own. Returns whether it was deleted: in the meantime, its user may have
+    /// signed in, or another server may have deleted it.
+    async fn delete_if(
+        &self,
+        id: UserId,
+        is_due: impl Fn(&Account) -> bool + Send,
+    ) -> Result<bool, DbErr> {
+        let transaction = self.database.begin().await?;
+        let account = store::lock(&transaction, id).await?;
+        if !account.is_some_and(|account| is_due(&account)) {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        match self.delete(&transaction, id, Actor::Server).await {
+            Ok(change) => self.feed.commit(transaction, &[change]).await.map(|()| true),
+            Err(AccountError::Database(error)) => Err(error),
+            Err(error) => {
+                transaction.rollback().await?;
+                tracing::error!(%error, user = %id, "cannot delete an account that is due");
+                Ok(false)
+            }
+        }
     }
 }

@@ -26,6 +26,11 @@ pub struct AccountsConfig {
     /// address, and does not reveal whether another account has it. Accounts without an address, which administrators
     /// have created, are exempt.
     pub verify_before_sign_in: bool,
+    /// The time after which an account that registered with an address is deleted, if the address was never verified and
+    /// the account was never used (`verify_before_sign_in`). Accounts that administrators have created stay. Zero keeps
+    /// all accounts.
+    #[serde(with = "super::duration")]
+    pub unverified_lifetime: Duration,
     /// Whether users may sign in with a link or a code that is sent to their e-mail address, without a password.
     pub email_sign_in: bool,
     /// The time for which a link or a code can verify an address.
@@ -114,6 +119,7 @@ impl Default for AccountsConfig {
             delete_after: Duration::ZERO,
             reserved_names: RESERVED_NAMES.map(ToOwned::to_owned).into(),
             verify_before_sign_in: false,
+            unverified_lifetime: Duration::from_hours(7 * 24),
             email_sign_in: false,
             verify_email_ttl: Duration::from_hours(24),
             reset_password_ttl: Duration::from_mins(30),
@@ -130,6 +136,7 @@ impl AccountsConfig {
         self.check_usernames()?;
         let year = Duration::from_hours(365 * 24);
         ensure_between(self.delete_after, Duration::ZERO, year, "accounts.delete_after")?;
+        ensure_between(self.unverified_lifetime, Duration::ZERO, year, "accounts.unverified_lifetime")?;
         let (minute, month) = (Duration::from_mins(1), Duration::from_hours(30 * 24));
         for (ttl, key) in [
             (self.verify_email_ttl, "accounts.verify_email_ttl"),

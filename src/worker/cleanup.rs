@@ -110,9 +110,11 @@ impl Cleanup {
             None => 0,
         };
         let accounts = app.accounts.delete_due(BATCH_SIZE).await?;
+        let unverified = app.accounts.delete_unverified(BATCH_SIZE).await?;
         let messages = app.mail.sweep(BATCH_SIZE).await?;
         app.keyring.sweep().await?;
         Ok(accounts
+            .max(unverified)
             .max(sessions)
             .max(throttle)
             .max(proofs)

@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use self::list::{AccountFilter, Order, OrderBy, UserCursor};
 use self::row::AccountRow;
 pub(super) use self::{
-    deletion::{count_lasting_with_role, due},
+    deletion::{count_lasting_with_role, due, unverified},
     export::page_by_id,
     import::{insert_all, taken_emails, taken_ids, taken_usernames},
     list::{count, list},
@@ -45,8 +45,10 @@ pub(super) async fn insert(
     account: &Account,
     username: &Username,
     password_hash: String,
+    unverified_since: Option<Timestamp>,
 ) -> Result<(), DbErr> {
     let row = new_row(account, username, password_hash);
+    let row = user::ActiveModel { unverified_since: Set(unverified_since.map(Millis)), ..row };
     user::Entity::insert(row).exec_without_returning(db).await?;
     insert_roles(db, account.id, &account.roles).await
 }
@@ -110,6 +112,9 @@ pub(super) async fn update(
     username: Option<&Username>,
 ) -> Result<(), DbErr> {
     let mut row = user::ActiveModel { id: Unchanged(account.id.uuid()), ..changeable(account) };
+    if account.email_verified {
+        row.unverified_since = Set(None);
+    }
     if let Some(password_hash) = password_hash {
         row.password_hash = Set(password_hash);
     }
@@ -178,6 +183,7 @@ pub(super) async fn record_login(
     let mut update = user::Entity::update_many()
         .col_expr(user::Column::LastLoginAt, Expr::value(Millis(now)))
         .col_expr(user::Column::DeletionAt, Expr::value(None::<i64>))
+        .col_expr(user::Column::UnverifiedSince, Expr::value(None::<i64>))
         .filter(user::Column::Id.eq(account.id.uuid()))
         .filter(user::Column::TokenVersion.eq(account.token_version))
         .filter(user::Column::Disabled.eq(false))

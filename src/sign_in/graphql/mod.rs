@@ -119,8 +119,8 @@ impl SignInMutation {
         }
     }
 
-    /// Signs you in. A wrong password and an unknown user give the same response in the same time, so that
-    /// nobody can find out which accounts exist.
+    /// Signs you in. A wrong password and an unknown user give the same response in the same time, so that the
+    /// response does not reveal whether an account exists.
     async fn login(
         &self,
         ctx: &Context<'_>,

@@ -7,6 +7,7 @@ mod codes;
 mod hijack;
 mod invitation;
 mod login;
+mod never_verified;
 mod reset;
 mod verify;
 mod verify_first;
