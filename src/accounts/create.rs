@@ -67,8 +67,7 @@ impl Accounts {
         let inserted =
             store::insert(transaction, &account, &new.username, new.password_hash, unverified_since).await;
         inserted.map_err(AccountError::of_write)?;
-        let action =
-            if is_registration { AuditAction::UserRegistered } else { AuditAction::UserCreated };
+        let action = if is_registration { AuditAction::UserRegistered } else { AuditAction::UserCreated };
         let new_event = NewEvent { action, user: Some(account.id), session: None, actor };
         self.audit.record(transaction, new_event).await?;
         Ok(account)

@@ -101,11 +101,7 @@ impl Accounts {
 
     /// Deletes an account in a transaction of its own. Returns whether it was deleted: in the meantime, its user may have
     /// signed in, or another server may have deleted it.
-    async fn delete_if(
-        &self,
-        id: UserId,
-        is_due: impl Fn(&Account) -> bool + Send,
-    ) -> Result<bool, DbErr> {
+    async fn delete_if(&self, id: UserId, is_due: impl Fn(&Account) -> bool + Send) -> Result<bool, DbErr> {
         let transaction = self.database.begin().await?;
         let account = store::lock(&transaction, id).await?;
         if !account.is_some_and(|account| is_due(&account)) {

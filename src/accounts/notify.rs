@@ -4,7 +4,7 @@ use super::{Account, Accounts, names::search_key};
 use crate::{
     audit::Actor,
     mail::{MessageClient, MessageKind, NewMessage, Variables},
-    proofs::{Purpose, Recipient, SentProof},
+    proofs::{AddressOwner, Purpose, Recipient, SentProof},
 };
 
 impl Account {
@@ -21,6 +21,12 @@ impl Account {
             other_address: None,
             owner: None,
         }
+    }
+
+    /// The account as the owner of an address with which somebody else has registered.
+    #[must_use]
+    pub fn as_address_owner(&self) -> AddressOwner<'_> {
+        AddressOwner { user: self.id, username: self.own_username() }
     }
 }
 
@@ -51,22 +57,24 @@ impl Accounts {
         account: &Account,
         actor: Actor<'_>,
     ) -> Result<(), DbErr> {
-        let Some(address) = account.email.as_deref().filter(|_| account.email_verified) else {
+        let Some(message) = notice(kind, account, actor) else { return Ok(()) };
+        self.mail.enqueue(transaction, &message).await.map(|_| ())
+    }
+
+    /// Writes the notice that the account will be deleted after `accounts.delete_after` to the outbox.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn announce_deletion(
+        &self,
+        transaction: &impl ConnectionTrait,
+        account: &Account,
+        actor: Actor<'_>,
+    ) -> Result<(), DbErr> {
+        let Some(mut message) = notice(MessageKind::DeletionScheduled, account, actor) else {
             return Ok(());
         };
-        let message = NewMessage {
-            kind,
-            user: Some(account.id),
-            recipient: address,
-            locale: account.locale.as_deref().or(language(actor)),
-            is_decoy: false,
-            variables: Variables {
-                username: account.own_username().map(str::to_owned),
-                display_name: account.display_name.clone(),
-                client: actor.client().map(MessageClient::from),
-                ..Variables::default()
-            },
-        };
+        message.variables.expires_in = Some(self.config.accounts.delete_after);
         self.mail.enqueue(transaction, &message).await.map(|_| ())
     }
 
@@ -85,6 +93,23 @@ impl Accounts {
         };
         self.proofs.send(transaction, Purpose::UndoEmailChange, recipient, actor.client()).await.map(|_| ())
     }
+}
+
+/// A notice for the user of an account. `None` if its address is not verified.
+fn notice<'a>(kind: MessageKind, account: &'a Account, actor: Actor<'a>) -> Option<NewMessage<'a>> {
+    Some(NewMessage {
+        kind,
+        user: Some(account.id),
+        recipient: account.email.as_deref().filter(|_| account.email_verified)?,
+        locale: account.locale.as_deref().or(language(actor)),
+        is_decoy: false,
+        variables: Variables {
+            username: account.own_username().map(str::to_owned),
+            display_name: account.display_name.clone(),
+            client: actor.client().map(MessageClient::from),
+            ..Variables::default()
+        },
+    })
 }
 
 fn language(actor: Actor<'_>) -> Option<&str> {

@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidValue, ensure, ensure_between};
+use super::{InvalidValue, MailTransport, ensure, ensure_between};
 
 /// `[accounts]`: registration, usernames, the roles of new accounts, and what accounts do by e-mail.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct AccountsConfig {
     /// Whether anyone may register. If `false`, only administrators create accounts.
     pub registration_open: bool,
@@ -33,6 +34,9 @@ pub struct AccountsConfig {
     pub unverified_lifetime: Duration,
     /// Whether users may sign in with a link or a code that is sent to their e-mail address, without a password.
     pub email_sign_in: bool,
+    /// Whether a user receives a notice of a sign-in from a device or a network that the account was not used from
+    /// recently.
+    pub notify_new_device: bool,
     /// The time for which a link or a code can verify an address.
     #[serde(with = "super::duration")]
     pub verify_email_ttl: Duration,
@@ -80,7 +84,7 @@ pub enum UsernamePolicy {
     /// A username is required.
     #[default]
     Required,
-    /// Without a username, the e-mail address is the username.
+    /// Without a username, the e-mail address is the username. A username that a user chooses has no `@`.
     Optional,
     /// The e-mail address is the username.
     Email,
@@ -121,6 +125,7 @@ impl Default for AccountsConfig {
             verify_before_sign_in: false,
             unverified_lifetime: Duration::from_hours(7 * 24),
             email_sign_in: false,
+            notify_new_device: false,
             verify_email_ttl: Duration::from_hours(24),
             reset_password_ttl: Duration::from_mins(30),
             email_sign_in_ttl: Duration::from_mins(15),
@@ -132,8 +137,13 @@ impl Default for AccountsConfig {
 }
 
 impl AccountsConfig {
-    pub(super) fn check(&self) -> Result<(), InvalidValue> {
+    pub(super) fn check(&self, transport: MailTransport) -> Result<(), InvalidValue> {
         self.check_usernames()?;
+        ensure(
+            !self.verify_before_sign_in || transport != MailTransport::Off,
+            "accounts.verify_before_sign_in",
+            "must be false if mail.transport is \"off\", because nobody could verify an address",
+        )?;
         let year = Duration::from_hours(365 * 24);
         ensure_between(self.delete_after, Duration::ZERO, year, "accounts.delete_after")?;
         ensure_between(self.unverified_lifetime, Duration::ZERO, year, "accounts.unverified_lifetime")?;

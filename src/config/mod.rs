@@ -240,7 +240,7 @@ impl Config {
     /// The first invalid value.
     #[doc(hidden)]
     pub fn check(&self) -> Result<(), InvalidValue> {
-        self.accounts.check()?;
+        self.accounts.check(self.mail.transport)?;
         self.http.check()?;
         self.database.check()?;
         self.tokens.check()?;

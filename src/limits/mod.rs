@@ -19,7 +19,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 pub use self::{password::Target, refresh::RefreshLimit, subject::account_key};
 pub(crate) use self::{
-    quota::{QuotaKey, QuotaPermit, Quotas, network_limits},
+    quota::{QuotaKey, QuotaPermit, Quotas, network_limits, wide_network},
     slots::{Slot, SlotPriority, Slots, SlotsFull},
 };
 use self::{
@@ -148,6 +148,23 @@ impl Throttle {
         let rows = store::find(transaction, &[key.row_key()]).await?;
         let until = rows.iter().map(|row| row.until).max().unwrap_or(now);
         Ok(Decision::Refused { retry_after: whole_seconds(until, now), is_new: false })
+    }
+
+    /// Counts a notice of this kind to the user of an account, in the transaction that causes it. Returns `false` if there
+    /// were too many. Each kind is counted alone, and apart from the messages that clients request: otherwise an attacker
+    /// could prevent one notice by causing other messages.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn count_notice(
+        &self,
+        transaction: &impl ConnectionTrait,
+        user: UserId,
+        kind: &'static str,
+    ) -> Result<bool, DbErr> {
+        // A single key that is blocked is not counted, so the transaction can continue.
+        let keys = [ThrottleKey::Notice(user, kind)];
+        Ok(!self.config.enabled || self.count(transaction, &keys, self.clock.now()).await?)
     }
 
     /// Deletes expired counts, at most `batch`.

@@ -209,6 +209,20 @@ impl Throttle {
         store::insert_known(transaction, &known.row_key(), until).await
     }
 
+    /// Whether the user of an account has signed in from this address, and the account has had this token version since.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn is_known_address(
+        &self,
+        transaction: &impl ConnectionTrait,
+        (user, token_version): (UserId, i64),
+        address: IpAddr,
+    ) -> Result<bool, DbErr> {
+        let known = KnownAddress { account: &account_key(user), token_version: Some(token_version), address };
+        store::exists(transaction, &known.row_key(), self.clock.now()).await
+    }
+
     /// Deletes the attempts on an account, in the transaction that sets its password or enables it. The attempts of an
     /// address on all accounts stay counted, because the address may be an attacker's.
     ///

@@ -54,6 +54,8 @@ pub(super) enum ThrottleKey {
     MessageRequestBlock(IpAddr),
     /// Codes that were sent to one e-mail address.
     Code(String),
+    /// Notices of one kind to the user of an account.
+    Notice(UserId, &'static str),
 }
 
 /// An address from which a user has signed in to an account. It has a row, but no count.
@@ -84,7 +86,7 @@ impl ThrottleKey {
             Self::AnyAttempt(..) | Self::Login(_) => &config.logins,
             Self::Registration(_) | Self::RegistrationBlock(_) => &config.register,
             Self::Change(_) => &config.changes,
-            Self::Message(_) | Self::MessageOfAccount(_) => &config.messages,
+            Self::Message(_) | Self::MessageOfAccount(_) | Self::Notice(..) => &config.messages,
             Self::MessageRequest(_) | Self::MessageRequestBlock(_) => &config.message_requests,
             Self::Code(_) => &config.codes,
         }
@@ -128,6 +130,7 @@ impl ThrottleKey {
             Self::MessageRequest(address) => hashed("mailer", &ip_prefix(*address).to_string()),
             Self::MessageRequestBlock(address) => hashed("mailer", &format!("{}/48", wide_prefix(*address))),
             Self::Code(address) => hashed("code", address),
+            Self::Notice(user, kind) => hashed("notice", &format!("{kind} {user}")),
         }
     }
 }

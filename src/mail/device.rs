@@ -20,6 +20,13 @@ macro_rules! names {
 
 const NAMES: [[&str; 7]; 6] = names!["Edge" "Opera" "Samsung Internet" "Firefox" "Chrome" "Safari"];
 
+/// The text by which devices are compared: the browser and the system without their versions, or the name of another
+/// program. `None` without a User-Agent header.
+pub(crate) fn device_of(user_agent: Option<&str>) -> Option<&str> {
+    let user_agent = user_agent?;
+    name(user_agent).or_else(|| user_agent.split(['/', ' ']).next())
+}
+
 /// The browser and the system of a User-Agent header, if both are known.
 pub(super) fn name(user_agent: &str) -> Option<&'static str> {
     let find = |texts: &[&str]| texts.iter().position(|text| user_agent.contains(text));
@@ -29,6 +36,16 @@ pub(super) fn name(user_agent: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_stays_the_same_when_its_program_is_updated() {
+        let firefox =
+            |version: u32| format!("Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/{version}.0");
+        assert_eq!(device_of(Some(&firefox(140))), device_of(Some(&firefox(141))));
+        assert_eq!(device_of(Some("Notes/1.2 (build 7)")), device_of(Some("Notes/1.3")));
+        assert_ne!(device_of(Some("Notes/1.2")), device_of(Some("curl/8.0")));
+        assert_eq!(device_of(None), None);
+    }
 
     #[test]
     fn a_device_has_a_name_from_the_lists_or_none() {

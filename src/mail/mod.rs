@@ -24,6 +24,7 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, DbErr};
 use tokio::sync::Notify;
 
+pub(crate) use self::device::device_of;
 use self::{compose::Composer, context::Context, templates::Templates, transport::Transport};
 pub use self::{
     deliver::Delivery,

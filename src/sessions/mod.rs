@@ -16,7 +16,7 @@ pub mod graphql;
 
 use std::sync::Arc;
 
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr};
 
 pub use self::{
     error::RefreshError,
@@ -108,6 +108,20 @@ impl Sessions {
     /// If a database query fails.
     pub async fn list(&self, user: UserId, page: &PageRequest<SessionId>) -> Result<Vec<Session>, DbErr> {
         store::list(self.database.reader(), user, self.clock.now(), page).await
+    }
+
+    /// Reads the newest sessions of an account in a transaction, at most `max`. They may have ended, but are younger than
+    /// `tokens.refresh_ttl`.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub(crate) async fn recent(
+        &self,
+        transaction: &impl ConnectionTrait,
+        user: UserId,
+        max: u64,
+    ) -> Result<Vec<Session>, DbErr> {
+        store::recent(transaction, user, max).await
     }
 
     /// Counts the active sessions of an account.

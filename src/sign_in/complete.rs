@@ -39,6 +39,7 @@ impl SignIn {
             transaction.rollback().await?;
             return Err(SignInError::RateLimited { retry_after });
         }
+        self.notify_of_new_device(&transaction, &account, client).await?;
         let (opened, ended) = self.sessions.open(&transaction, &account, client).await?;
         changes.extend(ended);
         let new_event = NewEvent {

@@ -11,6 +11,7 @@ mod delete_account;
 mod email_login;
 mod error;
 mod invitation;
+mod new_device;
 mod password;
 mod proof;
 mod register;

@@ -10,7 +10,7 @@ use crate::{
     hooks::{Applicant, TokenOwner},
     limits::Decision,
     passwords::PasswordContext,
-    proofs::{AddressOwner, Purpose, Recipient},
+    proofs::{Purpose, Recipient},
     sessions::SignedIn,
 };
 
@@ -64,9 +64,10 @@ impl SignIn {
         let may_send = self.may_send(email.as_ref(), client).await?;
         let owner_of_address = self.owner_of(email.as_ref()).await?;
         let id = self.accounts.generate_id();
-        let username = match must_verify {
-            true => self.accounts.unverified_username(id, form.username, email.as_ref())?,
-            false => form.username,
+        let username = if must_verify {
+            self.accounts.unverified_username(id, form.username, email.as_ref())?
+        } else {
+            form.username
         };
         let new = NewAccount {
             id,
@@ -84,9 +85,7 @@ impl SignIn {
         let account = self.accounts.create(&transaction, new, Actor::anonymous(client)).await?;
         let sent = match &email {
             Some(email) if may_send => {
-                let owner = owner_of_address.as_ref();
-                let owner =
-                    owner.map(|owner| AddressOwner { user: owner.id, username: owner.own_username() });
+                let owner = owner_of_address.as_ref().map(Account::as_address_owner);
                 let recipient =
                     Recipient { owner, ..account.recipient(email.as_str(), client.language.as_deref()) };
                 Some(self.proofs.send(&transaction, Purpose::VerifyEmail, recipient, Some(client)).await?)

@@ -213,6 +213,12 @@ pub(super) async fn list(
     Ok(rows.into_iter().map(read).collect())
 }
 
+/// The newest sessions of an account, at most `max`, also those that have ended and are not deleted yet.
+pub(super) async fn recent(db: &impl ConnectionTrait, user: UserId, max: u64) -> Result<Vec<Session>, DbErr> {
+    let of_user = Entity::find().filter(Column::UserId.eq(user.uuid())).order_by_desc(Column::Id).limit(max);
+    Ok(of_user.all(db).await?.into_iter().map(read).collect())
+}
+
 pub(super) async fn count(db: &impl ConnectionTrait, user: UserId, now: Timestamp) -> Result<u64, DbErr> {
     active_of_user(user, now).count(db).await
 }

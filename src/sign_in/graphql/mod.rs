@@ -46,7 +46,7 @@ pub const CREDENTIAL_FIELDS: [&str; 12] = [
 pub struct RegisterInput {
     /// The username to sign in with: 1 to 64 letters, digits and signs such as . _ - without spaces. Upper
     /// and lower case are the same name. If the server does not require one, your e-mail address is the username
-    /// without it.
+    /// without it, and another name must not contain @.
     username: Option<String>,
     /// The password, which must meet the `passwordPolicy` of the server and be hard to guess.
     password: SecretString,

@@ -51,6 +51,7 @@ async fn a_registration_reveals_nothing_about_the_address_and_its_owner_gets_a_m
         let notice = app.messages("ADA@Example.com").await.pop().expect("a message");
         assert!(notice.token.is_empty() && notice.code.is_empty(), "{}", notice.text);
         assert!(notice.text.contains("already belongs to an account: ada@example.com"), "{}", notice.text);
+        assert!(notice.text.contains("If this was you, sign in to this account."), "{}", notice.text);
         // The login reveals nothing either.
         for address in [ADDRESS, "bob@example.com", "nobody@example.com"] {
             assert_failed(&app.anonymous().log_in(address, OTHER_PASSWORD).await, "INVALID_CREDENTIALS");

@@ -8,6 +8,7 @@ mod hijack;
 mod invitation;
 mod login;
 mod never_verified;
+mod notices;
 mod reset;
 mod verify;
 mod verify_first;

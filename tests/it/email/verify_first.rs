@@ -1,3 +1,4 @@
+use portcullis::config::{Config, MailTransport};
 use serde_json::{Value, json};
 
 use super::{ADDRESS, CHALLENGE, VERIFIED, assert_failed, by_code, verify};
@@ -48,6 +49,11 @@ async fn registration_with_an_address_that_is_taken_looks_the_same_and_its_owner
     assert_eq!(shape(&free), shape(&taken));
     let told = app.newest_message(ADDRESS).await;
     assert!(told.token.is_empty() && told.code.is_empty() && told.text.contains("ada"), "{}", told.text);
+    let german = app.anonymous().header("accept-language", "de");
+    register(&german, "otto", Some(ADDRESS)).await;
+    let told = app.newest_message(ADDRESS).await.text.replace("\r\n", " ");
+    assert!(told.contains("kann nicht für ein zweites Konto verwendet werden"), "{told}");
+    assert!(!told.contains("nicht angelegt"), "an account was created: {told}");
     assert_failed(&app.anonymous().log_in("eve", PASSWORD).await, "EMAIL_NOT_VERIFIED");
 }
 
@@ -82,4 +88,14 @@ async fn a_message_can_be_requested_again() {
     let challenge = sent.assert_done().at("/it/challenge").as_str().expect("a challenge");
     let proof = json!({ "proof": by_code(challenge, &app.newest_message(ADDRESS).await.code) });
     client.mutate("verifyEmail", proof, VERIFIED).await.assert_done();
+}
+
+#[test]
+fn a_server_that_sends_no_mail_cannot_require_verified_addresses() {
+    let mut config = Config::default();
+    config.accounts.verify_before_sign_in = true;
+    assert!(config.check().is_ok());
+    config.mail.transport = MailTransport::Off;
+    let error = config.check().expect_err("no address could be verified").to_string();
+    assert!(error.contains("accounts.verify_before_sign_in must be false"), "{error}");
 }

@@ -55,6 +55,7 @@ pub(crate) use self::{
     database::{TestDatabase, password_of, postgres, variable},
     events::{Events, Part},
     following::{OWN_EVENTS, large_after, own_events_after},
+    mailbox::Message,
     process::{LOAD, Process, QUICK, TERSE, free_address},
     proxy::Proxy,
     refreshes::refresh_at_once,
@@ -186,8 +187,22 @@ impl TestApp {
         S: SubscriptionType + 'static,
         D: SchemaData,
     {
+        Box::pin(Self::of_with(builder, |_| ())).await
+    }
+
+    /// A server with the parts of an application, and a configuration of the test's own.
+    pub(crate) async fn of_with<Q, M, S, D>(
+        builder: Builder<Q, M, S, D>,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+        D: SchemaData,
+    {
         let database = TestDatabase::create().await;
-        let config = Self::config(&database, |_| ());
+        let config = Self::config(&database, configure);
         let listener = TcpListener::bind(config.http.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let opened = Box::pin(builder.config(config).open()).await;
