@@ -76,3 +76,55 @@ async fn only_an_administrator_invites_and_grants_no_more_than_they_have() {
     assert!(app.messages(ADDRESS).await.is_empty());
     invite(&helper, json!({ "roles": ["user"] })).await.assert_done();
 }
+
+#[tokio::test]
+async fn an_invitation_in_an_invalid_language_or_with_a_confusable_name_is_refused_and_sends_nothing() {
+    let app = TestApp::start().await;
+    let root = app.admin().await;
+    app.signed_in("alice").await;
+    for (input, code) in [
+        (json!({ "locale": "english" }), "BAD_USER_INPUT"),
+        (json!({ "locale": "../../etc" }), "BAD_USER_INPUT"),
+        (json!({ "locale": "<b>" }), "BAD_USER_INPUT"),
+    ] {
+        assert_eq!(invite(&root, input.clone()).await.code(), code, "{input}");
+    }
+    for (name, code) in
+        [("Alice", "USERNAME_TAKEN"), ("аlice", "USERNAME_TAKEN"), ("a/b", "USERNAME_INVALID")]
+    {
+        assert_failed(&invite(&root, json!({ "username": name })).await, code);
+    }
+    assert!(app.messages(ADDRESS).await.is_empty());
+    assert_eq!(app.app.accounts.find_by_username(ADDRESS).await.expect("an answer"), None);
+    invite(&root, json!({ "locale": "de_at" })).await.assert_done();
+    let message = app.newest_message(ADDRESS).await.text;
+    assert!(message.contains("ein Konto"), "{message}");
+    // An administrator may give a reserved name.
+    let input = json!({ "username": "support", "email": "help@example.com" });
+    invite(&root, input).await.assert_done();
+}
+
+#[tokio::test]
+async fn an_invited_person_chooses_no_name_that_is_reserved_confusable_or_taken() {
+    let app = TestApp::start().await;
+    let root = app.admin().await;
+    app.signed_in("alice").await;
+    invite(&root, json!({ "username": "ada" })).await.assert_done();
+    let token = app.newest_message(ADDRESS).await.token;
+    let client = app.anonymous();
+    let with = |username: &str| json!({ "token": token, "username": username, "password": PASSWORD });
+    for (name, code) in [
+        ("admin", "USERNAME_INVALID"),
+        ("r00t", "USERNAME_INVALID"),
+        ("Suppоrt", "USERNAME_INVALID"),
+        ("a/b", "USERNAME_INVALID"),
+        ("alice", "USERNAME_TAKEN"),
+        ("аlice", "USERNAME_TAKEN"),
+        ("aIice", "USERNAME_TAKEN"),
+    ] {
+        assert_failed(&accept(&client, with(name)).await, code);
+    }
+    assert_failed(&app.anonymous().log_in("ada", PASSWORD).await, "INVALID_CREDENTIALS");
+    // A refused name does not use the link. The own name in another spelling is not that of another account.
+    assert_eq!(accept(&client, with("Ada")).await.assert_done().at("/it/user/username"), "Ada");
+}

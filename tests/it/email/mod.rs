@@ -9,6 +9,7 @@ mod invitation;
 mod login;
 mod never_verified;
 mod notices;
+mod refusals;
 mod reset;
 mod verify;
 mod verify_first;
