@@ -10,8 +10,8 @@ use crate::{
 };
 
 impl Accounts {
-    /// Deletes an account, its sessions, its messages and what an application has for it, in a transaction. Returns the change to
-    /// publish with the commit.
+    /// Deletes an account, its sessions, its messages and what an application has for it, in a transaction. Returns the
+    /// change to publish with the commit.
     ///
     /// # Errors
     /// [`AccountError::NotFound`], [`AccountError::LastAdmin`], or [`AccountError::Hook`].
