@@ -17,12 +17,18 @@ impl Admin {
         self.keyring.record_use().await
     }
 
-    /// Activates a key if none is active, so that users can sign in.
+    /// Activates a key if none is active, so that users can sign in. Afterwards this server knows the active key, whichever
+    /// server has activated it.
     ///
     /// # Errors
     /// If a database query fails, or the operating system provides no randomness.
     pub async fn ensure_active_key(&self) -> Result<(), KeyringError> {
         if !self.keyring.lacks_active().await? {
+            // Another server may have activated a key after this server read the keys, for example if both start on an
+            // empty database.
+            if self.keyring.signer().is_err() {
+                self.keyring.reload().await?;
+            }
             return Ok(());
         }
         let successor = self.keyring.generate(None).await?;

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use portcullis::tokens::KeyState;
+use portcullis::{app::App, tokens::KeyState};
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::support::{PASSWORD, TestApp, eventually};
 
 const YEAR: Duration = Duration::from_hours(365 * 24);
+
+/// Leaves the database without an active key, and notifies no server.
+const REVOKE: &str = "UPDATE signing_keys SET revoked_at = 1, published_until = 1";
 
 async fn count(app: &TestApp, table: &str) -> i64 {
     let db = app.app.database.reader();
@@ -40,6 +43,29 @@ async fn a_server_signs_with_a_key_of_a_server_whose_clock_is_ahead() {
 }
 
 #[tokio::test]
+async fn a_server_knows_the_key_that_another_server_activates_during_its_start() {
+    let stopped = TestApp::start().await;
+    stopped.stop().await;
+    let open = async || {
+        let config = stopped.app.config.as_ref().clone();
+        Box::pin(App::open(config, stopped.clock())).await.expect("it opens")
+    };
+    let (starting, other) = (open().await, open().await);
+    starting.database.writer().execute_unprepared(REVOKE).await.expect("the table is there");
+    starting.keyring.reload().await.expect("the database answers");
+    assert!(starting.keyring.signer().is_err());
+
+    other.admin.ensure_active_key().await.expect("the other server activates a key");
+    starting.admin.ensure_active_key().await.expect("it reads the key");
+    let [kid, expected] = [&starting, &other].map(|app| app.keyring.signer().expect("a key").kid.clone());
+    assert_eq!(kid, expected);
+    let published = starting.keyring.jwks();
+    assert_eq!((published.keys.len(), &published), (1, &other.keyring.jwks()));
+    starting.close().await;
+    other.close().await;
+}
+
+#[tokio::test]
 async fn a_failed_sign_in_leaves_nothing_behind_and_the_server_is_not_ready() {
     let app = TestApp::start().await;
     let mut ada = app.signed_in("ada").await;
@@ -51,9 +77,8 @@ async fn a_failed_sign_in_leaves_nothing_behind_and_the_server_is_not_ready() {
         let sql = format!("ALTER TABLE {from} RENAME TO {to}");
         app.app.database.writer().execute_unprepared(&sql).await.expect("the table is there");
     };
-    let revoke = "UPDATE signing_keys SET revoked_at = 1, published_until = 1";
     eventually(async || {
-        app.app.database.writer().execute_unprepared(revoke).await.expect("the table is there");
+        app.app.database.writer().execute_unprepared(REVOKE).await.expect("the table is there");
         app.app.keyring.reload().await.expect("the database answers");
         rename(away).await;
         let is_without = app.app.keyring.signer().is_err();
