@@ -38,6 +38,10 @@ pub struct Model {
     pub repeated_at: Option<ChronoUnixTimestampMillis>,
     /// The client's address at the last repetition.
     pub repeated_from: Option<String>,
+    /// Time at which the user last proved who they are. Null in rows of earlier releases: then it was the sign-in.
+    pub authenticated_at: Option<ChronoUnixTimestampMillis>,
+    /// The names of the methods by which they proved it, separated by spaces. Null in rows of earlier releases.
+    pub methods: Option<String>,
 }
 
 /// No relations: sessions are selected by their id or their account's id.

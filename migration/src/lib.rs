@@ -27,6 +27,7 @@ mod m20261127_000840_token_statuses;
 mod m20261127_001200_email;
 mod m20261127_001210_displayed_skeleton;
 mod m20261128_001220_unverified_since;
+mod m20261128_001300_authentication;
 
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
@@ -79,6 +80,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_001200_email::Migration),
             Box::new(m20261127_001210_displayed_skeleton::Migration),
             Box::new(m20261128_001220_unverified_since::Migration),
+            Box::new(m20261128_001300_authentication::Migration),
         ]
     }
 

@@ -30,8 +30,7 @@ pub struct AccountExportQuery;
 #[Object]
 impl AccountExportQuery {
     /// Everything that the server stores about your account, as JSON. Each call counts as a change of your account.
-    // It will require a recent login as soon as a user can prove themselves again without a new session.
-    #[authenticated]
+    #[requires_recent_login("5m")]
     async fn export_account(&self, ctx: &Context<'_>) -> Result<Option<AccountExport>, ApiError> {
         let (user, _) = account_and_session(ctx)?;
         if let Decision::Refused { retry_after, .. } =

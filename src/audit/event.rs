@@ -37,6 +37,8 @@ pub enum AuditAction {
     LoginFailed,
     /// A sign-in was rejected because of too many earlier attempts.
     LoginThrottled,
+    /// A user who was signed in has proven again who they are.
+    Reauthenticated,
     /// A user signed out of a session.
     Logout,
     /// The password of an account was changed by its owner or an administrator.

@@ -125,7 +125,7 @@ const REFUSALS: [(&str, ErrorCode, u16, u16); 43] = [
 
 /// The meaning of the reason [`INSUFFICIENT_USER_AUTHENTICATION`].
 const STEP_UP: &str = "The token is valid, but the login is older than `maxAge` or of a class that is not in `acrValues`. \
-                       Log in again and repeat the operation.";
+                       Call `reauthenticate` or log in again, and repeat the operation.";
 
 /// The text about errors in payloads.
 const USER_ERRORS: &str = "\

@@ -21,6 +21,10 @@ pub struct AccountsConfig {
     /// The time for which a user can undo the deletion of their account by signing in. Zero deletes it at once.
     #[serde(with = "super::duration")]
     pub delete_after: Duration,
+    /// The age of a login after which a user must prove again who they are before they change their e-mail address, because
+    /// its owner can set a new password. Zero permits the change with every valid access token.
+    #[serde(with = "super::duration")]
+    pub step_up_after: Duration,
     /// The reserved usernames. Registration refuses them, and names that look like them.
     pub reserved_names: Vec<String>,
     /// Whether a user must have verified an e-mail address before they can sign in. Registration then requires an
@@ -121,6 +125,7 @@ impl Default for AccountsConfig {
             username: UsernamePolicy::Required,
             username_characters: "._-+@".to_owned(),
             delete_after: Duration::ZERO,
+            step_up_after: Duration::from_mins(15),
             reserved_names: RESERVED_NAMES.map(ToOwned::to_owned).into(),
             verify_before_sign_in: false,
             unverified_lifetime: Duration::from_hours(7 * 24),
@@ -147,6 +152,7 @@ impl AccountsConfig {
         let year = Duration::from_hours(365 * 24);
         ensure_between(self.delete_after, Duration::ZERO, year, "accounts.delete_after")?;
         ensure_between(self.unverified_lifetime, Duration::ZERO, year, "accounts.unverified_lifetime")?;
+        ensure_between(self.step_up_after, Duration::ZERO, year, "accounts.step_up_after")?;
         let (minute, month) = (Duration::from_mins(1), Duration::from_hours(30 * 24));
         for (ttl, key) in [
             (self.verify_email_ttl, "accounts.verify_email_ttl"),

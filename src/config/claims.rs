@@ -29,10 +29,8 @@ const METADATA: [&str; 2] = ["metadata", "appMetadata"];
 
 /// Registered claims that say who may do what, or how the user has signed in. A user could write the metadata that such a
 /// claim would contain.
-const PROTECTED_CLAIMS: [&str; 14] = [
-    "acr",
+const PROTECTED_CLAIMS: [&str; 12] = [
     "act",
-    "amr",
     "at_hash",
     "authorization_details",
     "azp",

@@ -71,7 +71,7 @@ pub enum SigningAlgorithm {
 }
 
 /// The claims of an access token that a custom claim must not replace.
-const RESERVED_CLAIMS: [&str; 16] = [
+const RESERVED_CLAIMS: [&str; 18] = [
     "iss",
     "sub",
     "aud",
@@ -81,6 +81,8 @@ const RESERVED_CLAIMS: [&str; 16] = [
     "jti",
     "sid",
     "auth_time",
+    "acr",
+    "amr",
     "scope",
     "roles",
     "username",

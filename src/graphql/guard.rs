@@ -114,7 +114,7 @@ impl RecentLogin {
             return Err(ApiError::masked());
         };
         let is_recent = token.is_login_within(claims, Duration::from_secs(self.max_age_seconds.into()));
-        let has_class = self.acr.is_none_or(|acr| claims.custom.get("acr").is_some_and(|own| own == acr));
+        let has_class = self.acr.is_none_or(|acr| claims.acr.as_deref() == Some(acr));
         if is_recent && has_class {
             Ok(())
         } else {
@@ -156,7 +156,7 @@ pub fn requires_roles(
 
 /// The field requires a login at most `maxAge` seconds ago, with the authentication context class `acr` if one
 /// is given. Otherwise it is null, with the error UNAUTHENTICATED and the reason
-/// INSUFFICIENT_USER_AUTHENTICATION (RFC 9470): log in again and repeat the operation.
+/// INSUFFICIENT_USER_AUTHENTICATION (RFC 9470): log in again, or call `reauthenticate`, and repeat the operation.
 #[TypeDirective(name = "requiresRecentLogin", location = "FieldDefinition")]
 pub fn requires_recent_login(
     #[graphql(desc = "The maximum age of the login, in seconds.")] max_age: i32,

@@ -52,8 +52,21 @@ fn document(config: &Config, keyring: &Keyring) -> Value {
         .filter_map(|key| key.common.key_algorithm)
         .map(|algorithm| algorithm.to_string())
         .collect();
-    let mut claims =
-        vec!["iss", "aud", "sub", "sid", "jti", "iat", "exp", "auth_time", "scope", "roles", "username"];
+    let mut claims = vec![
+        "iss",
+        "aud",
+        "sub",
+        "sid",
+        "jti",
+        "iat",
+        "exp",
+        "auth_time",
+        "acr",
+        "amr",
+        "scope",
+        "roles",
+        "username",
+    ];
     if !config.tokens.status_list_ttl.is_zero() {
         claims.push("status");
     }

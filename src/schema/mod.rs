@@ -29,7 +29,7 @@ use crate::{
     id::{EventId, SessionId, UserId},
     operations::RootFieldPolicy,
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
-    sign_in::graphql::{CREDENTIAL_FIELDS, EmailMutation, SignInMutation},
+    sign_in::graphql::{CREDENTIAL_FIELDS, EmailMutation, ReauthenticationMutation, SignInMutation},
 };
 
 /// The root fields that need special treatment.
@@ -51,7 +51,14 @@ pub struct IdentityQuery(
 
 /// The mutations of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]
-pub struct IdentityMutation(SignInMutation, EmailMutation, SessionsMutation, AccountsMutation, AdminMutation);
+pub struct IdentityMutation(
+    SignInMutation,
+    EmailMutation,
+    ReauthenticationMutation,
+    SessionsMutation,
+    AccountsMutation,
+    AdminMutation,
+);
 
 /// The subscriptions of Portcullis, to merge with your own.
 #[derive(Default, MergedSubscription)]

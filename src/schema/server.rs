@@ -1,6 +1,6 @@
 use async_graphql::{Context, Enum, Object, SimpleObject};
 
-use crate::{config::Config, graphql::guarded, sessions::graphql::AuthenticationMethod};
+use crate::{config::Config, graphql::guarded, sessions::AuthenticationMethod};
 
 /// The queries whose response does not depend on the caller.
 pub(super) const PUBLIC_FIELDS: [&str; 1] = ["server"];

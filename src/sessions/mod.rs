@@ -4,6 +4,7 @@
 //! only that token rotates it; a rotation is repeated at most twice, within the grace period; ending a
 //! session revokes its access tokens on every replica at once.
 
+mod authentication;
 mod error;
 mod issue;
 mod open;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, DbErr};
 
 pub use self::{
+    authentication::{Authentication, AuthenticationMethod},
     error::RefreshError,
     issue::{SignedIn, TokenPair},
     open::OpenedSession,
@@ -55,6 +57,8 @@ pub struct Session {
     pub ip_address: Option<String>,
     /// The last repetition of a refresh. `None` if there was none.
     pub repeated: Option<Repeated>,
+    /// When and how the user last proved who they are.
+    pub authentication: Authentication,
 }
 
 /// The last repetition of a refresh: a used refresh token came again within the grace period.

@@ -1,6 +1,6 @@
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{Session, Sessions, store};
+use super::{Authentication, AuthenticationMethod, Session, Sessions, store};
 use crate::{
     accounts::Account,
     audit::{Actor, AuditAction},
@@ -22,7 +22,7 @@ pub struct OpenedSession {
 }
 
 impl Sessions {
-    /// Opens a session in a transaction. Revokes the oldest sessions of the account if it has too many.
+    /// Opens a session in a transaction for a user who has proven who they are by this method. Revokes the oldest sessions of the account if it has too many.
     /// Returns the session and the changes to publish with the commit.
     ///
     /// # Errors
@@ -31,6 +31,7 @@ impl Sessions {
         &self,
         transaction: &impl ConnectionTrait,
         account: &Account,
+        method: AuthenticationMethod,
         client: &ClientInfo,
     ) -> Result<(OpenedSession, Vec<Change>), DbErr> {
         let (now, user) = (self.clock.now(), account.id);
@@ -46,6 +47,7 @@ impl Sessions {
             user_agent: client.user_agent.clone(),
             ip_address: Some(client.address.to_string()),
             repeated: None,
+            authentication: Authentication { at: now, methods: vec![method] },
         };
         store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
         let status = self.assign_status(transaction, &session, account.token_version).await?;
@@ -56,8 +58,9 @@ impl Sessions {
         Ok((OpenedSession { session, refresh, status }, changes))
     }
 
-    /// Starts a new chain of refresh tokens for a session, so that all earlier ones become invalid. The transaction has
-    /// changed the token version of the account to this one. Returns `None` if the session has ended.
+    /// Starts a new chain of refresh tokens for a session whose user has proven again who they are, so that all earlier
+    /// ones become invalid. This is the token version of the account in the transaction. Returns `None` if the session has
+    /// ended.
     ///
     /// # Errors
     /// If a database query fails.
@@ -66,11 +69,14 @@ impl Sessions {
         transaction: &impl ConnectionTrait,
         id: SessionId,
         token_version: i64,
+        method: AuthenticationMethod,
     ) -> Result<Option<OpenedSession>, DbErr> {
-        let now = self.clock.now();
+        let authentication = Authentication { at: self.clock.now(), methods: vec![method] };
         let Some(state) = store::state(transaction, id).await? else { return Ok(None) };
         let refresh = self.codec.new_chain(id, Generation(state.generation.0.wrapping_add(1)));
-        let Some(session) = store::begin_chain(transaction, &refresh, now).await? else { return Ok(None) };
+        let Some(session) = store::begin_chain(transaction, &refresh, &authentication).await? else {
+            return Ok(None);
+        };
         let status = self.reassign_status(transaction, &session, token_version).await?;
         Ok(Some(OpenedSession { session, refresh, status }))
     }

@@ -8,7 +8,7 @@ use crate::{
     limits::account_key,
     mail::MessageKind,
     passwords::{PasswordAttempt, PasswordContext},
-    sessions::SignedIn,
+    sessions::{AuthenticationMethod, SignedIn},
     tokens::Claims,
 };
 
@@ -28,7 +28,7 @@ impl SignIn {
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         let token = caller.account().ok_or(SignInError::SessionOver)?;
-        let account = self.reauthenticate(token.user, current, client).await?;
+        let account = self.confirm_password(token.user, current, client).await?;
         let owner = PasswordContext {
             username: &account.username,
             email: account.email.as_deref(),
@@ -50,7 +50,8 @@ impl SignIn {
         let mut changes =
             self.sessions.revoke_all_in(&transaction, account.id, Some(token.session), actor).await?;
         let token_version = changed.account.token_version;
-        let opened = self.sessions.restart_chain(&transaction, token.session, token_version).await?;
+        let method = AuthenticationMethod::Password;
+        let opened = self.sessions.restart_chain(&transaction, token.session, token_version, method).await?;
         let opened = opened.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
         let user = (account.id, token_version);

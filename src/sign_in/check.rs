@@ -83,8 +83,8 @@ impl SignIn {
         Ok(VerifiedAccount { account: found.account, replacement, attempt })
     }
 
-    /// Verifies the password of a user who is already signed in (re-authentication).
-    pub(super) async fn reauthenticate(
+    /// Verifies the password of a user who is already signed in.
+    pub(super) async fn confirm_password(
         &self,
         user: UserId,
         password: &PasswordAttempt,

@@ -7,20 +7,21 @@ use crate::{
     database::Transaction,
     hooks::TokenAdditions,
     limits::Decision,
-    sessions::SignedIn,
+    sessions::{AuthenticationMethod, SignedIn},
 };
 
 impl SignIn {
-    /// Completes the sign-in of an authenticated user: opens a session, records it in the audit log, issues
+    /// Completes the sign-in of a user who was authenticated by this method: opens a session, records it in the audit log, issues
     /// the tokens, and commits. Every way to sign in ends here.
     pub(super) async fn complete_sign_in(
         &self,
         transaction: Transaction,
         account: Account,
+        method: AuthenticationMethod,
         additions: TokenAdditions,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
-        self.complete_sign_in_after(transaction, Vec::new(), account, additions, client).await
+        self.complete_sign_in_after(transaction, Vec::new(), account, method, additions, client).await
     }
 
     /// Completes a sign-in as [`Self::complete_sign_in`] does, in a transaction that has made other changes, which are
@@ -30,6 +31,7 @@ impl SignIn {
         transaction: Transaction,
         mut changes: Vec<Change>,
         account: Account,
+        method: AuthenticationMethod,
         additions: TokenAdditions,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
@@ -40,7 +42,7 @@ impl SignIn {
             return Err(SignInError::RateLimited { retry_after });
         }
         self.notify_of_new_device(&transaction, &account, client).await?;
-        let (opened, ended) = self.sessions.open(&transaction, &account, client).await?;
+        let (opened, ended) = self.sessions.open(&transaction, &account, method, client).await?;
         changes.extend(ended);
         let new_event = NewEvent {
             action: AuditAction::LoginSucceeded,

@@ -18,7 +18,7 @@ impl SignIn {
         client: &ClientInfo,
     ) -> Result<(), SignInError> {
         let user = caller.account().ok_or(SignInError::SessionOver)?.user;
-        self.reauthenticate(user, password, client).await?;
+        self.confirm_password(user, password, client).await?;
         let actor = Actor::Bearer { client, claims: caller, token: None };
         let transaction = self.database.begin().await?;
         // Detects a change of the password or a revocation that happened while the password was verified.

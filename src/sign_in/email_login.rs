@@ -19,6 +19,7 @@ impl SignIn {
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         self.ensure_email_sign_in()?;
+        let method = proof.method();
         let proof = self.check_proof(Purpose::SignIn, proof).await?;
         let account = self.accounts.find(proof.user).await?.ok_or(InvalidProof::Unknown)?;
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
@@ -45,7 +46,7 @@ impl SignIn {
             transaction.rollback().await?;
             return Err(InvalidProof::Unknown.into());
         }
-        self.complete_sign_in_after(transaction, changes, account, additions, client).await
+        self.complete_sign_in_after(transaction, changes, account, method, additions, client).await
     }
 
     pub(super) fn ensure_email_sign_in(&self) -> Result<(), SignInError> {

@@ -6,7 +6,7 @@ use crate::{
     audit::Actor,
     client::ClientInfo,
     proofs::{InvalidProof, Purpose},
-    sessions::SignedIn,
+    sessions::{AuthenticationMethod, SignedIn},
 };
 
 /// The response to an invitation.
@@ -58,6 +58,14 @@ impl SignIn {
             return Err(InvalidProof::Unknown.into());
         }
         let changes = changed.change.into_iter().collect();
-        self.complete_sign_in_after(transaction, changes, changed.account, additions, client).await
+        self.complete_sign_in_after(
+            transaction,
+            changes,
+            changed.account,
+            AuthenticationMethod::EmailLink,
+            additions,
+            client,
+        )
+        .await
     }
 }

@@ -14,6 +14,7 @@ mod invitation;
 mod new_device;
 mod password;
 mod proof;
+mod reauthenticate;
 mod register;
 mod request_email;
 mod reset_password;

@@ -1,5 +1,10 @@
 use super::{SignIn, SignInError, check::VerifiedAccount};
-use crate::{accounts::Account, client::ClientInfo, passwords::PasswordAttempt, sessions::SignedIn};
+use crate::{
+    accounts::Account,
+    client::ClientInfo,
+    passwords::PasswordAttempt,
+    sessions::{AuthenticationMethod, SignedIn},
+};
 
 /// A request to sign in with a password.
 pub struct LoginRequest {
@@ -33,7 +38,9 @@ impl SignIn {
             return Err(SignInError::InvalidCredentials);
         }
         self.throttle.clear_failures(&transaction, &attempt).await?;
-        let signed_in = self.complete_sign_in(transaction, account, additions, client).await;
+        let signed_in = self
+            .complete_sign_in(transaction, account, AuthenticationMethod::Password, additions, client)
+            .await;
         if matches!(signed_in, Err(SignInError::RateLimited { .. })) {
             // The transaction was rolled back, but the password was correct.
             self.clear_failures(&attempt).await?;

@@ -5,6 +5,7 @@ use crate::{
     accounts::Account,
     database::Transaction,
     proofs::{InvalidProof, Proof, Purpose},
+    sessions::AuthenticationMethod,
 };
 
 /// The link or the code with which a person proves a mailbox.
@@ -18,6 +19,16 @@ pub enum EmailProof {
         /// The code.
         code: SecretString,
     },
+}
+
+impl EmailProof {
+    /// The way in which the person proves who they are.
+    pub(super) const fn method(&self) -> AuthenticationMethod {
+        match self {
+            Self::Token(_) => AuthenticationMethod::EmailLink,
+            Self::Code { .. } => AuthenticationMethod::EmailCode,
+        }
+    }
 }
 
 impl SignIn {

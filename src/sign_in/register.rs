@@ -11,7 +11,7 @@ use crate::{
     limits::Decision,
     passwords::PasswordContext,
     proofs::{Purpose, Recipient},
-    sessions::SignedIn,
+    sessions::{AuthenticationMethod, SignedIn},
 };
 
 /// A registration form.
@@ -98,7 +98,9 @@ impl SignIn {
             return Ok(Registered::MustVerify(EmailChallenge::new(sent, Duration::ZERO)));
         }
         self.accounts.record_login(&transaction, &account, None).await?;
-        let signed_in = self.complete_sign_in(transaction, account, additions, client).await?;
+        let signed_in = self
+            .complete_sign_in(transaction, account, AuthenticationMethod::Password, additions, client)
+            .await?;
         Ok(Registered::SignedIn(Box::new(signed_in)))
     }
 

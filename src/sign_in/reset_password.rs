@@ -24,6 +24,7 @@ impl SignIn {
         password: &SecretString,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
+        let method = proof.method();
         let proof = self.check_proof(Purpose::ResetPassword, proof).await?;
         let account = self.accounts.find(proof.user).await?.ok_or(InvalidProof::Unknown)?;
         // Checked before the proof is used, so that the user can choose another password.
@@ -53,7 +54,7 @@ impl SignIn {
             transaction.rollback().await?;
             return Err(InvalidProof::Unknown.into());
         }
-        self.complete_sign_in_after(transaction, changes, changed.account, additions, client).await
+        self.complete_sign_in_after(transaction, changes, changed.account, method, additions, client).await
     }
 
     /// Checks a new password against the policy, and hashes it.

@@ -54,6 +54,12 @@ pub struct Claims {
     /// Time of the sign-in, seconds since the Unix epoch (RFC 9068 §2.2.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+    /// The authentication context class of the sign-in (RFC 9068 §2.2.1). Portcullis uses `aal1`: one factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// The authentication methods of the sign-in, such as `pwd` (RFC 8176). Empty if the issuer does not name them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
     /// The scopes of the token (RFC 8693 §4.2).
     pub scope: Scopes,
     /// The roles of the account, which grant the scopes (RFC 9068 §2.2.3.1).

@@ -78,6 +78,8 @@ impl Payload {
             iat: required(self.0.remove("iat"), seconds)?,
             exp: required(self.0.remove("exp"), seconds)?,
             auth_time: optional(self.0.remove("auth_time"), seconds)?,
+            acr: optional(self.0.remove("acr"), string)?,
+            amr: optional(self.0.remove("amr"), strings)?.unwrap_or_default(),
             scope,
             roles,
             username: username.unwrap_or_else(|| sub.clone()),
@@ -240,6 +242,8 @@ mod tests {
             json!({ "sid": 7 }),
             json!({ "jti": null }),
             json!({ "auth_time": "now" }),
+            json!({ "acr": 1 }),
+            json!({ "amr": { "pwd": true } }),
             json!({ "exp": 1.5 }),
             json!({ "status": { "status_list": { "idx": -1, "uri": "https://id.example/list" } } }),
         ] {

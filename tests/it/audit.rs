@@ -52,6 +52,10 @@ async fn what_people_do_to_their_own_accounts_is_written_down() {
     let changed = ada.mutate("changePassword", change, AUTH).await;
     ada.keep(changed).assert_done();
     assert_last(&root, "PASSWORD_CHANGED", own, own, &ada).await;
+    let proof = json!({ "proof": { "password": OTHER_PASSWORD } });
+    let renewed = ada.mutate("reauthenticate", proof, AUTH).await;
+    ada.keep(renewed).assert_done();
+    assert_last(&root, "REAUTHENTICATED", own, own, &ada).await;
 
     let mut elsewhere = at_home(app.anonymous());
     elsewhere.log_in("ada", OTHER_PASSWORD).await.assert_done();

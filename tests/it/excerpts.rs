@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Process, TERSE, TestApp, USER};
+use crate::support::{Answer, Process, TestApp, USER};
 
 /// The longest message that an error has, in bytes.
 const LONGEST: usize = 1100;
@@ -93,7 +93,7 @@ async fn long_values_come_back_in_excerpts() {
 
 #[tokio::test]
 async fn a_long_path_or_method_is_logged_in_an_excerpt() {
-    let process = Process::start(&[TERSE]).await;
+    let process = Process::start(&[("PORTCULLIS_LOG__FILTER", "portcullis=debug")]).await;
     let http = reqwest::Client::new();
     let path = format!("http://{}/{}", process.address(), "x".repeat(30_000));
     assert_eq!(http.get(path).send().await.expect("an answer").status(), 404);

@@ -1,6 +1,9 @@
 //! Guards: each root field of the schema enforces its directives, and the directives are those of the contract.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_graphql::{
     Name,
@@ -37,26 +40,38 @@ const OPEN: [&str; 15] = [
     "verifyEmail",
 ];
 
-/// The guards of all other fields in the contract: the required scope, or `None` if any access token is sufficient.
-const GUARDED: [(&str, Option<&str>); 18] = [
-    ("Subscription.accountEvents", None),
-    ("Subscription.auditEvents", Some("audit:read")),
-    ("auditEvents", Some("audit:read")),
-    ("changePassword", None),
-    ("createUser", Some("users:write")),
-    ("deleteAccount", None),
-    ("deleteUser", Some("users:write")),
-    ("exportAccount", None),
-    ("inviteUser", Some("users:write")),
-    ("me", None),
-    ("revokeOtherSessions", None),
-    ("revokeSession", None),
-    ("revokeUserSessions", Some("sessions:write")),
-    ("session", None),
-    ("updateProfile", None),
-    ("updateUser", Some("users:write")),
-    ("user", Some("users:read")),
-    ("users", Some("users:read")),
+/// What a field requires of its caller.
+#[derive(Clone, Copy)]
+enum Required {
+    SignIn,
+    /// A login at most so many seconds ago.
+    RecentLogin(u32),
+    Scope(&'static str),
+}
+
+use Required::{RecentLogin, Scope, SignIn};
+
+/// The guards of all other fields in the contract.
+const GUARDED: [(&str, Required); 19] = [
+    ("Subscription.accountEvents", SignIn),
+    ("Subscription.auditEvents", Scope("audit:read")),
+    ("auditEvents", Scope("audit:read")),
+    ("changePassword", SignIn),
+    ("createUser", Scope("users:write")),
+    ("deleteAccount", SignIn),
+    ("deleteUser", Scope("users:write")),
+    ("exportAccount", RecentLogin(300)),
+    ("inviteUser", Scope("users:write")),
+    ("me", SignIn),
+    ("reauthenticate", SignIn),
+    ("revokeOtherSessions", SignIn),
+    ("revokeSession", SignIn),
+    ("revokeUserSessions", Scope("sessions:write")),
+    ("session", SignIn),
+    ("updateProfile", SignIn),
+    ("updateUser", Scope("users:write")),
+    ("user", Scope("users:read")),
+    ("users", Scope("users:read")),
 ];
 
 /// A field of a root, by its directive.
@@ -100,6 +115,7 @@ impl RootField {
 enum Guard {
     None,
     Authenticated,
+    RecentLogin(u32),
     Scopes(Value),
 }
 
@@ -117,11 +133,12 @@ fn no_field_is_open_that_is_not_meant_to_be() {
 fn the_guards_are_those_of_the_contract() {
     let fields = root_fields().into_iter().filter(|field| field.guard != Guard::None);
     let served: BTreeMap<String, Guard> = fields.map(|field| (field.name, field.guard)).collect();
-    let guard = |scope| match scope {
-        Some(scope) => Guard::Scopes(json!([[scope]])),
-        None => Guard::Authenticated,
+    let guard = |required| match required {
+        SignIn => Guard::Authenticated,
+        RecentLogin(seconds) => Guard::RecentLogin(seconds),
+        Scope(scope) => Guard::Scopes(json!([[scope]])),
     };
-    let contract = GUARDED.map(|(name, scope): (&str, Option<&str>)| (name.to_owned(), guard(scope)));
+    let contract = GUARDED.map(|(name, required)| (name.to_owned(), guard(required)));
     assert_eq!(served, BTreeMap::from(contract));
 }
 
@@ -134,6 +151,7 @@ fn each_guarded_field_ends_its_description_in_what_it_requires() {
                 continue;
             }
             Guard::Authenticated => "Requires sign-in.".to_owned(),
+            Guard::RecentLogin(seconds) => format!("Requires a login at most {} minutes ago.", seconds / 60),
             Guard::Scopes(scopes) => {
                 format!("Requires the scope `{}`.", scopes[0][0].as_str().expect("a scope"))
             }
@@ -196,9 +214,25 @@ async fn a_caller_with_just_the_scope_passes_and_one_with_all_others_does_not() 
 async fn a_caller_with_a_token_passes_where_a_token_is_enough() {
     let app = TestApp::start().await;
     let ada = app.signed_in("ada").await;
-    for field in root_fields().iter().filter(|field| field.guard == Guard::Authenticated) {
+    let is_enough = |field: &&RootField| matches!(field.guard, Guard::Authenticated | Guard::RecentLogin(_));
+    for field in root_fields().iter().filter(is_enough) {
         let answer = field.ask(&ada).await;
         assert_passes(&answer, &field.name);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_whose_login_is_too_old_is_refused() {
+    for field in root_fields() {
+        let Guard::RecentLogin(seconds) = field.guard else { continue };
+        let app = TestApp::start().await;
+        let ada = app.signed_in("ada").await;
+        app.wait(Duration::from_secs(u64::from(seconds) + 1));
+        let answer = field.ask(&ada).await;
+        answer.assert_failed("UNAUTHENTICATED");
+        assert_eq!(answer.error()["reason"], "INSUFFICIENT_USER_AUTHENTICATION", "{}", field.name);
+        assert_eq!(answer.error()["maxAge"], seconds, "{}", field.name);
+        field.assert_beside(&answer);
     }
 }
 
@@ -273,6 +307,11 @@ pub(crate) fn root_fields() -> Vec<RootField> {
 fn guard<'a>(directives: impl Iterator<Item = &'a ConstDirective>) -> Guard {
     let guards = directives.filter_map(|directive| match directive.name.node.as_str() {
         "authenticated" => Some(Guard::Authenticated),
+        "requiresRecentLogin" => {
+            let (_, seconds) = directive.arguments.first()?;
+            let seconds = seconds.node.clone().into_json().expect("a constant");
+            Some(Guard::RecentLogin(serde_json::from_value(seconds).expect("an integer")))
+        }
         "requiresScopes" => {
             let (_, scopes) = directive.arguments.first()?;
             Some(Guard::Scopes(scopes.node.clone().into_json().expect("a constant")))
@@ -292,6 +331,16 @@ impl Sdl {
             _ => None,
         });
         kinds.next().unwrap_or(&TypeKind::Scalar)
+    }
+
+    /// Whether exactly one field of an input must be given.
+    fn is_one_of(&self, name: &str) -> bool {
+        self.0.definitions.iter().any(|definition| match definition {
+            TypeSystemDefinition::Type(ty) if ty.node.name.node == name => {
+                ty.node.directives.iter().any(|directive| directive.node.name.node == "oneOf")
+            }
+            _ => false,
+        })
     }
 
     /// The field with the arguments that it must have, and the least selection.
@@ -318,6 +367,10 @@ impl Sdl {
             BaseType::Named(name) => name,
         };
         match self.kind(name) {
+            TypeKind::InputObject(object) if self.is_one_of(name) => {
+                let field = &object.fields[0].node;
+                format!("{{ {}: {} }}", field.name.node, self.literal(&field.ty.node))
+            }
             TypeKind::InputObject(object) => {
                 format!("{{ {} }}", self.required(object.fields.iter().map(|field| &field.node)))
             }

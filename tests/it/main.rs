@@ -61,6 +61,7 @@ mod privileges;
 mod profile;
 mod profile_claims;
 mod quotas;
+mod reauthentication;
 mod refresh;
 mod repetitions;
 mod replicas;

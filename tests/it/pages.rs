@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::support::{Process, QUICK, TERSE, TestApp, eventually};
+use crate::support::{AUTH, Process, QUICK, TestApp, eventually};
 
 #[tokio::test]
 async fn the_key_set_holds_the_public_key_of_every_token() {
@@ -59,13 +59,19 @@ async fn a_healthy_server_says_so_and_nobody_keeps_that() {
 }
 
 #[tokio::test]
-async fn a_successful_probe_is_not_logged_at_info() {
-    let process = Process::start(&[QUICK[0], QUICK[1], TERSE]).await;
-    let client = process.anonymous();
-    assert_eq!(client.get("/healthz").await.status, 200);
-    assert_eq!(client.get("/elsewhere").await.status, 404);
-    eventually(async || process.log().contains("/elsewhere")).await;
-    assert!(!process.log().contains("/healthz"), "{}", process.log());
+async fn requests_are_logged_at_debug() {
+    for (filter, is_logged) in [("info", false), ("portcullis=debug,info", true)] {
+        let process = Process::start(&[QUICK[0], QUICK[1], ("PORTCULLIS_LOG__FILTER", filter)]).await;
+        let client = process.anonymous();
+        assert_eq!(client.get("/healthz").await.status, 200);
+        assert_eq!(client.get("/elsewhere").await.status, 404);
+        // A refused login is logged at info, after the requests before it.
+        client.mutate("login", json!({ "username": "ada", "password": "x" }), AUTH).await;
+        eventually(async || process.log().contains("LOGIN_FAILED")).await;
+        for path in ["/healthz", "/elsewhere"] {
+            assert_eq!(process.log().contains(path), is_logged, "{}", process.log());
+        }
+    }
 }
 
 #[tokio::test]

@@ -50,6 +50,8 @@ async fn an_access_token_says_what_rfc_9068_asks_for_and_who_it_is() {
         "iat": iat,
         "exp": iat + 3600,
         "auth_time": iat,
+        "acr": "aal1",
+        "amr": ["pwd"],
         "scope": "audit:read sessions:read sessions:write users:read users:write",
         "roles": ["admin"],
         "username": "root",

@@ -15,7 +15,7 @@ use super::{Account, AccountError, Accounts, UserCursor};
 use crate::{
     audit::Actor,
     database::PageRequest,
-    graphql::{ApiError, UserError, UserErrorCode, account_and_session, caller, guarded},
+    graphql::{ApiError, Requirements, UserError, UserErrorCode, account_and_session, caller, guarded},
     limits::{Decision, Throttle},
     tokens::Caller,
 };
@@ -128,6 +128,11 @@ impl AccountsMutation {
     ) -> Result<Option<UserPayload>, ApiError> {
         let (user, _) = account_and_session(ctx)?;
         let viewer = caller(ctx);
+        let max_age = ctx.data_unchecked::<Accounts>().config.accounts.step_up_after;
+        if input.has_email() && !max_age.is_zero() {
+            let seconds = u32::try_from(max_age.as_secs()).unwrap_or(u32::MAX);
+            Requirements::AUTHENTICATED.recent_login(seconds, None).check(ctx)?;
+        }
         let changes = match input.parse() {
             Ok(changes) => changes,
             Err(error) => return Ok(Some(UserPayload::failure(vec![error.into_user_error()?]))),

@@ -10,7 +10,8 @@ use crate::{
 pub struct UpdateProfileInput {
     /// Your display name. Null removes it.
     display_name: MaybeUndefined<String>,
-    /// Your e-mail address. A new address is unverified. Null removes it.
+    /// Your e-mail address. A new address is unverified. Null removes it. A change requires a recent login, as
+    /// `@requiresRecentLogin` does.
     email: MaybeUndefined<String>,
     /// Your language: a BCP 47 tag such as de or pt-BR. Null removes it.
     locale: MaybeUndefined<String>,
@@ -21,6 +22,11 @@ pub struct UpdateProfileInput {
 }
 
 impl UpdateProfileInput {
+    /// Whether the e-mail address changes.
+    pub(super) fn has_email(&self) -> bool {
+        !self.email.is_undefined()
+    }
+
     pub(super) fn parse(self) -> Result<AccountUpdate, AccountError> {
         Ok(AccountUpdate {
             display_name: parse_change(self.display_name, |name| DisplayName::parse(&name))?,

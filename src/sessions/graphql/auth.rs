@@ -9,7 +9,7 @@ use crate::{
     accounts::graphql::User,
     config::{Cookies, HttpConfig},
     graphql::{ApiError, DateTime, RefreshCookie, Transport, UserError},
-    sessions::{Sessions, SignedIn},
+    sessions::{AuthenticationMethod, Sessions, SignedIn},
     tokens::refresh_cookie,
 };
 
@@ -77,17 +77,6 @@ pub struct LoginChallenge {
     pub expires_at: DateTime,
     /// The ways to complete the sign-in, the strongest first. Never empty.
     pub methods: Vec<AuthenticationMethod>,
-}
-
-/// The ways in which a user proves who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum AuthenticationMethod {
-    /// The password of the account.
-    Password,
-    /// A code that was sent by e-mail.
-    EmailCode,
-    /// A link that was sent by e-mail.
-    EmailLink,
 }
 
 impl AuthPayload {

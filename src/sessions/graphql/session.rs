@@ -4,7 +4,7 @@ use crate::{
     accounts::graphql::{User, load_user},
     graphql::{ApiError, DateTime, List, caller, node_id},
     id::{SessionId, UserId},
-    sessions::{Session, Sessions},
+    sessions::{AuthenticationMethod, Session, Sessions},
     tokens::Caller,
 };
 
@@ -57,6 +57,23 @@ impl UserSession {
     /// When the user signed in.
     async fn created_at(&self) -> DateTime {
         DateTime(self.session.created_at)
+    }
+
+    /// When the user last proved who they are: the sign-in, or a later `reauthenticate` or `changePassword`.
+    async fn authenticated_at(&self) -> DateTime {
+        DateTime(self.session.authentication.at)
+    }
+
+    /// The authentication context class of that proof: `aal1` for one factor. Equal to the `acr` claim of the access
+    /// tokens.
+    async fn acr(&self) -> &str {
+        self.session.authentication.class()
+    }
+
+    /// The ways in which the user proved who they are at `authenticatedAt`. Empty if an earlier release opened the
+    /// session.
+    async fn methods(&self) -> &[AuthenticationMethod] {
+        &self.session.authentication.methods
     }
 
     /// When the session was last refreshed, or otherwise when it was created.

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 pub(super) use self::rotate::{Rotation, rotate};
-use super::{Repeated, Session};
+use super::{Authentication, Repeated, Session};
 use crate::{
     client::ClientInfo,
     clock::Timestamp,
@@ -76,6 +76,8 @@ pub(super) async fn insert(
         repetitions: Set(0),
         repeated_at: Set(None),
         repeated_from: Set(None),
+        authenticated_at: Set(Some(Millis(session.authentication.at))),
+        methods: Set(Some(session.authentication.stored_methods())),
     };
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
@@ -106,14 +108,18 @@ pub(super) async fn repeat(
     update_one(db, only_active(update, repetition.now)).await
 }
 
-/// Replaces the current token, whichever it is, and starts a new chain.
+/// Replaces the current token, whichever it is, starts a new chain, and records the authentication.
 pub(super) async fn begin_chain(
     db: &impl ConnectionTrait,
     token: &RefreshToken,
-    now: Timestamp,
+    authentication: &Authentication,
 ) -> Result<Option<Session>, DbErr> {
-    let began = Expr::value(i64::from(token.generation.0));
-    update_one(db, only_active(set_token(token, now).col_expr(Column::ChainBegan, began), now)).await
+    let now = authentication.at;
+    let update = set_token(token, now)
+        .col_expr(Column::ChainBegan, Expr::value(i64::from(token.generation.0)))
+        .col_expr(Column::AuthenticatedAt, Expr::value(Millis(now)))
+        .col_expr(Column::Methods, Expr::value(authentication.stored_methods()));
+    update_one(db, only_active(update, now)).await
 }
 
 fn set_token(token: &RefreshToken, now: Timestamp) -> UpdateMany<Entity> {
@@ -259,5 +265,9 @@ fn read(row: Model) -> Session {
         user_agent: row.user_agent,
         ip_address: row.ip_address,
         repeated: repeated.map(|(at, from)| Repeated { at: at.0, from }),
+        authentication: Authentication::from_stored(
+            row.authenticated_at.map_or(row.created_at.0, |time| time.0),
+            row.methods.as_deref(),
+        ),
     }
 }

@@ -1,11 +1,12 @@
 //! The GraphQL mutations of signing in.
 
 mod email;
+mod reauthenticate;
 
 use async_graphql::{Context, InputObject, Object};
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::email::EmailMutation;
+pub use self::{email::EmailMutation, reauthenticate::ReauthenticationMutation};
 use super::{EmailChallenge, LoginRequest, Registered, Registration, SignIn, SignInError};
 use crate::{
     accounts::{AccountError, Accounts, DisplayName, EmailAddress, graphql::DeletePayload},
@@ -17,19 +18,17 @@ use crate::{
     passwords::PasswordAttempt,
     proofs::InvalidProof,
     sessions::{
-        Sessions,
-        graphql::{
-            AuthPayload, AuthenticationMethod, LoginChallenge, TokenDelivery, clear_refresh_cookie,
-            signing_error,
-        },
+        AuthenticationMethod, Sessions,
+        graphql::{AuthPayload, LoginChallenge, TokenDelivery, clear_refresh_cookie, signing_error},
     },
 };
 
 /// The mutations that check or set a credential. An operation may contain only one of them.
-pub const CREDENTIAL_FIELDS: [&str; 12] = [
+pub const CREDENTIAL_FIELDS: [&str; 13] = [
     "register",
     "login",
     "changePassword",
+    "reauthenticate",
     "deleteAccount",
     "requestEmailVerification",
     "verifyEmail",

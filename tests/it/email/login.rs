@@ -3,6 +3,8 @@ use serde_json::json;
 use super::{ADDRESS, CHALLENGE, assert_failed, by_code, by_token, request, with_verified_address};
 use crate::support::{AUTH, TestApp};
 
+const SESSION: &str = "{ session { methods } }";
+
 #[tokio::test]
 async fn sign_in_by_e_mail_is_off_unless_the_operator_turns_it_on() {
     let app = TestApp::start().await;
@@ -29,12 +31,15 @@ async fn a_link_and_a_code_sign_in_once() {
     let signed_in = phone.mutate("loginWithEmail", proof.clone(), AUTH).await;
     phone.keep(signed_in).assert_done();
     assert_eq!(phone.me().await.at("/me/id"), ada.user_id.as_str());
+    assert_eq!(phone.ask(SESSION).await.at("/session/methods"), &json!(["EMAIL_LINK"]));
     ada.me().await.assert_done();
     assert_failed(&phone.mutate("loginWithEmail", proof, AUTH).await, "INVALID_CHALLENGE");
 
     let challenge = request(&phone, "requestLoginEmail", ADDRESS).await;
     let code = app.newest_message(ADDRESS).await.code;
     let proof = json!({ "proof": by_code(&challenge, &code) });
-    phone.mutate("loginWithEmail", proof.clone(), AUTH).await.assert_done();
+    let signed_in = phone.mutate("loginWithEmail", proof.clone(), AUTH).await;
+    phone.keep(signed_in).assert_done();
+    assert_eq!(phone.ask(SESSION).await.at("/session/methods"), &json!(["EMAIL_CODE"]));
     assert_failed(&phone.mutate("loginWithEmail", proof, AUTH).await, "INVALID_CHALLENGE");
 }
