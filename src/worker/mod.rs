@@ -136,8 +136,11 @@ async fn maintain_keys(app: App, cleanup: Arc<Cleanup>) {
         }
     });
     loop {
+        // The notification of a revoked key is not repeated, so a failed read must not wait for the next check.
+        let mut pause = KEYS_INTERVAL;
         if let Err(error) = app.keyring.reload().await {
             tracing::warn!(%error, "cannot read the signing keys");
+            pause = RETRY_DELAY;
         }
         if let Err(error) = app.admin.tend_keys().await {
             tracing::error!(%error, "cannot sign access tokens");
@@ -146,7 +149,7 @@ async fn maintain_keys(app: App, cleanup: Arc<Cleanup>) {
         if cleanup.is_clock_steady().await.unwrap_or(false) {
             change_keys(&app).await;
         }
-        let _ = tokio::time::timeout(KEYS_INTERVAL, changed.notified()).await;
+        let _ = tokio::time::timeout(pause, changed.notified()).await;
     }
 }
 

@@ -1,11 +1,11 @@
-//! A server without an active key: how it recovers, and what it logs.
+//! A server that has no active key or cannot read its keys: how it recovers, and what it logs.
 
 use std::time::Duration;
 
 use portcullis::{app::App, tokens::KeyState};
 use sea_orm::{ConnectionTrait, Statement};
 
-use crate::support::{PASSWORD, TestApp, eventually};
+use crate::support::{PASSWORD, Process, QUICK, TestApp, eventually};
 
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
@@ -104,4 +104,22 @@ async fn a_failed_sign_in_leaves_nothing_behind_and_the_server_is_not_ready() {
     app.wait(Duration::from_secs(11));
     ada.refresh().await.assert_done();
     app.signed_in("bob").await.me().await.assert_done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_revoked_although_the_server_cannot_read_the_keys_at_first() {
+    let process = Process::start(&QUICK).await;
+    let ada = process.register(1).await.remove(0);
+    let db = process.database().connect().await;
+    let execute = async |sql| {
+        db.execute_unprepared(sql).await.expect("the database answers");
+    };
+    execute("UPDATE signing_keys SET algorithm = 'damaged'").await;
+    execute("INSERT INTO changes (kind, at, until) VALUES ('keys', 0, 4102444800000)").await;
+    eventually(async || process.log().contains("cannot read the signing keys")).await;
+    ada.me().await.assert_done();
+
+    execute(REVOKE).await;
+    eventually(async || ada.me().await.body.get("errors").is_some()).await;
+    ada.me().await.assert_unauthenticated("TOKEN_REVOKED");
 }
