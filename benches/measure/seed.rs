@@ -182,6 +182,8 @@ impl Maker {
             repetitions: 0,
             repeated_at: None,
             repeated_from: None,
+            authenticated_at: None,
+            methods: None,
         }
     }
 

@@ -10,31 +10,35 @@ use crate::{
     sessions::{AuthenticationMethod, SignedIn},
 };
 
+/// A user who has proven who they are.
+pub(super) struct Authenticated {
+    /// The account, whose row the transaction of the sign-in has locked.
+    pub(super) account: Account,
+    /// The way in which the user has proven it.
+    pub(super) method: AuthenticationMethod,
+    /// What the application adds to the tokens.
+    pub(super) additions: TokenAdditions,
+    /// The changes that the transaction has made, which are published with its commit.
+    pub(super) changes: Vec<Change>,
+}
+
+impl Authenticated {
+    /// A user who has proven it by the password, in a transaction without other changes.
+    pub(super) fn by_password(account: Account, additions: TokenAdditions) -> Self {
+        Self { account, method: AuthenticationMethod::Password, additions, changes: Vec::new() }
+    }
+}
+
 impl SignIn {
-    /// Completes the sign-in of a user who was authenticated by this method: opens a session, records it in the audit log, issues
-    /// the tokens, and commits. Every way to sign in ends here.
+    /// Completes the sign-in of an authenticated user: opens a session, records it in the audit log, issues the tokens, and
+    /// commits. Every way to sign in ends here.
     pub(super) async fn complete_sign_in(
         &self,
         transaction: Transaction,
-        account: Account,
-        method: AuthenticationMethod,
-        additions: TokenAdditions,
+        user: Authenticated,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
-        self.complete_sign_in_after(transaction, Vec::new(), account, method, additions, client).await
-    }
-
-    /// Completes a sign-in as [`Self::complete_sign_in`] does, in a transaction that has made other changes, which are
-    /// published with the commit.
-    pub(super) async fn complete_sign_in_after(
-        &self,
-        transaction: Transaction,
-        mut changes: Vec<Change>,
-        account: Account,
-        method: AuthenticationMethod,
-        additions: TokenAdditions,
-        client: &ClientInfo,
-    ) -> Result<SignedIn, SignInError> {
+        let Authenticated { account, method, additions, mut changes } = user;
         if let Decision::Refused { retry_after, .. } =
             self.throttle.count_login(&transaction, account.id).await?
         {

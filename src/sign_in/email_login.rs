@@ -1,4 +1,4 @@
-use super::{EmailProof, SignIn, SignInError};
+use super::{EmailProof, SignIn, SignInError, complete::Authenticated};
 use crate::{
     accounts::AccountUpdate,
     audit::Actor,
@@ -46,7 +46,8 @@ impl SignIn {
             transaction.rollback().await?;
             return Err(InvalidProof::Unknown.into());
         }
-        self.complete_sign_in_after(transaction, changes, account, method, additions, client).await
+        let user = Authenticated { account, method, additions, changes };
+        self.complete_sign_in(transaction, user, client).await
     }
 
     pub(super) fn ensure_email_sign_in(&self) -> Result<(), SignInError> {

@@ -1,6 +1,6 @@
 use secrecy::SecretString;
 
-use super::{EmailProof, SignIn, SignInError};
+use super::{EmailProof, SignIn, SignInError, complete::Authenticated};
 use crate::{
     accounts::{AccountUpdate, Username},
     audit::Actor,
@@ -57,15 +57,12 @@ impl SignIn {
             transaction.rollback().await?;
             return Err(InvalidProof::Unknown.into());
         }
-        let changes = changed.change.into_iter().collect();
-        self.complete_sign_in_after(
-            transaction,
-            changes,
-            changed.account,
-            AuthenticationMethod::EmailLink,
+        let user = Authenticated {
+            account: changed.account,
+            method: AuthenticationMethod::EmailLink,
             additions,
-            client,
-        )
-        .await
+            changes: changed.change.into_iter().collect(),
+        };
+        self.complete_sign_in(transaction, user, client).await
     }
 }

@@ -1,10 +1,5 @@
-use super::{SignIn, SignInError, check::VerifiedAccount};
-use crate::{
-    accounts::Account,
-    client::ClientInfo,
-    passwords::PasswordAttempt,
-    sessions::{AuthenticationMethod, SignedIn},
-};
+use super::{SignIn, SignInError, check::VerifiedAccount, complete::Authenticated};
+use crate::{accounts::Account, client::ClientInfo, passwords::PasswordAttempt, sessions::SignedIn};
 
 /// A request to sign in with a password.
 pub struct LoginRequest {
@@ -38,9 +33,8 @@ impl SignIn {
             return Err(SignInError::InvalidCredentials);
         }
         self.throttle.clear_failures(&transaction, &attempt).await?;
-        let signed_in = self
-            .complete_sign_in(transaction, account, AuthenticationMethod::Password, additions, client)
-            .await;
+        let user = Authenticated::by_password(account, additions);
+        let signed_in = self.complete_sign_in(transaction, user, client).await;
         if matches!(signed_in, Err(SignInError::RateLimited { .. })) {
             // The transaction was rolled back, but the password was correct.
             self.clear_failures(&attempt).await?;

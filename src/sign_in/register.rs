@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{EmailChallenge, SignIn, SignInError};
+use super::{EmailChallenge, SignIn, SignInError, complete::Authenticated};
 use crate::{
     accounts::{Account, AccountError, Claim, DisplayName, EmailAddress, NewAccount, Username},
     audit::Actor,
@@ -11,7 +11,7 @@ use crate::{
     limits::Decision,
     passwords::PasswordContext,
     proofs::{Purpose, Recipient},
-    sessions::{AuthenticationMethod, SignedIn},
+    sessions::SignedIn,
 };
 
 /// A registration form.
@@ -98,9 +98,8 @@ impl SignIn {
             return Ok(Registered::MustVerify(EmailChallenge::new(sent, Duration::ZERO)));
         }
         self.accounts.record_login(&transaction, &account, None).await?;
-        let signed_in = self
-            .complete_sign_in(transaction, account, AuthenticationMethod::Password, additions, client)
-            .await?;
+        let user = Authenticated::by_password(account, additions);
+        let signed_in = self.complete_sign_in(transaction, user, client).await?;
         Ok(Registered::SignedIn(Box::new(signed_in)))
     }
 

@@ -1,6 +1,6 @@
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{EmailProof, SignIn, SignInError};
+use super::{EmailProof, SignIn, SignInError, complete::Authenticated};
 use crate::{
     accounts::{Account, AccountUpdate},
     audit::{Actor, AuditAction, NewEvent},
@@ -54,7 +54,8 @@ impl SignIn {
             transaction.rollback().await?;
             return Err(InvalidProof::Unknown.into());
         }
-        self.complete_sign_in_after(transaction, changes, changed.account, method, additions, client).await
+        let user = Authenticated { account: changed.account, method, additions, changes };
+        self.complete_sign_in(transaction, user, client).await
     }
 
     /// Checks a new password against the policy, and hashes it.

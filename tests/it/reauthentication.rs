@@ -171,7 +171,7 @@ async fn a_session_of_an_earlier_release_goes_on() {
     let db = app.app.database.writer();
     let sql = "UPDATE sessions SET authenticated_at = NULL, methods = NULL";
     db.execute_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("the rows change");
-    app.wait(Duration::from_secs(60));
+    app.wait(Duration::from_mins(1));
     ada.refresh().await.assert_done();
     let refreshed = claims(&ada);
     assert_eq!((&refreshed["auth_time"], &refreshed["acr"]), (&signed_in_at, &json!("aal1")));
