@@ -27,6 +27,7 @@ export const REFRESH = `mutation Refresh($input: RefreshInput) { payload: refres
 export const LOGOUT =
   "mutation Logout($input: LogoutInput) { payload: logout(input: $input) { errors { code } } }";
 export const CHANGE_PASSWORD = `mutation ChangePassword($input: ChangePasswordInput!) { payload: changePassword(input: $input) { ${PAYLOAD} } }`;
+export const REAUTHENTICATE = `mutation Reauthenticate($input: ReauthenticateInput!) { payload: reauthenticate(input: $input) { ${PAYLOAD} } }`;
 
 /** The operations that an account does by e-mail. */
 export const REQUEST_EMAIL_VERIFICATION = `mutation RequestEmailVerification($input: RequestEmailVerificationInput) { payload: requestEmailVerification(input: $input) { ${CHALLENGE} } }`;

@@ -7,6 +7,7 @@ import {
   LOGIN_WITH_EMAIL,
   LOGOUT,
   type NamedDocument,
+  REAUTHENTICATE,
   REFRESH,
   REGISTER,
   REQUEST_EMAIL_VERIFICATION,
@@ -139,18 +140,16 @@ export class Portcullis {
   }
 
   /** Changes the password, which ends every other session of the account. */
-  async changePassword(input: { currentPassword: string; newPassword: string }): Promise<Outcome> {
-    let outcome: Outcome | undefined;
-    const result = await this.#authorized(true, (token) =>
-      this.#tabs.exclusive(async () => {
-        const sentAt = Date.now();
-        const result = await this.#send<{ payload: Payload | null }>(CHANGE_PASSWORD, { input }, token);
-        if (result.data?.payload) outcome = await this.#accept(result.data.payload, sentAt);
-        return result;
-      }),
-    );
-    if (!outcome) throw errorOf(result);
-    return outcome;
+  changePassword(input: { currentPassword: string; newPassword: string }): Promise<Outcome> {
+    return this.#continue(CHANGE_PASSWORD, input);
+  }
+
+  /**
+   * Proves again that the user is who they are, and continues the session with new tokens. Call it when an operation
+   * fails with an error that has `requiresRecentLogin`, and repeat the operation.
+   */
+  reauthenticate(input: { proof: { password: string } }): Promise<Outcome> {
+    return this.#continue(REAUTHENTICATE, { ...input, delivery: this.#delivery.toUpperCase() });
   }
 
   /**
@@ -305,6 +304,21 @@ export class Portcullis {
   /** Executes an operation that needs no session and opens none. */
   async #settle(document: string, input: object): Promise<{ errors: UserError[] }> {
     return dataOf(await this.#send<{ payload: { errors: UserError[] } }>(document, { input })).payload;
+  }
+
+  /** Executes a mutation that gives the session new tokens. */
+  async #continue(document: string, input: object): Promise<Outcome> {
+    let outcome: Outcome | undefined;
+    const result = await this.#authorized(true, (token) =>
+      this.#tabs.exclusive(async () => {
+        const sentAt = Date.now();
+        const result = await this.#send<{ payload: Payload | null }>(document, { input }, token);
+        if (result.data?.payload) outcome = await this.#accept(result.data.payload, sentAt);
+        return result;
+      }),
+    );
+    if (!outcome) throw errorOf(result);
+    return outcome;
   }
 
   #signIn(document: string, input: object): Promise<Outcome> {

@@ -61,6 +61,11 @@ export class PortcullisError extends Error {
   get isServerUnavailable(): boolean {
     return ["NETWORK_ERROR", "INVALID_RESPONSE", "SERVICE_UNAVAILABLE"].includes(this.code);
   }
+
+  /** Whether the login of the user is too old for the operation: call `reauthenticate`, and repeat it. */
+  get requiresRecentLogin(): boolean {
+    return this.errors.some(({ extensions }) => extensions?.reason === "INSUFFICIENT_USER_AUTHENTICATION");
+  }
 }
 
 /** Returns the data of a result. Throws if the result has errors. */

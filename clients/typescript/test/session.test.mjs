@@ -152,6 +152,30 @@ test("changePassword throws if the user is signed out", async () => {
   await assert.rejects(change, { code: "UNAUTHENTICATED", reason: "TOKEN_MISSING" });
 });
 
+test("reauthenticate renews a login that is too old, and continues the session", async (t) => {
+  // Every login is too old for a change of the address after a second.
+  const impatient = await startServer({ settings: { PORTCULLIS_ACCOUNTS__STEP_UP_AFTER: "1s" } });
+  t.after(() => impatient.remove());
+  const portcullis = client({ url: `${impatient.url}/graphql` });
+  await portcullis.register({ username: "ada", password });
+  const change = () =>
+    portcullis.request(
+      'mutation { updateProfile(input: { email: "ada@example.com" }) { user { email } errors { code } } }',
+    );
+  const refused = await until(() => change().then(() => null, (error) => error));
+  assert.equal(refused.code, "UNAUTHENTICATED");
+  assert.equal(refused.requiresRecentLogin, true);
+  const wrong = await portcullis.reauthenticate({ proof: { password: "not it at all" } });
+  assert.equal(wrong.errors[0].code, "INVALID_CREDENTIALS");
+  assert.equal(portcullis.state.status, "signedIn");
+  const before = await portcullis.accessToken();
+  const right = await portcullis.reauthenticate({ proof: { password } });
+  assert.equal(right.user.username, "ada");
+  assert.notEqual(await portcullis.accessToken(), before);
+  assert.equal((await change()).updateProfile.user.email, "ada@example.com");
+  assert.deepEqual(await portcullis.request(ME), { me: { username: "ada" } });
+});
+
 test("ten concurrent requests with an expired token refresh once", async (t) => {
   const portcullis = await signedIn();
   const old = await portcullis.accessToken();
