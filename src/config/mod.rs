@@ -23,6 +23,7 @@ mod log;
 mod mail;
 mod nearest;
 mod passwords;
+mod roles;
 mod section;
 mod source;
 mod streams;
@@ -45,6 +46,7 @@ pub use self::{
     log::{LogConfig, LogFormat},
     mail::{MailConfig, MailTransport, SmtpConfig, SmtpEncryption},
     passwords::PasswordsConfig,
+    roles::{ADMIN_ROLE, RoleConfig, SCOPES},
     streams::StreamsConfig,
     tokens::{SigningAlgorithm, TokensConfig},
 };
@@ -62,6 +64,7 @@ pub use self::{
 pub(crate) use self::{
     load::{InCode, load},
     mail::is_locale,
+    roles::is_token,
     section::{Section, Sections},
     tokens::is_reserved_claim,
 };
@@ -129,34 +132,6 @@ pub struct Config {
     /// Access and refresh tokens.
     pub tokens: TokensConfig,
 }
-
-/// The privileges of a role.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-#[non_exhaustive]
-pub struct RoleConfig {
-    /// The scopes that the role grants (RFC 6749 §3.3).
-    pub scopes: Vec<String>,
-}
-
-impl RoleConfig {
-    /// A role that grants these scopes.
-    ///
-    /// ```
-    /// # use portcullis::config::RoleConfig;
-    /// assert_eq!(RoleConfig::new(["posts:read", "posts:write"]).scopes, ["posts:read", "posts:write"]);
-    /// ```
-    #[must_use]
-    pub fn new<S: Into<String>>(scopes: impl IntoIterator<Item = S>) -> Self {
-        Self { scopes: scopes.into_iter().map(Into::into).collect() }
-    }
-}
-
-/// The scopes that fields of this server require. Roles may grant other scopes, for your own fields and services.
-pub const SCOPES: &[&str] = &["users:read", "users:write", "sessions:read", "sessions:write", "audit:read"];
-
-/// The role of administrators. The last enabled account with this role cannot lose it.
-pub const ADMIN_ROLE: &str = "admin";
 
 impl Default for Config {
     fn default() -> Self {
@@ -256,26 +231,7 @@ impl Config {
             self.secondary_secret.as_ref(),
             self.secondary_secret_file.as_ref(),
         )?;
-        for (name, role) in &self.roles {
-            ensure(
-                is_token(name),
-                format!("roles.{name}"),
-                "must have a name of at most 64 printable ASCII characters, without spaces, quotes and backslashes",
-            )?;
-            for scope in &role.scopes {
-                let key = format!("roles.{name}.scopes");
-                ensure(
-                    is_token(scope),
-                    key,
-                    "must be scopes of at most 64 printable ASCII characters, without spaces, quotes and backslashes (RFC \
-                     6749 §3.3)",
-                )?;
-            }
-        }
-        for role in &self.accounts.default_roles {
-            let expected = format!("contains the role \"{role}\", which is not defined in [roles]");
-            ensure(self.roles.contains_key(role), "accounts.default_roles", expected)?;
-        }
+        self.check_roles()?;
         self.check_claims()
     }
 }
@@ -292,13 +248,6 @@ fn check_secret(
     let expected =
         format!("must have at least {MIN_SECRET_BYTES} bytes; create one with `openssl rand -base64 32`");
     ensure(secret.is_none_or(is_long), key, expected)
-}
-
-/// Whether a name is a `scope-token` (RFC 6749 §3.3) of at most 64 characters.
-pub(crate) fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 64
-        && name.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
 /// The text that is shown in place of a secret.

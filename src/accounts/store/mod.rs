@@ -5,9 +5,10 @@ mod export;
 mod import;
 mod list;
 mod look_alike;
+mod roles;
 mod row;
 
-use entity::{session, user, user_role};
+use entity::{session, user};
 use sea_orm::{
     ActiveValue::{Set, Unchanged},
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
@@ -18,13 +19,14 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 pub use self::list::{AccountFilter, Order, OrderBy, UserCursor};
-use self::row::AccountRow;
+use self::roles::{insert_roles, roles_of, with_own, with_roles};
 pub(super) use self::{
     deletion::{count_lasting_with_role, due, unverified},
     export::page_by_id,
     import::{insert_all, taken_emails, taken_ids, taken_usernames},
     list::{count, list},
     look_alike::{has_look_alike, is_key_taken, set_skeletons, without_skeletons},
+    roles::{lock_role, replace_roles},
 };
 use super::{Account, EmailAddress, Username, look_alike::Skeletons, names::search_key};
 use crate::{
@@ -124,24 +126,6 @@ pub(super) async fn update(
     user::Entity::update(row).exec(db).await.map(|_| ())
 }
 
-pub(super) async fn replace_roles(
-    db: &impl ConnectionTrait,
-    id: UserId,
-    roles: &[String],
-) -> Result<(), DbErr> {
-    let of_user = user_role::Column::UserId.eq(id.uuid());
-    user_role::Entity::delete_many().filter(of_user).exec(db).await?;
-    insert_roles(db, id, roles).await
-}
-
-async fn insert_roles(db: &impl ConnectionTrait, id: UserId, roles: &[String]) -> Result<(), DbErr> {
-    if roles.is_empty() {
-        return Ok(());
-    }
-    let row = |role: &String| user_role::ActiveModel { user_id: Set(id.uuid()), role: Set(role.clone()) };
-    user_role::Entity::insert_many(roles.iter().map(row)).exec_without_returning(db).await.map(|_| ())
-}
-
 pub(super) async fn delete(db: &impl ConnectionTrait, id: UserId) -> Result<(), DbErr> {
     user::Entity::delete_by_id(id.uuid()).exec(db).await.map(|_| ())
 }
@@ -165,12 +149,6 @@ pub(super) async fn lock_session(
         .filter(session::Column::RevokedAt.is_null())
         .filter(session::Column::ExpiresAt.gt(Millis(now)));
     Ok(live.lock_exclusive().one(db).await?.is_some())
-}
-
-/// Locks the rows of a role until the transaction ends. Other transactions that lock the role wait.
-pub(super) async fn lock_role(db: &impl ConnectionTrait, role: &str) -> Result<(), DbErr> {
-    let rows = user_role::Entity::find().filter(user_role::Column::Role.eq(role));
-    rows.order_by_asc(user_role::Column::UserId).lock_exclusive().all(db).await.map(|_| ())
 }
 
 /// Records a sign-in if the account has not changed, and undoes a deletion that is scheduled and not due yet.
@@ -274,29 +252,4 @@ async fn credentials(
     let id = found.as_ref().map_or(Uuid::nil(), |found| found.account.id.uuid());
     let roles = roles_of(db, vec![id]).await?;
     Ok(found.map(|found| Credentials { account: with_own(found.account, &roles), ..found }))
-}
-
-/// Reads the roles and returns the rows as accounts, in the same order.
-async fn with_roles(db: &impl ConnectionTrait, rows: Vec<AccountRow>) -> Result<Vec<Account>, DbErr> {
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.0.id.uuid()).collect();
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let roles = roles_of(db, ids).await?;
-    Ok(rows.into_iter().map(|row| with_own(row.0, &roles)).collect())
-}
-
-/// The roles of these accounts, each with the id of its account.
-async fn roles_of(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<Vec<(Uuid, String)>, DbErr> {
-    let roles = user_role::Entity::find().filter(user_role::Column::UserId.is_in(ids));
-    // A tuple is read by position.
-    roles.into_tuple().all(db).await
-}
-
-/// The account with those of the roles that it has.
-fn with_own(account: Account, roles: &[(Uuid, String)]) -> Account {
-    let own = roles.iter().filter(|(id, _)| *id == account.id.uuid());
-    let mut own: Vec<String> = own.map(|(_, role)| role.clone()).collect();
-    own.sort_unstable();
-    Account { roles: own, ..account }
 }
