@@ -79,7 +79,8 @@ pub(crate) async fn run(sockets: u32, database: Option<&str>) -> Outcome {
     Ok(())
 }
 
-/// Reads from a connection, and so responds to pings, until it ends. Subscribes when it is told. Returns the last message.
+/// Reads from a connection, and so responds to pings, until it ends. Subscribes when the measurement asks for it.
+/// Returns the last message.
 async fn read(mut socket: Socket, mut subscribe: watch::Receiver<()>) -> Outcome<Option<Message>> {
     let operation = json!({
         "type": "subscribe", "id": "1", "payload": { "query": "subscription { accountEvents { id action } }" }

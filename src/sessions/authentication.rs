@@ -42,7 +42,7 @@ impl AuthenticationMethod {
 pub struct Authentication {
     /// The time of the proof.
     pub at: Timestamp,
-    /// What the user proved. Empty in a session of an earlier release, which did not record it.
+    /// The methods of the proof. Empty in a session of an earlier release, which did not record it.
     pub methods: Vec<AuthenticationMethod>,
 }
 

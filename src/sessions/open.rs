@@ -22,8 +22,8 @@ pub struct OpenedSession {
 }
 
 impl Sessions {
-    /// Opens a session in a transaction for a user who has proven who they are by this method. Revokes the oldest sessions of the account if it has too many.
-    /// Returns the session and the changes to publish with the commit.
+    /// Opens a session in a transaction for a user who was authenticated by this method. Revokes the oldest sessions of the
+    /// account if it has too many. Returns the session and the changes to publish with the commit.
     ///
     /// # Errors
     /// If a database query fails.

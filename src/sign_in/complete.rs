@@ -10,20 +10,20 @@ use crate::{
     sessions::{AuthenticationMethod, SignedIn},
 };
 
-/// A user who has proven who they are.
+/// An authenticated user, whose sign-in can be completed.
 pub(super) struct Authenticated {
     /// The account, whose row the transaction of the sign-in has locked.
     pub(super) account: Account,
-    /// The way in which the user has proven it.
+    /// The way in which the user was authenticated.
     pub(super) method: AuthenticationMethod,
-    /// What the application adds to the tokens.
+    /// The additions of the application to the tokens.
     pub(super) additions: TokenAdditions,
     /// The changes that the transaction has made, which are published with its commit.
     pub(super) changes: Vec<Change>,
 }
 
 impl Authenticated {
-    /// A user who has proven it by the password, in a transaction without other changes.
+    /// A user who was authenticated by the password, in a transaction without other changes.
     pub(super) fn by_password(account: Account, additions: TokenAdditions) -> Self {
         Self { account, method: AuthenticationMethod::Password, additions, changes: Vec::new() }
     }

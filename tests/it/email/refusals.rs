@@ -24,7 +24,7 @@ const DELAY: Duration = Duration::from_mins(5);
 /// The mutations that sign in by a link.
 const WAYS: [&str; 3] = ["acceptInvitation", "resetPassword", "loginWithEmail"];
 
-/// A hook that fails while it is told to.
+/// A hook that fails while the test requires it.
 struct Failing(Arc<AtomicBool>);
 
 impl Hooks for Failing {

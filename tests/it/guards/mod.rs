@@ -33,7 +33,7 @@ const OPEN: [&str; 15] = [
     "verifyEmail",
 ];
 
-/// What a field requires of its caller.
+/// The requirement of a field.
 #[derive(Clone, Copy)]
 enum Required {
     SignIn,
