@@ -134,6 +134,8 @@ pub mod router;
 #[cfg(feature = "server")]
 pub mod schema;
 #[cfg(feature = "server")]
+pub mod second_factors;
+#[cfg(feature = "server")]
 #[doc(hidden)]
 pub mod secret;
 #[cfg(feature = "server")]

@@ -121,7 +121,9 @@ async fn main() -> Outcome {
             seed::fill(&place, accounts, seed::Hashing::Usual).await
         }
         Some(Command::Scale { accounts, database }) => scale::run(accounts, database.as_deref()).await,
-        Some(Command::Statuses { sessions, database }) => statuses::run(sessions, database.as_deref()).await,
+        Some(Command::Statuses { sessions, database }) => {
+            Box::pin(statuses::run(sessions, database.as_deref())).await
+        }
         Some(Command::Sockets { sockets, database }) => sockets::run(sockets, database.as_deref()).await,
         Some(Command::Replicas { database, rounds }) => replicas::run(&database, rounds).await,
         Some(Command::Revocations { database, rate, seconds }) => {

@@ -35,6 +35,8 @@ def sentence(code: UserErrorCode) -> str:
             return "This address belongs to another account."
         case UserErrorCode.EMAIL_NOT_VERIFIED | UserErrorCode.INVALID_CHALLENGE | UserErrorCode.INVALID_CODE:
             return "Follow the message, or request a new one."
+        case UserErrorCode.SECOND_FACTOR_REQUIRED:
+            return "Enter the code of your authenticator app."
         case UserErrorCode.PASSWORD_TOO_SHORT | UserErrorCode.PASSWORD_TOO_LONG | UserErrorCode.PASSWORD_TOO_WEAK:
             return "Choose another password."
         case UserErrorCode.REGISTRATION_CLOSED:

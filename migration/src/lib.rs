@@ -28,6 +28,7 @@ mod m20261127_001200_email;
 mod m20261127_001210_displayed_skeleton;
 mod m20261128_001220_unverified_since;
 mod m20261128_001300_authentication;
+mod m20261128_001310_second_factors;
 
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
@@ -39,7 +40,7 @@ pub const MIGRATIONS_TABLE: &str = "portcullis_migrations";
 pub const EARLIER_MIGRATIONS_TABLE: &str = "seaql_migrations";
 
 /// All tables that the migrations create.
-pub const TABLES: [&str; 13] = [
+pub const TABLES: [&str; 16] = [
     "users",
     "user_roles",
     "sessions",
@@ -53,6 +54,9 @@ pub const TABLES: [&str; 13] = [
     "outgoing_messages",
     "email_proofs",
     "suppressed_addresses",
+    "totp_secrets",
+    "recovery_codes",
+    "sign_in_challenges",
 ];
 
 /// Applies and reverts the migrations.
@@ -81,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_001210_displayed_skeleton::Migration),
             Box::new(m20261128_001220_unverified_since::Migration),
             Box::new(m20261128_001300_authentication::Migration),
+            Box::new(m20261128_001310_second_factors::Migration),
         ]
     }
 

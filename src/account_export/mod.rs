@@ -17,9 +17,10 @@ use crate::{
     audit::{Audit, AuditEvent, EventFilter},
     clock::Clock,
     database::{Direction, MAX_PAGE_SIZE, PageRequest},
-    id::{Id, Kind},
+    id::{Id, Kind, UserId},
     mail::{Mail, MessageFilter, MessageRecord},
     proofs::{ProofRecord, Proofs},
+    second_factors::SecondFactors,
     sessions::{Session, Sessions},
 };
 
@@ -40,6 +41,8 @@ pub struct AccountExporter {
     pub(crate) mail: Mail,
     /// The proofs of e-mail addresses.
     pub(crate) proofs: Proofs,
+    /// The second factors.
+    pub(crate) second_factors: SecondFactors,
     /// The clock.
     pub(crate) clock: Clock,
 }
@@ -80,12 +83,26 @@ impl AccountExporter {
             self.proofs.list_valid(account.id, u64::try_from(max.min(MAX_PROOFS)).unwrap_or(0)).await?;
         let proofs: Vec<Json> = proofs.iter().map(proof_json).collect();
         write!(out, "],\"emailProofs\":{}", Json::from(proofs))?;
+        write!(out, ",\"secondFactors\":{}", self.second_factors(account.id).await?)?;
         write!(out, ",\"auditEvents\":[")?;
         let filter = EventFilter { user: Some(account.id), ..EventFilter::default() };
         let (audit, filter) = (&self.audit, &filter);
         let read = |page| async move { audit.list(filter, &page).await };
         write_items(out, max, |event: &AuditEvent| event.id, read, event_json).await?;
         Ok(write!(out, "]}}")?)
+    }
+
+    async fn second_factors(&self, user: UserId) -> Result<Json, DbErr> {
+        let totp = self.second_factors.totp(user).await?;
+        let codes = self.second_factors.recovery_codes(user).await?;
+        Ok(json!({
+            "totp": totp.map(|totp| json!({ "createdAt": totp.created_at, "lastUsedAt": totp.last_used_at })),
+            "recoveryCodes": codes.map(|codes| json!({
+                "total": codes.total,
+                "remaining": codes.remaining,
+                "createdAt": codes.created_at,
+            })),
+        }))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     accounts::AccountError,
     database::reason,
     passwords::{HashError, PasswordRejected, PolicyViolation},
+    second_factors::FactorError,
     tokens::KeyringError,
 };
 
@@ -40,6 +41,9 @@ pub enum AdminError {
         /// The time to wait before the next message.
         retry_after: Duration,
     },
+    /// The second factors could not be changed.
+    #[error(transparent)]
+    SecondFactor(#[from] FactorError),
     /// The signing keys could not be changed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),

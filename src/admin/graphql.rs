@@ -97,6 +97,13 @@ pub struct RevokeUserSessionsInput {
     user_id: ID,
 }
 
+/// The input of the `resetSecondFactors` mutation.
+#[derive(InputObject)]
+pub struct ResetSecondFactorsInput {
+    /// The ID of the account whose second factors are removed.
+    user_id: ID,
+}
+
 /// The mutations for administrators.
 #[derive(Default)]
 pub struct AdminMutation;
@@ -176,6 +183,23 @@ impl AdminMutation {
         }))
     }
 
+    /// Removes the authenticator app and the recovery codes of a user who has lost them, and revokes all their sessions.
+    /// The user is notified by e-mail.
+    #[requires_scopes("users:write")]
+    async fn reset_second_factors(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account whose second factors are removed.")] input: ResetSecondFactorsInput,
+    ) -> Result<Option<UserPayload>, ApiError> {
+        let id = parse_id(&input.user_id, "input.userId")?;
+        let reset = ctx.data_unchecked::<Admin>().reset_second_factors(id, Actor::of(ctx));
+        // On the heap, because the future of an object is as large as that of its largest field.
+        Ok(Some(match Box::pin(reset).await {
+            Ok(account) => UserPayload::success(account, caller(ctx).clone()),
+            Err(error) => UserPayload::failure(vec![error.into_user_error("userId")?]),
+        }))
+    }
+
     /// Revokes all sessions of a user.
     #[requires_scopes("sessions:write")]
     async fn revoke_user_sessions(
@@ -219,6 +243,7 @@ impl AdminError {
             Self::Account(error) => error.into_user_error(),
             Self::Password(violation) => Ok(UserError::from(violation).in_field("password")),
             Self::Hash(error) => Err(error.into()),
+            Self::SecondFactor(error) => error.into_user_error(id),
             Self::OwnAccount { instead } => {
                 let field = if instead == "changePassword" { "password" } else { id };
                 let message =

@@ -139,16 +139,17 @@ impl Admin {
         self.commit_keys(transaction, AuditAction::KeyRevoked, actor).await
     }
 
-    /// Encrypts every signing key under the current master secret (envelope encryption). Returns the number
-    /// of keys that were encrypted under the other one.
+    /// Encrypts every signing key and every secret of an authenticator app under the current master secret (envelope
+    /// encryption). Returns the numbers of keys and of secrets that were encrypted under the other one.
     ///
     /// # Errors
     /// If neither secret decrypts a key.
-    pub async fn rewrap_keys(&self) -> Result<usize, AdminError> {
+    pub async fn rewrap_keys(&self) -> Result<(usize, usize), AdminError> {
         let transaction = self.keyring.begin().await?;
-        let count = self.keyring.in_transaction(&transaction).await?.rewrap().await?;
+        let keys = self.keyring.in_transaction(&transaction).await?.rewrap().await?;
+        let secrets = self.second_factors.rewrap(&transaction).await?;
         self.feed.commit(transaction, &[]).await?;
-        Ok(count)
+        Ok((keys, secrets))
     }
 
     /// Commits a change of the keys and publishes it to every replica.

@@ -11,6 +11,7 @@ mod error;
 mod import_users;
 mod invite_user;
 mod keys;
+mod reset_second_factors;
 mod update_user;
 
 pub mod graphql;
@@ -31,6 +32,7 @@ use crate::{
     mail::Mail,
     passwords::{Hasher, Policy},
     proofs::Proofs,
+    second_factors::SecondFactors,
     sessions::{Session, Sessions},
     tokens::Keyring,
 };
@@ -52,6 +54,8 @@ pub struct Admin {
     pub(crate) throttle: Throttle,
     /// The proofs of e-mail addresses.
     pub(crate) proofs: Proofs,
+    /// The second factors.
+    pub(crate) second_factors: SecondFactors,
     /// The outbox.
     pub(crate) mail: Mail,
     /// The change feed.

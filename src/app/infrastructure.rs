@@ -21,6 +21,7 @@ use crate::{
     passwords::{Argon2Cost, HashBounds, Hasher, Policy},
     proofs::Proofs,
     replicas::{Replicas, Settings},
+    second_factors::SecondFactors,
     secret::{MasterSecrets, Sealers},
     sessions::Sessions,
     sign_in::SignIn,
@@ -46,6 +47,7 @@ pub(super) struct Infrastructure {
     mail: Mail,
     throttle: Throttle,
     proofs: Proofs,
+    factor_sealers: Arc<Sealers>,
     policy: Policy,
     hasher: Hasher,
 }
@@ -98,6 +100,7 @@ impl Infrastructure {
             mail,
             throttle,
             proofs,
+            factor_sealers: Arc::new(Sealers::new(masters, "second factors v1")),
             policy,
             hasher,
         })
@@ -118,19 +121,22 @@ impl Infrastructure {
         };
         let accounts = Accounts::new(database.clone(), config.clone(), clock.clone(), services);
         let sessions = self.sessions(&accounts, &audit);
+        let second_factors = self.second_factors(&accounts, &sessions, &audit);
         let exporter = AccountExporter {
             accounts: accounts.clone(),
             sessions: sessions.clone(),
             audit: audit.clone(),
             mail: self.mail.clone(),
             proofs: self.proofs.clone(),
+            second_factors: second_factors.clone(),
             clock: clock.clone(),
         };
         App {
             exporter,
             streams: OpenStreams::new(config.http.streams.clone()),
-            sign_in: self.sign_in(&accounts, &sessions, &audit),
-            admin: self.admin(&accounts, &sessions, &audit),
+            sign_in: self.sign_in(&accounts, &sessions, &second_factors, &audit),
+            admin: self.admin(&accounts, &sessions, &second_factors, &audit),
+            second_factors,
             audit,
             mail: self.mail,
             proofs: self.proofs,
@@ -167,7 +173,27 @@ impl Infrastructure {
         }
     }
 
-    fn sign_in(&self, accounts: &Accounts, sessions: &Sessions, audit: &Audit) -> SignIn {
+    fn second_factors(&self, accounts: &Accounts, sessions: &Sessions, audit: &Audit) -> SecondFactors {
+        SecondFactors {
+            database: self.database.clone(),
+            clock: self.clock.clone(),
+            accounts: accounts.clone(),
+            sessions: sessions.clone(),
+            throttle: self.throttle.clone(),
+            mail: self.mail.clone(),
+            audit: audit.clone(),
+            feed: self.feed.clone(),
+            sealers: self.factor_sealers.clone(),
+        }
+    }
+
+    fn sign_in(
+        &self,
+        accounts: &Accounts,
+        sessions: &Sessions,
+        second_factors: &SecondFactors,
+        audit: &Audit,
+    ) -> SignIn {
         SignIn {
             database: self.database.clone(),
             accounts: accounts.clone(),
@@ -176,6 +202,7 @@ impl Infrastructure {
             policy: self.policy,
             throttle: self.throttle.clone(),
             proofs: self.proofs.clone(),
+            second_factors: second_factors.clone(),
             mail: self.mail.clone(),
             audit: audit.clone(),
             feed: self.feed.clone(),
@@ -183,7 +210,13 @@ impl Infrastructure {
         }
     }
 
-    fn admin(&self, accounts: &Accounts, sessions: &Sessions, audit: &Audit) -> Admin {
+    fn admin(
+        &self,
+        accounts: &Accounts,
+        sessions: &Sessions,
+        second_factors: &SecondFactors,
+        audit: &Audit,
+    ) -> Admin {
         Admin {
             database: self.database.clone(),
             accounts: accounts.clone(),
@@ -192,6 +225,7 @@ impl Infrastructure {
             policy: self.policy,
             throttle: self.throttle.clone(),
             proofs: self.proofs.clone(),
+            second_factors: second_factors.clone(),
             mail: self.mail.clone(),
             feed: self.feed.clone(),
             keyring: self.keyring.clone(),

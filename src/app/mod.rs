@@ -36,6 +36,7 @@ use crate::{
     proofs::Proofs,
     replicas::Replicas,
     schema::{IdentitySchema, ROOT_FIELDS, Roots, ServerInfo, finish_subgraph},
+    second_factors::SecondFactors,
     sessions::Sessions,
     sign_in::SignIn,
     status_lists::StatusLists,
@@ -73,6 +74,8 @@ pub struct App {
     pub exporter: AccountExporter,
     /// The session service.
     pub sessions: Sessions,
+    /// The service for second factors.
+    pub second_factors: SecondFactors,
     /// The sign-in service.
     pub sign_in: SignIn,
     /// The service for privileged operations.
@@ -104,7 +107,7 @@ impl App {
     /// # Errors
     /// The configuration is invalid, or a resource cannot be opened.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
-        Self::open_with(config, AppParts { clock, ..AppParts::default() }).await
+        Box::pin(Self::open_with(config, AppParts { clock, ..AppParts::default() })).await
     }
 
     /// Opens the application as [`App::open`] does, with the parts that a program adds.
@@ -190,6 +193,7 @@ impl App {
             .data(self.exporter.clone())
             .data(self.sessions.clone())
             .data(self.audit.clone())
+            .data(self.second_factors.clone())
             .data(self.sign_in.clone())
             .data(self.admin.clone());
         match self.config.graphql.introspection {

@@ -39,6 +39,16 @@ pub enum AuditAction {
     LoginThrottled,
     /// A user who was signed in has proven again who they are.
     Reauthenticated,
+    /// A second factor was added to an account.
+    SecondFactorAdded,
+    /// A second factor of an account was removed by its user or an administrator.
+    SecondFactorRemoved,
+    /// A second factor was wrong: the first factor of the sign-in had been correct.
+    SecondFactorFailed,
+    /// A recovery code was used in place of a second factor.
+    RecoveryCodeUsed,
+    /// New recovery codes were created, which void the previous ones.
+    RecoveryCodesCreated,
     /// A user signed out of a session.
     Logout,
     /// The password of an account was changed by its owner or an administrator.

@@ -27,7 +27,7 @@ pub struct LimitsConfig {
     pub messages: Backoff,
     /// Messages that clients at one address (IPv6: one /64) request. An IPv6 /48 may request sixteen times as many.
     pub message_requests: Backoff,
-    /// Wrong codes for one e-mail address.
+    /// Wrong codes for one e-mail address, and wrong second factors of one account.
     pub codes: Backoff,
     /// The time for which an address is remembered after a sign-in to an account. Failures from other addresses do not
     /// delay a sign-in from a remembered one.

@@ -114,7 +114,7 @@ impl RecentLogin {
             return Err(ApiError::masked());
         };
         let is_recent = token.is_login_within(claims, Duration::from_secs(self.max_age_seconds.into()));
-        let has_class = self.acr.is_none_or(|acr| claims.acr.as_deref() == Some(acr));
+        let has_class = self.acr.is_none_or(|acr| claims.has_authentication_class(acr));
         if is_recent && has_class {
             Ok(())
         } else {

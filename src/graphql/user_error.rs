@@ -45,8 +45,11 @@ pub enum UserErrorCode {
     EmailNotVerified,
     /// The link or the challenge is unknown, was used, has expired, or was replaced by a newer message.
     InvalidChallenge,
-    /// The code is wrong. After five wrong codes, request a new message.
+    /// The code is wrong. After five wrong codes, request a new message or sign in again.
     InvalidCode,
+    /// The first factor of the sign-in is correct, and a second one is missing. Send `challenge.token` with it to
+    /// `verifySecondFactor`.
+    SecondFactorRequired,
     /// The password has fewer characters than the password policy requires.
     PasswordTooShort,
     /// The password has more characters than the password policy allows.

@@ -130,6 +130,15 @@ impl Throttle {
         self.count_attempt(vec![ThrottleKey::Code(address.to_owned())]).await
     }
 
+    /// Decides whether a second factor of an account may be tried, and counts the attempt. All factors of an account share
+    /// one count.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn try_factor(&self, user: UserId) -> Result<Decision, DbErr> {
+        self.count_attempt(vec![ThrottleKey::SecondFactor(user)]).await
+    }
+
     /// Counts a sign-in in its transaction, which must be rolled back if the sign-in is refused. Only a client with the
     /// correct password is counted, so that an attacker cannot block the account's sign-ins.
     ///

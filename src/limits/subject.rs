@@ -54,6 +54,8 @@ pub(super) enum ThrottleKey {
     MessageRequestBlock(IpAddr),
     /// Codes that were sent to one e-mail address.
     Code(String),
+    /// Second factors of an account.
+    SecondFactor(UserId),
     /// Notices of one kind to the user of an account.
     Notice(UserId, &'static str),
 }
@@ -88,7 +90,7 @@ impl ThrottleKey {
             Self::Change(_) => &config.changes,
             Self::Message(_) | Self::MessageOfAccount(_) | Self::Notice(..) => &config.messages,
             Self::MessageRequest(_) | Self::MessageRequestBlock(_) => &config.message_requests,
-            Self::Code(_) => &config.codes,
+            Self::Code(_) | Self::SecondFactor(_) => &config.codes,
         }
     }
 
@@ -130,6 +132,7 @@ impl ThrottleKey {
             Self::MessageRequest(address) => hashed("mailer", &ip_prefix(*address).to_string()),
             Self::MessageRequestBlock(address) => hashed("mailer", &format!("{}/48", wide_prefix(*address))),
             Self::Code(address) => hashed("code", address),
+            Self::SecondFactor(user) => hashed("factor", &user.to_string()),
             Self::Notice(user, kind) => hashed("notice", &format!("{kind} {user}")),
         }
     }

@@ -27,11 +27,17 @@ pub enum MessageKind {
     AccountRecovered,
     /// Notice: the account will be deleted, unless its user signs in before.
     DeletionScheduled,
+    /// Notice: a second factor was added.
+    SecondFactorAdded,
+    /// Notice: a second factor was removed.
+    SecondFactorRemoved,
+    /// Notice: a recovery code was used.
+    RecoveryCodeUsed,
 }
 
 impl MessageKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::SignIn,
@@ -42,6 +48,9 @@ impl MessageKind {
         Self::NewDevice,
         Self::AccountRecovered,
         Self::DeletionScheduled,
+        Self::SecondFactorAdded,
+        Self::SecondFactorRemoved,
+        Self::RecoveryCodeUsed,
     ];
 
     /// The name of the templates, and of the kind in the database.
@@ -58,6 +67,9 @@ impl MessageKind {
             Self::NewDevice => "new_device",
             Self::AccountRecovered => "account_recovered",
             Self::DeletionScheduled => "deletion_scheduled",
+            Self::SecondFactorAdded => "second_factor_added",
+            Self::SecondFactorRemoved => "second_factor_removed",
+            Self::RecoveryCodeUsed => "recovery_code_used",
         }
     }
 

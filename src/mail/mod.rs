@@ -119,6 +119,11 @@ impl Mail {
         self.0.config.transport != MailTransport::Off
     }
 
+    /// The name of the service: the name of the sender, or the domain of its address.
+    pub(crate) fn service_name(&self) -> &str {
+        self.0.composer.service()
+    }
+
     /// Wakes the task that sends messages, after the commit.
     pub fn wake(&self) {
         self.0.queued.notify_one();

@@ -41,9 +41,11 @@ macro_rules! builtin {
 /// The built-in templates: locale, kind, and the text of each part.
 const BUILTIN: &[(&str, &str, [&str; 3])] = builtin! {
     "en": "verify_email" "reset_password" "sign_in" "invitation" "address_taken" "password_changed" "email_changed"
-        "new_device" "account_recovered" "deletion_scheduled";
+        "new_device" "account_recovered" "deletion_scheduled" "second_factor_added" "second_factor_removed"
+        "recovery_code_used";
     "de": "verify_email" "reset_password" "sign_in" "invitation" "address_taken" "password_changed" "email_changed"
-        "new_device" "account_recovered" "deletion_scheduled";
+        "new_device" "account_recovered" "deletion_scheduled" "second_factor_added" "second_factor_removed"
+        "recovery_code_used";
 };
 
 /// An error in a template of the operator.

@@ -2,8 +2,12 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 
-use super::{Proof, Proofs, Purpose, store, token};
-use crate::limits::Decision;
+use super::{
+    Proof, Proofs, Purpose,
+    digits::{is_code, typed_digits},
+    store,
+};
+use crate::{limits::Decision, secret::hash_token};
 
 /// The wrong codes that a challenge permits.
 const MAX_ATTEMPTS: i32 = 5;
@@ -34,7 +38,7 @@ impl Proofs {
     /// # Errors
     /// [`InvalidProof::Unknown`], or if a database query fails.
     pub async fn check_token(&self, purpose: Purpose, token: &str) -> Result<Proof, InvalidProof> {
-        let hash = token::hash(token).ok_or(InvalidProof::Unknown)?;
+        let hash = hash_token(token).ok_or(InvalidProof::Unknown)?;
         let found = store::find_by_token(self.database.reader(), purpose, hash, self.clock.now()).await?;
         found.ok_or(InvalidProof::Unknown)
     }
@@ -50,8 +54,8 @@ impl Proofs {
         challenge: &str,
         code: &str,
     ) -> Result<Proof, InvalidProof> {
-        let hash = token::hash(challenge).ok_or(InvalidProof::Unknown)?;
-        let digits = token::digits(code).ok_or(InvalidProof::WrongCode)?;
+        let hash = hash_token(challenge).ok_or(InvalidProof::Unknown)?;
+        let digits = typed_digits(code).ok_or(InvalidProof::WrongCode)?;
         let now = self.clock.now();
         let reader = self.database.reader();
         let address = store::address_of_challenge(reader, purpose, hash.clone(), now).await?;
@@ -66,7 +70,7 @@ impl Proofs {
             transaction.rollback().await?;
             return Err(InvalidProof::Unknown);
         };
-        let is_correct = token::is_code(&self.code_keys, challenge, &digits, &locked.code_hash);
+        let is_correct = is_code(&self.code_keys, challenge, &digits, &locked.code_hash);
         match locked.proof.filter(|_| is_correct) {
             Some(proof) => {
                 transaction.rollback().await?;

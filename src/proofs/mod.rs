@@ -5,10 +5,10 @@
 //! older ones of its purpose; a request for an unknown address does the same work as one for a known address.
 
 mod code;
+mod digits;
 mod purpose;
 mod send;
 mod store;
-mod token;
 
 use std::sync::Arc;
 

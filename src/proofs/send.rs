@@ -1,12 +1,17 @@
 use sea_orm::{ConnectionTrait, DbErr};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Proofs, Purpose, store, token};
+use super::{
+    Proofs, Purpose,
+    digits::{hash_code, random_code},
+    store,
+};
 use crate::{
     client::ClientInfo,
     clock::Timestamp,
     id::UserId,
     mail::{MessageClient, MessageKind, NewMessage, Variables},
+    secret::{hash_token, random_token},
 };
 
 /// The recipient of a proof.
@@ -80,24 +85,22 @@ impl Proofs {
         let now = self.clock.now();
         let lifetime = purpose.lifetime(&self.config.accounts);
         let expires_at = now + lifetime;
-        let token = token::random_token()?;
-        let code =
-            if purpose.has_code() { Some((token::random_token()?, token::random_code()?)) } else { None };
+        let token = random_token()?;
+        let code = if purpose.has_code() { Some((random_token()?, random_code()?)) } else { None };
         if purpose.is_replaced_by_newer() {
             store::void(transaction, purpose, recipient.user, &recipient.email_key).await?;
         }
-        let code_hash = |(challenge, code): &(SecretString, SecretString)| {
-            token::hash_code(&self.code_keys[0], challenge, code)
-        };
+        let code_hash =
+            |(challenge, code): &(SecretString, SecretString)| hash_code(&self.code_keys[0], challenge, code);
         let challenge_hash =
-            |(challenge, _): &(SecretString, SecretString)| token::hash(challenge.expose_secret());
+            |(challenge, _): &(SecretString, SecretString)| hash_token(challenge.expose_secret());
         let new = store::NewProof {
             id: self.clock.uuid(),
             purpose,
             user: recipient.user,
             email: recipient.email,
             email_key: recipient.email_key,
-            token_hash: token::hash(token.expose_secret()).unwrap_or_default(),
+            token_hash: hash_token(token.expose_secret()).unwrap_or_default(),
             challenge_hash: code.as_ref().and_then(challenge_hash),
             code_hash: code.as_ref().map(code_hash),
             created_at: now,

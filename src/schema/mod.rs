@@ -28,8 +28,11 @@ use crate::{
     graphql::{ApiError, guarded},
     id::{EventId, SessionId, UserId},
     operations::RootFieldPolicy,
+    second_factors::graphql::SecondFactorsMutation,
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
-    sign_in::graphql::{CREDENTIAL_FIELDS, EmailMutation, ReauthenticationMutation, SignInMutation},
+    sign_in::graphql::{
+        CREDENTIAL_FIELDS, EmailMutation, ReauthenticationMutation, SecondFactorMutation, SignInMutation,
+    },
 };
 
 /// The root fields that need special treatment.
@@ -55,6 +58,8 @@ pub struct IdentityMutation(
     SignInMutation,
     EmailMutation,
     ReauthenticationMutation,
+    SecondFactorMutation,
+    SecondFactorsMutation,
     SessionsMutation,
     AccountsMutation,
     AdminMutation,

@@ -3,6 +3,7 @@
 //! While the master secret is being replaced, there are two: see [`MasterSecrets`].
 
 mod file;
+mod random;
 mod sealer;
 
 use std::{
@@ -20,6 +21,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroizing};
 
 pub use self::{
     file::{PrivateFileError, create_private, make_private_folder, read_private_file, sync_folder},
+    random::{NoRandomBytes, fill_random, hash_token, random_token},
     sealer::{Sealer, Sealers, UnsealError},
 };
 

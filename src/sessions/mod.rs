@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbErr};
 
+pub(crate) use self::authentication::has_two_factors;
 pub use self::{
     authentication::{Authentication, AuthenticationMethod},
     error::RefreshError,

@@ -22,7 +22,7 @@ pub struct OpenedSession {
 }
 
 impl Sessions {
-    /// Opens a session in a transaction for a user who was authenticated by this method. Revokes the oldest sessions of the
+    /// Opens a session in a transaction for a user who was authenticated by these methods. Revokes the oldest sessions of the
     /// account if it has too many. Returns the session and the changes to publish with the commit.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Sessions {
         &self,
         transaction: &impl ConnectionTrait,
         account: &Account,
-        method: AuthenticationMethod,
+        methods: Vec<AuthenticationMethod>,
         client: &ClientInfo,
     ) -> Result<(OpenedSession, Vec<Change>), DbErr> {
         let (now, user) = (self.clock.now(), account.id);
@@ -47,7 +47,7 @@ impl Sessions {
             user_agent: client.user_agent.clone(),
             ip_address: Some(client.address.to_string()),
             repeated: None,
-            authentication: Authentication { at: now, methods: vec![method] },
+            authentication: Authentication { at: now, methods },
         };
         store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
         let status = self.assign_status(transaction, &session, account.token_version).await?;
@@ -58,9 +58,9 @@ impl Sessions {
         Ok((OpenedSession { session, refresh, status }, changes))
     }
 
-    /// Starts a new chain of refresh tokens for a session whose user has proven again who they are, so that all earlier
-    /// ones become invalid. This is the token version of the account in the transaction. Returns `None` if the session has
-    /// ended.
+    /// Starts a new chain of refresh tokens for a session, so that all earlier ones become invalid. This is the token
+    /// version of the account in the transaction. `method` is added to the methods of the session, now, if its user has
+    /// proven again who they are. Returns `None` if the session has ended.
     ///
     /// # Errors
     /// If a database query fails.
@@ -69,16 +69,39 @@ impl Sessions {
         transaction: &impl ConnectionTrait,
         id: SessionId,
         token_version: i64,
-        method: AuthenticationMethod,
+        method: Option<AuthenticationMethod>,
     ) -> Result<Option<OpenedSession>, DbErr> {
-        let authentication = Authentication { at: self.clock.now(), methods: vec![method] };
+        let now = self.clock.now();
+        let Some(session) = store::find(transaction, id, now).await? else { return Ok(None) };
         let Some(state) = store::state(transaction, id).await? else { return Ok(None) };
+        let mut authentication = session.authentication;
+        if let Some(method) = method {
+            authentication.add(method, now);
+        }
         let refresh = self.codec.new_chain(id, Generation(state.generation.0.wrapping_add(1)));
-        let Some(session) = store::begin_chain(transaction, &refresh, &authentication).await? else {
+        let Some(session) = store::begin_chain(transaction, &refresh, &authentication, now).await? else {
             return Ok(None);
         };
         let status = self.reassign_status(transaction, &session, token_version).await?;
         Ok(Some(OpenedSession { session, refresh, status }))
+    }
+
+    /// Adds a method that the user of a session has just proven to those of the session, in a transaction. The next access
+    /// token names it.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn add_method(
+        &self,
+        transaction: &impl ConnectionTrait,
+        id: SessionId,
+        method: AuthenticationMethod,
+    ) -> Result<(), DbErr> {
+        let now = self.clock.now();
+        let Some(session) = store::find(transaction, id, now).await? else { return Ok(()) };
+        let mut authentication = session.authentication;
+        authentication.add(method, now);
+        store::set_authentication(transaction, id, &authentication).await
     }
 
     /// The expiry of a session that is used now (sliding expiration).

@@ -2,9 +2,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{SignIn, SignInError};
 use crate::{
-    accounts::AccountUpdate,
+    accounts::{Account, AccountUpdate},
     audit::Actor,
     client::ClientInfo,
+    database::Transaction,
     limits::account_key,
     mail::MessageKind,
     passwords::{PasswordAttempt, PasswordContext},
@@ -50,7 +51,7 @@ impl SignIn {
         let mut changes =
             self.sessions.revoke_all_in(&transaction, account.id, Some(token.session), actor).await?;
         let token_version = changed.account.token_version;
-        let method = AuthenticationMethod::Password;
+        let method = self.proven_by_password(&transaction, &changed.account).await?;
         let opened = self.sessions.restart_chain(&transaction, token.session, token_version, method).await?;
         let opened = opened.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
@@ -60,5 +61,16 @@ impl SignIn {
         self.feed.commit(transaction, &changes).await?;
         self.mail.wake();
         Ok(signed_in)
+    }
+
+    /// The method by which the current password renews the login of a session. `None` for an account with a second factor,
+    /// whose login only that factor renews.
+    async fn proven_by_password(
+        &self,
+        transaction: &Transaction,
+        account: &Account,
+    ) -> Result<Option<AuthenticationMethod>, SignInError> {
+        let factors = self.second_factors.methods(transaction, account.id).await?;
+        Ok(factors.is_empty().then_some(AuthenticationMethod::Password))
     }
 }

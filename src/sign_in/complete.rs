@@ -7,46 +7,57 @@ use crate::{
     database::Transaction,
     hooks::TokenAdditions,
     limits::Decision,
-    sessions::{AuthenticationMethod, SignedIn},
+    proofs::InvalidProof,
+    sessions::{AuthenticationMethod, SignedIn, has_two_factors},
 };
 
 /// An authenticated user, whose sign-in can be completed.
 pub(super) struct Authenticated {
-    /// The account, whose row the transaction of the sign-in has locked.
+    /// The account.
     pub(super) account: Account,
-    /// The way in which the user was authenticated.
-    pub(super) method: AuthenticationMethod,
+    /// The ways in which the user was authenticated, in this order.
+    pub(super) methods: Vec<AuthenticationMethod>,
+    /// A hash to store instead of the one of the password, because its parameters are outdated.
+    pub(super) replacement: Option<String>,
     /// The additions of the application to the tokens.
     pub(super) additions: TokenAdditions,
     /// The changes that the transaction has made, which are published with its commit.
     pub(super) changes: Vec<Change>,
 }
 
-impl Authenticated {
-    /// A user who was authenticated by the password, in a transaction without other changes.
-    pub(super) fn by_password(account: Account, additions: TokenAdditions) -> Self {
-        Self { account, method: AuthenticationMethod::Password, additions, changes: Vec::new() }
-    }
-}
-
 impl SignIn {
     /// Completes the sign-in of an authenticated user: opens a session, records it in the audit log, issues the tokens, and
-    /// commits. Every way to sign in ends here.
+    /// commits. Every way to sign in ends here, so an account with a second factor cannot be signed in to without it.
+    ///
+    /// # Errors
+    /// [`SignInError::SecondFactorRequired`] if a second factor is missing: then the transaction was committed without a
+    /// session. Otherwise it was rolled back.
     pub(super) async fn complete_sign_in(
         &self,
         transaction: Transaction,
         user: Authenticated,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
-        let Authenticated { account, method, additions, mut changes } = user;
         if let Decision::Refused { retry_after, .. } =
-            self.throttle.count_login(&transaction, account.id).await?
+            self.throttle.count_login(&transaction, user.account.id).await?
         {
             transaction.rollback().await?;
             return Err(SignInError::RateLimited { retry_after });
         }
+        if !has_two_factors(&user.methods) {
+            let missing = self.second_factors.methods(&transaction, user.account.id).await?;
+            if !missing.is_empty() {
+                return Err(self.require_second_factor(transaction, user, missing, client).await?);
+            }
+        }
+        let Authenticated { account, methods, replacement, additions, mut changes } = user;
+        // The account may have changed while its user was authenticated. What was proven must not sign in then.
+        if !self.accounts.record_login(&transaction, &account, replacement).await? {
+            transaction.rollback().await?;
+            return Err(outdated(&methods));
+        }
         self.notify_of_new_device(&transaction, &account, client).await?;
-        let (opened, ended) = self.sessions.open(&transaction, &account, method, client).await?;
+        let (opened, ended) = self.sessions.open(&transaction, &account, methods, client).await?;
         changes.extend(ended);
         let new_event = NewEvent {
             action: AuditAction::LoginSucceeded,
@@ -70,5 +81,31 @@ impl SignIn {
         self.accounts.invalidate(id);
         self.mail.wake();
         Ok(signed_in)
+    }
+
+    /// Commits what the first factor has changed, and returns the error with the challenge for the second one.
+    async fn require_second_factor(
+        &self,
+        transaction: Transaction,
+        user: Authenticated,
+        missing: Vec<AuthenticationMethod>,
+        client: &ClientInfo,
+    ) -> Result<SignInError, SignInError> {
+        let Authenticated { account, methods, changes, .. } = user;
+        let Some(method) = methods.first().copied() else { return Err(outdated(&methods)) };
+        let pending =
+            self.second_factors.begin_challenge(&transaction, &account, method, missing, client).await?;
+        self.feed.commit(transaction, &changes).await?;
+        self.accounts.invalidate(account.id);
+        self.mail.wake();
+        Ok(SignInError::SecondFactorRequired(Box::new(pending)))
+    }
+}
+
+/// The error for a proof of an account that has changed in the meantime.
+fn outdated(methods: &[AuthenticationMethod]) -> SignInError {
+    match methods {
+        [AuthenticationMethod::Password] => SignInError::InvalidCredentials,
+        _ => InvalidProof::Unknown.into(),
     }
 }

@@ -42,11 +42,7 @@ impl SignIn {
             changes.extend(changed.change);
             account = changed.account;
         }
-        if !self.accounts.record_login(&transaction, &account, None).await? {
-            transaction.rollback().await?;
-            return Err(InvalidProof::Unknown.into());
-        }
-        let user = Authenticated { account, method, additions, changes };
+        let user = Authenticated { account, methods: vec![method], replacement: None, additions, changes };
         self.complete_sign_in(transaction, user, client).await
     }
 

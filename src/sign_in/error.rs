@@ -9,6 +9,7 @@ use crate::{
     hooks::HookError,
     passwords::{HashError, PasswordRejected, PolicyViolation},
     proofs::InvalidProof,
+    second_factors::{FactorError, PendingSignIn},
     tokens::KeyringError,
 };
 
@@ -33,6 +34,15 @@ pub enum SignInError {
     /// The user must verify an address first.
     #[error("the e-mail address is not verified")]
     EmailNotVerified(Option<Box<EmailChallenge>>),
+    /// The first factor was proven, and a second one is missing.
+    #[error("a second factor is missing")]
+    SecondFactorRequired(Box<PendingSignIn>),
+    /// The password is correct, but the account has a second factor, which must be proven instead.
+    #[error("a second factor must be proven")]
+    StrongerProofRequired,
+    /// The second factor is not proven.
+    #[error(transparent)]
+    SecondFactor(#[from] FactorError),
     /// The server sends no e-mail, or does not offer this by e-mail.
     #[error("{0}")]
     NotOffered(&'static str),

@@ -53,13 +53,10 @@ impl SignIn {
             ..AccountUpdate::default()
         };
         let changed = self.accounts.change(&transaction, account.id, update, actor).await?;
-        if !self.accounts.record_login(&transaction, &changed.account, None).await? {
-            transaction.rollback().await?;
-            return Err(InvalidProof::Unknown.into());
-        }
         let user = Authenticated {
             account: changed.account,
-            method: AuthenticationMethod::EmailLink,
+            methods: vec![AuthenticationMethod::EmailLink],
+            replacement: None,
             additions,
             changes: changed.change.into_iter().collect(),
         };

@@ -18,6 +18,7 @@ mod reauthenticate;
 mod register;
 mod request_email;
 mod reset_password;
+mod second_factor;
 mod undo_email_change;
 mod verify_email;
 
@@ -30,6 +31,7 @@ pub use self::{
     invitation::Acceptance,
     password::LoginRequest,
     proof::EmailProof,
+    reauthenticate::Reauthentication,
     register::{Registered, Registration},
     request_email::{EmailChallenge, EmailRequest},
 };
@@ -43,6 +45,7 @@ use crate::{
     mail::Mail,
     passwords::{Hasher, Policy},
     proofs::Proofs,
+    second_factors::SecondFactors,
     sessions::Sessions,
 };
 
@@ -63,6 +66,8 @@ pub struct SignIn {
     pub(crate) throttle: Throttle,
     /// The proofs of e-mail addresses.
     pub(crate) proofs: Proofs,
+    /// The second factors.
+    pub(crate) second_factors: SecondFactors,
     /// The outbox.
     pub(crate) mail: Mail,
     /// The audit log.

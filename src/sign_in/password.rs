@@ -1,5 +1,10 @@
 use super::{SignIn, SignInError, check::VerifiedAccount, complete::Authenticated};
-use crate::{accounts::Account, client::ClientInfo, passwords::PasswordAttempt, sessions::SignedIn};
+use crate::{
+    accounts::Account,
+    client::ClientInfo,
+    passwords::PasswordAttempt,
+    sessions::{AuthenticationMethod, SignedIn},
+};
 
 /// A request to sign in with a password.
 pub struct LoginRequest {
@@ -14,7 +19,7 @@ impl SignIn {
     ///
     /// # Errors
     /// [`SignInError::InvalidCredentials`], [`SignInError::AccountDisabled`], [`SignInError::RateLimited`],
-    /// or [`SignInError::Hash`] if the queue of the hasher is full.
+    /// [`SignInError::EmailNotVerified`], [`SignInError::SecondFactorRequired`], or [`SignInError::Hash`] if the queue of the hasher is full.
     pub async fn login(&self, login: LoginRequest, client: &ClientInfo) -> Result<SignedIn, SignInError> {
         let found = self.accounts.find_credentials(&login.username).await?;
         let VerifiedAccount { account, replacement, attempt } =
@@ -26,14 +31,9 @@ impl SignIn {
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
 
         let transaction = self.database.begin_short().await?;
-        // The account may have changed while the password was verified. The old password must not sign in
-        // then.
-        if !self.accounts.record_login(&transaction, &account, replacement).await? {
-            transaction.rollback().await?;
-            return Err(SignInError::InvalidCredentials);
-        }
         self.throttle.clear_failures(&transaction, &attempt).await?;
-        let user = Authenticated::by_password(account, additions);
+        let methods = vec![AuthenticationMethod::Password];
+        let user = Authenticated { account, methods, replacement, additions, changes: Vec::new() };
         let signed_in = self.complete_sign_in(transaction, user, client).await;
         if matches!(signed_in, Err(SignInError::RateLimited { .. })) {
             // The transaction was rolled back, but the password was correct.

@@ -11,7 +11,7 @@ use crate::{
     limits::Decision,
     passwords::PasswordContext,
     proofs::{Purpose, Recipient},
-    sessions::SignedIn,
+    sessions::{AuthenticationMethod, SignedIn},
 };
 
 /// A registration form.
@@ -97,8 +97,8 @@ impl SignIn {
             self.mail.wake();
             return Ok(Registered::MustVerify(EmailChallenge::new(sent, Duration::ZERO)));
         }
-        self.accounts.record_login(&transaction, &account, None).await?;
-        let user = Authenticated::by_password(account, additions);
+        let (methods, changes) = (vec![AuthenticationMethod::Password], Vec::new());
+        let user = Authenticated { account, methods, replacement: None, additions, changes };
         let signed_in = self.complete_sign_in(transaction, user, client).await?;
         Ok(Registered::SignedIn(Box::new(signed_in)))
     }

@@ -50,11 +50,8 @@ impl SignIn {
         let mut changes = self.sessions.revoke_all_in(&transaction, account.id, None, actor).await?;
         changes.extend(changed.change);
         self.throttle.reset(&transaction, account.id).await?;
-        if !self.accounts.record_login(&transaction, &changed.account, None).await? {
-            transaction.rollback().await?;
-            return Err(InvalidProof::Unknown.into());
-        }
-        let user = Authenticated { account: changed.account, method, additions, changes };
+        let (account, methods) = (changed.account, vec![method]);
+        let user = Authenticated { account, methods, replacement: None, additions, changes };
         self.complete_sign_in(transaction, user, client).await
     }
 

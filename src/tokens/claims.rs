@@ -6,6 +6,12 @@ use serde_json::Value;
 use super::Status;
 use crate::id::{SessionId, UserId};
 
+/// The authentication context class of a sign-in with one factor (NIST SP 800-63B).
+pub const ONE_FACTOR: &str = "aal1";
+
+/// The authentication context class of a sign-in with two factors (NIST SP 800-63B).
+pub const TWO_FACTORS: &str = "aal2";
+
 /// The claims of an access token: those of RFC 9068 §2.2, and some of our own.
 ///
 /// The claims that RFC 9068 leaves to the issuer are optional, because other providers do not have them. The tokens of
@@ -54,7 +60,8 @@ pub struct Claims {
     /// Time of the sign-in, seconds since the Unix epoch (RFC 9068 §2.2.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
-    /// The authentication context class of the sign-in (RFC 9068 §2.2.1). Portcullis uses `aal1`: one factor.
+    /// The authentication context class of the sign-in (RFC 9068 §2.2.1). Portcullis uses `aal1` for one factor and `aal2`
+    /// for two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
     /// The authentication methods of the sign-in, such as `pwd` (RFC 8176). Empty if the issuer does not name them.
@@ -104,6 +111,14 @@ impl Claims {
     #[must_use]
     pub const fn account(&self) -> Option<TokenAccount> {
         self.account
+    }
+
+    /// Whether the sign-in has this authentication context class, or a stronger one: [`TWO_FACTORS`] is stronger than
+    /// [`ONE_FACTOR`].
+    #[must_use]
+    pub fn has_authentication_class(&self, class: &str) -> bool {
+        let own = self.acr.as_deref();
+        own == Some(class) || (class == ONE_FACTOR && own == Some(TWO_FACTORS))
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Keyring {
     /// keys do.
     pub(super) from_file: Option<Arc<SigningKey>>,
     current: RwLock<Arc<KeySet>>,
+    /// Held while the keys are read and replaced, so that an earlier read never replaces a later one.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 /// Parameters of automatic key rotation.
@@ -77,8 +79,8 @@ impl Keyring {
         clock: Clock,
     ) -> Result<Self, KeyringError> {
         let from_file = from_file.map(Arc::new);
-        let current = RwLock::default();
-        let keyring = Self { database, sealers, clock, schedule, verifier, from_file, current };
+        let (current, reloading) = (RwLock::default(), tokio::sync::Mutex::default());
+        let keyring = Self { database, sealers, clock, schedule, verifier, from_file, current, reloading };
         keyring.reload().await?;
         match &keyring.from_file {
             Some(key) if keyring.signer().is_err() => Err(KeyringError::FileRevoked(key.kid.clone())),
@@ -137,6 +139,7 @@ impl Keyring {
     /// # Errors
     /// If the database fails or a key cannot be unsealed.
     pub async fn reload(&self) -> Result<(), KeyringError> {
+        let _reloading = self.reloading.lock().await;
         let now = self.clock.now();
         let (mut current, mut known) = (KeySet::default(), VerificationKeys::default());
         let mut from_file = self.from_file.as_ref();

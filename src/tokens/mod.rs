@@ -40,7 +40,7 @@ pub(crate) use self::cookie::{read_refresh_cookie, refresh_cookie};
 pub(crate) use self::verifier::{IssuerDocument, Verification};
 pub use self::{
     caller::{Caller, TokenError},
-    claims::{Audience, Claims, Scopes, TokenAccount},
+    claims::{Audience, Claims, ONE_FACTOR, Scopes, TWO_FACTORS, TokenAccount},
     status::{Status, StatusReference},
     status_lists::WhenUnavailable,
 };

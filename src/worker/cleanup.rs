@@ -103,6 +103,7 @@ impl Cleanup {
         let sessions = app.sessions.sweep(BATCH_SIZE).await?;
         let throttle = app.throttle.sweep(BATCH_SIZE).await?;
         let proofs = app.proofs.sweep(BATCH_SIZE).await?;
+        let challenges = app.second_factors.sweep(BATCH_SIZE).await?;
         let changes = app.feed.sweep(BATCH_SIZE).await?;
         let events = app.audit.sweep(BATCH_SIZE).await?;
         let statuses = match &app.status_lists {
@@ -118,6 +119,7 @@ impl Cleanup {
             .max(sessions)
             .max(throttle)
             .max(proofs)
+            .max(challenges)
             .max(changes)
             .max(events)
             .max(statuses)

@@ -67,6 +67,7 @@ mod repetitions;
 mod replicas;
 mod revocations;
 mod schema;
+mod second_factors;
 mod secrets;
 mod sessions;
 mod sockets;

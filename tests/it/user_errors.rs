@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{AUTH, Answer, OTHER_PASSWORD, PASSWORD, TestApp, USER};
 
 /// The codes that the tests of this file, of `last_admin.rs` and of `email` are about.
-const COVERED: [&str; 19] = [
+const COVERED: [&str; 20] = [
     "ACCOUNT_DISABLED",
     "CURRENT_PASSWORD_REQUIRED",
     "EMAIL_INVALID",
@@ -25,6 +25,7 @@ const COVERED: [&str; 19] = [
     "PASSWORD_TOO_WEAK",
     "RATE_LIMITED",
     "REGISTRATION_CLOSED",
+    "SECOND_FACTOR_REQUIRED",
     "UNKNOWN_ROLE",
     "USERNAME_INVALID",
     "USERNAME_TAKEN",

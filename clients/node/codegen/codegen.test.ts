@@ -27,6 +27,7 @@ function sentence(code: UserErrorCode): string {
     case "EMAIL_NOT_VERIFIED": return "Verify your address first.";
     case "INVALID_CHALLENGE": return "Request a new message.";
     case "INVALID_CODE": return "The code is wrong.";
+    case "SECOND_FACTOR_REQUIRED": return "Enter the code of your authenticator app.";
     case "PASSWORD_TOO_SHORT": return "Choose a longer password.";
     case "PASSWORD_TOO_LONG": return "Choose a shorter password.";
     case "PASSWORD_TOO_WEAK": return "Choose a stronger password.";

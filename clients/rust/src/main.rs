@@ -55,7 +55,7 @@ fn sentence(code: &login::UserErrorCode) -> String {
         Code::UsernameTaken | Code::UsernameInvalid => "Choose another name.".into(),
         Code::EmailInvalid => "This is not an e-mail address.".into(),
         Code::EmailTaken => "This address belongs to another account.".into(),
-        Code::EmailNotVerified | Code::InvalidChallenge | Code::InvalidCode => {
+        Code::EmailNotVerified | Code::InvalidChallenge | Code::InvalidCode | Code::SecondFactorRequired => {
             "Follow the message, or request a new one.".into()
         }
         Code::PasswordTooShort | Code::PasswordTooLong | Code::PasswordTooWeak => {

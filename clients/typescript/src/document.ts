@@ -17,7 +17,7 @@ export const isMutation = (document: string | NamedDocument) =>
   typeof document === "string" ? /\bmutation\b/.test(document) : document.isMutation;
 
 const ERRORS = "errors { code message field retryAfter }";
-const PAYLOAD = `accessToken refreshToken expiresIn user { id username displayName email roles } challenge { token } ${ERRORS}`;
+const PAYLOAD = `accessToken refreshToken expiresIn user { id username displayName email roles } challenge { token methods } ${ERRORS}`;
 const CHALLENGE = `challenge expiresAt resendAfter ${ERRORS}`;
 
 /** The operations that open, refresh, change and end a session. */
@@ -28,6 +28,8 @@ export const LOGOUT =
   "mutation Logout($input: LogoutInput) { payload: logout(input: $input) { errors { code } } }";
 export const CHANGE_PASSWORD = `mutation ChangePassword($input: ChangePasswordInput!) { payload: changePassword(input: $input) { ${PAYLOAD} } }`;
 export const REAUTHENTICATE = `mutation Reauthenticate($input: ReauthenticateInput!) { payload: reauthenticate(input: $input) { ${PAYLOAD} } }`;
+
+export const VERIFY_SECOND_FACTOR = `mutation VerifySecondFactor($input: VerifySecondFactorInput!) { payload: verifySecondFactor(input: $input) { ${PAYLOAD} } }`;
 
 /** The operations that an account does by e-mail. */
 export const REQUEST_EMAIL_VERIFICATION = `mutation RequestEmailVerification($input: RequestEmailVerificationInput) { payload: requestEmailVerification(input: $input) { ${CHALLENGE} } }`;

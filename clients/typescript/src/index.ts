@@ -6,4 +6,12 @@ export type { Portcullis, PortcullisOptions, RequestArguments, RequestOptions } 
 export type { EmailChallenge, EmailProof, EmailRequest } from "./email.js";
 export { webStorage } from "./storage.js";
 export type { TokenStorage } from "./storage.js";
-export type { Outcome, State, User, UserError, UserErrorCode } from "./session.js";
+export type {
+  AuthenticationMethod,
+  Outcome,
+  SecondFactor,
+  State,
+  User,
+  UserError,
+  UserErrorCode,
+} from "./session.js";

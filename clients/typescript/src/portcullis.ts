@@ -17,6 +17,7 @@ import {
   type TypedDocument,
   UNDO_EMAIL_CHANGE,
   VERIFY_EMAIL,
+  VERIFY_SECOND_FACTOR,
 } from "./document.js";
 import { type ChallengePayload, type EmailProof, type EmailRequest, requestOf } from "./email.js";
 import { endpoint, type Post } from "./endpoint.js";
@@ -24,6 +25,7 @@ import { Listeners } from "./listeners.js";
 import {
   type Outcome,
   type Payload,
+  type SecondFactor,
   type Session,
   sessionOf,
   type State,
@@ -139,6 +141,14 @@ export class Portcullis {
     return this.#signIn(LOGIN, input);
   }
 
+  /**
+   * Completes a sign-in that ended with the error SECOND_FACTOR_REQUIRED, with the `challenge` of its outcome. With the
+   * error INVALID_CHALLENGE, the user starts again.
+   */
+  verifySecondFactor(input: { challenge: string; factor: SecondFactor }): Promise<Outcome> {
+    return this.#signIn(VERIFY_SECOND_FACTOR, input);
+  }
+
   /** Changes the password, which ends every other session of the account. */
   changePassword(input: { currentPassword: string; newPassword: string }): Promise<Outcome> {
     return this.#continue(CHANGE_PASSWORD, input);
@@ -148,7 +158,7 @@ export class Portcullis {
    * Proves again that the user is who they are, and continues the session with new tokens. Call it when an operation
    * fails with an error that has `requiresRecentLogin`, and repeat the operation.
    */
-  reauthenticate(input: { proof: { password: string } }): Promise<Outcome> {
+  reauthenticate(input: { proof: { password: string } | SecondFactor }): Promise<Outcome> {
     return this.#continue(REAUTHENTICATE, { ...input, delivery: this.#delivery.toUpperCase() });
   }
 
@@ -384,12 +394,15 @@ export class Portcullis {
   async #accept(payload: Payload, sentAt: number): Promise<Outcome> {
     const session = sessionOf(payload, sentAt);
     const [first, ...others] = payload.errors;
-    if (first) return { user: null, errors: [first, ...others], challenge: payload.challenge?.token ?? null };
+    if (first) {
+      const { token = null, methods = [] } = payload.challenge ?? {};
+      return { user: null, errors: [first, ...others], challenge: token, methods };
+    }
     if (!session) throw errorOf({});
     if (this.#delivery === "body") await this.#refreshTokens.write(payload.refreshToken);
     this.#tabs.announce(session);
     this.#setSession(session);
-    return { user: session.user, errors: [], challenge: null };
+    return { user: session.user, errors: [], challenge: null, methods: [] };
   }
 
   async #end() {

@@ -33,18 +33,31 @@ export type UserErrorCode =
   | "EMAIL_NOT_VERIFIED"
   | "INVALID_CHALLENGE"
   | "INVALID_CODE"
+  | "SECOND_FACTOR_REQUIRED"
   | "PASSWORD_TOO_SHORT"
   | "PASSWORD_TOO_LONG"
   | "PASSWORD_TOO_WEAK"
   | "REGISTRATION_CLOSED";
 
+/** A proof of a second factor: a code of the authenticator app, or a recovery code. */
+export type SecondFactor = { totp: string } | { recoveryCode: string };
+
+/** A way to prove who a user is. */
+export type AuthenticationMethod = "PASSWORD" | "EMAIL_CODE" | "EMAIL_LINK" | "TOTP" | "RECOVERY_CODE" | "PASSKEY";
+
 /**
- * The result of a sign-in: the user, or the errors to show. With the error EMAIL_NOT_VERIFIED, a message was sent, and
- * `challenge` goes with its code; it is null if too many messages were sent.
+ * The result of a sign-in: the user, or the errors to show. With the error SECOND_FACTOR_REQUIRED, `challenge` goes with
+ * the second factor, and `methods` are the ways to prove one, the strongest first. With the error EMAIL_NOT_VERIFIED, a
+ * message was sent, and `challenge` goes with its code; it is null if too many messages were sent.
  */
 export type Outcome =
-  | { user: User; errors: []; challenge: null }
-  | { user: null; errors: [UserError, ...UserError[]]; challenge: string | null };
+  | { user: User; errors: []; challenge: null; methods: [] }
+  | {
+      user: null;
+      errors: [UserError, ...UserError[]];
+      challenge: string | null;
+      methods: AuthenticationMethod[];
+    };
 
 /** The server's payload of every operation that signs in. */
 export interface Payload {
@@ -52,7 +65,7 @@ export interface Payload {
   refreshToken: string | null;
   expiresIn: number | null;
   user: User | null;
-  challenge?: { token: string } | null;
+  challenge?: { token: string; methods: AuthenticationMethod[] } | null;
   errors: UserError[];
 }
 

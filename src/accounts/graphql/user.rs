@@ -10,6 +10,10 @@ use crate::{
     database::PageRequest,
     graphql::{ApiError, DateTime, Json, caller, guarded, node_id},
     id::{SessionId, UserId},
+    second_factors::{
+        SecondFactors,
+        graphql::{RecoveryCodes, Totp},
+    },
     sessions::{
         Sessions,
         graphql::{SessionConnectionFields, SessionList, UserSession},
@@ -142,6 +146,38 @@ impl User {
     /// account is not your own and your token lacks the scope users:read.
     async fn deletion_scheduled_at(&self) -> Option<DateTime> {
         self.account.deletion_at.filter(|_| self.is_private_to_viewer()).map(DateTime)
+    }
+
+    /// The authenticator app of your account. Null if there is none, or if the account is not your own.
+    #[nullable]
+    async fn totp(&self, ctx: &Context<'_>) -> Result<Option<Totp>, ApiError> {
+        if !self.is_own() {
+            return Ok(None);
+        }
+        let totp = ctx.data_unchecked::<SecondFactors>().totp(self.account.id).await?;
+        Ok(totp.map(Totp::from))
+    }
+
+    /// The recovery codes of your account, without the codes themselves. Null if there are none, or if the account is not
+    /// your own.
+    #[nullable]
+    async fn recovery_codes(&self, ctx: &Context<'_>) -> Result<Option<RecoveryCodes>, ApiError> {
+        if !self.is_own() {
+            return Ok(None);
+        }
+        let codes = ctx.data_unchecked::<SecondFactors>().recovery_codes(self.account.id).await?;
+        Ok(codes.map(RecoveryCodes::from))
+    }
+
+    /// Whether a sign-in to the account requires a second factor. Null if the account is not your own and your token
+    /// lacks the scope users:read.
+    #[nullable]
+    async fn second_factor_required(&self, ctx: &Context<'_>) -> Result<Option<bool>, ApiError> {
+        if !self.is_private_to_viewer() {
+            return Ok(None);
+        }
+        let methods = ctx.data_unchecked::<SecondFactors>().methods_of(self.account.id).await?;
+        Ok(Some(!methods.is_empty()))
     }
 
     /// The active sessions of the account, newest first. Null if the account is not your own and your token

@@ -147,6 +147,14 @@ async fn contents(app: &App, report: &mut Report) -> Result<(), DbErr> {
             report.warn("signing keys", text);
         }
     }
+    match app.second_factors.count_under_old_secret().await? {
+        0 => {}
+        count => {
+            let text =
+                format!("{count} encrypted with the secondary master secret; run `portcullis keys rewrap`");
+            report.warn("authenticator apps", text);
+        }
+    }
     if app.keyring.is_rotation_due().await? {
         report
             .warn("signing keys", "a rotation is due; a running server creates the next key within a minute");

@@ -94,8 +94,13 @@ pub(super) async fn retire(app: &App, key: &KeyArg, out: &mut dyn Write) -> Resu
 }
 
 pub(super) async fn rewrap(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
-    let count = app.admin.rewrap_keys().await.map_err(to_cli_error)?;
-    Ok(writeln!(out, "re-encrypted {count} key{}", if count == 1 { "" } else { "s" })?)
+    let (keys, secrets) = app.admin.rewrap_keys().await.map_err(to_cli_error)?;
+    let plural = |count| if count == 1 { "" } else { "s" };
+    writeln!(out, "re-encrypted {keys} key{}", plural(keys))?;
+    if secrets > 0 {
+        writeln!(out, "re-encrypted {secrets} secret{} of authenticator apps", plural(secrets))?;
+    }
+    Ok(())
 }
 
 /// The key that is pending, if there is one. An immediate activation discards it.

@@ -110,6 +110,7 @@ pub(super) fn to_cli_error(error: AdminError, app: &App, user: &str) -> CliError
         AdminError::Password(_)
         | AdminError::Hash(_)
         | AdminError::Keyring(_)
+        | AdminError::SecondFactor(_)
         | AdminError::PrivilegeEscalation(_)
         | AdminError::MailOff
         | AdminError::RateLimited { .. }

@@ -60,8 +60,8 @@ pub struct AuthPayload {
     user: Option<User>,
     /// The session that was created or continued. Null if there are errors.
     session: Option<UserSession>,
-    /// The missing step of the sign-in. Not null with the error `EMAIL_NOT_VERIFIED`, unless too many messages were
-    /// sent to the address.
+    /// The missing step of the sign-in. Not null if a sign-in ends with the error `SECOND_FACTOR_REQUIRED`, or with
+    /// `EMAIL_NOT_VERIFIED`, unless too many messages were sent to the address.
     challenge: Option<LoginChallenge>,
     /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
@@ -71,7 +71,7 @@ pub struct AuthPayload {
 #[derive(SimpleObject)]
 pub struct LoginChallenge {
     /// The text to send with the missing proof: the `challenge` of `verifyEmail` for the error
-    /// `EMAIL_NOT_VERIFIED`.
+    /// `EMAIL_NOT_VERIFIED`, and that of `verifySecondFactor` for `SECOND_FACTOR_REQUIRED`.
     pub token: String,
     /// When the challenge expires.
     pub expires_at: DateTime,

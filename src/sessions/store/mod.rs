@@ -113,13 +113,25 @@ pub(super) async fn begin_chain(
     db: &impl ConnectionTrait,
     token: &RefreshToken,
     authentication: &Authentication,
+    now: Timestamp,
 ) -> Result<Option<Session>, DbErr> {
-    let now = authentication.at;
     let update = set_token(token, now)
         .col_expr(Column::ChainBegan, Expr::value(i64::from(token.generation.0)))
-        .col_expr(Column::AuthenticatedAt, Expr::value(Millis(now)))
+        .col_expr(Column::AuthenticatedAt, Expr::value(Millis(authentication.at)))
         .col_expr(Column::Methods, Expr::value(authentication.stored_methods()));
     update_one(db, only_active(update, now)).await
+}
+
+/// Records how and when the user of a session was authenticated.
+pub(super) async fn set_authentication(
+    db: &impl ConnectionTrait,
+    id: SessionId,
+    authentication: &Authentication,
+) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::AuthenticatedAt, Expr::value(Millis(authentication.at)))
+        .col_expr(Column::Methods, Expr::value(authentication.stored_methods()));
+    update.filter(Column::Id.eq(id.uuid())).exec(db).await.map(|_| ())
 }
 
 fn set_token(token: &RefreshToken, now: Timestamp) -> UpdateMany<Entity> {

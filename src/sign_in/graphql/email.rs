@@ -3,6 +3,7 @@
 use async_graphql::{Context, InputObject, Object, OneofObject, SimpleObject};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::failed;
 use crate::{
     accounts::{Account, EmailAddress, Username, graphql::UserPayload},
     client::ClientInfo,
@@ -293,6 +294,6 @@ fn tokens(
 ) -> Result<AuthPayload, ApiError> {
     match result {
         Ok(signed_in) => AuthPayload::success(ctx, signed_in, delivery),
-        Err(error) => Ok(AuthPayload::failure(vec![error.into_user_error(field)?])),
+        Err(error) => failed(error, field),
     }
 }

@@ -2,11 +2,14 @@
 
 mod email;
 mod reauthenticate;
+mod second_factor;
 
 use async_graphql::{Context, InputObject, Object};
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::{email::EmailMutation, reauthenticate::ReauthenticationMutation};
+pub use self::{
+    email::EmailMutation, reauthenticate::ReauthenticationMutation, second_factor::SecondFactorMutation,
+};
 use super::{EmailChallenge, LoginRequest, Registered, Registration, SignIn, SignInError};
 use crate::{
     accounts::{AccountError, Accounts, DisplayName, EmailAddress, graphql::DeletePayload},
@@ -17,6 +20,7 @@ use crate::{
     },
     passwords::PasswordAttempt,
     proofs::InvalidProof,
+    second_factors::PendingSignIn,
     sessions::{
         AuthenticationMethod, Sessions,
         graphql::{AuthPayload, LoginChallenge, TokenDelivery, clear_refresh_cookie, signing_error},
@@ -24,11 +28,13 @@ use crate::{
 };
 
 /// The mutations that check or set a credential. An operation may contain only one of them.
-pub const CREDENTIAL_FIELDS: [&str; 13] = [
+pub const CREDENTIAL_FIELDS: [&str; 15] = [
     "register",
     "login",
     "changePassword",
     "reauthenticate",
+    "verifySecondFactor",
+    "confirmTotp",
     "deleteAccount",
     "requestEmailVerification",
     "verifyEmail",
@@ -114,7 +120,7 @@ impl SignInMutation {
         match registered {
             Ok(Registered::SignedIn(signed_in)) => AuthPayload::success(ctx, *signed_in, delivery),
             Ok(Registered::MustVerify(challenge)) => Ok(must_verify(Some(challenge))),
-            Err(error) => Ok(AuthPayload::failure(vec![error.into_user_error("password")?])),
+            Err(error) => failed(error, "password"),
         }
     }
 
@@ -132,10 +138,7 @@ impl SignInMutation {
         };
         match ctx.data_unchecked::<SignIn>().login(login, ctx.data_unchecked::<ClientInfo>()).await {
             Ok(signed_in) => AuthPayload::success(ctx, signed_in, input.delivery),
-            Err(SignInError::EmailNotVerified(challenge)) => {
-                Ok(must_verify(challenge.map(|challenge| *challenge)))
-            }
-            Err(error) => Ok(AuthPayload::failure(vec![error.into_user_error("password")?])),
+            Err(error) => failed(error, "password"),
         }
     }
 
@@ -216,6 +219,26 @@ fn registration(input: RegisterInput, accounts: &Accounts) -> Result<Registratio
     }
 }
 
+/// The payload of a sign-in that failed or is not complete. `field` is the field of the input with the proof.
+fn failed(error: SignInError, field: &str) -> Result<AuthPayload, ApiError> {
+    Ok(match error {
+        SignInError::EmailNotVerified(challenge) => must_verify(challenge.map(|challenge| *challenge)),
+        SignInError::SecondFactorRequired(pending) => needs_second_factor(*pending),
+        error => AuthPayload::failure(vec![error.into_user_error(field)?]),
+    })
+}
+
+/// The payload for a user who has proven the first factor.
+fn needs_second_factor(pending: PendingSignIn) -> AuthPayload {
+    let error = UserError::new(UserErrorCode::SecondFactorRequired, "Prove a second factor to sign in.");
+    let challenge = LoginChallenge {
+        token: pending.challenge.expose_secret().to_owned(),
+        expires_at: DateTime(pending.expires_at),
+        methods: pending.methods,
+    };
+    AuthPayload::incomplete(error, Some(challenge))
+}
+
 /// The payload for a user who must verify the address before they can sign in.
 fn must_verify(challenge: Option<EmailChallenge>) -> AuthPayload {
     let message = "Verify your e-mail address first: open the link in the message, or enter its code.";
@@ -250,6 +273,11 @@ impl SignInError {
             Self::EmailNotVerified(_) => {
                 UserError::new(UserErrorCode::EmailNotVerified, "Verify your e-mail address first.")
             }
+            Self::SecondFactorRequired(_) | Self::StrongerProofRequired => {
+                let message = "Your account has a second factor. Prove that one instead of the password.";
+                UserError::new(UserErrorCode::SecondFactorRequired, message)
+            }
+            Self::SecondFactor(error) => error.into_user_error(field)?,
             Self::NotOffered(message) => return Err(ApiError::bad_user_input(message)),
             Self::NothingToVerify => {
                 UserError::new(UserErrorCode::NotFound, "Your account has no address to verify.")

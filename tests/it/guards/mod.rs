@@ -15,7 +15,7 @@ use self::fields::{Guard, RootField};
 use crate::support::{Answer, TestApp};
 
 /// The fields that anybody may ask for. Think twice before you add one.
-const OPEN: [&str; 15] = [
+const OPEN: [&str; 16] = [
     "acceptInvitation",
     "login",
     "loginWithEmail",
@@ -31,6 +31,7 @@ const OPEN: [&str; 15] = [
     "server",
     "undoEmailChange",
     "verifyEmail",
+    "verifySecondFactor",
 ];
 
 /// The requirement of a field.
@@ -45,7 +46,7 @@ enum Required {
 use Required::{RecentLogin, Scope, SignIn};
 
 /// The guards of all other fields in the contract.
-const GUARDED: [(&str, Required); 19] = [
+const GUARDED: [(&str, Required); 25] = [
     ("Subscription.accountEvents", SignIn),
     ("Subscription.auditEvents", Scope("audit:read")),
     ("auditEvents", Scope("audit:read")),
@@ -57,6 +58,12 @@ const GUARDED: [(&str, Required); 19] = [
     ("inviteUser", Scope("users:write")),
     ("me", SignIn),
     ("reauthenticate", SignIn),
+    ("startReauthentication", SignIn),
+    ("startTotp", RecentLogin(300)),
+    ("confirmTotp", SignIn),
+    ("removeTotp", RecentLogin(300)),
+    ("createRecoveryCodes", RecentLogin(300)),
+    ("resetSecondFactors", Scope("users:write")),
     ("revokeOtherSessions", SignIn),
     ("revokeSession", SignIn),
     ("revokeUserSessions", Scope("sessions:write")),

@@ -1,47 +1,22 @@
-use aws_lc_rs::{
-    digest::{SHA256, digest},
-    hmac, rand,
-};
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use sea_orm::DbErr;
+use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 
-/// The bytes of a token and of a challenge.
-const TOKEN_BYTES: usize = 32;
-
-/// The characters of a token in base64url.
-const TOKEN_CHARS: usize = 43;
+use crate::secret::{NoRandomBytes, fill_random};
 
 /// The number of codes: all of eight digits.
 const CODES: u32 = 100_000_000;
 
-/// A random token: 256 bits in base64url.
-pub(super) fn random_token() -> Result<SecretString, DbErr> {
-    let mut bytes = Zeroizing::new([0; TOKEN_BYTES]);
-    fill(bytes.as_mut())?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_ref()).into())
-}
-
 /// A random code: eight digits, all equally likely.
-pub(super) fn random_code() -> Result<SecretString, DbErr> {
+pub(super) fn random_code() -> Result<SecretString, NoRandomBytes> {
     loop {
         let mut bytes = [0; 4];
-        fill(&mut bytes)?;
+        fill_random(&mut bytes)?;
         let number = u32::from_le_bytes(bytes);
         // Numbers above the last whole multiple would make some codes more likely.
         if number < u32::MAX - u32::MAX % CODES {
             return Ok(format!("{:08}", number % CODES).into());
         }
     }
-}
-
-fn fill(bytes: &mut [u8]) -> Result<(), DbErr> {
-    rand::fill(bytes).map_err(|_| DbErr::Custom("the system provides no random bytes".to_owned()))
-}
-
-/// The hash by which a token or a challenge is found. `None` for a text that cannot be one.
-pub(super) fn hash(token: &str) -> Option<Vec<u8>> {
-    (token.len() == TOKEN_CHARS).then(|| digest(&SHA256, token.as_bytes()).as_ref().to_vec())
 }
 
 /// The hash of a code. It is bound to the challenge, so that equal codes have different hashes.
@@ -60,7 +35,7 @@ fn code_data(challenge: &str, code: &str) -> Zeroizing<Vec<u8>> {
 }
 
 /// The digits of a code that a person typed, who may have separated them. `None` if they are not eight digits.
-pub(super) fn digits(text: &str) -> Option<String> {
+pub(super) fn typed_digits(text: &str) -> Option<String> {
     // A bound before the copy. No person types more separators than digits.
     if text.len() > 32 {
         return None;
@@ -76,24 +51,20 @@ mod tests {
     #[test]
     fn a_code_is_eight_digits_however_they_are_separated() {
         for text in ["12345678", "1234 5678", " 1234-5678 ", "12 34 56 78"] {
-            assert_eq!(digits(text).as_deref(), Some("12345678"), "{text:?}");
+            assert_eq!(typed_digits(text).as_deref(), Some("12345678"), "{text:?}");
         }
         for refused in ["", "1234567", "123456789", "1234567a", "１２３４５６７８", &" ".repeat(100)]
         {
-            assert_eq!(digits(refused), None, "{refused:?}");
+            assert_eq!(typed_digits(refused), None, "{refused:?}");
         }
     }
 
     #[test]
-    fn codes_and_tokens_have_their_length() {
+    fn codes_have_eight_digits() {
         for _ in 0..100 {
             let code = random_code().expect("random bytes");
-            assert_eq!(digits(code.expose_secret()).as_deref(), Some(code.expose_secret()));
+            assert_eq!(typed_digits(code.expose_secret()).as_deref(), Some(code.expose_secret()));
         }
-        let token = random_token().expect("random bytes");
-        assert_eq!(token.expose_secret().len(), TOKEN_CHARS);
-        assert!(hash(token.expose_secret()).is_some());
-        assert!(hash("short").is_none());
     }
 
     #[test]

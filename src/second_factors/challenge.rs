@@ -1,0 +1,147 @@
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use entity::sign_in_challenge::Model;
+use sea_orm::{ConnectionTrait, DbErr, prelude::ChronoUnixTimestampMillis as Millis};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use super::{FactorError, SecondFactors, store};
+use crate::{
+    accounts::Account,
+    client::ClientInfo,
+    clock::Timestamp,
+    id::UserId,
+    limits::{Decision, RecordedAttempt, wide_network},
+    mail::device_of,
+    secret::{hash_token, random_token},
+    sessions::AuthenticationMethod,
+};
+
+/// The time in which a sign-in must be completed.
+const LIFETIME: Duration = Duration::from_mins(5);
+
+/// The attempts that a challenge permits.
+const MAX_ATTEMPTS: i32 = 5;
+
+/// A sign-in that waits for a second factor.
+#[derive(Debug)]
+pub struct PendingSignIn {
+    /// The challenge that the client sends with the second factor.
+    pub challenge: SecretString,
+    /// The time at which the challenge expires.
+    pub expires_at: Timestamp,
+    /// The ways to prove a second factor, the strongest first.
+    pub methods: Vec<AuthenticationMethod>,
+}
+
+/// A valid challenge.
+#[derive(Clone, Copy, Debug)]
+pub struct Challenge {
+    id: Uuid,
+    /// The account.
+    pub user: UserId,
+    /// The token version of the account when the first factor was proven.
+    pub token_version: i64,
+    /// The first factor.
+    pub method: AuthenticationMethod,
+}
+
+impl SecondFactors {
+    /// Creates the challenge of a user who has proven the first factor, in the transaction of the sign-in.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn begin_challenge(
+        &self,
+        transaction: &impl ConnectionTrait,
+        account: &Account,
+        method: AuthenticationMethod,
+        methods: Vec<AuthenticationMethod>,
+        client: &ClientInfo,
+    ) -> Result<PendingSignIn, DbErr> {
+        let (now, challenge) = (self.clock.now(), random_token()?);
+        let expires_at = now + LIFETIME;
+        let row = Model {
+            id: self.clock.uuid(),
+            token_hash: hash_token(challenge.expose_secret()).unwrap_or_default(),
+            user_id: account.id.uuid(),
+            token_version: account.token_version,
+            method: method.name().to_owned(),
+            client_hash: client_hash(client),
+            attempts: 0,
+            created_at: Millis(now),
+            expires_at: Millis(expires_at),
+        };
+        store::challenge::insert(transaction, row).await?;
+        Ok(PendingSignIn { challenge, expires_at, methods })
+    }
+
+    /// Finds the valid challenge of a client, without using it.
+    ///
+    /// # Errors
+    /// [`FactorError::UnknownChallenge`], or if a database query fails.
+    pub async fn find_challenge(
+        &self,
+        challenge: &SecretString,
+        client: &ClientInfo,
+    ) -> Result<Challenge, FactorError> {
+        let hash = hash_token(challenge.expose_secret()).ok_or(FactorError::UnknownChallenge)?;
+        let found = store::challenge::find(self.database.reader(), hash, self.clock.now()).await?;
+        let found = found.filter(|row| row.client_hash == client_hash(client));
+        let challenge = found.and_then(|row| {
+            Some(Challenge {
+                id: row.id,
+                user: UserId::from_uuid(row.user_id),
+                token_version: row.token_version,
+                method: AuthenticationMethod::from_name(&row.method)?,
+            })
+        });
+        challenge.ok_or(FactorError::UnknownChallenge)
+    }
+
+    /// Counts an attempt of a challenge in a transaction that checks a factor.
+    ///
+    /// # Errors
+    /// [`FactorError::UnknownChallenge`] if it was used or permits no further attempt, or if a database query fails.
+    pub async fn count_challenge_attempt(
+        &self,
+        transaction: &impl ConnectionTrait,
+        challenge: &Challenge,
+    ) -> Result<(), FactorError> {
+        let may_try = store::challenge::count_attempt(transaction, challenge.id, MAX_ATTEMPTS).await?;
+        if may_try { Ok(()) } else { Err(FactorError::UnknownChallenge) }
+    }
+
+    /// Deletes a challenge whose factor was proven, in the transaction that opens the session.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn end_challenge(
+        &self,
+        transaction: &impl ConnectionTrait,
+        challenge: &Challenge,
+    ) -> Result<(), DbErr> {
+        store::challenge::delete(transaction, challenge.id).await
+    }
+
+    /// Counts an attempt to prove a factor of an account, before the factor is checked.
+    ///
+    /// # Errors
+    /// [`FactorError::RateLimited`], or if a database query fails.
+    pub async fn count_attempt(&self, user: UserId) -> Result<RecordedAttempt, FactorError> {
+        match self.throttle.try_factor(user).await? {
+            Decision::Allowed(attempt) => Ok(attempt),
+            Decision::Refused { retry_after, .. } => Err(FactorError::RateLimited { retry_after }),
+        }
+    }
+}
+
+/// A hash of the device and the network of a client. A phone keeps both while its user looks up a code.
+fn client_hash(client: &ClientInfo) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    context.update(wide_network(client.address.to_canonical()).to_string().as_bytes());
+    context.update(b" ");
+    context.update(device_of(client.user_agent.as_deref()).unwrap_or_default().as_bytes());
+    context.finish().as_ref().to_vec()
+}

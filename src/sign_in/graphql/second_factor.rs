@@ -1,0 +1,67 @@
+//! The GraphQL mutation that completes a sign-in with a second factor.
+
+use async_graphql::{Context, InputObject, Object, OneofObject};
+use secrecy::SecretString;
+
+use super::{SignIn, failed};
+use crate::{
+    client::ClientInfo,
+    graphql::{ApiError, guarded},
+    second_factors::Factor,
+    sessions::graphql::{AuthPayload, TokenDelivery},
+};
+
+/// A proof of a second factor. Exactly one field.
+#[derive(OneofObject)]
+enum SecondFactorInput {
+    /// The code of six digits that your authenticator app shows.
+    Totp(SecretString),
+    /// One of your recovery codes, which is then used.
+    RecoveryCode(SecretString),
+}
+
+impl From<SecondFactorInput> for Factor {
+    fn from(input: SecondFactorInput) -> Self {
+        match input {
+            SecondFactorInput::Totp(code) => Self::Totp(code),
+            SecondFactorInput::RecoveryCode(code) => Self::RecoveryCode(code),
+        }
+    }
+}
+
+/// The input of the `verifySecondFactor` mutation.
+#[derive(InputObject)]
+struct VerifySecondFactorInput {
+    /// The `challenge.token` of the sign-in, which lives for 5 minutes and permits 5 attempts.
+    challenge: SecretString,
+    /// The proof of the second factor.
+    factor: SecondFactorInput,
+    /// How the refresh token is delivered to you.
+    #[graphql(default_with = "TokenDelivery::Body")]
+    delivery: TokenDelivery,
+}
+
+/// The mutation that completes a sign-in.
+#[derive(Default)]
+pub struct SecondFactorMutation;
+
+#[guarded]
+#[Object]
+impl SecondFactorMutation {
+    /// Signs you in after a mutation has answered `SECOND_FACTOR_REQUIRED`, from the same device and network.
+    async fn verify_second_factor(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The challenge of the sign-in, and the second factor.")]
+        input: VerifySecondFactorInput,
+    ) -> Result<AuthPayload, ApiError> {
+        input.delivery.ensure_supported(ctx)?;
+        let (sign_in, client) = (ctx.data_unchecked::<SignIn>(), ctx.data_unchecked::<ClientInfo>());
+        let factor = input.factor.into();
+        // On the heap, because the future of an object is as large as that of its largest field.
+        match Box::pin(sign_in.verify_second_factor(&input.challenge, &factor, client)).await {
+            Ok(signed_in) => AuthPayload::success(ctx, signed_in, input.delivery),
+            Err(error) => failed(error, "factor"),
+        }
+    }
+}

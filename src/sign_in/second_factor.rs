@@ -1,0 +1,62 @@
+use secrecy::SecretString;
+
+use super::{SignIn, SignInError, complete::Authenticated};
+use crate::{
+    audit::Actor,
+    client::ClientInfo,
+    second_factors::{Factor, FactorError},
+    sessions::{AuthenticationMethod, SignedIn},
+    tokens::Claims,
+};
+
+impl SignIn {
+    /// Completes a sign-in with a second factor. Only this opens the session of an account that has one.
+    ///
+    /// # Errors
+    /// [`SignInError::SecondFactor`] with [`FactorError::UnknownChallenge`], [`FactorError::WrongCode`] or
+    /// [`FactorError::RateLimited`], or [`SignInError::RateLimited`].
+    pub async fn verify_second_factor(
+        &self,
+        challenge: &SecretString,
+        factor: &Factor,
+        client: &ClientInfo,
+    ) -> Result<SignedIn, SignInError> {
+        let challenge = self.second_factors.find_challenge(challenge, client).await?;
+        let user = challenge.user;
+        let account = self.accounts.find(user).await?.ok_or(FactorError::UnknownChallenge)?;
+        let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
+        let attempt = self.second_factors.count_attempt(user).await?;
+
+        let transaction = self.database.begin_short().await?;
+        let account = self.accounts.lock(&transaction, user).await?;
+        // A change of the password or a revocation since the first factor voids the challenge.
+        let is_same = |version| version == challenge.token_version;
+        let account = account.filter(|account| !account.disabled && is_same(account.token_version));
+        let account = account.ok_or(FactorError::UnknownChallenge)?;
+        self.second_factors.count_challenge_attempt(&transaction, &challenge).await?;
+        let actor = Actor::Client { client, user: Some(user) };
+        let Some(method) = self.second_factors.check(&transaction, &account, factor, actor).await? else {
+            transaction.commit().await?;
+            return Err(FactorError::WrongCode.into());
+        };
+        self.second_factors.end_challenge(&transaction, &challenge).await?;
+        self.throttle.clear_failures(&transaction, &attempt).await?;
+        let (methods, changes) = (vec![challenge.method, method], Vec::new());
+        let user = Authenticated { account, methods, replacement: None, additions, changes };
+        self.complete_sign_in(transaction, user, client).await
+    }
+
+    /// The ways in which the user of a session can authenticate again, the strongest first. A password alone does not
+    /// suffice for an account with a second factor.
+    ///
+    /// # Errors
+    /// [`SignInError::SessionOver`], or if a database query fails.
+    pub async fn reauthentication_methods(
+        &self,
+        caller: &Claims,
+    ) -> Result<Vec<AuthenticationMethod>, SignInError> {
+        let token = caller.account().ok_or(SignInError::SessionOver)?;
+        let methods = self.second_factors.methods_of(token.user).await?;
+        Ok(if methods.is_empty() { vec![AuthenticationMethod::Password] } else { methods })
+    }
+}
