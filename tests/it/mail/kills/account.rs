@@ -1,6 +1,7 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::MailServer;
 use crate::support::{AUTH, Answer, Client, OTHER_PASSWORD, PASSWORD};
@@ -131,7 +132,8 @@ impl Account {
             }
             Wish::Reset { token, password } => try_reset(client, token, password).await,
         };
-        let Some(answer) = answer else {
+        // A loaded server that gives a request up has not said either whether it took effect.
+        let Some(answer) = answer.filter(|answer| !is_unavailable(answer)) else {
             self.stage = Stage::InDoubt(wish);
             return false;
         };
@@ -212,8 +214,19 @@ async fn try_reset(client: &Client, token: &str, password: &str) -> Option<Answe
     client.try_mutate("resetPassword", input, AUTH).await
 }
 
+fn is_unavailable(answer: &Answer) -> bool {
+    answer.body["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
+}
+
 async fn can_log_in(client: &Client, username: &str, password: &str) -> bool {
-    let answer = client.clone().log_in(username, password).await;
+    let mut answer = client.clone().log_in(username, password).await;
+    for _ in 0..10 {
+        if !is_unavailable(&answer) {
+            break;
+        }
+        sleep(Duration::from_secs(1)).await;
+        answer = client.clone().log_in(username, password).await;
+    }
     let is_refused = answer.codes() == ["INVALID_CREDENTIALS"];
     if !is_refused {
         answer.assert_done();

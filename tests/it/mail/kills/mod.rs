@@ -27,7 +27,7 @@ use crate::support::{LOAD, Process, QUICK, Rng, TERSE, spawn_all, variable};
 
 const USERS: u64 = 8;
 
-/// The time after which the last kill of a round falls. A server that dies holds the lease of a message for twelve
+/// The time after which the last kill of a round falls. A server that dies holds the lease of a message for fourteen
 /// seconds, the timeout and a margin. So a round ends before a message is sent again, and no message is hit twice.
 const ROUND: Duration = Duration::from_secs(9);
 
@@ -53,7 +53,7 @@ impl World {
         let port: &'static str = Box::leak(mail.address.port().to_string().into_boxed_str());
         let settings = [
             ("PORTCULLIS_MAIL__TRANSPORT", "smtp"),
-            ("PORTCULLIS_MAIL__SEND_TIMEOUT", "2s"),
+            ("PORTCULLIS_MAIL__SEND_TIMEOUT", "4s"),
             ("PORTCULLIS_MAIL__SMTP__HOST", "127.0.0.1"),
             ("PORTCULLIS_MAIL__SMTP__PORT", port),
             ("PORTCULLIS_MAIL__SMTP__ENCRYPTION", "none"),
