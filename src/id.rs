@@ -39,6 +39,8 @@ kinds! {
     EventKind = "event" as EventId;
     /// Identifier of a message by e-mail.
     MessageKind = "message" as MessageId;
+    /// Identifier of a passkey.
+    PasskeyKind = "passkey" as PasskeyId;
 }
 
 /// An identifier of one kind of object. Ids sort by the time of their creation.

@@ -121,6 +121,9 @@ pub mod mail;
 pub mod operations;
 #[cfg(feature = "server")]
 #[doc(hidden)]
+pub mod passkeys;
+#[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod passwords;
 #[cfg(feature = "server")]
 #[doc(hidden)]

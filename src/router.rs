@@ -18,7 +18,7 @@ use crate::{
     http::{
         Dependencies, Endpoint, Health, Middleware, Origins, PAGE_FILES, Page, api_cors, discovery, graphql,
         jwks, liveness, method_not_allowed, middleware, not_found, page_file, playground, playground_asset,
-        public_cors, readiness, status_list, to_playground,
+        public_cors, readiness, related_origins, status_list, to_playground,
     },
     status_lists::StatusLists,
     tokens::Keyring,
@@ -127,6 +127,11 @@ fn public_documents(base: &str) -> Router<AppState> {
         if !base.is_empty() {
             routes = routes.route(&format!("{path}{base}"), get(discovery));
         }
+    }
+    // Browsers read it at the root of the RP ID's host (WebAuthn Level 3 §5.11).
+    routes = routes.route("/.well-known/webauthn", get(related_origins));
+    if !base.is_empty() {
+        routes = routes.route(&format!("{base}/.well-known/webauthn"), get(related_origins));
     }
     routes.method_not_allowed_fallback(method_not_allowed).layer(public_cors())
 }

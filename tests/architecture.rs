@@ -34,6 +34,7 @@ const RANKS: &[(&str, u8)] = &[
     ("proofs", 8),
     ("accounts", 9),
     ("import", 10),
+    ("passkeys", 10),
     ("sessions", 10),
     ("sign_in", 11),
     ("admin", 11),

@@ -37,6 +37,8 @@ def sentence(code: UserErrorCode) -> str:
             return "Follow the message, or request a new one."
         case UserErrorCode.SECOND_FACTOR_REQUIRED:
             return "Enter the code of your authenticator app."
+        case UserErrorCode.PASSKEY_REJECTED | UserErrorCode.LIMIT_REACHED | UserErrorCode.LAST_LOGIN_METHOD:
+            return "Look at your passkeys."
         case UserErrorCode.PASSWORD_TOO_SHORT | UserErrorCode.PASSWORD_TOO_LONG | UserErrorCode.PASSWORD_TOO_WEAK:
             return "Choose another password."
         case UserErrorCode.REGISTRATION_CLOSED:

@@ -29,6 +29,7 @@ mod m20261127_001210_displayed_skeleton;
 mod m20261128_001220_unverified_since;
 mod m20261128_001300_authentication;
 mod m20261128_001310_second_factors;
+mod m20261128_001320_passkeys;
 
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
@@ -40,7 +41,7 @@ pub const MIGRATIONS_TABLE: &str = "portcullis_migrations";
 pub const EARLIER_MIGRATIONS_TABLE: &str = "seaql_migrations";
 
 /// All tables that the migrations create.
-pub const TABLES: [&str; 16] = [
+pub const TABLES: [&str; 18] = [
     "users",
     "user_roles",
     "sessions",
@@ -57,6 +58,8 @@ pub const TABLES: [&str; 16] = [
     "totp_secrets",
     "recovery_codes",
     "sign_in_challenges",
+    "passkeys",
+    "used_challenges",
 ];
 
 /// Applies and reverts the migrations.
@@ -86,6 +89,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_001220_unverified_since::Migration),
             Box::new(m20261128_001300_authentication::Migration),
             Box::new(m20261128_001310_second_factors::Migration),
+            Box::new(m20261128_001320_passkeys::Migration),
         ]
     }
 

@@ -1,5 +1,7 @@
 //! The GraphQL query that exports an account.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Object, SimpleObject};
 
 use super::{AccountExporter, ExportError};
@@ -14,9 +16,9 @@ const MAX_ITEMS: usize = 1000;
 /// The export of an account.
 #[derive(SimpleObject)]
 pub struct AccountExport {
-    /// Everything about the account: a JSON object with the profile, the active sessions, the messages that were sent by
-    /// e-mail, the links and codes that are valid, without the secret parts, and the events of the audit log. Each list
-    /// has at most the newest 1000 items.
+    /// Everything about the account: a JSON object with the profile, the active sessions, the passkeys, the messages that
+    /// were sent by e-mail, the links and codes that are valid, without the secret parts, and the events of the audit
+    /// log. Each list has at most the newest 1000 items.
     data: Json,
     /// When the data was read.
     created_at: DateTime,
@@ -38,7 +40,7 @@ impl AccountExportQuery {
         {
             return Err(ApiError::rate_limited("Too many exports or changes. Try again later.", retry_after));
         }
-        let exporter = ctx.data_unchecked::<AccountExporter>();
+        let exporter = ctx.data_unchecked::<Arc<AccountExporter>>();
         let Some(account) = exporter.accounts.find(user).await? else { return Ok(None) };
         let created_at = DateTime(exporter.clock.now());
         let mut json = Vec::new();

@@ -19,6 +19,7 @@ use crate::{
     database::{Direction, MAX_PAGE_SIZE, PageRequest},
     id::{Id, Kind, UserId},
     mail::{Mail, MessageFilter, MessageRecord},
+    passkeys::{Passkey, Passkeys},
     proofs::{ProofRecord, Proofs},
     second_factors::SecondFactors,
     sessions::{Session, Sessions},
@@ -43,6 +44,8 @@ pub struct AccountExporter {
     pub(crate) proofs: Proofs,
     /// The second factors.
     pub(crate) second_factors: SecondFactors,
+    /// The passkeys.
+    pub(crate) passkeys: Passkeys,
     /// The clock.
     pub(crate) clock: Clock,
 }
@@ -74,6 +77,9 @@ impl AccountExporter {
         write!(out, ",\"sessions\":[")?;
         let read = |page| async move { self.sessions.list(account.id, &page).await };
         write_items(out, max, |session: &Session| session.id, read, session_json).await?;
+        write!(out, "],\"passkeys\":[")?;
+        let read = |page| async move { self.passkeys.list(account.id, &page).await };
+        write_items(out, max, |passkey: &Passkey| passkey.id, read, passkey_json).await?;
         write!(out, "],\"messages\":[")?;
         let (mail, filter) =
             (&self.mail, MessageFilter { user: Some(account.id), ..MessageFilter::default() });
@@ -164,6 +170,18 @@ fn session_json(session: &Session) -> Json {
         "expiresAt": session.expires_at,
         "userAgent": session.user_agent,
         "ipAddress": session.ip_address,
+    })
+}
+
+fn passkey_json(passkey: &Passkey) -> Json {
+    json!({
+        "id": passkey.id,
+        "name": passkey.name,
+        "authenticator": passkey.authenticator,
+        "backupEligible": passkey.backup_eligible,
+        "backedUp": passkey.backed_up,
+        "createdAt": passkey.created_at,
+        "lastUsedAt": passkey.last_used_at,
     })
 }
 

@@ -267,6 +267,24 @@ impl Accounts {
         store::credentials_of(self.database.reader(), id).await
     }
 
+    /// Whether the user of an account can sign in with a password, in a transaction that has locked the account.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub(crate) async fn has_password(
+        &self,
+        transaction: &impl ConnectionTrait,
+        id: UserId,
+    ) -> Result<bool, DbErr> {
+        let found = store::credentials_of(transaction, id).await?;
+        Ok(found.is_some_and(|found| !found.password_hash.is_empty()))
+    }
+
+    /// Whether the server sends messages by e-mail, so that a user can set a password by a link.
+    pub(crate) fn sends_mail(&self) -> bool {
+        self.mail.is_on()
+    }
+
     /// Lists a page of the accounts.
     ///
     /// Up to [`PageRequest::limit`] rows, one more than the page has, nearest to the page's end first.

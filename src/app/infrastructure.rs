@@ -18,6 +18,7 @@ use crate::{
     limits::{RefreshLimit, Throttle},
     mail::Mail,
     operations::DocumentStore,
+    passkeys::{Challenges, PasskeyServices, Passkeys},
     passwords::{Argon2Cost, HashBounds, Hasher, Policy},
     proofs::Proofs,
     replicas::{Replicas, Settings},
@@ -48,6 +49,7 @@ pub(super) struct Infrastructure {
     throttle: Throttle,
     proofs: Proofs,
     factor_sealers: Arc<Sealers>,
+    challenges: Challenges,
     policy: Policy,
     hasher: Hasher,
 }
@@ -86,6 +88,7 @@ impl Infrastructure {
             masters,
             clock.clone(),
         );
+        let challenges = Challenges::new(masters, clock.clone());
         Ok(Self {
             config,
             clock,
@@ -101,6 +104,7 @@ impl Infrastructure {
             throttle,
             proofs,
             factor_sealers: Arc::new(Sealers::new(masters, "second factors v1")),
+            challenges,
             policy,
             hasher,
         })
@@ -122,6 +126,7 @@ impl Infrastructure {
         let accounts = Accounts::new(database.clone(), config.clone(), clock.clone(), services);
         let sessions = self.sessions(&accounts, &audit);
         let second_factors = self.second_factors(&accounts, &sessions, &audit);
+        let passkeys = self.passkeys(&accounts, &audit);
         let exporter = AccountExporter {
             accounts: accounts.clone(),
             sessions: sessions.clone(),
@@ -129,18 +134,20 @@ impl Infrastructure {
             mail: self.mail.clone(),
             proofs: self.proofs.clone(),
             second_factors: second_factors.clone(),
+            passkeys: passkeys.clone(),
             clock: clock.clone(),
         };
         App {
-            exporter,
+            exporter: Arc::new(exporter),
             streams: OpenStreams::new(config.http.streams.clone()),
-            sign_in: self.sign_in(&accounts, &sessions, &second_factors, &audit),
+            sign_in: self.sign_in(&accounts, &sessions, &passkeys, &second_factors, &audit),
             admin: self.admin(&accounts, &sessions, &second_factors, &audit),
             second_factors,
             audit,
             mail: self.mail,
             proofs: self.proofs,
             throttle: self.throttle,
+            passkeys,
             accounts,
             sessions,
             tasks: TaskTracker::new(),
@@ -187,10 +194,23 @@ impl Infrastructure {
         }
     }
 
+    fn passkeys(&self, accounts: &Accounts, audit: &Audit) -> Passkeys {
+        Passkeys::new(PasskeyServices {
+            database: self.database.clone(),
+            clock: self.clock.clone(),
+            accounts: accounts.clone(),
+            audit: audit.clone(),
+            feed: self.feed.clone(),
+            challenges: self.challenges.clone(),
+            relying_party: Passkeys::relying_party_of(&self.config),
+        })
+    }
+
     fn sign_in(
         &self,
         accounts: &Accounts,
         sessions: &Sessions,
+        passkeys: &Passkeys,
         second_factors: &SecondFactors,
         audit: &Audit,
     ) -> SignIn {
@@ -198,6 +218,7 @@ impl Infrastructure {
             database: self.database.clone(),
             accounts: accounts.clone(),
             sessions: sessions.clone(),
+            passkeys: passkeys.clone(),
             hasher: self.hasher.clone(),
             policy: self.policy,
             throttle: self.throttle.clone(),

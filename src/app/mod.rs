@@ -33,6 +33,7 @@ use crate::{
     limits::Throttle,
     mail::Mail,
     operations::DocumentStore,
+    passkeys::Passkeys,
     proofs::Proofs,
     replicas::Replicas,
     schema::{IdentitySchema, ROOT_FIELDS, Roots, ServerInfo, finish_subgraph},
@@ -68,10 +69,12 @@ pub struct App {
     pub mail: Mail,
     /// The proofs of e-mail addresses.
     pub proofs: Proofs,
+    /// The passkeys.
+    pub passkeys: Passkeys,
     /// The account service.
     pub accounts: Accounts,
     /// The exporter of accounts.
-    pub exporter: AccountExporter,
+    pub exporter: Arc<AccountExporter>,
     /// The session service.
     pub sessions: Sessions,
     /// The service for second factors.
@@ -107,6 +110,7 @@ impl App {
     /// # Errors
     /// The configuration is invalid, or a resource cannot be opened.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
+        // On the heap, because the future is large.
         Box::pin(Self::open_with(config, AppParts { clock, ..AppParts::default() })).await
     }
 
@@ -192,6 +196,7 @@ impl App {
             .data(self.accounts.clone())
             .data(self.exporter.clone())
             .data(self.sessions.clone())
+            .data(self.passkeys.clone())
             .data(self.audit.clone())
             .data(self.second_factors.clone())
             .data(self.sign_in.clone())

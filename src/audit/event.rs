@@ -33,7 +33,7 @@ pub enum AuditAction {
     UserDeletionCancelled,
     /// A user signed in to an account.
     LoginSucceeded,
-    /// A sign-in failed: unknown account, wrong password or disabled account.
+    /// A sign-in failed: unknown account, wrong password, rejected passkey or disabled account.
     LoginFailed,
     /// A sign-in was rejected because of too many earlier attempts.
     LoginThrottled,
@@ -49,6 +49,12 @@ pub enum AuditAction {
     RecoveryCodeUsed,
     /// New recovery codes were created, which void the previous ones.
     RecoveryCodesCreated,
+    /// A user added a passkey to their account.
+    PasskeyAdded,
+    /// A passkey of an account was removed.
+    PasskeyRemoved,
+    /// A passkey was rejected, because its signature counter did not increase. There may be a copy of it.
+    PasskeyCloned,
     /// A user signed out of a session.
     Logout,
     /// The password of an account was changed by its owner or an administrator.

@@ -38,6 +38,10 @@ impl Config {
             "mail.smtp.encryption",
             self.mail.smtp.port().into(),
         );
+        let passkeys = &self.passkeys;
+        if let Some(rp_id) = self.passkey_rp_id() {
+            derive(passkeys.rp_id.is_none(), "passkeys.rp_id", "http.public_url", rp_id.into());
+        }
         let workers = thread::available_parallelism().map_or(1, usize::from);
         derive(self.passwords.workers.is_none(), "passwords.workers", "the number of cores", workers.into());
         derived

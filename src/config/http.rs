@@ -287,6 +287,6 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Whether a text is an origin in the spelling of the `Origin` header.
-fn is_serialized_origin(text: &str) -> bool {
+pub(super) fn is_serialized_origin(text: &str) -> bool {
     WebOrigin::parse(text).is_some_and(|origin| origin.can_be_listed() && origin.to_string() == text)
 }

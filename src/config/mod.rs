@@ -22,6 +22,7 @@ mod load;
 mod log;
 mod mail;
 mod nearest;
+mod passkeys;
 mod passwords;
 mod roles;
 mod section;
@@ -45,6 +46,7 @@ pub use self::{
     limits::{Backoff, LimitsConfig},
     log::{LogConfig, LogFormat},
     mail::{MailConfig, MailTransport, SmtpConfig, SmtpEncryption},
+    passkeys::PasskeysConfig,
     passwords::PasswordsConfig,
     roles::{ADMIN_ROLE, RoleConfig, SCOPES},
     streams::StreamsConfig,
@@ -125,6 +127,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Messages by e-mail.
     pub mail: MailConfig,
+    /// Sign-in with passkeys.
+    pub passkeys: PasskeysConfig,
     /// Password policy and hashing.
     pub passwords: PasswordsConfig,
     /// The roles, by name.
@@ -150,6 +154,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
             mail: MailConfig::default(),
+            passkeys: PasskeysConfig::default(),
             passwords: PasswordsConfig::default(),
             roles: [(ADMIN_ROLE.to_owned(), role(SCOPES)), ("user".to_owned(), role(&[]))].into(),
             tokens: TokensConfig::default(),
@@ -219,6 +224,7 @@ impl Config {
         self.http.check()?;
         self.database.check()?;
         self.tokens.check()?;
+        self.passkeys.check()?;
         self.passwords.check()?;
         self.limits.check()?;
         self.graphql.check()?;

@@ -68,6 +68,12 @@ impl WebOrigin {
         &self.host
     }
 
+    /// The same origin with another host, in lower case.
+    #[must_use]
+    pub(super) fn with_host(&self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self.clone() }
+    }
+
     /// Whether a server can have this origin. Apps with schemes of their own have none.
     #[must_use]
     pub fn is_of_server(&self) -> bool {

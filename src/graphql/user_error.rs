@@ -50,6 +50,12 @@ pub enum UserErrorCode {
     /// The first factor of the sign-in is correct, and a second one is missing. Send `challenge.token` with it to
     /// `verifySecondFactor`.
     SecondFactorRequired,
+    /// The passkey is unknown, or the response of the authenticator is not valid. The response does not reveal which.
+    PasskeyRejected,
+    /// Your account has the maximum number of these objects. Delete one first.
+    LimitReached,
+    /// Without this object, you could no longer sign in. Set a password or add a passkey first.
+    LastLoginMethod,
     /// The password has fewer characters than the password policy requires.
     PasswordTooShort,
     /// The password has more characters than the password policy allows.

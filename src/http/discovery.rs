@@ -31,6 +31,14 @@ pub(crate) async fn discovery(
     public(&headers, &document(&config, &keyring))
 }
 
+/// `GET /.well-known/webauthn`: the origins of the pages that may use our passkeys (WebAuthn Level 3 §5.11).
+pub(crate) async fn related_origins(State(config): State<Arc<Config>>, headers: HeaderMap) -> Response {
+    let mut origins = config.passkey_origins();
+    // Apps have an origin, but no page.
+    origins.retain(|origin| origin.contains("://"));
+    public(&headers, &json!({ "origins": origins }))
+}
+
 fn public(request_headers: &HeaderMap, document: &impl Serialize) -> Response {
     let json = HeaderValue::from_static("application/json");
     let body = serde_json::to_vec(document).unwrap_or_default();

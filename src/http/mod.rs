@@ -41,7 +41,7 @@ pub use self::{
 };
 #[cfg(feature = "server")]
 pub(crate) use self::{
-    discovery::{discovery, jwks},
+    discovery::{discovery, jwks, related_origins},
     graphql::{Endpoint, OpenStreams, graphql, method_not_allowed, not_found},
     health::{Dependencies, Health, liveness, readiness},
     middleware::{Middleware, middleware},

@@ -82,6 +82,19 @@ impl Throttle {
         self.try_from_new_network(target.account, address, own_keys).await
     }
 
+    /// Decides whether a client may try a passkey from `address`, and counts the attempt together with failed sign-ins by
+    /// password. Nobody can guess a passkey: this limits the number of events in the audit log.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn try_passkey(&self, address: IpAddr) -> Result<Decision, DbErr> {
+        let mut keys = vec![ThrottleKey::Address(address)];
+        if is_ipv6(address) {
+            keys.push(ThrottleKey::AddressBlock(address));
+        }
+        self.count_attempt(keys).await
+    }
+
     async fn try_from_new_network(
         &self,
         account: &str,

@@ -26,12 +26,14 @@ use crate::{
     admin::graphql::AdminMutation,
     audit::graphql::{AuditEventObject, AuditQuery, AuditSubscription},
     graphql::{ApiError, guarded},
-    id::{EventId, SessionId, UserId},
+    id::{EventId, PasskeyId, SessionId, UserId},
     operations::RootFieldPolicy,
+    passkeys::graphql::{PasskeyObject, PasskeysMutation},
     second_factors::graphql::SecondFactorsMutation,
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
     sign_in::graphql::{
-        CREDENTIAL_FIELDS, EmailMutation, ReauthenticationMutation, SecondFactorMutation, SignInMutation,
+        CREDENTIAL_FIELDS, EmailMutation, PasskeyLoginMutation, ReauthenticationMutation,
+        SecondFactorMutation, SignInMutation,
     },
 };
 
@@ -60,6 +62,8 @@ pub struct IdentityMutation(
     ReauthenticationMutation,
     SecondFactorMutation,
     SecondFactorsMutation,
+    PasskeysMutation,
+    PasskeyLoginMutation,
     SessionsMutation,
     AccountsMutation,
     AdminMutation,
@@ -105,6 +109,8 @@ enum Node {
     User(User),
     /// A sign-in.
     Session(UserSession),
+    /// A passkey.
+    Passkey(PasskeyObject),
     /// An event in the audit log.
     AuditEvent(AuditEventObject),
 }
@@ -154,6 +160,9 @@ async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError>
     }
     if let Ok(id) = id.parse::<SessionId>() {
         return Ok(UserSession::visible(ctx, id).await?.map(Node::Session));
+    }
+    if let Ok(id) = id.parse::<PasskeyId>() {
+        return Ok(PasskeyObject::visible(ctx, id).await?.map(Node::Passkey));
     }
     if let Ok(id) = id.parse::<EventId>() {
         return Ok(AuditEventObject::visible(ctx, id).await?.map(Node::AuditEvent));

@@ -103,7 +103,7 @@ impl SignIn {
         Ok(transaction.commit().await?)
     }
 
-    async fn record_failure(
+    pub(super) async fn record_failure(
         &self,
         action: AuditAction,
         user: Option<UserId>,

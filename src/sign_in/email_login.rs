@@ -9,7 +9,8 @@ use crate::{
 
 impl SignIn {
     /// Signs in the owner of an address, who has proven it with a link or a code. If nobody had proven the address before,
-    /// the account may have been created by somebody else: its sessions end, and its password and its links are void.
+    /// the account may have been created by somebody else: its sessions end, and its password, its passkeys and its
+    /// links are void.
     ///
     /// # Errors
     /// [`SignInError::Proof`], or [`SignInError::RateLimited`].
@@ -39,6 +40,7 @@ impl SignIn {
             };
             let changed = self.accounts.change(&transaction, account.id, update, actor).await?;
             changes = self.sessions.revoke_all_in(&transaction, account.id, None, actor).await?;
+            self.passkeys.delete_all(&transaction, account.id, actor).await?;
             changes.extend(changed.change);
             account = changed.account;
         }

@@ -7,6 +7,7 @@ use crate::{
     accounts::AccountError,
     graphql::UserError,
     hooks::HookError,
+    passkeys::PasskeyError,
     passwords::{HashError, PasswordRejected, PolicyViolation},
     proofs::InvalidProof,
     second_factors::{FactorError, PendingSignIn},
@@ -52,6 +53,9 @@ pub enum SignInError {
     /// The link or the code proves nothing.
     #[error(transparent)]
     Proof(#[from] InvalidProof),
+    /// The passkey proves nothing.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyError),
     /// The session of the caller has ended.
     #[error("the session has ended")]
     SessionOver,

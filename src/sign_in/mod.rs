@@ -12,6 +12,7 @@ mod email_login;
 mod error;
 mod invitation;
 mod new_device;
+mod passkey;
 mod password;
 mod proof;
 mod reauthenticate;
@@ -43,6 +44,7 @@ use crate::{
     database::Database,
     limits::Throttle,
     mail::Mail,
+    passkeys::Passkeys,
     passwords::{Hasher, Policy},
     proofs::Proofs,
     second_factors::SecondFactors,
@@ -58,6 +60,8 @@ pub struct SignIn {
     pub(crate) accounts: Accounts,
     /// The session service.
     pub(crate) sessions: Sessions,
+    /// The passkeys.
+    pub(crate) passkeys: Passkeys,
     /// The password hasher.
     pub(crate) hasher: Hasher,
     /// The policy for new passwords.

@@ -43,13 +43,13 @@ impl SignIn {
     }
 
     /// Whether the account must verify its address before its user can sign in.
-    fn must_verify(&self, account: &Account) -> bool {
+    pub(super) fn must_verify(&self, account: &Account) -> bool {
         self.config.accounts.verify_before_sign_in && account.email.is_some() && !account.email_verified
     }
 
     /// The error for a user with the correct password who must verify the address first. Sends the message again, unless
     /// it was sent too often.
-    async fn ask_to_verify(
+    pub(super) async fn ask_to_verify(
         &self,
         account: &Account,
         client: &ClientInfo,

@@ -14,7 +14,8 @@ use crate::{
 
 impl SignIn {
     /// Sets a new password for the owner of an address, and signs them in. All sessions of the account end and all its
-    /// links and codes are void, so that nothing of an intruder remains.
+    /// links and codes are void, so that nothing of an intruder remains. If nobody had proven the address before, its
+    /// passkeys are void as well.
     ///
     /// # Errors
     /// [`SignInError::Proof`], [`SignInError::Password`], or [`SignInError::RateLimited`].
@@ -49,6 +50,9 @@ impl SignIn {
         self.audit.record(&transaction, new_event).await?;
         let mut changes = self.sessions.revoke_all_in(&transaction, account.id, None, actor).await?;
         changes.extend(changed.change);
+        if !account.email_verified {
+            self.passkeys.delete_all(&transaction, account.id, actor).await?;
+        }
         self.throttle.reset(&transaction, account.id).await?;
         let (account, methods) = (changed.account, vec![method]);
         let user = Authenticated { account, methods, replacement: None, additions, changes };

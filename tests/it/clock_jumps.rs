@@ -19,7 +19,7 @@ async fn count(app: &TestApp, table: &str) -> i64 {
 /// A server that has cleaned up once, and its cleanup.
 async fn started() -> (TestApp, Cleanup) {
     let app = TestApp::with(|config| config.audit.retention = Duration::from_hours(24)).await;
-    let cleanup = Cleanup::new(app.app.clone());
+    let cleanup = Cleanup::new((*app.app).clone());
     cleanup.run().await;
     (app, cleanup)
 }
@@ -40,7 +40,7 @@ async fn sessions_survive_a_clock_that_jumps_ahead_and_is_corrected() {
     cleanup.run().await;
     cleanup.run().await;
     // As after a restart.
-    Cleanup::new(app.app.clone()).run().await;
+    Cleanup::new((*app.app).clone()).run().await;
     for (table, before) in tables.iter().zip(before) {
         assert_eq!(count(&app, table).await, before, "{table}");
     }
@@ -49,7 +49,7 @@ async fn sessions_survive_a_clock_that_jumps_ahead_and_is_corrected() {
     let mut ada = ada.at(corrected.url("/graphql"));
     ada.refresh().await.assert_done();
     ada.me().await.assert_done();
-    assert!(Cleanup::new(corrected.app.clone()).is_clock_steady().await.expect("the database answers"));
+    assert!(Cleanup::new((*corrected.app).clone()).is_clock_steady().await.expect("the database answers"));
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_server_whose_clock_is_right_deletes_what_another_must_not() {
     let (app, cleanup) = started().await;
     app.signed_in("ada").await;
     let ahead = app.replica_ahead(YEAR).await;
-    let other = Cleanup::new(ahead.app.clone());
+    let other = Cleanup::new((*ahead.app).clone());
     for _ in 0..3 {
         app.wait(Duration::from_mins(1));
         cleanup.run().await;

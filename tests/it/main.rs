@@ -54,6 +54,7 @@ mod metadata;
 mod origins;
 mod outage;
 mod pages;
+mod passkeys;
 mod persisted;
 mod pgbouncer;
 mod plans;

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::{AUTH, Answer, OTHER_PASSWORD, PASSWORD, TestApp, USER};
 
-/// The codes that the tests of this file, of `last_admin.rs` and of `email` are about.
-const COVERED: [&str; 20] = [
+/// The codes that the tests of this file, of `last_admin.rs`, of `email` and of `passkeys` are about.
+const COVERED: [&str; 23] = [
     "ACCOUNT_DISABLED",
     "CURRENT_PASSWORD_REQUIRED",
     "EMAIL_INVALID",
@@ -19,7 +19,10 @@ const COVERED: [&str; 20] = [
     "INVALID_CREDENTIALS",
     "INVALID_REFRESH_TOKEN",
     "LAST_ADMIN",
+    "LAST_LOGIN_METHOD",
+    "LIMIT_REACHED",
     "NOT_FOUND",
+    "PASSKEY_REJECTED",
     "PASSWORD_TOO_LONG",
     "PASSWORD_TOO_SHORT",
     "PASSWORD_TOO_WEAK",

@@ -28,6 +28,9 @@ function sentence(code: UserErrorCode): string {
     case "INVALID_CHALLENGE": return "Request a new message.";
     case "INVALID_CODE": return "The code is wrong.";
     case "SECOND_FACTOR_REQUIRED": return "Enter the code of your authenticator app.";
+    case "PASSKEY_REJECTED": return "This passkey was not accepted.";
+    case "LIMIT_REACHED": return "Delete one first.";
+    case "LAST_LOGIN_METHOD": return "You could no longer sign in.";
     case "PASSWORD_TOO_SHORT": return "Choose a longer password.";
     case "PASSWORD_TOO_LONG": return "Choose a shorter password.";
     case "PASSWORD_TOO_WEAK": return "Choose a stronger password.";

@@ -9,7 +9,14 @@ const config: CodegenConfig = {
       presetConfig: { fragmentMasking: false },
       config: {
         documentMode: "string",
-        scalars: { DateTime: "string", JSON: "Record<string, unknown>" },
+        scalars: {
+          DateTime: "string",
+          JSON: "Record<string, unknown>",
+          PublicKeyCredentialCreationOptionsJSON: "PublicKeyCredentialCreationOptionsJSON",
+          PublicKeyCredentialRequestOptionsJSON: "PublicKeyCredentialRequestOptionsJSON",
+          RegistrationResponseJSON: "Record<string, unknown>",
+          AuthenticationResponseJSON: "Record<string, unknown>",
+        },
         strictScalars: true,
         useTypeImports: true,
       },

@@ -58,6 +58,7 @@ fn sentence(code: &login::UserErrorCode) -> String {
         Code::EmailNotVerified | Code::InvalidChallenge | Code::InvalidCode | Code::SecondFactorRequired => {
             "Follow the message, or request a new one.".into()
         }
+        Code::PasskeyRejected | Code::LimitReached | Code::LastLoginMethod => "Look at your passkeys.".into(),
         Code::PasswordTooShort | Code::PasswordTooLong | Code::PasswordTooWeak => {
             "Choose another password.".into()
         }

@@ -103,10 +103,10 @@ impl UserPayload {
     }
 }
 
-/// The payload of the mutations that delete an account.
+/// The payload of the mutations that delete an object.
 #[derive(SimpleObject)]
 pub struct DeletePayload {
-    /// The ID of the deleted account. Null if there are errors.
+    /// The ID of the deleted object. Null if there are errors.
     pub deleted_id: Option<ID>,
     /// The errors that made the mutation fail. Empty if it succeeded.
     pub errors: Vec<UserError>,

@@ -9,7 +9,11 @@ use crate::{
     accounts::{Account, Accounts},
     database::PageRequest,
     graphql::{ApiError, DateTime, Json, caller, guarded, node_id},
-    id::{SessionId, UserId},
+    id::{PasskeyId, SessionId, UserId},
+    passkeys::{
+        Passkeys,
+        graphql::{PasskeyConnectionFields, PasskeyList, PasskeyObject},
+    },
     second_factors::{
         SecondFactors,
         graphql::{RecoveryCodes, Totp},
@@ -200,6 +204,26 @@ impl User {
         let page = page.read(ctx, |page| async move { sessions.list(user, &page).await }).await?;
         let node = |session| UserSession::new(session, self.viewer.clone());
         Ok(Some(page.list(SessionConnectionFields(user), |session| session.id, node)))
+    }
+
+    /// The passkeys of the account, newest first. Null if the account is not your own.
+    #[nullable]
+    async fn passkeys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The number of items from the start: 0 to 100. The default is 25 without `last`.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The number of items from the end: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<Option<PasskeyList>, ApiError> {
+        if !self.is_own() {
+            return Ok(None);
+        }
+        let page = PageRequest::<PasskeyId>::parse(first, after, last, before)?;
+        let (passkeys, user) = (ctx.data_unchecked::<Passkeys>(), self.account.id);
+        let page = page.read(ctx, |page| async move { passkeys.list(user, &page).await }).await?;
+        Ok(Some(page.list(PasskeyConnectionFields(user), |passkey| passkey.id, PasskeyObject::new)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The GraphQL mutations of signing in.
 
 mod email;
+mod passkey;
 mod reauthenticate;
 mod second_factor;
 
@@ -8,7 +9,8 @@ use async_graphql::{Context, InputObject, Object};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
-    email::EmailMutation, reauthenticate::ReauthenticationMutation, second_factor::SecondFactorMutation,
+    email::EmailMutation, passkey::PasskeyLoginMutation, reauthenticate::ReauthenticationMutation,
+    second_factor::SecondFactorMutation,
 };
 use super::{EmailChallenge, LoginRequest, Registered, Registration, SignIn, SignInError};
 use crate::{
@@ -28,7 +30,7 @@ use crate::{
 };
 
 /// The mutations that check or set a credential. An operation may contain only one of them.
-pub const CREDENTIAL_FIELDS: [&str; 15] = [
+pub const CREDENTIAL_FIELDS: [&str; 17] = [
     "register",
     "login",
     "changePassword",
@@ -42,6 +44,8 @@ pub const CREDENTIAL_FIELDS: [&str; 15] = [
     "resetPassword",
     "requestLoginEmail",
     "loginWithEmail",
+    "addPasskey",
+    "loginWithPasskey",
     "acceptInvitation",
     "undoEmailChange",
 ];
@@ -283,6 +287,7 @@ impl SignInError {
                 UserError::new(UserErrorCode::NotFound, "Your account has no address to verify.")
             }
             Self::Proof(error) => invalid_proof(error)?,
+            Self::Passkey(error) => error.into_user_error()?,
             Self::SessionOver => {
                 let message = "The session has ended. Sign in again.";
                 UserError::new(UserErrorCode::InvalidCredentials, message)

@@ -36,13 +36,14 @@ fn a_variable_is_parsed_as_the_type_of_its_key() {
 }
 
 /// The lists of the configuration, and two items for each.
-const LISTS: [(&str, [&str; 2]); 7] = [
+const LISTS: [(&str, [&str; 2]); 8] = [
     ("accounts.default_roles", ["user", "admin"]),
     ("accounts.reserved_names", ["acme", "Acme-Support"]),
     ("http.cors_headers", ["x-tenant", "b3"]),
     ("http.cors_origins", ["https://app.example.com", "http://[::1]:3000"]),
     ("http.hosts", ["id.example.com", "[::1]"]),
     ("http.trusted_proxies", ["10.0.0.0/8", "::1/128"]),
+    ("passkeys.origins", ["https://app.example.com", "http://localhost:3000"]),
     ("roles.editor.scopes", ["posts:write", "posts:read"]),
 ];
 

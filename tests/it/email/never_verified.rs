@@ -23,7 +23,7 @@ async fn register(app: &TestApp, username: &str, address: &str) {
 
 /// Runs the cleanup until the given time has passed, often enough that the clock does not seem to jump.
 async fn pass(app: &TestApp, time: Duration) {
-    let cleanup = Cleanup::new(app.app.clone());
+    let cleanup = Cleanup::new((*app.app).clone());
     let mut passed = Duration::ZERO;
     while passed < time {
         cleanup.run().await;

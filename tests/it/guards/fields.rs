@@ -163,6 +163,7 @@ fn scalar(name: &Name) -> String {
     match name.as_str() {
         "Int" | "Float" => "1".to_owned(),
         "Boolean" => "true".to_owned(),
+        name if name.ends_with("ResponseJSON") => "{}".to_owned(),
         "DateTime" => r#""2026-01-01T00:00:00Z""#.to_owned(),
         _ => r#""x""#.to_owned(),
     }

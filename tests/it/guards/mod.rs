@@ -15,10 +15,11 @@ use self::fields::{Guard, RootField};
 use crate::support::{Answer, TestApp};
 
 /// The fields that anybody may ask for. Think twice before you add one.
-const OPEN: [&str; 16] = [
+const OPEN: [&str; 18] = [
     "acceptInvitation",
     "login",
     "loginWithEmail",
+    "loginWithPasskey",
     "logout",
     "node",
     "nodes",
@@ -29,6 +30,7 @@ const OPEN: [&str; 16] = [
     "requestPasswordReset",
     "resetPassword",
     "server",
+    "startPasskeyLogin",
     "undoEmailChange",
     "verifyEmail",
     "verifySecondFactor",
@@ -46,13 +48,15 @@ enum Required {
 use Required::{RecentLogin, Scope, SignIn};
 
 /// The guards of all other fields in the contract.
-const GUARDED: [(&str, Required); 25] = [
+const GUARDED: [(&str, Required); 29] = [
     ("Subscription.accountEvents", SignIn),
     ("Subscription.auditEvents", Scope("audit:read")),
+    ("addPasskey", SignIn),
     ("auditEvents", Scope("audit:read")),
     ("changePassword", SignIn),
     ("createUser", Scope("users:write")),
     ("deleteAccount", SignIn),
+    ("deletePasskey", RecentLogin(300)),
     ("deleteUser", Scope("users:write")),
     ("exportAccount", RecentLogin(300)),
     ("inviteUser", Scope("users:write")),
@@ -64,10 +68,12 @@ const GUARDED: [(&str, Required); 25] = [
     ("removeTotp", RecentLogin(300)),
     ("createRecoveryCodes", RecentLogin(300)),
     ("resetSecondFactors", Scope("users:write")),
+    ("renamePasskey", SignIn),
     ("revokeOtherSessions", SignIn),
     ("revokeSession", SignIn),
     ("revokeUserSessions", Scope("sessions:write")),
     ("session", SignIn),
+    ("startPasskey", RecentLogin(300)),
     ("updateProfile", SignIn),
     ("updateUser", Scope("users:write")),
     ("user", Scope("users:read")),

@@ -39,7 +39,7 @@ async fn actions(root: &Client, name: &str) -> Vec<String> {
 
 /// Runs the cleanup until the given time has passed, often enough that the clock does not seem to jump.
 async fn pass(app: &TestApp, time: Duration) {
-    let (cleanup, step) = (Cleanup::new(app.app.clone()), Duration::from_hours(1));
+    let (cleanup, step) = (Cleanup::new((*app.app).clone()), Duration::from_hours(1));
     let mut passed = Duration::ZERO;
     while passed < time {
         cleanup.run().await;

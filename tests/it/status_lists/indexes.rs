@@ -28,7 +28,7 @@ async fn reserved(app: &TestApp) -> usize {
 
 /// Lets time pass as it does for a server that runs: with a cleanup now and then.
 async fn wait(app: &TestApp, time: Duration) {
-    let cleanup = Cleanup::new(app.app.clone());
+    let cleanup = Cleanup::new((*app.app).clone());
     let mut left = time;
     while !left.is_zero() {
         let step = left.min(HOUR);

@@ -30,7 +30,7 @@ use super::{
 /// A running server.
 pub(crate) struct TestApp {
     /// The server's parts, for actions that no client can perform.
-    pub(crate) app: App,
+    pub(crate) app: Box<App>,
     address: SocketAddr,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -115,7 +115,7 @@ impl TestApp {
     async fn run(config: Config, clock: Clock, database: TestDatabase, secrets: Secrets) -> Self {
         let listener = TcpListener::bind(config.http.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let app = Box::pin(App::open(config, clock)).await.expect("the server starts");
+        let app = Box::new(Box::pin(App::open(config, clock)).await.expect("the server starts"));
         add_secrets(&secrets, &app).await;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (served, stopped) = (app.clone(), stop.clone());
@@ -151,7 +151,7 @@ impl TestApp {
         let address = listener.local_addr().expect("an address");
         let opened = Box::pin(builder.config(config).open()).await;
         let portcullis = opened.expect("the server starts");
-        let (app, secrets) = (portcullis.app().clone(), Secrets::watch());
+        let (app, secrets) = (Box::new(portcullis.app().clone()), Secrets::watch());
         add_secrets(&secrets, &app).await;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let serving = portcullis.serve_router(portcullis.router()).with_listener(listener);

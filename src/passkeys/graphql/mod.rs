@@ -1,0 +1,203 @@
+//! The GraphQL fields of passkeys.
+
+mod passkey;
+mod scalars;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use secrecy::{ExposeSecret, SecretString};
+
+pub use self::{
+    passkey::{PasskeyConnectionFields, PasskeyList, PasskeyObject},
+    scalars::{
+        AuthenticationResponseJson, CreationOptionsJson, RegistrationResponseJson, RequestOptionsJson,
+    },
+};
+use super::{MAX_PASSKEYS, Passkey, PasskeyError, PasskeyName, Passkeys};
+use crate::{
+    accounts::graphql::DeletePayload,
+    audit::Actor,
+    graphql::{ApiError, UserError, UserErrorCode, account_and_session, guarded, parse_id},
+    limits::{Decision, Throttle},
+};
+
+/// The payload of the `startPasskey` mutation.
+#[derive(SimpleObject)]
+struct StartPasskeyPayload {
+    /// The text to send with the response of the authenticator. It expires after 10 minutes. Null if there are errors.
+    challenge: Option<String>,
+    /// The options for `PublicKeyCredential.parseCreationOptionsFromJSON` and `navigator.credentials.create`. Null if
+    /// there are errors.
+    options: Option<CreationOptionsJson>,
+    /// The errors that made the mutation fail. Empty if it succeeded.
+    errors: Vec<UserError>,
+}
+
+/// The input of the `addPasskey` mutation.
+#[derive(InputObject)]
+struct AddPasskeyInput {
+    /// The `challenge` of `startPasskey`.
+    challenge: SecretString,
+    /// The response of the authenticator: the `toJSON()` of the new credential.
+    credential: RegistrationResponseJson,
+    /// A name for the passkey, of at most 64 characters. Without one, it has the name of the authenticator's model.
+    name: Option<String>,
+}
+
+/// The input of the `renamePasskey` mutation.
+#[derive(InputObject)]
+struct RenamePasskeyInput {
+    /// The ID of the passkey to rename.
+    id: ID,
+    /// The new name of the passkey: 1 to 64 characters.
+    name: String,
+}
+
+/// The input of the `deletePasskey` mutation.
+#[derive(InputObject)]
+struct DeletePasskeyInput {
+    /// The ID of the passkey to delete.
+    id: ID,
+}
+
+/// The payload of the mutations that add or change a passkey.
+#[derive(SimpleObject)]
+struct PasskeyPayload {
+    /// The passkey after the mutation. Null if there are errors.
+    passkey: Option<PasskeyObject>,
+    /// The errors that made the mutation fail. Empty if it succeeded.
+    errors: Vec<UserError>,
+}
+
+impl PasskeyPayload {
+    fn of(result: Result<Passkey, PasskeyError>) -> Result<Self, ApiError> {
+        Ok(match result {
+            Ok(passkey) => Self { passkey: Some(PasskeyObject::new(passkey)), errors: Vec::new() },
+            Err(error) => Self { passkey: None, errors: vec![error.into_user_error()?] },
+        })
+    }
+}
+
+/// The mutations of passkeys.
+#[derive(Default)]
+pub struct PasskeysMutation;
+
+#[guarded]
+#[Object]
+impl PasskeysMutation {
+    /// Starts the creation of a passkey for your account.
+    #[requires_recent_login("5m")]
+    async fn start_passkey(&self, ctx: &Context<'_>) -> Result<Option<StartPasskeyPayload>, ApiError> {
+        let failure = |error| StartPasskeyPayload { challenge: None, options: None, errors: vec![error] };
+        if let Some(refused) = count_change(ctx).await? {
+            return Ok(Some(failure(refused)));
+        }
+        let (user, _) = account_and_session(ctx)?;
+        Ok(Some(match ctx.data_unchecked::<Passkeys>().start_registration(user).await {
+            Ok(started) => StartPasskeyPayload {
+                challenge: Some(started.token.expose_secret().to_owned()),
+                options: Some(CreationOptionsJson(started.options)),
+                errors: Vec::new(),
+            },
+            Err(error) => failure(error.into_user_error()?),
+        }))
+    }
+
+    /// Adds the passkey that your authenticator has created to your account.
+    #[authenticated]
+    async fn add_passkey(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The challenge, the response of the authenticator, and a name.")]
+        input: AddPasskeyInput,
+    ) -> Result<Option<PasskeyPayload>, ApiError> {
+        let name = match input.name.as_deref().map(PasskeyName::parse).transpose() {
+            Ok(name) => name.flatten(),
+            Err(error) => return PasskeyPayload::of(Err(error)).map(Some),
+        };
+        let passkeys = ctx.data_unchecked::<Passkeys>();
+        // On the heap, because the future of an object is as large as that of its largest field.
+        let added = Box::pin(passkeys.add(&input.challenge, &input.credential.0, name, Actor::of(ctx))).await;
+        PasskeyPayload::of(added).map(Some)
+    }
+
+    /// Renames one of your passkeys.
+    #[authenticated]
+    async fn rename_passkey(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The passkey and its new name.")] input: RenamePasskeyInput,
+    ) -> Result<Option<PasskeyPayload>, ApiError> {
+        let id = parse_id(&input.id, "id")?;
+        let name = match PasskeyName::parse(&input.name) {
+            Ok(Some(name)) => name,
+            Ok(None) => {
+                return PasskeyPayload::of(Err(PasskeyError::NameInvalid("Enter a name."))).map(Some);
+            }
+            Err(error) => return PasskeyPayload::of(Err(error)).map(Some),
+        };
+        if let Some(refused) = count_change(ctx).await? {
+            return Ok(Some(PasskeyPayload { passkey: None, errors: vec![refused] }));
+        }
+        let renamed = ctx.data_unchecked::<Passkeys>().rename(id, name, Actor::of(ctx)).await;
+        PasskeyPayload::of(renamed).map(Some)
+    }
+
+    /// Deletes one of your passkeys, so that it no longer signs in. Its sessions stay.
+    #[requires_recent_login("5m")]
+    async fn delete_passkey(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The passkey to delete.")] input: DeletePasskeyInput,
+    ) -> Result<Option<DeletePayload>, ApiError> {
+        let id = parse_id(&input.id, "id")?;
+        let failure = |error| DeletePayload { deleted_id: None, errors: vec![error] };
+        if let Some(refused) = count_change(ctx).await? {
+            return Ok(Some(failure(refused)));
+        }
+        Ok(Some(match ctx.data_unchecked::<Passkeys>().delete(id, Actor::of(ctx)).await {
+            Ok(()) => DeletePayload { deleted_id: Some(input.id), errors: Vec::new() },
+            Err(error) => failure(error.into_user_error()?),
+        }))
+    }
+}
+
+/// Counts a change that the caller makes to the own account. Returns the error if there were too many.
+async fn count_change(ctx: &Context<'_>) -> Result<Option<UserError>, ApiError> {
+    let (user, _) = account_and_session(ctx)?;
+    Ok(match ctx.data_unchecked::<Throttle>().try_change(user).await? {
+        Decision::Allowed(_) => None,
+        Decision::Refused { retry_after, .. } => Some(UserError::rate_limited(retry_after)),
+    })
+}
+
+impl PasskeyError {
+    /// Converts the error to one that the user can act on.
+    ///
+    /// # Errors
+    /// If the user cannot act on it.
+    pub fn into_user_error(self) -> Result<UserError, ApiError> {
+        Ok(match self {
+            Self::NotOffered => return Err(ApiError::bad_user_input("This server offers no passkeys.")),
+            Self::InvalidChallenge => {
+                let message = "This challenge is no longer valid. Start again.";
+                UserError::of_field(UserErrorCode::InvalidChallenge, "challenge", message)
+            }
+            Self::Rejected { .. } => {
+                let message = "This passkey was not accepted.";
+                UserError::of_field(UserErrorCode::PasskeyRejected, "credential", message)
+            }
+            Self::TooMany => {
+                let message = format!("An account has at most {MAX_PASSKEYS} passkeys. Delete one first.");
+                UserError::new(UserErrorCode::LimitReached, message)
+            }
+            Self::NameInvalid(message) => return Err(ApiError::bad_user_input(message)),
+            Self::NotFound => UserError::of_field(UserErrorCode::NotFound, "id", "There is no such passkey."),
+            Self::LastLoginMethod => {
+                let message = "This passkey is the only way to sign in to your account.";
+                UserError::of_field(UserErrorCode::LastLoginMethod, "id", message)
+            }
+            Self::Account(error) => return error.into_user_error(),
+            Self::Database(error) => return Err(error.into()),
+        })
+    }
+}
