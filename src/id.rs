@@ -39,6 +39,8 @@ kinds! {
     EventKind = "event" as EventId;
     /// Identifier of a message by e-mail.
     MessageKind = "message" as MessageId;
+    /// Identifier of a personal access token. It is no secret.
+    PersonalAccessTokenKind = "pat" as PersonalAccessTokenId;
     /// Identifier of a passkey.
     PasskeyKind = "passkey" as PasskeyId;
 }

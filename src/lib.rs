@@ -127,6 +127,9 @@ pub mod passkeys;
 pub mod passwords;
 #[cfg(feature = "server")]
 #[doc(hidden)]
+pub mod personal_access_tokens;
+#[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod proofs;
 #[cfg(feature = "server")]
 #[doc(hidden)]

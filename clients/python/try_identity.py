@@ -37,7 +37,7 @@ def sentence(code: UserErrorCode) -> str:
             return "Follow the message, or request a new one."
         case UserErrorCode.SECOND_FACTOR_REQUIRED:
             return "Enter the code of your authenticator app."
-        case UserErrorCode.PASSKEY_REJECTED | UserErrorCode.LIMIT_REACHED | UserErrorCode.LAST_LOGIN_METHOD:
+        case UserErrorCode.PASSKEY_REJECTED | UserErrorCode.LAST_LOGIN_METHOD:
             return "Look at your passkeys."
         case UserErrorCode.PASSWORD_TOO_SHORT | UserErrorCode.PASSWORD_TOO_LONG | UserErrorCode.PASSWORD_TOO_WEAK:
             return "Choose another password."
@@ -45,6 +45,8 @@ def sentence(code: UserErrorCode) -> str:
             return "Ask an administrator for an account."
         case UserErrorCode.NOT_FOUND | UserErrorCode.UNKNOWN_ROLE:
             return "Not found."
+        case UserErrorCode.LIMIT_REACHED:
+            return "Delete one first."
         case UserErrorCode.CURRENT_PASSWORD_REQUIRED:
             return "Enter your current password."
         case UserErrorCode.LAST_ADMIN:

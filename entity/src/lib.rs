@@ -9,6 +9,7 @@ pub mod change;
 pub mod email_proof;
 pub mod outgoing_message;
 pub mod passkey;
+pub mod personal_access_token;
 pub mod recovery_code;
 pub mod server;
 pub mod session;

@@ -30,6 +30,7 @@ mod m20261128_001220_unverified_since;
 mod m20261128_001300_authentication;
 mod m20261128_001310_second_factors;
 mod m20261128_001320_passkeys;
+mod m20261128_001330_personal_access_tokens;
 
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
@@ -41,7 +42,7 @@ pub const MIGRATIONS_TABLE: &str = "portcullis_migrations";
 pub const EARLIER_MIGRATIONS_TABLE: &str = "seaql_migrations";
 
 /// All tables that the migrations create.
-pub const TABLES: [&str; 18] = [
+pub const TABLES: [&str; 19] = [
     "users",
     "user_roles",
     "sessions",
@@ -60,6 +61,7 @@ pub const TABLES: [&str; 18] = [
     "sign_in_challenges",
     "passkeys",
     "used_challenges",
+    "personal_access_tokens",
 ];
 
 /// Applies and reverts the migrations.
@@ -90,6 +92,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_001300_authentication::Migration),
             Box::new(m20261128_001310_second_factors::Migration),
             Box::new(m20261128_001320_passkeys::Migration),
+            Box::new(m20261128_001330_personal_access_tokens::Migration),
         ]
     }
 

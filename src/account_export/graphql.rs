@@ -16,9 +16,9 @@ const MAX_ITEMS: usize = 1000;
 /// The export of an account.
 #[derive(SimpleObject)]
 pub struct AccountExport {
-    /// Everything about the account: a JSON object with the profile, the active sessions, the passkeys, the messages that
-    /// were sent by e-mail, the links and codes that are valid, without the secret parts, and the events of the audit
-    /// log. Each list has at most the newest 1000 items.
+    /// Everything about the account: a JSON object with the profile, the active sessions, the personal access tokens
+    /// without their secrets, the passkeys, the messages that were sent by e-mail, the links and codes that are valid,
+    /// without the secret parts, and the events of the audit log. Each list has at most the newest 1000 items.
     data: Json,
     /// When the data was read.
     created_at: DateTime,

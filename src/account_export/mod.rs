@@ -7,6 +7,7 @@ pub mod graphql;
 use std::{
     io::{self, Write},
     ops::Bound,
+    sync::Arc,
 };
 
 use sea_orm::DbErr;
@@ -20,6 +21,7 @@ use crate::{
     id::{Id, Kind, UserId},
     mail::{Mail, MessageFilter, MessageRecord},
     passkeys::{Passkey, Passkeys},
+    personal_access_tokens::{PersonalAccessToken, PersonalAccessTokens},
     proofs::{ProofRecord, Proofs},
     second_factors::SecondFactors,
     sessions::{Session, Sessions},
@@ -36,6 +38,8 @@ pub struct AccountExporter {
     pub(crate) accounts: Accounts,
     /// The session service.
     pub(crate) sessions: Sessions,
+    /// The personal access tokens.
+    pub(crate) personal_access_tokens: Arc<PersonalAccessTokens>,
     /// The audit log.
     pub(crate) audit: Audit,
     /// The outbox.
@@ -77,6 +81,9 @@ impl AccountExporter {
         write!(out, ",\"sessions\":[")?;
         let read = |page| async move { self.sessions.list(account.id, &page).await };
         write_items(out, max, |session: &Session| session.id, read, session_json).await?;
+        write!(out, "],\"personalAccessTokens\":[")?;
+        let read = |page| async move { self.personal_access_tokens.list(account.id, &page).await };
+        write_items(out, max, |token: &PersonalAccessToken| token.id, read, token_json).await?;
         write!(out, "],\"passkeys\":[")?;
         let read = |page| async move { self.passkeys.list(account.id, &page).await };
         write_items(out, max, |passkey: &Passkey| passkey.id, read, passkey_json).await?;
@@ -170,6 +177,18 @@ fn session_json(session: &Session) -> Json {
         "expiresAt": session.expires_at,
         "userAgent": session.user_agent,
         "ipAddress": session.ip_address,
+    })
+}
+
+fn token_json(token: &PersonalAccessToken) -> Json {
+    json!({
+        "id": token.id,
+        "name": token.name,
+        "scopes": token.scopes.iter().collect::<Vec<_>>(),
+        "hint": token.hint,
+        "createdAt": token.created_at,
+        "expiresAt": token.expires_at,
+        "lastUsedAt": token.last_used_at,
     })
 }
 

@@ -12,8 +12,8 @@ pub struct LockedAccounts {
 }
 
 impl Accounts {
-    /// Locks the account of the actor, its session, and the account that it changes; then checks that the actor may
-    /// still act. Each transaction that writes for an actor begins with this.
+    /// Locks the account of the actor, its session or personal access token, and the account that it changes; then
+    /// checks that the actor may still act. Each transaction that writes for an actor begins with this.
     ///
     /// A revocation changes one of these rows. So it either waits until this transaction has ended, or has
     /// committed before and is seen here: after it has committed, nothing that its actor does commits.
@@ -69,7 +69,7 @@ impl Accounts {
             Actor::Client { .. } => account.is_some(),
             Actor::Bearer { claims, .. } => match claims.account() {
                 Some(token) if account.is_some_and(|own| own.token_version == token.token_version) => {
-                    store::lock_session(transaction, token.session, token.user, self.clock.now()).await?
+                    store::lock_source(transaction, token.source, token.user, self.clock.now()).await?
                 }
                 _ => false,
             },

@@ -1,12 +1,23 @@
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 use super::Account;
-use crate::config::MAX_PROFILE_CLAIM_BYTES;
+use crate::config::{MAX_PROFILE_CLAIM_BYTES, TokensConfig};
 
 impl Account {
+    /// The claims that the configuration adds to the tokens of the account.
+    pub(crate) fn custom_claims(&self, config: &TokensConfig) -> BTreeMap<String, Json> {
+        let mut claims = config.custom_claims.clone();
+        for (name, field) in &config.claims {
+            claims.extend(self.profile_claim(field).map(|value| (name.clone(), value)));
+        }
+        claims
+    }
+
     /// The value of a claim that `tokens.claims` takes from this field of the profile. `None` if the account has none, or
     /// if it is too large for a token.
-    pub(crate) fn profile_claim(&self, field: &str) -> Option<Json> {
+    fn profile_claim(&self, field: &str) -> Option<Json> {
         let text = |text: &Option<String>| text.clone().map(Json::from);
         let value = match field {
             "displayName" => text(&self.display_name),

@@ -12,6 +12,8 @@ pub(super) struct Operation<'a> {
     pub(super) roles: &'a [String],
     /// The mutation that does the same to the caller's own account and takes the current password, if there is one.
     pub(super) own: Option<&'static str>,
+    /// Whether it sets a password or an address of an account that exists. The address can reset the password.
+    pub(super) sets_credential: bool,
 }
 
 impl Admin {
@@ -19,8 +21,8 @@ impl Admin {
     /// for each further condition, such as a recent sign-in (step-up authentication).
     ///
     /// # Errors
-    /// [`AdminError::Account`] if the actor may no longer act, [`AdminError::OwnAccount`] or
-    /// [`AdminError::PrivilegeEscalation`].
+    /// [`AdminError::Account`] if the actor may no longer act, [`AdminError::OwnAccount`],
+    /// [`AdminError::SessionRequired`] or [`AdminError::PrivilegeEscalation`].
     pub(super) async fn authorize(
         &self,
         transaction: &impl ConnectionTrait,
@@ -64,6 +66,11 @@ impl Admin {
         target: Option<&Account>,
     ) -> Result<(), AdminError> {
         let is_own = operation.target.is_some() && operation.target == actor.user();
+        if (is_own || operation.sets_credential)
+            && matches!(actor, Actor::Bearer { claims, .. } if claims.is_personal_access_token())
+        {
+            return Err(AdminError::SessionRequired);
+        }
         if let (true, Some(instead)) = (is_own, operation.own) {
             return Err(AdminError::OwnAccount { instead });
         }

@@ -28,7 +28,8 @@ impl Admin {
     /// If the username is taken, a role is unknown or exceeds the actor's scopes, the password violates the
     /// policy, or the actor may no longer act.
     pub async fn create_user(&self, new: NewUser, actor: Actor<'_>) -> Result<Account, AdminError> {
-        let operation = Operation { target: None, roles: &new.roles.clone(), own: None };
+        let operation =
+            Operation { target: None, roles: &new.roles.clone(), own: None, sets_credential: false };
         self.authorize_early(operation, actor).await?;
         let owner = PasswordContext {
             username: new.username.as_str(),

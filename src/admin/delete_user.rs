@@ -9,7 +9,8 @@ impl Admin {
     /// administrator would remain.
     pub async fn delete_user(&self, id: UserId, actor: Actor<'_>) -> Result<(), AdminError> {
         let transaction = self.database.begin().await?;
-        let operation = Operation { target: Some(id), roles: &[], own: Some("deleteAccount") };
+        let operation =
+            Operation { target: Some(id), roles: &[], own: Some("deleteAccount"), sets_credential: false };
         self.authorize(&transaction, operation, actor).await?;
         let change = self.accounts.delete(&transaction, id, actor).await?;
         Ok(self.feed.commit(transaction, &[change]).await?)

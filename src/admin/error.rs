@@ -28,6 +28,9 @@ pub enum AdminError {
         /// The mutation to use instead, which takes the current password.
         instead: &'static str,
     },
+    /// The operation concerns the actor's own account or sets a credential, and the actor has a personal access token.
+    #[error("a personal access token must not set a credential or change the account of its owner")]
+    SessionRequired,
     /// Privilege escalation: the account or the roles grant these scopes of the server, which the actor
     /// lacks.
     #[error("the account or the roles grant scopes that the actor lacks: {}", .0.join(" "))]

@@ -10,7 +10,9 @@ use crate::{
         graphql::{DeletePayload, UserPayload, parse_change},
     },
     audit::Actor,
-    graphql::{ApiError, Json, UserError, UserErrorCode, caller, guarded, node_id, parse_id},
+    graphql::{
+        ApiError, Json, UserError, UserErrorCode, account_and_session, caller, guarded, node_id, parse_id,
+    },
     sessions::graphql::RevokeSessionsPayload,
 };
 
@@ -191,6 +193,7 @@ impl AdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account whose second factors are removed.")] input: ResetSecondFactorsInput,
     ) -> Result<Option<UserPayload>, ApiError> {
+        account_and_session(ctx)?;
         let id = parse_id(&input.user_id, "input.userId")?;
         let reset = ctx.data_unchecked::<Admin>().reset_second_factors(id, Actor::of(ctx));
         // On the heap, because the future of an object is as large as that of its largest field.
@@ -200,7 +203,7 @@ impl AdminMutation {
         }))
     }
 
-    /// Revokes all sessions of a user.
+    /// Revokes all sessions and personal access tokens of a user.
     #[requires_scopes("sessions:write")]
     async fn revoke_user_sessions(
         &self,
@@ -250,6 +253,7 @@ impl AdminError {
                     format!("Use {instead} for your own account. It requires your current password.");
                 Ok(UserError::of_field(UserErrorCode::CurrentPasswordRequired, field, message))
             }
+            Self::SessionRequired => Err(ApiError::session_required()),
             Self::PrivilegeEscalation(scopes) => Err(ApiError::forbidden(&[&scopes])),
             Self::MailOff => Err(ApiError::bad_user_input("This server sends no e-mail.")),
             Self::RateLimited { retry_after } => Ok(UserError::rate_limited(retry_after)),

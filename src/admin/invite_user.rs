@@ -31,7 +31,7 @@ impl Admin {
             return Err(AdminError::MailOff);
         }
         let Invitation { email, username, display_name, roles, locale } = invitation;
-        let operation = Operation { target: None, roles: &roles.clone(), own: None };
+        let operation = Operation { target: None, roles: &roles.clone(), own: None, sets_credential: false };
         self.authorize_early(operation, actor).await?;
         if let Some(client) = actor.client()
             && let Decision::Refused { retry_after, .. } =

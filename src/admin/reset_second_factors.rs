@@ -12,7 +12,8 @@ impl Admin {
     /// If the account does not exist, is the actor's own or exceeds the actor's scopes, or if it has no second factor.
     pub async fn reset_second_factors(&self, id: UserId, actor: Actor<'_>) -> Result<Account, AdminError> {
         let transaction = self.database.begin_short().await?;
-        let operation = Operation { target: Some(id), roles: &[], own: Some("removeTotp") };
+        let operation =
+            Operation { target: Some(id), roles: &[], own: Some("removeTotp"), sets_credential: true };
         self.authorize(&transaction, operation, actor).await?;
         let account = self.accounts.lock(&transaction, id).await?.ok_or(AccountError::NotFound)?;
         self.second_factors.reset(&transaction, &account, actor).await?;

@@ -44,7 +44,8 @@ impl Admin {
     ) -> Result<Account, AdminError> {
         let roles = changes.roles.clone().unwrap_or_default();
         let own = changes.password.as_ref().map(|_| "changePassword");
-        let operation = Operation { target: Some(id), roles: &roles, own };
+        let sets_credential = changes.password.is_some() || changes.email.is_some();
+        let operation = Operation { target: Some(id), roles: &roles, own, sets_credential };
         self.authorize_early(operation, actor).await?;
         let password_hash = match &changes.password {
             Some(password) => Some(self.hash_for(id, password, actor).await?),

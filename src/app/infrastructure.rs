@@ -20,6 +20,7 @@ use crate::{
     operations::DocumentStore,
     passkeys::{Challenges, PasskeyServices, Passkeys},
     passwords::{Argon2Cost, HashBounds, Hasher, Policy},
+    personal_access_tokens::PersonalAccessTokens,
     proofs::Proofs,
     replicas::{Replicas, Settings},
     second_factors::SecondFactors,
@@ -124,12 +125,15 @@ impl Infrastructure {
             mail: self.mail.clone(),
         };
         let accounts = Accounts::new(database.clone(), config.clone(), clock.clone(), services);
-        let sessions = self.sessions(&accounts, &audit);
+        let tasks = TaskTracker::new();
+        let personal_access_tokens = self.personal_access_tokens(&accounts, &audit, &tasks);
+        let sessions = self.sessions(&accounts, &audit, &personal_access_tokens);
         let second_factors = self.second_factors(&accounts, &sessions, &audit);
         let passkeys = self.passkeys(&accounts, &audit);
         let exporter = AccountExporter {
             accounts: accounts.clone(),
             sessions: sessions.clone(),
+            personal_access_tokens: personal_access_tokens.clone(),
             audit: audit.clone(),
             mail: self.mail.clone(),
             proofs: self.proofs.clone(),
@@ -140,9 +144,9 @@ impl Infrastructure {
         App {
             exporter: Arc::new(exporter),
             streams: OpenStreams::new(config.http.streams.clone()),
-            sign_in: self.sign_in(&accounts, &sessions, &passkeys, &second_factors, &audit),
-            admin: self.admin(&accounts, &sessions, &second_factors, &audit),
-            second_factors,
+            sign_in: Arc::new(self.sign_in(&accounts, &sessions, &passkeys, &second_factors, &audit)),
+            admin: Arc::new(self.admin(&accounts, &sessions, &second_factors, &audit)),
+            second_factors: Arc::new(second_factors),
             audit,
             mail: self.mail,
             proofs: self.proofs,
@@ -150,12 +154,13 @@ impl Infrastructure {
             passkeys,
             accounts,
             sessions,
-            tasks: TaskTracker::new(),
+            tasks,
             config: self.config,
             clock: self.clock,
             database: self.database,
             documents: self.documents,
-            authenticator: self.authenticator,
+            authenticator: self.authenticator.with_opaque_tokens(personal_access_tokens.clone()),
+            personal_access_tokens,
             feed: self.feed,
             keyring: self.keyring,
             status_lists: self.status_lists,
@@ -163,7 +168,32 @@ impl Infrastructure {
         }
     }
 
-    fn sessions(&self, accounts: &Accounts, audit: &Audit) -> Sessions {
+    fn personal_access_tokens(
+        &self,
+        accounts: &Accounts,
+        audit: &Audit,
+        tasks: &TaskTracker,
+    ) -> Arc<PersonalAccessTokens> {
+        Arc::new(PersonalAccessTokens {
+            database: self.database.clone(),
+            clock: self.clock.clone(),
+            config: self.config.clone(),
+            accounts: accounts.clone(),
+            feed: self.feed.clone(),
+            revocations: self.authenticator.revocations.clone(),
+            audit: audit.clone(),
+            keyring: self.keyring.clone(),
+            tasks: tasks.clone(),
+            cache: Arc::default(),
+        })
+    }
+
+    fn sessions(
+        &self,
+        accounts: &Accounts,
+        audit: &Audit,
+        personal_access_tokens: &Arc<PersonalAccessTokens>,
+    ) -> Sessions {
         let limits = &self.config.limits;
         let refreshes = limits.enabled.then_some(limits.refreshes_per_minute);
         Sessions {
@@ -176,6 +206,7 @@ impl Infrastructure {
             keyring: self.keyring.clone(),
             codec: self.codec.clone(),
             status_lists: self.status_lists.clone(),
+            personal_access_tokens: personal_access_tokens.clone(),
             refreshes: Arc::new(RefreshLimit::new(refreshes, self.clock.clone())),
         }
     }

@@ -34,6 +34,7 @@ use crate::{
     mail::Mail,
     operations::DocumentStore,
     passkeys::Passkeys,
+    personal_access_tokens::PersonalAccessTokens,
     proofs::Proofs,
     replicas::Replicas,
     schema::{IdentitySchema, ROOT_FIELDS, Roots, ServerInfo, finish_subgraph},
@@ -44,7 +45,8 @@ use crate::{
     tokens::Keyring,
 };
 
-/// The application: its services and the resources that they share.
+/// The application: its services and the resources that they share. Large services are on the heap, so that futures that
+/// hold the application stay small.
 #[derive(Clone)]
 pub struct App {
     /// The configuration.
@@ -78,11 +80,13 @@ pub struct App {
     /// The session service.
     pub sessions: Sessions,
     /// The service for second factors.
-    pub second_factors: SecondFactors,
+    pub second_factors: Arc<SecondFactors>,
+    /// The service of personal access tokens.
+    pub personal_access_tokens: Arc<PersonalAccessTokens>,
     /// The sign-in service.
-    pub sign_in: SignIn,
+    pub sign_in: Arc<SignIn>,
     /// The service for privileged operations.
-    pub admin: Admin,
+    pub admin: Arc<Admin>,
     /// The cache of parsed documents, and the trusted documents.
     pub documents: Arc<DocumentStore>,
     /// The replicas, that is the servers that use the database.
@@ -197,10 +201,11 @@ impl App {
             .data(self.exporter.clone())
             .data(self.sessions.clone())
             .data(self.passkeys.clone())
+            .data(self.personal_access_tokens.clone())
             .data(self.audit.clone())
-            .data(self.second_factors.clone())
-            .data(self.sign_in.clone())
-            .data(self.admin.clone());
+            .data(SecondFactors::clone(&self.second_factors))
+            .data(SignIn::clone(&self.sign_in))
+            .data(Admin::clone(&self.admin));
         match self.config.graphql.introspection {
             Introspection::Everyone => builder,
             // Suggestions would reveal names that introspection hides.

@@ -67,6 +67,11 @@ pub enum AuditAction {
     RefreshTokenRepeated,
     /// A used refresh token was presented again, so its session was revoked.
     RefreshTokenReused,
+    /// A user created a personal access token.
+    TokenCreated,
+    /// A personal access token was revoked by its owner, by an administrator, or by an event that ends all sessions of
+    /// the account.
+    TokenRevoked,
     /// The signing keys of access tokens changed: a key was created, imported or retired.
     KeysRotated,
     /// A signing key was revoked, together with all tokens that it had signed.

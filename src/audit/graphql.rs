@@ -7,10 +7,7 @@ use super::{Audit, AuditAction, AuditEvent, EventFilter, SubscribeError};
 use crate::{
     accounts::graphql::{User, load_user},
     database::PageRequest,
-    graphql::{
-        ApiError, DateTime, LastEventId, List, Queued, account_and_session, caller, guarded, node_id,
-        parse_id,
-    },
+    graphql::{ApiError, DateTime, LastEventId, List, Queued, caller, guarded, node_id, parse_id, user_id},
     id::EventId,
     sessions::graphql::UserSession,
     tokens::Caller,
@@ -181,7 +178,7 @@ impl AuditSubscription {
         #[graphql(desc = "The ID of the last event that you received. Later events are delivered first.")]
         after: Option<ID>,
     ) -> Result<impl Stream<Item = Result<Queued<AuditEventObject>, ApiError>>, ApiError> {
-        let filter = EventFilter { user: Some(account_and_session(ctx)?.0), ..EventFilter::default() };
+        let filter = EventFilter { user: Some(user_id(ctx)?), ..EventFilter::default() };
         subscribe(ctx, filter, after).await
     }
 

@@ -14,13 +14,15 @@ mod store;
 #[cfg(feature = "server")]
 pub use self::feed::ChangeFeed;
 pub use self::revocations::RevocationList;
-use crate::id::{SessionId, UserId};
+use crate::id::{PersonalAccessTokenId, SessionId, UserId};
 
 /// A change that every replica must apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A session has ended. Its access tokens are revoked.
     SessionEnded(SessionId),
+    /// A personal access token was revoked, and with it the access tokens for which it was exchanged.
+    PersonalAccessTokenRevoked(PersonalAccessTokenId),
     /// The access tokens of an account with an earlier token version are revoked, because their content is outdated.
     TokensRevoked {
         /// The account.
@@ -40,7 +42,7 @@ impl Change {
     pub fn account(&self) -> Option<UserId> {
         match self {
             Self::TokensRevoked { user, .. } | Self::AccountUpdated(user) => Some(*user),
-            Self::SessionEnded(_) | Self::KeysChanged => None,
+            Self::SessionEnded(_) | Self::PersonalAccessTokenRevoked(_) | Self::KeysChanged => None,
         }
     }
 }

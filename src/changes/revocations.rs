@@ -6,17 +6,19 @@ use std::{
 use super::Change;
 use crate::{
     clock::Timestamp,
-    id::{SessionId, UserId},
-    tokens::Claims,
+    id::UserId,
+    tokens::{Claims, TokenSource},
 };
 
-/// The sessions and accounts whose access tokens are revoked. An entry is kept until its last token has expired.
+/// The sessions, personal access tokens and accounts whose access tokens are revoked. An entry is kept until its last
+/// token has expired.
 #[derive(Debug, Default)]
 pub struct RevocationList(RwLock<Lists>);
 
 #[derive(Debug, Default)]
 struct Lists {
-    sessions: HashMap<SessionId, Timestamp>,
+    /// Sessions and personal access tokens.
+    sources: HashMap<TokenSource, Timestamp>,
     accounts: HashMap<UserId, (i64, Timestamp)>,
 }
 
@@ -27,7 +29,7 @@ impl RevocationList {
     pub fn is_revoked(&self, claims: &Claims) -> bool {
         let Some(token) = claims.account() else { return false };
         let lists = self.read();
-        lists.sessions.contains_key(&token.session)
+        lists.sources.contains_key(&token.source)
             || lists
                 .accounts
                 .get(&token.user)
@@ -37,10 +39,9 @@ impl RevocationList {
     /// Applies a change. It is kept until `until`, when the last token that it revokes has expired.
     pub fn apply(&self, change: &Change, until: Timestamp) {
         match *change {
-            Change::SessionEnded(session) => {
-                let mut lists = self.write();
-                let entry = lists.sessions.entry(session).or_insert(until);
-                *entry = (*entry).max(until);
+            Change::SessionEnded(session) => self.revoke(TokenSource::Session(session), until),
+            Change::PersonalAccessTokenRevoked(token) => {
+                self.revoke(TokenSource::PersonalAccessToken(token), until);
             }
             Change::TokensRevoked { user, token_version } => {
                 let mut lists = self.write();
@@ -51,10 +52,16 @@ impl RevocationList {
         }
     }
 
+    fn revoke(&self, source: TokenSource, until: Timestamp) {
+        let mut lists = self.write();
+        let entry = lists.sources.entry(source).or_insert(until);
+        *entry = (*entry).max(until);
+    }
+
     /// Removes the entries that no unexpired token needs.
     pub fn sweep(&self, now: Timestamp) {
         let mut lists = self.write();
-        lists.sessions.retain(|_, until| *until > now);
+        lists.sources.retain(|_, until| *until > now);
         lists.accounts.retain(|_, (_, until)| *until > now);
     }
 

@@ -14,7 +14,7 @@ use super::Change;
 use crate::{
     clock::Timestamp,
     database::Snapshot,
-    id::{SessionId, UserId},
+    id::{PersonalAccessTokenId, SessionId, UserId},
     tokens::MAX_TOKEN_LIFETIME,
 };
 
@@ -39,6 +39,7 @@ pub(super) async fn insert(
     let row = |change: &Change| {
         let (kind, subject, token_version) = match change {
             Change::SessionEnded(session) => ("session", Some(session.uuid()), None),
+            Change::PersonalAccessTokenRevoked(token) => ("pat", Some(token.uuid()), None),
             Change::TokensRevoked { user, token_version } => {
                 ("account", Some(user.uuid()), Some(*token_version))
             }
@@ -62,7 +63,9 @@ pub(super) async fn insert(
 /// because replicas may have different values of `tokens.access_ttl`.
 pub(super) fn kept_until(change: &Change, at: Timestamp) -> Timestamp {
     match change {
-        Change::SessionEnded(_) | Change::TokensRevoked { .. } => at + MAX_TOKEN_LIFETIME,
+        Change::SessionEnded(_) | Change::PersonalAccessTokenRevoked(_) | Change::TokensRevoked { .. } => {
+            at + MAX_TOKEN_LIFETIME
+        }
         Change::AccountUpdated(_) | Change::KeysChanged => at + NOTICE_LIFETIME,
     }
 }
@@ -119,6 +122,9 @@ impl ChangeRow {
     fn read(row: &Model) -> Self {
         let change = match (row.kind.as_str(), row.subject, row.token_version) {
             ("session", Some(id), _) => Some(Change::SessionEnded(SessionId::from_uuid(id))),
+            ("pat", Some(id), _) => {
+                Some(Change::PersonalAccessTokenRevoked(PersonalAccessTokenId::from_uuid(id)))
+            }
             ("account", Some(id), Some(token_version)) => {
                 Some(Change::TokensRevoked { user: UserId::from_uuid(id), token_version })
             }

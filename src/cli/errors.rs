@@ -8,7 +8,7 @@ use strum::{EnumMessage, VariantArray};
 
 use super::error::CliError;
 use crate::{
-    graphql::{ErrorCode, ErrorExtension, INSUFFICIENT_USER_AUTHENTICATION},
+    graphql::{ErrorCode, ErrorExtension, INSUFFICIENT_USER_AUTHENTICATION, SESSION_REQUIRED},
     schema::Roots,
     tokens::TokenError,
 };
@@ -42,7 +42,7 @@ present if a field failed. Only malformed HTTP requests and oversized headers ge
 
 /// All errors outside of payloads: the cause, the code, and the status of the response as `application/json` and as
 /// `application/graphql-response+json`. A test provokes each of them.
-const REFUSALS: [(&str, ErrorCode, u16, u16); 43] = [
+const REFUSALS: [(&str, ErrorCode, u16, u16); 45] = [
     ("The path does not exist.", ErrorCode::BadUserInput, 404, 404),
     ("The path does not support the method.", ErrorCode::BadUserInput, 405, 405),
     ("The request has no `Host`, or several.", ErrorCode::BadUserInput, 400, 400),
@@ -107,6 +107,13 @@ const REFUSALS: [(&str, ErrorCode, u16, u16); 43] = [
     ("A field requires a scope.", ErrorCode::Forbidden, 200, 200),
     ("A field requires a role.", ErrorCode::Forbidden, 200, 200),
     ("A field requires a recent login.", ErrorCode::Unauthenticated, 200, 200),
+    ("A field accepts no personal access token.", ErrorCode::Forbidden, 200, 200),
+    (
+        "An operation checks or sets a credential, and has a personal access token.",
+        ErrorCode::Forbidden,
+        200,
+        400,
+    ),
     ("A field requires the owner of an object.", ErrorCode::Forbidden, 200, 200),
     ("An argument is out of range.", ErrorCode::BadUserInput, 200, 200),
     ("A refresh was repeated within the grace period more than twice.", ErrorCode::RateLimited, 200, 200),
@@ -126,6 +133,10 @@ const REFUSALS: [(&str, ErrorCode, u16, u16); 43] = [
 /// The meaning of the reason [`INSUFFICIENT_USER_AUTHENTICATION`].
 const STEP_UP: &str = "The token is valid, but the login is older than `maxAge` or of a class that is not in `acrValues`. \
                        Call `reauthenticate` or log in again, and repeat the operation.";
+
+/// The meaning of the reason [`SESSION_REQUIRED`].
+const NO_SESSION: &str = "The token is a personal access token, or was exchanged for one. The field requires the access \
+                          token of a session: sign in.";
 
 /// The text about errors in payloads.
 const USER_ERRORS: &str = "\
@@ -150,7 +161,10 @@ pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
     // The server has its own keys, so it can always verify tokens.
     let reasons = TokenError::VARIANTS.iter().filter(|reason| **reason != TokenError::Unverifiable);
     let reasons = reasons.map(|reason| [quoted(reason.into()), meaning(reason)]);
-    let reasons = reasons.chain([[quoted(INSUFFICIENT_USER_AUTHENTICATION), STEP_UP.to_owned()]]);
+    let reasons = reasons.chain([
+        [quoted(INSUFFICIENT_USER_AUTHENTICATION), STEP_UP.to_owned()],
+        [quoted(SESSION_REQUIRED), NO_SESSION.to_owned()],
+    ]);
     table(out, "Reasons", ["`extensions.reason`", "meaning"], reasons)?;
 
     let statuses = REFUSALS.map(|(cause, code, json, graphql)| {

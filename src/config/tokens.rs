@@ -26,6 +26,9 @@ pub struct TokensConfig {
     /// The maximum lifetime of a session, even if it is refreshed.
     #[serde(with = "super::duration")]
     pub session_ttl: Duration,
+    /// The maximum lifetime of a personal access token. At most 366 days.
+    #[serde(with = "super::duration")]
+    pub personal_max_lifetime: Duration,
     /// The grace period after a refresh in which the previous refresh token returns the same successor, at most twice.
     #[serde(with = "super::duration")]
     pub refresh_grace: Duration,
@@ -71,7 +74,7 @@ pub enum SigningAlgorithm {
 }
 
 /// The claims of an access token that a custom claim must not replace.
-const RESERVED_CLAIMS: [&str; 18] = [
+const RESERVED_CLAIMS: [&str; 19] = [
     "iss",
     "sub",
     "aud",
@@ -80,6 +83,7 @@ const RESERVED_CLAIMS: [&str; 18] = [
     "iat",
     "jti",
     "sid",
+    "pat",
     "auth_time",
     "acr",
     "amr",
@@ -106,6 +110,7 @@ impl Default for TokensConfig {
             access_ttl: Duration::from_hours(1),
             refresh_ttl: Duration::from_hours(7 * 24),
             session_ttl: Duration::from_hours(90 * 24),
+            personal_max_lifetime: Duration::from_hours(366 * 24),
             refresh_grace: Duration::from_secs(10),
             status_list_ttl: Duration::from_mins(1),
             clock_skew: Duration::from_secs(30),
@@ -125,6 +130,8 @@ impl TokensConfig {
         ensure_between(self.access_ttl, second, MAX_ACCESS_TTL, "tokens.access_ttl")?;
         ensure_between(self.refresh_ttl, second, 400 * day, "tokens.refresh_ttl")?;
         ensure_between(self.session_ttl, second, 4000 * day, "tokens.session_ttl")?;
+        let lifetime = self.personal_max_lifetime;
+        ensure_between(lifetime, Duration::from_hours(1), 366 * day, "tokens.personal_max_lifetime")?;
         ensure_between(self.refresh_grace, Duration::ZERO, Duration::from_mins(2), "tokens.refresh_grace")?;
         ensure_between(self.clock_skew, Duration::ZERO, Duration::from_secs(30), "tokens.clock_skew")?;
         if !self.status_list_ttl.is_zero() {

@@ -17,8 +17,9 @@ pub enum ErrorCode {
     /// The field requires a valid access token; `reason` says why the request has none, or that the login of its user is
     /// not recent enough.
     Unauthenticated,
-    /// The token lacks a scope or a role, and `requiredScopes` or `requiredRoles` lists those that suffice; or the user
-    /// does not own the object; or a page of another origin used the cookie.
+    /// The token lacks a scope or a role, and `requiredScopes` or `requiredRoles` lists those that suffice; or the
+    /// user does not own the object; or the field accepts no personal access token, and `reason` says so; or a page
+    /// of another origin used the cookie.
     Forbidden,
     /// A variable, an argument or the HTTP request itself is malformed or out of range.
     BadUserInput,
@@ -51,7 +52,7 @@ pub enum ErrorCode {
 #[strum(serialize_all = "camelCase")]
 #[non_exhaustive]
 pub enum ErrorExtension {
-    /// The reason why the access token is not valid.
+    /// The reason why the access token is not valid, or why the field does not accept it.
     Reason,
     /// Lists of scopes; a token that has every scope of at least one list suffices.
     RequiredScopes,
@@ -73,7 +74,9 @@ impl ErrorCode {
             Self::Unauthenticated => {
                 &[ErrorExtension::Reason, ErrorExtension::MaxAge, ErrorExtension::AcrValues]
             }
-            Self::Forbidden => &[ErrorExtension::RequiredScopes, ErrorExtension::RequiredRoles],
+            Self::Forbidden => {
+                &[ErrorExtension::RequiredScopes, ErrorExtension::RequiredRoles, ErrorExtension::Reason]
+            }
             Self::RateLimited | Self::ServiceUnavailable => &[ErrorExtension::RetryAfter],
             Self::BadUserInput
             | Self::ParseFailed

@@ -166,13 +166,12 @@ pub fn user_id(ctx: &Context<'_>) -> Result<UserId, ApiError> {
 /// The account and the session of the caller of this server, for resolvers of guarded fields.
 ///
 /// # Errors
-/// `UNAUTHENTICATED`, with the reason.
+/// `UNAUTHENTICATED`, with the reason, or `FORBIDDEN` with the reason `SESSION_REQUIRED` for a personal access token.
 #[cfg(feature = "server")]
 pub(crate) fn account_and_session(ctx: &Context<'_>) -> Result<(UserId, SessionId), ApiError> {
-    let caller = caller(ctx);
-    let ids = caller.user().zip(caller.session());
-    let reason = || if let Caller::Anonymous(error) = caller { *error } else { TokenError::Invalid };
-    ids.ok_or_else(|| ApiError::unauthenticated(reason()))
+    let account = claims(ctx)?.account().ok_or_else(|| ApiError::unauthenticated(TokenError::Invalid))?;
+    let session = account.session().ok_or_else(ApiError::session_required)?;
+    Ok((account.user, session))
 }
 
 /// The anonymous caller for a reason, as a constant.

@@ -15,6 +15,10 @@ const UNVERIFIABLE_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// has not the required authentication context class. The user logs in again (RFC 9470 §3, step-up authentication).
 pub const INSUFFICIENT_USER_AUTHENTICATION: &str = "INSUFFICIENT_USER_AUTHENTICATION";
 
+/// The `extensions.reason` of `FORBIDDEN` if the token is a personal access token, or was exchanged for one, and the
+/// field requires the token of a session, in which a user has signed in.
+pub const SESSION_REQUIRED: &str = "SESSION_REQUIRED";
+
 /// A top-level error: guards, limits, malformed requests and internal errors of the server.
 ///
 /// It has no `Display` on purpose, because async-graphql would convert it to an error without a code.
@@ -110,6 +114,15 @@ impl ApiError {
             Some(acr) => error.with(ErrorExtension::AcrValues, Value::List(vec![acr.into()])),
             None => error,
         }
+    }
+
+    /// The error of a field that accepts no personal access token.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn session_required() -> Self {
+        let message =
+            "The field accepts no personal access token; sign in and use the access token of the session.";
+        Self::new(ErrorCode::Forbidden, message).with(ErrorExtension::Reason, SESSION_REQUIRED)
     }
 
     /// An error for invalid input.

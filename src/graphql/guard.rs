@@ -52,7 +52,8 @@ impl Requirements {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` without a valid token, `FORBIDDEN` with one that lacks a scope or a role, and `UNAUTHENTICATED`
-    /// with the reason `INSUFFICIENT_USER_AUTHENTICATION` if the login is not recent.
+    /// with the reason `INSUFFICIENT_USER_AUTHENTICATION` if the login is not recent. A personal access token has no
+    /// login: its error is `FORBIDDEN` with the reason `SESSION_REQUIRED`.
     pub fn check(&self, ctx: &Context<'_>) -> Result<(), ApiError> {
         self.check_claims(claims(ctx)?, ctx.data_opt::<TokenCheck>())
     }
@@ -108,6 +109,9 @@ impl Guard for Requirements {
 
 impl RecentLogin {
     fn check(self, claims: &Claims, token: Option<&TokenCheck>) -> Result<(), ApiError> {
+        if claims.is_personal_access_token() {
+            return Err(ApiError::session_required());
+        }
         // The check has the clock. Without one, the age of the login is unknown.
         let Some(token) = token else {
             tracing::error!("a field requires a recent login, but its request has no TokenCheck as data");

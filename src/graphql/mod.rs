@@ -101,7 +101,7 @@ pub use self::{
 #[doc(hidden)]
 pub use self::{
     context::{ExpiredSession, LastEventId, RefreshCookie, Transport},
-    error::{INSUFFICIENT_USER_AUTHENTICATION, normalize_error},
+    error::{INSUFFICIENT_USER_AUTHENTICATION, SESSION_REQUIRED, normalize_error},
     guard::{
         Requirements, authenticated, ensure_owner, requires_owner, requires_recent_login, requires_roles,
         requires_scopes,

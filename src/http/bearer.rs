@@ -7,7 +7,7 @@ use crate::{
     changes::RevocationList,
     graphql::TokenCheck,
     id::SessionId,
-    tokens::{Caller, TokenError, Verification, Verifier},
+    tokens::{Caller, OpaqueTokens, TokenError, Verification, Verifier},
 };
 
 /// Authenticates callers by their access tokens. Clones share their keys and caches.
@@ -48,6 +48,8 @@ pub struct Authenticator {
     pub revocations: Arc<RevocationList>,
     /// Fetches what the issuer publishes. `None` if the keys are fixed or the server's own.
     issuer: Option<Arc<IssuerClient>>,
+    /// The personal access tokens of the server. Other services accept none.
+    opaque: Option<Arc<dyn OpaqueTokens>>,
 }
 
 impl Authenticator {
@@ -61,12 +63,18 @@ impl Authenticator {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(verifier: Arc<Verifier>, revocations: Arc<RevocationList>) -> Self {
-        Self { verifier, revocations, issuer: None }
+        Self { verifier, revocations, issuer: None, opaque: None }
+    }
+
+    /// The same authenticator, which also accepts opaque tokens.
+    #[cfg(feature = "server")]
+    pub(crate) fn with_opaque_tokens(self, tokens: Arc<dyn OpaqueTokens>) -> Self {
+        Self { opaque: Some(tokens), ..self }
     }
 
     /// An authenticator whose keys and status lists are fetched.
     pub(super) fn of_issuer(verifier: Arc<Verifier>, issuer: Option<IssuerClient>) -> Self {
-        Self { verifier, revocations: Arc::default(), issuer: issuer.map(Arc::new) }
+        Self { issuer: issuer.map(Arc::new), ..Self::new(verifier, Arc::default()) }
     }
 
     /// Authenticates a request by its headers. Never fails: without a valid token the caller is anonymous, with the
@@ -87,7 +95,7 @@ impl Authenticator {
         match caller {
             Caller::Anonymous(TokenError::Expired | TokenError::Revoked) => {
                 let claims = self.verifier.verify_ignoring_expiry(token(headers).ok()?)?;
-                claims.account().map(|account| account.session)
+                claims.account().and_then(|account| account.session())
             }
             _ => None,
         }
@@ -99,6 +107,9 @@ impl Authenticator {
     /// If the token is invalid, expired or revoked, or cannot be verified at the moment.
     pub async fn authenticate_header(&self, authorization: &str) -> Result<Caller, TokenError> {
         let token = bearer(authorization)?;
+        if let Some(tokens) = self.opaque.as_ref().filter(|tokens| tokens.is_meant_by(token)) {
+            return tokens.authenticate(token).await.map(Caller::Authenticated);
+        }
         let claims = match (self.verifier.verify_in_memory(token), &self.issuer) {
             (Verification { lacks: Some(document), .. }, Some(issuer)) => {
                 // On the heap, because nearly all requests take the other way and need not be as large.

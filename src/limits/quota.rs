@@ -8,7 +8,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use crate::id::{SessionId, UserId};
+use crate::{id::UserId, tokens::TokenSource};
 
 /// Counts how much of a resource each client currently holds.
 #[derive(Default)]
@@ -22,7 +22,8 @@ pub(crate) enum QuotaKey {
     /// A network of one or more addresses.
     Network(IpNet),
     Account(UserId),
-    Session(SessionId),
+    /// A session or a personal access token.
+    Source(TokenSource),
 }
 
 /// The networks of an IPv4 address, by prefix length, with the multiple of an address's limit that each may hold. A /24

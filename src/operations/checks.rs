@@ -9,7 +9,7 @@ use super::{DocumentStore, OperationInfo, RequestTotals, prepare::prepare};
 use crate::{
     config::Introspection,
     graphql::{ApiError, ErrorCode},
-    tokens::{Caller, TokenError},
+    tokens::{Caller, Claims, TokenError},
 };
 
 impl DocumentStore {
@@ -18,8 +18,8 @@ impl DocumentStore {
     ///
     /// # Errors
     /// The errors of [`DocumentStore::find`], `GRAPHQL_VALIDATION_FAILED` if there is no such operation or introspection is
-    /// disabled, `BAD_USER_INPUT` if a variable is missing, `OPERATION_LIMIT_EXCEEDED`, or `UNAUTHENTICATED` if only
-    /// signed-in callers may introspect.
+    /// disabled, `BAD_USER_INPUT` if a variable is missing, `OPERATION_LIMIT_EXCEEDED`, `UNAUTHENTICATED` if only
+    /// signed-in callers may introspect, or `FORBIDDEN` if a personal access token would check or set a credential.
     pub fn prepare(
         &self,
         request: &mut Request,
@@ -28,6 +28,9 @@ impl DocumentStore {
     ) -> Result<OperationInfo, ApiError> {
         let document = self.find(request)?;
         let info = prepare(request, &document, &self.config, self.fields, totals)?;
+        if info.has_credential && caller.claims().is_some_and(Claims::is_personal_access_token) {
+            return Err(ApiError::session_required());
+        }
         if info.introspects {
             self.allow_introspection(caller)?;
         }

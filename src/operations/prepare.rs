@@ -30,6 +30,8 @@ pub struct OperationInfo {
     pub kind: OperationType,
     /// Whether the operation selects introspection fields.
     pub introspects: bool,
+    /// Whether the operation checks or sets a credential.
+    pub has_credential: bool,
     /// Whether the response is the same for every caller, so that it may be cached.
     pub is_public: bool,
     /// The approximate memory of the operation while it runs, in bytes: document, variables, extensions and name.
@@ -75,6 +77,8 @@ pub(super) fn prepare(
     let info = OperationInfo {
         kind: operation.ty,
         introspects: root.iter().any(|field| is_one_of(field, &INTROSPECTION)),
+        has_credential: operation.ty == OperationType::Mutation
+            && root.iter().any(|field| is_one_of(field, fields.credentials)),
         is_public: operation.ty == OperationType::Query && root.iter().all(is_public),
         size: document.size + variable_bytes + size_besides_variables(request),
     };

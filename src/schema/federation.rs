@@ -14,7 +14,7 @@ use async_graphql::{
 use super::{Node, find_node, subgraph};
 use crate::{
     accounts::graphql::User, audit::graphql::AuditEventObject, graphql::ApiError,
-    sessions::graphql::UserSession,
+    personal_access_tokens::graphql::PersonalAccessTokenObject, sessions::graphql::UserSession,
 };
 
 /// The queries for a router of Apollo Federation, to merge with your own queries beside
@@ -69,11 +69,12 @@ struct Service {
 enum Entity {
     User(User),
     Session(UserSession),
+    PersonalAccessToken(PersonalAccessTokenObject),
     AuditEvent(AuditEventObject),
 }
 
 /// The names of the types of [`Entity`].
-pub(super) const ENTITIES: [&str; 3] = ["User", "Session", "AuditEvent"];
+pub(super) const ENTITIES: [&str; 4] = ["User", "Session", "PersonalAccessToken", "AuditEvent"];
 
 /// Finds the node of a representation, if it has the type that the representation names.
 async fn find_entity(ctx: &Context<'_>, representation: &Value) -> Result<Option<Entity>, ApiError> {
@@ -93,6 +94,9 @@ async fn find_entity(ctx: &Context<'_>, representation: &Value) -> Result<Option
     Ok(match (typename, find_node(ctx, &id).await?) {
         ("User", Some(Node::User(user))) => Some(Entity::User(user)),
         ("Session", Some(Node::Session(session))) => Some(Entity::Session(session)),
+        ("PersonalAccessToken", Some(Node::PersonalAccessToken(token))) => {
+            Some(Entity::PersonalAccessToken(token))
+        }
         ("AuditEvent", Some(Node::AuditEvent(event))) => Some(Entity::AuditEvent(event)),
         _ => None,
     })

@@ -26,9 +26,10 @@ use crate::{
     admin::graphql::AdminMutation,
     audit::graphql::{AuditEventObject, AuditQuery, AuditSubscription},
     graphql::{ApiError, guarded},
-    id::{EventId, PasskeyId, SessionId, UserId},
+    id::{EventId, PasskeyId, PersonalAccessTokenId, SessionId, UserId},
     operations::RootFieldPolicy,
     passkeys::graphql::{PasskeyObject, PasskeysMutation},
+    personal_access_tokens::graphql::{PersonalAccessTokenObject, PersonalAccessTokensMutation},
     second_factors::graphql::SecondFactorsMutation,
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
     sign_in::graphql::{
@@ -65,6 +66,7 @@ pub struct IdentityMutation(
     PasskeysMutation,
     PasskeyLoginMutation,
     SessionsMutation,
+    PersonalAccessTokensMutation,
     AccountsMutation,
     AdminMutation,
 );
@@ -111,6 +113,8 @@ enum Node {
     Session(UserSession),
     /// A passkey.
     Passkey(PasskeyObject),
+    /// A personal access token.
+    PersonalAccessToken(PersonalAccessTokenObject),
     /// An event in the audit log.
     AuditEvent(AuditEventObject),
 }
@@ -163,6 +167,9 @@ async fn find_node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError>
     }
     if let Ok(id) = id.parse::<PasskeyId>() {
         return Ok(PasskeyObject::visible(ctx, id).await?.map(Node::Passkey));
+    }
+    if let Ok(id) = id.parse::<PersonalAccessTokenId>() {
+        return Ok(PersonalAccessTokenObject::visible(ctx, id).await?.map(Node::PersonalAccessToken));
     }
     if let Ok(id) = id.parse::<EventId>() {
         return Ok(AuditEventObject::visible(ctx, id).await?.map(Node::AuditEvent));

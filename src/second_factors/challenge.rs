@@ -1,12 +1,14 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use entity::sign_in_challenge::Model;
 use sea_orm::{ConnectionTrait, DbErr, prelude::ChronoUnixTimestampMillis as Millis};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{FactorError, SecondFactors, store};
+use super::{
+    FactorError, SecondFactors,
+    store::{self, challenge::ChallengeRow},
+};
 use crate::{
     accounts::Account,
     client::ClientInfo,
@@ -62,7 +64,7 @@ impl SecondFactors {
     ) -> Result<PendingSignIn, DbErr> {
         let (now, challenge) = (self.clock.now(), random_token()?);
         let expires_at = now + LIFETIME;
-        let row = Model {
+        let row = ChallengeRow {
             id: self.clock.uuid(),
             token_hash: hash_token(challenge.expose_secret()).unwrap_or_default(),
             user_id: account.id.uuid(),

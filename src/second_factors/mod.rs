@@ -142,6 +142,6 @@ impl SecondFactors {
     }
 }
 
-const fn is_unused(code: &entity::recovery_code::Model) -> bool {
+const fn is_unused(code: &store::recovery_code::RecoveryCodeRow) -> bool {
     code.used_at.is_none()
 }

@@ -7,7 +7,7 @@ use crate::{
     accounts::Account,
     clock::Timestamp,
     hooks::TokenAdditions,
-    tokens::{Audience, Caller, Claims, KeyringError, Status, TokenAccount},
+    tokens::{Audience, Caller, Claims, KeyringError, Status, TokenAccount, TokenSource},
 };
 
 /// The tokens of a session.
@@ -72,10 +72,7 @@ impl Sessions {
         if !additions.scopes.is_empty() {
             scope = scope.iter().map(ToOwned::to_owned).chain(additions.scopes).collect();
         }
-        let mut custom = self.config.tokens.custom_claims.clone();
-        for (name, field) in &self.config.tokens.claims {
-            custom.extend(account.profile_claim(field).map(|value| (name.clone(), value)));
-        }
+        let mut custom = account.custom_claims(&self.config.tokens);
         custom.extend(additions.claims);
         let issued_at = self.clock.now().timestamp();
         let lives = i64::try_from(self.config.tokens.access_ttl.as_secs()).unwrap_or(i64::MAX);
@@ -84,6 +81,7 @@ impl Sessions {
             aud: Audience::One(self.config.tokens.audience.clone()),
             sub: account.id.to_string(),
             sid: Some(session.id.to_string()),
+            pat: None,
             jti: Some(self.clock.uuid().to_string()),
             iat: issued_at,
             exp: issued_at.saturating_add(lives),
@@ -96,9 +94,10 @@ impl Sessions {
             token_version: Some(account.token_version),
             status,
             kid: String::new(),
+            is_opaque: false,
             account: Some(TokenAccount {
                 user: account.id,
-                session: session.id,
+                source: TokenSource::Session(session.id),
                 token_version: account.token_version,
             }),
             custom,

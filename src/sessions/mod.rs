@@ -35,6 +35,7 @@ use crate::{
     database::{Database, PageRequest},
     id::{SessionId, UserId},
     limits::RefreshLimit,
+    personal_access_tokens::PersonalAccessTokens,
     status_lists::StatusLists,
     tokens::{Keyring, RefreshCodec},
 };
@@ -92,6 +93,8 @@ pub struct Sessions {
     pub(crate) codec: Arc<RefreshCodec>,
     /// The status lists, in which each session has an index. `None` if they are off.
     pub(crate) status_lists: Option<Arc<StatusLists>>,
+    /// The personal access tokens, which end with all sessions of their owner.
+    pub(crate) personal_access_tokens: Arc<PersonalAccessTokens>,
     /// The rate limit of refreshes.
     pub(crate) refreshes: Arc<RefreshLimit>,
 }

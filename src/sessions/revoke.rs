@@ -50,8 +50,8 @@ impl Sessions {
         Ok(revoked)
     }
 
-    /// Revokes all sessions of an account except `except` in a transaction. Returns the changes to publish
-    /// with the commit.
+    /// Revokes all sessions of an account except `except` in a transaction. Without an exception, it also revokes the
+    /// personal access tokens of the account. Returns the changes to publish with the commit.
     ///
     /// # Errors
     /// If a database query fails.
@@ -63,11 +63,16 @@ impl Sessions {
         actor: Actor<'_>,
     ) -> Result<Vec<Change>, DbErr> {
         let revoked = store::revoke_all(transaction, user, except, self.clock.now()).await?;
-        self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await
+        let mut changes =
+            self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await?;
+        if except.is_none() {
+            changes.extend(self.personal_access_tokens.revoke_all_in(transaction, user, actor).await?);
+        }
+        Ok(changes)
     }
 
-    /// Revokes all sessions of an account except `except` in a transaction that checks the actor. Returns
-    /// their number.
+    /// Revokes all sessions of an account except `except`, as [`Sessions::revoke_all_in`] does, in a transaction that
+    /// checks the actor. Returns the number of sessions.
     ///
     /// # Errors
     /// [`AccountError::NotFound`], [`AccountError::Unauthenticated`], or if a database query fails.
@@ -82,7 +87,7 @@ impl Sessions {
         locked.target.ok_or(AccountError::NotFound)?;
         let changes = self.revoke_all_in(&transaction, user, except, actor).await?;
         self.feed.commit(transaction, &changes).await?;
-        Ok(changes.len())
+        Ok(changes.iter().filter(|change| matches!(change, Change::SessionEnded(_))).count())
     }
 
     /// Returns the session that a genuine refresh token belongs to, even if the session has ended.

@@ -29,6 +29,7 @@ impl SignIn {
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         let token = caller.account().ok_or(SignInError::SessionOver)?;
+        let session = token.session().ok_or(SignInError::SessionOver)?;
         let account = self.confirm_password(token.user, current, client).await?;
         let owner = PasswordContext {
             username: &account.username,
@@ -48,11 +49,10 @@ impl SignIn {
         // and hashed.
         self.accounts.lock_actor(&transaction, actor, None).await?;
         let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;
-        let mut changes =
-            self.sessions.revoke_all_in(&transaction, account.id, Some(token.session), actor).await?;
+        let mut changes = self.sessions.revoke_all_in(&transaction, account.id, Some(session), actor).await?;
         let token_version = changed.account.token_version;
         let method = self.proven_by_password(&transaction, &changed.account).await?;
-        let opened = self.sessions.restart_chain(&transaction, token.session, token_version, method).await?;
+        let opened = self.sessions.restart_chain(&transaction, session, token_version, method).await?;
         let opened = opened.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
         let user = (account.id, token_version);

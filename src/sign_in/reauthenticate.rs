@@ -36,6 +36,7 @@ impl SignIn {
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         let token = caller.account().ok_or(SignInError::SessionOver)?;
+        let session = token.session().ok_or(SignInError::SessionOver)?;
         let actor = Actor::Bearer { client, claims: caller, token: None };
         let attempt = match proof {
             Reauthentication::Password(password) => {
@@ -56,8 +57,8 @@ impl SignIn {
             return Err(FactorError::WrongCode.into());
         };
         self.clear(&transaction, attempt.as_ref()).await?;
-        self.record_reauthentication(&transaction, &account, token.session, actor).await?;
-        let (session, version) = (token.session, account.token_version);
+        self.record_reauthentication(&transaction, &account, session, actor).await?;
+        let version = account.token_version;
         let opened = self.sessions.restart_chain(&transaction, session, version, Some(method)).await?;
         let signed_in = self.sessions.issue(account, opened.ok_or(SignInError::SessionOver)?, additions)?;
         self.feed.commit(transaction, &[]).await?;

@@ -43,7 +43,8 @@ impl InvalidIndexes {
             Change::SessionEnded(_) | Change::TokensRevoked { .. } => {
                 lock(&self.pending).push((*change, until));
             }
-            Change::AccountUpdated(_) | Change::KeysChanged => {}
+            // A personal access token has no index.
+            Change::PersonalAccessTokenRevoked(_) | Change::AccountUpdated(_) | Change::KeysChanged => {}
         }
     }
 
@@ -63,7 +64,7 @@ impl InvalidIndexes {
                 Change::TokensRevoked { user, token_version } => {
                     accounts.entry(user).or_default().push((token_version, *until));
                 }
-                Change::AccountUpdated(_) | Change::KeysChanged => {}
+                Change::PersonalAccessTokenRevoked(_) | Change::AccountUpdated(_) | Change::KeysChanged => {}
             }
         }
         let mut revoked = Vec::new();

@@ -36,13 +36,14 @@ pub enum Caller {
 pub enum TokenError {
     /// The request has no Authorization header.
     Missing,
-    /// The header does not contain exactly one bearer token (RFC 6750 §2.1), or the token is not a JWT.
+    /// The header does not contain exactly one bearer token (RFC 6750 §2.1), or the token is neither a JWT nor a
+    /// personal access token.
     Malformed,
     /// The token has expired. Refresh it.
     Expired,
     /// The signature, the issuer, the audience or another claim is invalid.
     Invalid,
-    /// The session was revoked, or the account changed, after the token was issued.
+    /// The session or the personal access token was revoked, or the account changed, after the token was issued.
     Revoked,
     /// The service cannot verify tokens at the moment, because the issuer of its keys or status lists is unreachable.
     /// The token may be valid, so a client must not discard it. The error is `SERVICE_UNAVAILABLE`.
@@ -80,10 +81,10 @@ impl Caller {
         self.claims().and_then(Claims::account).map(|account| account.user)
     }
 
-    /// The caller's session. `None` for a token of another provider.
+    /// The caller's session. `None` for a personal access token and for a token of another provider.
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
-        self.claims().and_then(Claims::account).map(|account| account.session)
+        self.claims().and_then(Claims::account).and_then(|account| account.session())
     }
 
     /// Whether the caller's token has a scope.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Status;
-use crate::id::{SessionId, UserId};
+use crate::id::{PersonalAccessTokenId, SessionId, UserId};
 
 /// The authentication context class of a sign-in with one factor (NIST SP 800-63B).
 pub const ONE_FACTOR: &str = "aal1";
@@ -50,6 +50,10 @@ pub struct Claims {
     /// The session of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// The personal access token that was exchanged for the token, or that is the token. `None` for the token of a
+    /// session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pat: Option<String>,
     /// The token's own identifier (RFC 7519 §4.1.7). Portcullis uses a `UUIDv7`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
@@ -85,6 +89,9 @@ pub struct Claims {
     /// that no [`Verifier`](super::Verifier) has returned.
     #[serde(skip)]
     pub kid: String,
+    /// Whether the claims were read from the database for an opaque token, so that they have no signature.
+    #[serde(skip)]
+    pub(crate) is_opaque: bool,
     /// See [`Claims::account`]. It is parsed once, because every guard asks for it.
     #[serde(skip)]
     pub(crate) account: Option<TokenAccount>,
@@ -93,20 +100,40 @@ pub struct Claims {
     pub custom: BTreeMap<String, Value>,
 }
 
-/// The account and the session of a token of Portcullis.
+/// The account of a token of Portcullis, and the source of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenAccount {
     /// The account: the `sub` claim.
     pub user: UserId,
-    /// The session: the `sid` claim.
-    pub session: SessionId,
+    /// The source of the token.
+    pub source: TokenSource,
     /// The account's token version when the token was issued.
     pub token_version: i64,
 }
 
+/// The source of a token of Portcullis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenSource {
+    /// A session, in which a user signed in: the `sid` claim.
+    Session(SessionId),
+    /// A personal access token, which a program uses without a session: the `pat` claim.
+    PersonalAccessToken(PersonalAccessTokenId),
+}
+
+impl TokenAccount {
+    /// The session of the token. `None` for a personal access token.
+    #[must_use]
+    pub const fn session(&self) -> Option<SessionId> {
+        match self.source {
+            TokenSource::Session(session) => Some(session),
+            TokenSource::PersonalAccessToken(_) => None,
+        }
+    }
+}
+
 impl Claims {
-    /// The account and the session of the token. `None` if another provider issued it. The server's own verifier
+    /// The account and the source of the token. `None` if another provider issued it. The server's own verifier
     /// rejects such tokens.
     #[must_use]
     pub const fn account(&self) -> Option<TokenAccount> {
@@ -119,6 +146,12 @@ impl Claims {
     pub fn has_authentication_class(&self, class: &str) -> bool {
         let own = self.acr.as_deref();
         own == Some(class) || (class == ONE_FACTOR && own == Some(TWO_FACTORS))
+    }
+
+    /// Whether the token is a personal access token, or was exchanged for one. No user has signed in with it.
+    #[must_use]
+    pub const fn is_personal_access_token(&self) -> bool {
+        self.pat.is_some()
     }
 }
 

@@ -20,6 +20,7 @@ mod key_state;
 mod keyring;
 #[cfg(feature = "server")]
 mod maintain;
+mod opaque;
 mod payload;
 #[cfg(feature = "server")]
 mod refresh;
@@ -37,10 +38,9 @@ pub use jsonwebtoken::jwk::JwkSet;
 
 #[cfg(feature = "server")]
 pub(crate) use self::cookie::{read_refresh_cookie, refresh_cookie};
-pub(crate) use self::verifier::{IssuerDocument, Verification};
 pub use self::{
     caller::{Caller, TokenError},
-    claims::{Audience, Claims, ONE_FACTOR, Scopes, TWO_FACTORS, TokenAccount},
+    claims::{Audience, Claims, ONE_FACTOR, Scopes, TWO_FACTORS, TokenAccount, TokenSource},
     status::{Status, StatusReference},
     status_lists::WhenUnavailable,
 };
@@ -53,6 +53,10 @@ pub use self::{
     keyring::{Keyring, RotationSchedule},
     refresh::{Generation, RefreshCodec, RefreshToken},
     rotate::KeyringTransaction,
+};
+pub(crate) use self::{
+    opaque::OpaqueTokens,
+    verifier::{IssuerDocument, Verification},
 };
 #[doc(hidden)]
 pub use self::{

@@ -7,7 +7,10 @@ use serde::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Claims, Scopes, claims::TokenAccount};
+use super::{
+    Claims, Scopes,
+    claims::{TokenAccount, TokenSource},
+};
 
 /// The names of the claims that no standard names, or that providers name differently.
 ///
@@ -46,7 +49,8 @@ impl Payload {
         let is_uuid = |value: &Value| value.as_str().is_some_and(|text| Uuid::parse_str(text).is_ok());
         has("aud", Value::is_string)
             && has("jti", is_uuid)
-            && has("auth_time", Value::is_i64)
+            // No user has signed in with a personal access token.
+            && (has("auth_time", Value::is_i64) || (has("pat", Value::is_string) && !self.0.contains_key("auth_time")))
             && has("scope", Value::is_string)
             && has("roles", Value::is_array)
             && has("username", Value::is_string)
@@ -62,18 +66,24 @@ impl Payload {
         let roles = optional(self.take_named(&names.roles), strings)?.unwrap_or_default();
         let username = optional(self.take_named(&names.username), string)?;
         let (sub, sid) = (required(self.0.remove("sub"), string)?, optional(self.0.remove("sid"), string)?);
+        let pat = optional(self.0.remove("pat"), string)?;
         let token_version = match (self.0.remove("token_version"), self.0.remove("epoch")) {
             (Some(version), None) | (None, Some(version)) => version.as_i64(),
             _ => None,
         };
         let account = token_version.and_then(|token_version| {
-            let (user, session) = (sub.parse().ok()?, sid.as_deref()?.parse().ok()?);
-            Some(TokenAccount { user, session, token_version })
+            let source = match (sid.as_deref(), pat.as_deref()) {
+                (Some(session), None) => TokenSource::Session(session.parse().ok()?),
+                (None, Some(token)) => TokenSource::PersonalAccessToken(token.parse().ok()?),
+                _ => return None,
+            };
+            Some(TokenAccount { user: sub.parse().ok()?, source, token_version })
         });
         Ok(Claims {
             iss: required(self.0.remove("iss"), string)?,
             aud: required(self.0.remove("aud"), |aud| serde_json::from_value(aud).ok())?,
             sid,
+            pat,
             jti: optional(self.0.remove("jti"), string)?,
             iat: required(self.0.remove("iat"), seconds)?,
             exp: required(self.0.remove("exp"), seconds)?,
@@ -87,6 +97,7 @@ impl Payload {
             token_version,
             status: optional(self.take_status(), |status| serde_json::from_value(status).ok())?,
             kid,
+            is_opaque: false,
             account,
             custom: self.0,
         })
@@ -266,7 +277,7 @@ mod tests {
             claims.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
             read(&claims, &ClaimNames::default()).expect("claims").account
         };
-        let expected = Some(TokenAccount { user, session, token_version: 3 });
+        let expected = Some(TokenAccount { user, source: TokenSource::Session(session), token_version: 3 });
         assert_eq!(account(&json!({ "token_version": 3 })), expected);
         assert_eq!(account(&json!({ "epoch": 3 })), expected);
         assert_eq!(account(&json!({ "epoch": 3, "token_version": 3 })), None);

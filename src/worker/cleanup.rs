@@ -101,6 +101,7 @@ impl Cleanup {
     async fn delete_batch(&self) -> Result<u64, DbErr> {
         let app = &self.app;
         let sessions = app.sessions.sweep(BATCH_SIZE).await?;
+        let tokens = app.personal_access_tokens.sweep(BATCH_SIZE).await?;
         let throttle = app.throttle.sweep(BATCH_SIZE).await?;
         let proofs = app.proofs.sweep(BATCH_SIZE).await?;
         let challenges = app.second_factors.sweep(BATCH_SIZE).await?;
@@ -118,6 +119,7 @@ impl Cleanup {
         Ok(accounts
             .max(unverified)
             .max(sessions)
+            .max(tokens)
             .max(throttle)
             .max(proofs)
             .max(challenges)

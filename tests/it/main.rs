@@ -56,6 +56,7 @@ mod outage;
 mod pages;
 mod passkeys;
 mod persisted;
+mod personal_access_tokens;
 mod pgbouncer;
 mod plans;
 mod privileges;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{AUTH, Answer, OTHER_PASSWORD, PASSWORD, TestApp, USER};
 
-/// The codes that the tests of this file, of `last_admin.rs`, of `email` and of `passkeys` are about.
+/// The codes that the tests of this file, of `last_admin.rs`, of `email`, of `passkeys` and of `personal_access_tokens` are about.
 const COVERED: [&str; 23] = [
     "ACCOUNT_DISABLED",
     "CURRENT_PASSWORD_REQUIRED",

@@ -58,12 +58,13 @@ fn sentence(code: &login::UserErrorCode) -> String {
         Code::EmailNotVerified | Code::InvalidChallenge | Code::InvalidCode | Code::SecondFactorRequired => {
             "Follow the message, or request a new one.".into()
         }
-        Code::PasskeyRejected | Code::LimitReached | Code::LastLoginMethod => "Look at your passkeys.".into(),
+        Code::PasskeyRejected | Code::LastLoginMethod => "Look at your passkeys.".into(),
         Code::PasswordTooShort | Code::PasswordTooLong | Code::PasswordTooWeak => {
             "Choose another password.".into()
         }
         Code::RegistrationClosed => "Ask an administrator for an account.".into(),
         Code::NotFound | Code::UnknownRole => "Not found.".into(),
+        Code::LimitReached => "Delete one first.".into(),
         Code::CurrentPasswordRequired => "Enter your current password.".into(),
         Code::LastAdmin => "One administrator must remain.".into(),
         Code::Other(code) => format!("Unknown error {code}: the server is newer than this client."),

@@ -15,7 +15,9 @@ use super::{Account, AccountError, Accounts, UserCursor};
 use crate::{
     audit::Actor,
     database::PageRequest,
-    graphql::{ApiError, Requirements, UserError, UserErrorCode, account_and_session, caller, guarded},
+    graphql::{
+        ApiError, Requirements, UserError, UserErrorCode, account_and_session, caller, guarded, user_id,
+    },
     limits::{Decision, Throttle},
     tokens::Caller,
 };
@@ -30,8 +32,7 @@ impl AccountsQuery {
     /// The user who is signed in.
     #[authenticated]
     async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
-        let (user, _) = account_and_session(ctx)?;
-        let account = ctx.data_unchecked::<Accounts>().find(user).await?;
+        let account = ctx.data_unchecked::<Accounts>().find(user_id(ctx)?).await?;
         Ok(account.map(|account| User::new(account, caller(ctx).clone())))
     }
 

@@ -9,10 +9,14 @@ use crate::{
     accounts::{Account, Accounts},
     database::PageRequest,
     graphql::{ApiError, DateTime, Json, caller, guarded, node_id},
-    id::{PasskeyId, SessionId, UserId},
+    id::{PasskeyId, PersonalAccessTokenId, SessionId, UserId},
     passkeys::{
         Passkeys,
         graphql::{PasskeyConnectionFields, PasskeyList, PasskeyObject},
+    },
+    personal_access_tokens::{
+        PersonalAccessTokens,
+        graphql::{PersonalAccessTokenConnectionFields, PersonalAccessTokenList, PersonalAccessTokenObject},
     },
     second_factors::{
         SecondFactors,
@@ -204,6 +208,28 @@ impl User {
         let page = page.read(ctx, |page| async move { sessions.list(user, &page).await }).await?;
         let node = |session| UserSession::new(session, self.viewer.clone());
         Ok(Some(page.list(SessionConnectionFields(user), |session| session.id, node)))
+    }
+
+    /// The personal access tokens of the account that are valid, newest first. Null if the account is not your own and
+    /// your token lacks the scope sessions:read.
+    #[nullable]
+    async fn personal_access_tokens(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The number of items from the start: 0 to 100. The default is 25 without `last`.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The number of items from the end: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<Option<PersonalAccessTokenList>, ApiError> {
+        if !self.is_own() && !self.viewer.has_scope("sessions:read") {
+            return Ok(None);
+        }
+        let page = PageRequest::<PersonalAccessTokenId>::parse(first, after, last, before)?;
+        let (tokens, user) = (ctx.data_unchecked::<Arc<PersonalAccessTokens>>(), self.account.id);
+        let page = page.read(ctx, |page| async move { tokens.list(user, &page).await }).await?;
+        let fields = PersonalAccessTokenConnectionFields(user);
+        Ok(Some(page.list(fields, |token| token.id, PersonalAccessTokenObject)))
     }
 
     /// The passkeys of the account, newest first. Null if the account is not your own.

@@ -8,7 +8,7 @@ mod look_alike;
 mod roles;
 mod row;
 
-use entity::{session, user};
+use entity::{personal_access_token, session, user};
 use sea_orm::{
     ActiveValue::{Set, Unchanged},
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
@@ -29,10 +29,7 @@ pub(super) use self::{
     roles::{lock_role, replace_roles},
 };
 use super::{Account, EmailAddress, Username, look_alike::Skeletons, names::search_key};
-use crate::{
-    clock::Timestamp,
-    id::{SessionId, UserId},
-};
+use crate::{clock::Timestamp, id::UserId, tokens::TokenSource};
 
 /// An account and the hash of its password.
 pub struct Credentials {
@@ -136,19 +133,30 @@ pub(super) async fn lock(db: &impl ConnectionTrait, id: UserId) -> Result<Option
     Ok(with_roles(db, row.into_iter().collect()).await?.pop())
 }
 
-/// Locks a session of an account until the transaction ends, and returns whether it is active. This is here
-/// because modules import lower ranks only, and `sessions` ranks above `accounts`.
-pub(super) async fn lock_session(
+/// Locks a session or a personal access token of an account until the transaction ends, and returns whether it is
+/// active. This is here because modules import lower ranks only, and `sessions` ranks above `accounts`.
+pub(super) async fn lock_source(
     db: &impl ConnectionTrait,
-    id: SessionId,
+    source: TokenSource,
     user: UserId,
     now: Timestamp,
 ) -> Result<bool, DbErr> {
-    let live = session::Entity::find_by_id(id.uuid())
-        .filter(session::Column::UserId.eq(user.uuid()))
-        .filter(session::Column::RevokedAt.is_null())
-        .filter(session::Column::ExpiresAt.gt(Millis(now)));
-    Ok(live.lock_exclusive().one(db).await?.is_some())
+    Ok(match source {
+        TokenSource::Session(id) => {
+            let live = session::Entity::find_by_id(id.uuid())
+                .filter(session::Column::UserId.eq(user.uuid()))
+                .filter(session::Column::RevokedAt.is_null())
+                .filter(session::Column::ExpiresAt.gt(Millis(now)));
+            live.lock_exclusive().one(db).await?.is_some()
+        }
+        TokenSource::PersonalAccessToken(id) => {
+            let live = personal_access_token::Entity::find_by_id(id.uuid())
+                .filter(personal_access_token::Column::UserId.eq(user.uuid()))
+                .filter(personal_access_token::Column::RevokedAt.is_null())
+                .filter(personal_access_token::Column::ExpiresAt.gt(Millis(now)));
+            live.lock_exclusive().one(db).await?.is_some()
+        }
+    })
 }
 
 /// Records a sign-in if the account has not changed, and undoes a deletion that is scheduled and not due yet.

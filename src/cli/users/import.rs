@@ -133,7 +133,7 @@ impl Import {
             return check::in_file(&reader, &mut records, username, path, out).await;
         }
         let mut running = Running {
-            admin: app.map(|app| &app.admin),
+            admin: app.map(|app| &*app.admin),
             is_dry_run: self.dry_run,
             reader,
             seen: Seen::default(),

@@ -112,6 +112,7 @@ pub(super) fn to_cli_error(error: AdminError, app: &App, user: &str) -> CliError
         | AdminError::Keyring(_)
         | AdminError::SecondFactor(_)
         | AdminError::PrivilegeEscalation(_)
+        | AdminError::SessionRequired
         | AdminError::MailOff
         | AdminError::RateLimited { .. }
         | AdminError::OwnAccount { .. } => CliError::refused(error.to_string()),

@@ -17,7 +17,7 @@ use crate::{
     http::{Authenticator, bearer::is_blank},
     limits::{QuotaKey, QuotaPermit, Quotas, Slot, Slots, SlotsFull},
     listener::RequestConnection,
-    tokens::{Caller, TokenError},
+    tokens::{Caller, Claims, TokenError},
 };
 
 /// Interval of the token checks. The token is also checked before each event.
@@ -95,7 +95,8 @@ impl OpenStreams {
         ))
     }
 
-    /// Acquires the permit of the caller's session. Streams of signed-in callers are evicted last.
+    /// Acquires the permit of the caller's session or personal access token. Streams of signed-in callers are evicted
+    /// last.
     ///
     /// # Errors
     /// `OPERATION_LIMIT_EXCEEDED` if the session has too many open streams.
@@ -104,9 +105,10 @@ impl OpenStreams {
         permit: &mut StreamPermit,
         caller: &Caller,
     ) -> Result<(), RequestError> {
-        let Some(session) = caller.session() else { return Ok(()) };
+        let account = caller.claims().and_then(Claims::account);
+        let Some(source) = account.map(|account| account.source) else { return Ok(()) };
         let max = self.limits.max_open_per_session;
-        let quota = self.sessions.try_acquire(QuotaKey::Session(session), max);
+        let quota = self.sessions.try_acquire(QuotaKey::Source(source), max);
         permit.session = Some(quota.ok_or_else(|| too_many("http.streams.max_open_per_session", max))?);
         let priority = permit.slot.priority();
         priority.is_signed_in.store(true, Ordering::Relaxed);

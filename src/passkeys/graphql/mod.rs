@@ -127,6 +127,9 @@ impl PasskeysMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The passkey and its new name.")] input: RenamePasskeyInput,
     ) -> Result<Option<PasskeyPayload>, ApiError> {
+        if let Some(refused) = count_change(ctx).await? {
+            return Ok(Some(PasskeyPayload { passkey: None, errors: vec![refused] }));
+        }
         let id = parse_id(&input.id, "id")?;
         let name = match PasskeyName::parse(&input.name) {
             Ok(Some(name)) => name,
@@ -135,9 +138,6 @@ impl PasskeysMutation {
             }
             Err(error) => return PasskeyPayload::of(Err(error)).map(Some),
         };
-        if let Some(refused) = count_change(ctx).await? {
-            return Ok(Some(PasskeyPayload { passkey: None, errors: vec![refused] }));
-        }
         let renamed = ctx.data_unchecked::<Passkeys>().rename(id, name, Actor::of(ctx)).await;
         PasskeyPayload::of(renamed).map(Some)
     }

@@ -1,6 +1,7 @@
 //! Sign-ins that wait for a second factor.
 
-use entity::sign_in_challenge::{ActiveModel, Column, Entity, Model};
+pub(in crate::second_factors) use entity::sign_in_challenge::Model as ChallengeRow;
+use entity::sign_in_challenge::{ActiveModel, Column, Entity};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -11,7 +12,10 @@ use uuid::Uuid;
 
 use crate::{clock::Timestamp, id::UserId};
 
-pub(in crate::second_factors) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
+pub(in crate::second_factors) async fn insert(
+    db: &impl ConnectionTrait,
+    row: ChallengeRow,
+) -> Result<(), DbErr> {
     let row = ActiveModel {
         id: Set(row.id),
         token_hash: Set(row.token_hash),
@@ -31,7 +35,7 @@ pub(in crate::second_factors) async fn find(
     db: &impl ConnectionTrait,
     token_hash: Vec<u8>,
     now: Timestamp,
-) -> Result<Option<Model>, DbErr> {
+) -> Result<Option<ChallengeRow>, DbErr> {
     let with_token = Entity::find().filter(Column::TokenHash.eq(token_hash));
     with_token.filter(Column::ExpiresAt.gt(Millis(now))).one(db).await
 }

@@ -1,6 +1,7 @@
 //! Recovery codes.
 
-use entity::recovery_code::{ActiveModel, Column, Entity, Model};
+pub(in crate::second_factors) use entity::recovery_code::Model as RecoveryCodeRow;
+use entity::recovery_code::{ActiveModel, Column, Entity};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
     prelude::ChronoUnixTimestampMillis as Millis, sea_query::Expr,
@@ -44,7 +45,7 @@ pub(in crate::second_factors) async fn consume(
 pub(in crate::second_factors) async fn list(
     db: &impl ConnectionTrait,
     user: UserId,
-) -> Result<Vec<Model>, DbErr> {
+) -> Result<Vec<RecoveryCodeRow>, DbErr> {
     Entity::find().filter(Column::UserId.eq(user.uuid())).all(db).await
 }
 

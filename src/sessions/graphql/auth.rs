@@ -9,6 +9,7 @@ use crate::{
     accounts::graphql::User,
     config::{Cookies, HttpConfig},
     graphql::{ApiError, DateTime, RefreshCookie, Transport, UserError},
+    personal_access_tokens::ExchangedToken,
     sessions::{AuthenticationMethod, Sessions, SignedIn},
     tokens::refresh_cookie,
 };
@@ -45,20 +46,21 @@ fn config<'a>(ctx: &'a Context<'_>) -> &'a HttpConfig {
     &ctx.data_unchecked::<Sessions>().config.http
 }
 
-/// The payload of every mutation that issues tokens. Either `errors` is empty, or all other fields are null.
+/// The payload of every mutation that issues access tokens. Either `errors` is empty, or all other fields are null.
 /// The fields of the payload are resolved with the permissions of the user who has just signed in.
 #[derive(SimpleObject)]
 pub struct AuthPayload {
     /// The access token, a JWT for the header `Authorization: Bearer`. Null if there are errors.
     access_token: Option<String>,
     /// The token for the next `refresh`. Each token can be used once, so keep only the newest. Null with
-    /// cookie delivery, or if there are errors.
+    /// cookie delivery, after an exchange of a personal access token, or if there are errors.
     refresh_token: Option<String>,
     /// The remaining lifetime of the access token, in seconds. Null if there are errors.
     expires_in: Option<i32>,
     /// The user who signed in. Null if there are errors.
     user: Option<User>,
-    /// The session that was created or continued. Null if there are errors.
+    /// The session that was created or continued. Null after an exchange of a personal access token, or if there are
+    /// errors.
     session: Option<UserSession>,
     /// The missing step of the sign-in. Not null if a sign-in ends with the error `SECOND_FACTOR_REQUIRED`, or with
     /// `EMAIL_NOT_VERIFIED`, unless too many messages were sent to the address.
@@ -106,6 +108,17 @@ impl AuthPayload {
             challenge: None,
             errors: Vec::new(),
         })
+    }
+
+    /// The payload of an exchange of a personal access token. There is no session and no refresh token.
+    #[must_use]
+    pub fn exchanged(token: ExchangedToken) -> Self {
+        Self {
+            access_token: Some(token.access.expose_secret().to_owned()),
+            expires_in: Some(i32::try_from(token.expires_in.as_secs()).unwrap_or(i32::MAX)),
+            user: Some(User::new(token.account, token.caller)),
+            ..Self::failure(Vec::new())
+        }
     }
 
     /// The payload of a sign-in from which something is missing.

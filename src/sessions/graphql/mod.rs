@@ -160,7 +160,7 @@ impl SessionsMutation {
         let by_token = token.as_ref().and_then(|token| sessions.session_of(token));
         let by_bearer = claims
             .and_then(Claims::account)
-            .map(|token| token.session)
+            .and_then(|token| token.session())
             .or(ctx.data_opt::<ExpiredSession>().and_then(|expired| expired.0));
         // A client that names an unknown session must not believe that it has ended.
         let is_unknown = token.is_some() || *caller(ctx) != Caller::Anonymous(TokenError::Missing);
@@ -181,6 +181,7 @@ impl SessionsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The session to revoke.")] input: RevokeSessionInput,
     ) -> Result<Option<SessionPayload>, ApiError> {
+        account_and_session(ctx)?;
         let id = parse_id(&input.id, "input.id")?;
         let viewer = caller(ctx);
         let sessions = ctx.data_unchecked::<Sessions>();

@@ -29,8 +29,9 @@ use crate::{
     },
 };
 
-/// The mutations that check or set a credential. An operation may contain only one of them.
-pub const CREDENTIAL_FIELDS: [&str; 17] = [
+/// The mutations that check or set a credential. An operation may contain only one of them, and none accepts a personal
+/// access token of its caller.
+pub const CREDENTIAL_FIELDS: [&str; 19] = [
     "register",
     "login",
     "changePassword",
@@ -48,6 +49,8 @@ pub const CREDENTIAL_FIELDS: [&str; 17] = [
     "loginWithPasskey",
     "acceptInvitation",
     "undoEmailChange",
+    "createPersonalAccessToken",
+    "exchangePersonalAccessToken",
 ];
 
 /// The input of the `register` mutation.

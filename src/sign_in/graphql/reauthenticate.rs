@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{SignIn, failed};
 use crate::{
     client::ClientInfo,
-    graphql::{ApiError, UserError, claims, guarded},
+    graphql::{ApiError, UserError, account_and_session, claims, guarded},
     passwords::PasswordAttempt,
     second_factors::Factor,
     sessions::{
@@ -71,6 +71,7 @@ impl ReauthenticationMutation {
         &self,
         ctx: &Context<'_>,
     ) -> Result<Option<StartReauthenticationPayload>, ApiError> {
+        account_and_session(ctx)?;
         let sign_in = ctx.data_unchecked::<SignIn>();
         Ok(Some(match Box::pin(sign_in.reauthentication_methods(claims(ctx)?)).await {
             Ok(methods) => StartReauthenticationPayload { methods, errors: Vec::new() },

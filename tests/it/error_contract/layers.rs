@@ -34,6 +34,7 @@ pub(super) async fn provoke_everything(media: &'static str) -> Vec<Provoked> {
     all.extend(where_the_schema_is_hidden(media).await);
     all.extend(at_the_fields(media).await);
     all.extend(Box::pin(in_resolvers(media)).await);
+    all.extend(with_a_personal_access_token(media).await);
     all.extend(while_something_is_away(media).await);
     all
 }
@@ -372,6 +373,21 @@ async fn in_resolvers(media: &'static str) -> Vec<Provoked> {
         "The server executes http.max_concurrent_requests requests.",
     ];
     happened.into_iter().zip(answers).map(|(what, answer)| Provoked { what, answer }).collect()
+}
+
+async fn with_a_personal_access_token(media: &'static str) -> Vec<Provoked> {
+    let app = TestApp::start().await;
+    let ada = app.signed_in("ada").await;
+    let expires_at = app.clock().now() + Duration::from_hours(1);
+    let input = json!({ "name": "script", "scopes": [], "expiresAt": expires_at });
+    let created = ada.mutate("createPersonalAccessToken", input, "token errors { code }").await;
+    let token = created.at("/it/token").as_str().expect("a token");
+    let client = app.anonymous().bearing(token).header("accept", media);
+    let login = json!({ "username": "ada", "password": PASSWORD });
+    let executed =
+        each("A field accepts no personal access token.", [client.ask("{ session { id } }").await]);
+    let what = "An operation checks or sets a credential, and has a personal access token.";
+    executed.into_iter().chain(each(what, [client.mutate("login", login, AUTH).await])).collect()
 }
 
 async fn while_something_is_away(media: &'static str) -> Vec<Provoked> {

@@ -6,7 +6,7 @@ mod layers;
 use std::collections::BTreeSet;
 
 use portcullis::{
-    graphql::{ErrorCode, ErrorExtension, INSUFFICIENT_USER_AUTHENTICATION},
+    graphql::{ErrorCode, ErrorExtension, INSUFFICIENT_USER_AUTHENTICATION, SESSION_REQUIRED},
     tokens::TokenError,
 };
 use serde_json::Value;
@@ -94,7 +94,8 @@ fn assert_shape(what: &str, answer: &Answer) {
 fn assert_extensions(what: &str, answer: &Answer, extensions: &Value, was_executed: bool) {
     let code = ErrorCode::VARIANTS.iter().copied().find(|code| extensions["code"] == <&str>::from(code));
     let is_due = |extension: &&ErrorExtension| match extension {
-        ErrorExtension::Reason | ErrorExtension::RetryAfter => true,
+        ErrorExtension::Reason => extensions["code"] != "FORBIDDEN" || what.contains("personal access token"),
+        ErrorExtension::RetryAfter => true,
         ErrorExtension::RequiredScopes => what == "A field requires a scope.",
         ErrorExtension::RequiredRoles => what == "A field requires a role.",
         ErrorExtension::MaxAge | ErrorExtension::AcrValues => what == "A field requires a recent login.",
@@ -113,7 +114,9 @@ fn assert_extensions(what: &str, answer: &Answer, extensions: &Value, was_execut
         let is_right = match extension {
             ErrorExtension::Reason => {
                 let mut reasons = TokenError::VARIANTS.iter().map(<&str>::from);
-                value == INSUFFICIENT_USER_AUTHENTICATION || reasons.any(|known| value == known)
+                value == INSUFFICIENT_USER_AUTHENTICATION
+                    || value == SESSION_REQUIRED
+                    || reasons.any(|known| value == known)
             }
             ErrorExtension::RequiredScopes => value[0][0].is_string(),
             ErrorExtension::RequiredRoles | ErrorExtension::AcrValues => value[0].is_string(),

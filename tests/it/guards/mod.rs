@@ -1,6 +1,7 @@
 //! Guards: each root field of the schema enforces its directives, and the directives are those of the contract.
 
 mod fields;
+mod personal_access_tokens;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,8 +16,9 @@ use self::fields::{Guard, RootField};
 use crate::support::{Answer, TestApp};
 
 /// The fields that anybody may ask for. Think twice before you add one.
-const OPEN: [&str; 18] = [
+const OPEN: [&str; 19] = [
     "acceptInvitation",
+    "exchangePersonalAccessToken",
     "login",
     "loginWithEmail",
     "loginWithPasskey",
@@ -48,12 +50,13 @@ enum Required {
 use Required::{RecentLogin, Scope, SignIn};
 
 /// The guards of all other fields in the contract.
-const GUARDED: [(&str, Required); 29] = [
+const GUARDED: [(&str, Required); 31] = [
     ("Subscription.accountEvents", SignIn),
     ("Subscription.auditEvents", Scope("audit:read")),
     ("addPasskey", SignIn),
     ("auditEvents", Scope("audit:read")),
     ("changePassword", SignIn),
+    ("createPersonalAccessToken", RecentLogin(300)),
     ("createUser", Scope("users:write")),
     ("deleteAccount", SignIn),
     ("deletePasskey", RecentLogin(300)),
@@ -70,6 +73,7 @@ const GUARDED: [(&str, Required); 29] = [
     ("resetSecondFactors", Scope("users:write")),
     ("renamePasskey", SignIn),
     ("revokeOtherSessions", SignIn),
+    ("revokePersonalAccessToken", SignIn),
     ("revokeSession", SignIn),
     ("revokeUserSessions", Scope("sessions:write")),
     ("session", SignIn),

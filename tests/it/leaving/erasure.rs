@@ -1,4 +1,4 @@
-//! A deleted account leaves no message and no proof behind, whichever way it is deleted.
+//! A deleted account leaves no message, no proof and no personal access token behind, whichever way it is deleted.
 
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
@@ -23,6 +23,8 @@ async fn with_messages(app: &TestApp) -> Client {
         ada.mutate("requestPasswordReset", input, "errors { code }").await.assert_done();
     }
     app.until_outbox_is_empty().await;
+    let token = json!({ "name": "a", "scopes": [], "expiresAt": app.clock().now() + WEEK });
+    ada.mutate("createPersonalAccessToken", token, "errors { code }").await.assert_done();
     ada
 }
 
@@ -32,14 +34,17 @@ async fn verify(app: &TestApp, address: &str) {
     app.anonymous().mutate("verifyEmail", input, "errors { code }").await.assert_done();
 }
 
-/// The numbers of messages to the addresses of ada, and of her proofs.
-async fn rows(db: &impl ConnectionTrait) -> [i64; 2] {
-    let mut counts = [0; 2];
-    for ((table, column), count) in
-        [("outgoing_messages", "recipient"), ("email_proofs", "email")].into_iter().zip(&mut counts)
-    {
-        let addresses = format!("'{ADDRESS}', '{OLD_ADDRESS}'");
-        let sql = format!("SELECT COUNT(*) AS count FROM {table} WHERE {column} IN ({addresses})");
+/// The numbers of messages to the addresses of ada, of her proofs, and of all personal access tokens.
+async fn rows(db: &impl ConnectionTrait) -> [i64; 3] {
+    let mut counts = [0; 3];
+    let addresses = format!("'{ADDRESS}', '{OLD_ADDRESS}'");
+    let tables = [
+        format!("outgoing_messages WHERE recipient IN ({addresses})"),
+        format!("email_proofs WHERE email IN ({addresses})"),
+        "personal_access_tokens".to_owned(),
+    ];
+    for (rows, count) in tables.into_iter().zip(&mut counts) {
+        let sql = format!("SELECT COUNT(*) AS count FROM {rows}");
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
         *count = row.expect("an answer").expect("a row").try_get("", "count").expect("a number");
     }
@@ -47,12 +52,12 @@ async fn rows(db: &impl ConnectionTrait) -> [i64; 2] {
 }
 
 async fn assert_some(app: &TestApp) {
-    let [messages, proofs] = rows(app.app.database.reader()).await;
-    assert!(messages >= 4 && proofs >= 4, "{messages} {proofs}");
+    let [messages, proofs, tokens] = rows(app.app.database.reader()).await;
+    assert!(messages >= 4 && proofs >= 4 && tokens == 1, "{messages} {proofs} {tokens}");
 }
 
 async fn assert_none(app: &TestApp) {
-    assert_eq!(rows(app.app.database.reader()).await, [0, 0]);
+    assert_eq!(rows(app.app.database.reader()).await, [0, 0, 0]);
 }
 
 #[tokio::test]
@@ -89,9 +94,9 @@ async fn nothing_remains_of_an_account_that_is_deleted_on_the_command_line() {
     let input = json!({ "username": "ada", "email": ADDRESS, "password": PASSWORD });
     process.anonymous().mutate("register", input, "errors { code }").await.assert_done();
     let db = process.database().connect().await;
-    assert_eq!(rows(&db).await, [1, 1]);
+    assert_eq!(rows(&db).await, [1, 1, 0]);
     process.run(&["users", "delete", "ada", "--yes"]);
-    assert_eq!(rows(&db).await, [0, 0]);
+    assert_eq!(rows(&db).await, [0, 0, 0]);
 }
 
 #[tokio::test]

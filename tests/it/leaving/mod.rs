@@ -122,19 +122,26 @@ async fn an_export_has_everything_about_the_own_account_and_no_secret() {
     let input = json!({ "email": "ada@example.com", "metadata": { "a": 1 }, "locale": "de" });
     ada.mutate("updateProfile", input, USER).await.assert_done();
     app.anonymous().log_in("ada", "wrong password").await.assert_refused("INVALID_CREDENTIALS");
+    let token = json!({ "name": "backup", "scopes": [], "expiresAt": app.clock().now() + WEEK });
+    let token = ada.mutate("createPersonalAccessToken", token, "token errors { code }").await;
+    let token = token.assert_done().at("/it/token").as_str().expect("a token").to_owned();
     let answer = ada.ask("{ exportAccount { data createdAt } }").await;
     let data = answer.assert_done().at("/exportAccount/data");
     let account = &data["account"];
     assert_eq!((&account["username"], &account["email"]), (&json!("ada"), &json!("ada@example.com")));
     assert_eq!((&account["metadata"], &account["locale"]), (&json!({ "a": 1 }), &json!("de")));
     assert_eq!(data["sessions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(data["personalAccessTokens"][0]["name"], "backup");
     let events = data["auditEvents"].as_array().expect("a list");
     let actions = events.iter().filter_map(|event| event["action"].as_str());
     // The message that verifies the address is sent at any time.
     let actions: Vec<&str> = actions.filter(|action| *action != "MESSAGE_SENT").collect();
-    assert_eq!(actions, ["LOGIN_FAILED", "USER_UPDATED", "LOGIN_SUCCEEDED", "USER_REGISTERED"]);
+    assert_eq!(
+        actions,
+        ["TOKEN_CREATED", "LOGIN_FAILED", "USER_UPDATED", "LOGIN_SUCCEEDED", "USER_REGISTERED"]
+    );
     let text = answer.body.to_string();
-    for secret in ["argon2", "passwordHash", "bob", ada.token.as_deref().expect("a token")] {
+    for secret in ["argon2", "passwordHash", "bob", &token, ada.token.as_deref().expect("a token")] {
         assert!(!text.contains(secret), "{secret}");
     }
     app.anonymous().ask("{ exportAccount { createdAt } }").await.assert_failed("UNAUTHENTICATED");

@@ -1,0 +1,42 @@
+use sea_orm_migration::prelude::*;
+
+use crate::column::{index, time};
+
+/// Adds the personal access tokens. They are deleted with their account.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let user = ForeignKey::create()
+            .from("personal_access_tokens", "user_id")
+            .to("users", "id")
+            .on_delete(ForeignKeyAction::Cascade)
+            .to_owned();
+        let table = Table::create()
+            .table("personal_access_tokens")
+            .col(ColumnDef::new("id").uuid().primary_key())
+            .col(ColumnDef::new("user_id").uuid().not_null())
+            .col(ColumnDef::new("name").text().not_null())
+            .col(ColumnDef::new("scopes").text().not_null())
+            .col(ColumnDef::new("hint").text().not_null())
+            .col(ColumnDef::new("token_hash").var_binary(32).not_null())
+            .col(time("created_at").not_null())
+            .col(time("expires_at").not_null())
+            .col(time("last_used_at"))
+            .col(time("revoked_at"))
+            .col(time("kept_until").not_null())
+            .foreign_key(&mut { user })
+            .to_owned();
+        manager.create_table(table).await?;
+        let table = "personal_access_tokens";
+        manager.create_index(index(table, &["token_hash"]).unique().to_owned()).await?;
+        manager.create_index(index(table, &["user_id", "id"])).await?;
+        manager.create_index(index(table, &["kept_until"])).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("personal_access_tokens").to_owned()).await
+    }
+}
