@@ -27,7 +27,7 @@ pub(super) struct Credential {
     pub(super) transports: Vec<String>,
 }
 
-/// What a response is verified with.
+/// A stored passkey, by which a response is verified.
 pub(super) struct StoredKey {
     pub(super) passkey: PasskeyId,
     pub(super) user: UserId,

@@ -99,7 +99,7 @@ fn claims(client: &Client) -> Value {
     decode(client.token.as_deref().expect("a token")).1
 }
 
-/// What the user sees of the factors.
+/// The factors as their user sees them.
 async fn factors(client: &Client) -> Value {
     let query =
         "{ me { totp { createdAt lastUsedAt } recoveryCodes { total remaining } secondFactorRequired } }";
