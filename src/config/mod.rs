@@ -15,6 +15,7 @@ mod draft;
 mod duration;
 mod environment;
 mod error;
+mod factors;
 mod graphql;
 mod http;
 mod limits;
@@ -41,6 +42,7 @@ pub use self::{
     accounts::{AccountsConfig, LinksConfig, UsernamePolicy},
     audit::AuditConfig,
     database::DatabaseConfig,
+    factors::FactorsConfig,
     graphql::{DocumentPolicy, GraphqlConfig, Introspection},
     http::{Cookies, HttpConfig},
     limits::{Backoff, LimitsConfig},
@@ -127,6 +129,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Messages by e-mail.
     pub mail: MailConfig,
+    /// Second factors of a sign-in.
+    pub factors: FactorsConfig,
     /// Sign-in with passkeys.
     pub passkeys: PasskeysConfig,
     /// Password policy and hashing.
@@ -154,6 +158,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
             mail: MailConfig::default(),
+            factors: FactorsConfig::default(),
             passkeys: PasskeysConfig::default(),
             passwords: PasswordsConfig::default(),
             roles: [(ADMIN_ROLE.to_owned(), role(SCOPES)), ("user".to_owned(), role(&[]))].into(),

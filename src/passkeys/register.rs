@@ -1,10 +1,11 @@
+use sea_orm::ConnectionTrait;
 use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use super::{
-    MAX_PASSKEYS, Passkey, PasskeyError, PasskeyName, Passkeys, Purpose, StartedCeremony, models, options,
+    Challenge, MAX_PASSKEYS, Passkey, PasskeyError, PasskeyName, Passkeys, Purpose, StartedCeremony, models, options,
     store,
-    webauthn::{RegistrationResponse, Rejection, verify_registration},
+    webauthn::{NewCredential, RegistrationResponse, Rejection, verify_registration},
 };
 use crate::{
     audit::{Actor, AuditAction, NewEvent},
@@ -13,6 +14,14 @@ use crate::{
 
 /// The name of a passkey of an unknown model.
 const DEFAULT_NAME: &str = "Passkey";
+
+/// A passkey that was verified and is not stored yet.
+pub struct NewPasskey {
+    passkey: Passkey,
+    challenge: Challenge,
+    credential: NewCredential,
+    transports: Vec<String>,
+}
 
 impl Passkeys {
     /// Starts the creation of a passkey for an account.
@@ -32,25 +41,23 @@ impl Passkeys {
         Ok(StartedCeremony { token: challenge.token().clone(), expires_at: challenge.expires_at(), options })
     }
 
-    /// Adds the passkey that an authenticator has created to the account of the actor.
+    /// Verifies the passkey that an authenticator has created for an account. It writes nothing.
     ///
     /// # Errors
-    /// [`PasskeyError::InvalidChallenge`], [`PasskeyError::Rejected`], [`PasskeyError::TooMany`], or
-    /// [`PasskeyError::Account`] if the actor's token was revoked in the meantime.
-    pub async fn add(
+    /// [`PasskeyError::NotOffered`], [`PasskeyError::InvalidChallenge`], or [`PasskeyError::Rejected`].
+    pub fn verify_new(
         &self,
+        user: UserId,
         token: &SecretString,
         response: &Json,
         name: Option<PasskeyName>,
-        actor: Actor<'_>,
-    ) -> Result<Passkey, PasskeyError> {
+    ) -> Result<NewPasskey, PasskeyError> {
         let relying_party = self.offered()?;
-        let user = actor.user().ok_or(PasskeyError::NotFound)?;
         let challenge = self.0.challenges.verify(Purpose::Registration, Some(user), token);
         let challenge = challenge.ok_or(PasskeyError::InvalidChallenge)?;
         let response = RegistrationResponse::parse(response)?;
-        let created = verify_registration(relying_party, &challenge.bytes(), &response)?;
-        let authenticator = models::name_of(created.aaguid);
+        let credential = verify_registration(relying_party, &challenge.bytes(), &response)?;
+        let authenticator = models::name_of(credential.aaguid);
         let name =
             name.map_or_else(|| authenticator.unwrap_or(DEFAULT_NAME).to_owned(), PasskeyName::into_text);
         let passkey = Passkey {
@@ -58,32 +65,39 @@ impl Passkeys {
             user,
             name,
             authenticator,
-            backup_eligible: created.state.backup_eligible,
-            backed_up: created.state.backed_up,
+            backup_eligible: credential.state.backup_eligible,
+            backed_up: credential.state.backed_up,
             created_at: self.0.clock.now(),
             last_used_at: None,
         };
+        Ok(NewPasskey { passkey, challenge, credential, transports: response.transports })
+    }
 
-        let transaction = self.0.database.begin_short().await?;
-        // The lock of the account also makes concurrent additions count one after the other.
-        self.0.accounts.lock_actor(&transaction, actor, None).await?;
-        if !store::use_challenge(&transaction, &challenge).await? {
-            transaction.rollback().await?;
+    /// Adds a verified passkey to its account, in a transaction that has locked the account. The caller rolls it back if
+    /// this fails.
+    ///
+    /// # Errors
+    /// [`PasskeyError::InvalidChallenge`] if the challenge was used, [`PasskeyError::Rejected`] if the passkey is
+    /// already stored, or [`PasskeyError::TooMany`].
+    pub async fn add(
+        &self,
+        transaction: &impl ConnectionTrait,
+        new: NewPasskey,
+        actor: Actor<'_>,
+    ) -> Result<Passkey, PasskeyError> {
+        let relying_party = self.offered()?;
+        let NewPasskey { passkey, challenge, credential, transports } = new;
+        if !store::use_challenge(transaction, &challenge).await? {
             return Err(PasskeyError::InvalidChallenge);
         }
-        if store::count(&transaction, user).await? >= MAX_PASSKEYS {
-            transaction.rollback().await?;
+        if store::count(transaction, passkey.user).await? >= MAX_PASSKEYS {
             return Err(PasskeyError::TooMany);
         }
-        let transports = &response.transports;
-        if !store::insert(&transaction, &passkey, &relying_party.id, created, transports).await? {
-            transaction.rollback().await?;
+        if !store::insert(transaction, &passkey, &relying_party.id, credential, &transports).await? {
             return Err(Rejection("the credential id is already stored").into());
         }
-        let new_event =
-            NewEvent { action: AuditAction::PasskeyAdded, user: Some(user), session: None, actor };
-        self.0.audit.record(&transaction, new_event).await?;
-        self.0.feed.commit(transaction, &[]).await?;
+        let (action, user) = (AuditAction::PasskeyAdded, Some(passkey.user));
+        self.0.audit.record(transaction, NewEvent { action, user, session: None, actor }).await?;
         Ok(passkey)
     }
 }

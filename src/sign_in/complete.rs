@@ -8,7 +8,7 @@ use crate::{
     hooks::TokenAdditions,
     limits::Decision,
     proofs::InvalidProof,
-    sessions::{AuthenticationMethod, SignedIn, has_two_factors},
+    sessions::{AuthenticationMethod, SignedIn},
 };
 
 /// An authenticated user, whose sign-in can be completed.
@@ -44,11 +44,9 @@ impl SignIn {
             transaction.rollback().await?;
             return Err(SignInError::RateLimited { retry_after });
         }
-        if !has_two_factors(&user.methods) {
-            let missing = self.second_factors.methods(&transaction, user.account.id).await?;
-            if !missing.is_empty() {
-                return Err(self.require_second_factor(transaction, user, missing, client).await?);
-            }
+        let missing = self.second_factors.missing(&transaction, &user.account, &user.methods).await?;
+        if !missing.is_empty() {
+            return Err(self.require_second_factor(transaction, user, missing, client).await?);
         }
         let Authenticated { account, methods, replacement, additions, mut changes } = user;
         // The account may have changed while its user was authenticated. What was proven must not sign in then.

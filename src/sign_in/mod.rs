@@ -10,6 +10,7 @@ mod complete;
 mod delete_account;
 mod email_login;
 mod error;
+mod factor;
 mod invitation;
 mod new_device;
 mod passkey;
@@ -29,10 +30,11 @@ use std::sync::Arc;
 
 pub use self::{
     error::SignInError,
+    factor::FactorProof,
     invitation::Acceptance,
     password::LoginRequest,
     proof::EmailProof,
-    reauthenticate::Reauthentication,
+    reauthenticate::{Reauthentication, StartedReauthentication},
     register::{Registered, Registration},
     request_email::{EmailChallenge, EmailRequest},
 };

@@ -18,6 +18,7 @@ use crate::{
     audit::Actor,
     graphql::{ApiError, UserError, UserErrorCode, account_and_session, guarded, parse_id},
     limits::{Decision, Throttle},
+    second_factors::SecondFactors,
 };
 
 /// The payload of the `startPasskey` mutation.
@@ -64,16 +65,19 @@ struct DeletePasskeyInput {
 struct PasskeyPayload {
     /// The passkey after the mutation. Null if there are errors.
     passkey: Option<PasskeyObject>,
+    /// New recovery codes, which are shown this once. Null unless the passkey is the first second factor of your account.
+    recovery_codes: Option<Vec<String>>,
     /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
 }
 
 impl PasskeyPayload {
-    fn of(result: Result<Passkey, PasskeyError>) -> Result<Self, ApiError> {
-        Ok(match result {
-            Ok(passkey) => Self { passkey: Some(PasskeyObject::new(passkey)), errors: Vec::new() },
-            Err(error) => Self { passkey: None, errors: vec![error.into_user_error()?] },
-        })
+    fn success(passkey: Passkey) -> Self {
+        Self { passkey: Some(PasskeyObject::new(passkey)), recovery_codes: None, errors: Vec::new() }
+    }
+
+    fn failure(error: UserError) -> Self {
+        Self { passkey: None, recovery_codes: None, errors: vec![error] }
     }
 }
 
@@ -102,7 +106,9 @@ impl PasskeysMutation {
         }))
     }
 
-    /// Adds the passkey that your authenticator has created to your account.
+    /// Adds the passkey that your authenticator has created to your account. It signs in without a password, and is the
+    /// second factor of sign-ins with one. The first second factor of an account ends your other sessions and returns
+    /// recovery codes.
     #[authenticated]
     async fn add_passkey(
         &self,
@@ -110,14 +116,26 @@ impl PasskeysMutation {
         #[graphql(desc = "The challenge, the response of the authenticator, and a name.")]
         input: AddPasskeyInput,
     ) -> Result<Option<PasskeyPayload>, ApiError> {
+        let (user, session) = account_and_session(ctx)?;
         let name = match input.name.as_deref().map(PasskeyName::parse).transpose() {
             Ok(name) => name.flatten(),
-            Err(error) => return PasskeyPayload::of(Err(error)).map(Some),
+            Err(error) => return Ok(Some(PasskeyPayload::failure(error.into_user_error()?))),
         };
         let passkeys = ctx.data_unchecked::<Passkeys>();
+        let new = match passkeys.verify_new(user, &input.challenge, &input.credential.0, name) {
+            Ok(new) => new,
+            Err(error) => return Ok(Some(PasskeyPayload::failure(error.into_user_error()?))),
+        };
+        let factors = ctx.data_unchecked::<SecondFactors>();
         // On the heap, because the future of an object is as large as that of its largest field.
-        let added = Box::pin(passkeys.add(&input.challenge, &input.credential.0, name, Actor::of(ctx))).await;
-        PasskeyPayload::of(added).map(Some)
+        Ok(Some(match Box::pin(factors.add_passkey(new, session, Actor::of(ctx))).await {
+            Ok((passkey, codes)) => {
+                let text = |code: SecretString| code.expose_secret().to_owned();
+                let recovery_codes = codes.map(|codes| codes.into_iter().map(text).collect());
+                PasskeyPayload { recovery_codes, ..PasskeyPayload::success(passkey) }
+            }
+            Err(error) => PasskeyPayload::failure(error.into_user_error("credential")?),
+        }))
     }
 
     /// Renames one of your passkeys.
@@ -128,21 +146,22 @@ impl PasskeysMutation {
         #[graphql(desc = "The passkey and its new name.")] input: RenamePasskeyInput,
     ) -> Result<Option<PasskeyPayload>, ApiError> {
         if let Some(refused) = count_change(ctx).await? {
-            return Ok(Some(PasskeyPayload { passkey: None, errors: vec![refused] }));
+            return Ok(Some(PasskeyPayload::failure(refused)));
         }
         let id = parse_id(&input.id, "id")?;
-        let name = match PasskeyName::parse(&input.name) {
-            Ok(Some(name)) => name,
-            Ok(None) => {
-                return PasskeyPayload::of(Err(PasskeyError::NameInvalid("Enter a name."))).map(Some);
-            }
-            Err(error) => return PasskeyPayload::of(Err(error)).map(Some),
+        let renamed = match PasskeyName::parse(&input.name) {
+            Ok(Some(name)) => ctx.data_unchecked::<Passkeys>().rename(id, name, Actor::of(ctx)).await,
+            Ok(None) => Err(PasskeyError::NameInvalid("Enter a name.")),
+            Err(error) => Err(error),
         };
-        let renamed = ctx.data_unchecked::<Passkeys>().rename(id, name, Actor::of(ctx)).await;
-        PasskeyPayload::of(renamed).map(Some)
+        Ok(Some(match renamed {
+            Ok(passkey) => PasskeyPayload::success(passkey),
+            Err(error) => PasskeyPayload::failure(error.into_user_error()?),
+        }))
     }
 
-    /// Deletes one of your passkeys, so that it no longer signs in. Its sessions stay.
+    /// Deletes one of your passkeys, so that it no longer signs in. Its sessions stay. The recovery codes become void with
+    /// the last second factor.
     #[requires_recent_login("5m")]
     async fn delete_passkey(
         &self,
@@ -154,9 +173,10 @@ impl PasskeysMutation {
         if let Some(refused) = count_change(ctx).await? {
             return Ok(Some(failure(refused)));
         }
-        Ok(Some(match ctx.data_unchecked::<Passkeys>().delete(id, Actor::of(ctx)).await {
+        let factors = ctx.data_unchecked::<SecondFactors>();
+        Ok(Some(match Box::pin(factors.delete_passkey(id, Actor::of(ctx))).await {
             Ok(()) => DeletePayload { deleted_id: Some(input.id), errors: Vec::new() },
-            Err(error) => failure(error.into_user_error()?),
+            Err(error) => failure(error.into_user_error("id")?),
         }))
     }
 }

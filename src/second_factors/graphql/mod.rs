@@ -174,6 +174,7 @@ impl FactorError {
             }
             Self::RateLimited { retry_after } => UserError::rate_limited(retry_after),
             Self::Missing(message) => UserError::new(UserErrorCode::NotFound, message),
+            Self::Passkey(error) => error.into_user_error()?,
             Self::Account(error) => error.into_user_error()?,
             error @ Self::Damaged => return Err(ApiError::internal(&error)),
             Self::Database(error) => return Err(error.into()),

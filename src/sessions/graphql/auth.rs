@@ -9,6 +9,7 @@ use crate::{
     accounts::graphql::User,
     config::{Cookies, HttpConfig},
     graphql::{ApiError, DateTime, RefreshCookie, Transport, UserError},
+    passkeys::graphql::RequestOptionsJson,
     personal_access_tokens::ExchangedToken,
     sessions::{AuthenticationMethod, Sessions, SignedIn},
     tokens::refresh_cookie,
@@ -79,6 +80,9 @@ pub struct LoginChallenge {
     pub expires_at: DateTime,
     /// The ways to complete the sign-in, the strongest first. Never empty.
     pub methods: Vec<AuthenticationMethod>,
+    /// The options for `PublicKeyCredential.parseRequestOptionsFromJSON` and `navigator.credentials.get`. Null if a passkey
+    /// is not one of the ways.
+    pub passkey_options: Option<RequestOptionsJson>,
 }
 
 impl AuthPayload {

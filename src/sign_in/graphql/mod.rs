@@ -20,6 +20,7 @@ use crate::{
         ApiError, DateTime, RefreshCookie, UserError, UserErrorCode, account_and_session, claims, guarded,
         node_id,
     },
+    passkeys::graphql::RequestOptionsJson,
     passwords::PasswordAttempt,
     proofs::InvalidProof,
     second_factors::PendingSignIn,
@@ -31,12 +32,13 @@ use crate::{
 
 /// The mutations that check or set a credential. An operation may contain only one of them, and none accepts a personal
 /// access token of its caller.
-pub const CREDENTIAL_FIELDS: [&str; 19] = [
+pub const CREDENTIAL_FIELDS: [&str; 20] = [
     "register",
     "login",
     "changePassword",
     "reauthenticate",
     "verifySecondFactor",
+    "requestSecondFactorEmail",
     "confirmTotp",
     "deleteAccount",
     "requestEmailVerification",
@@ -242,6 +244,7 @@ fn needs_second_factor(pending: PendingSignIn) -> AuthPayload {
         token: pending.challenge.expose_secret().to_owned(),
         expires_at: DateTime(pending.expires_at),
         methods: pending.methods,
+        passkey_options: pending.passkey_options.map(RequestOptionsJson),
     };
     AuthPayload::incomplete(error, Some(challenge))
 }
@@ -254,6 +257,7 @@ fn must_verify(challenge: Option<EmailChallenge>) -> AuthPayload {
         token: challenge.challenge.expose_secret().to_owned(),
         expires_at: DateTime(challenge.expires_at),
         methods: vec![AuthenticationMethod::EmailLink, AuthenticationMethod::EmailCode],
+        passkey_options: None,
     });
     AuthPayload::incomplete(error, challenge)
 }
