@@ -182,6 +182,7 @@ impl Infrastructure {
             feed: self.feed.clone(),
             revocations: self.authenticator.revocations.clone(),
             audit: audit.clone(),
+            mail: self.mail.clone(),
             keyring: self.keyring.clone(),
             tasks: tasks.clone(),
             cache: Arc::default(),

@@ -108,8 +108,7 @@ impl Proofs {
         };
         store::insert(transaction, new).await?;
         let text = |text: &str| text.to_owned();
-        let secrets =
-            (self.link(purpose, &token), code.as_ref().map(|(_, code)| text(code.expose_secret())));
+        let secrets = (self.link(purpose, &token), code.as_ref().map(|(_, code)| text(code.expose_secret())));
         let (kind, (link, code_text), (user, username)) = match recipient.owner {
             Some(owner) => (MessageKind::AddressTaken, (None, None), (Some(owner.user), owner.username)),
             None => (purpose.message(), secrets, (recipient.user, recipient.username)),

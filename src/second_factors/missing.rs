@@ -50,7 +50,8 @@ impl SecondFactors {
         account: &Account,
         proven: &[AuthenticationMethod],
     ) -> Result<Vec<AuthenticationMethod>, DbErr> {
-        if has_two_factors(proven) || (proven.len() > 1 && proven.contains(&AuthenticationMethod::EmailCode)) {
+        if has_two_factors(proven) || (proven.len() > 1 && proven.contains(&AuthenticationMethod::EmailCode))
+        {
             return Ok(Vec::new());
         }
         let mut methods = self.methods(db, account.id).await?;

@@ -27,13 +27,8 @@ impl SecondFactors {
         let account = self.lock(&transaction, actor).await?;
         let user = account.id;
         let is_first = self.methods(&transaction, user).await?.is_empty();
-        let passkey = match self.passkeys.add(&transaction, new, actor).await {
-            Ok(passkey) => passkey,
-            Err(error) => {
-                transaction.rollback().await?;
-                return Err(error.into());
-            }
-        };
+        self.passkeys.use_challenge(&transaction, &new).await?;
+        let passkey = self.passkeys.add(&transaction, new, actor).await?;
         self.accounts.send_notice(&transaction, MessageKind::PasskeyAdded, &account, actor).await?;
         let method = AuthenticationMethod::Passkey;
         let added = self.added(&transaction, user, (method, is_first), session, actor).await?;
@@ -49,10 +44,7 @@ impl SecondFactors {
     pub async fn delete_passkey(&self, id: PasskeyId, actor: Actor<'_>) -> Result<(), FactorError> {
         let transaction = self.database.begin_short().await?;
         let account = self.lock(&transaction, actor).await?;
-        if let Err(error) = self.passkeys.delete(&transaction, &account, id, actor).await {
-            transaction.rollback().await?;
-            return Err(error.into());
-        }
+        self.passkeys.delete(&transaction, &account, id, actor).await?;
         self.accounts.send_notice(&transaction, MessageKind::PasskeyRemoved, &account, actor).await?;
         self.clean_up(&transaction, account.id).await?;
         transaction.commit().await?;

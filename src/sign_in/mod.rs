@@ -35,7 +35,7 @@ pub use self::{
     password::LoginRequest,
     proof::EmailProof,
     reauthenticate::{Reauthentication, StartedReauthentication},
-    register::{Registered, Registration},
+    register::{FirstCredential, Registered, Registration},
     request_email::{EmailChallenge, EmailRequest},
 };
 use crate::{

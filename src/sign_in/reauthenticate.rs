@@ -102,7 +102,9 @@ impl SignIn {
         let locked = self.accounts.lock_actor(&transaction, actor, None).await?;
         let account = locked.actor.ok_or(SignInError::SessionOver)?;
         let method = factor.as_ref().map_or(AuthenticationMethod::Password, Factor::method);
-        if !self.reauthentication_methods(&transaction, &account).await?.contains(&method) {
+        if matches!(factor, None | Some(Factor::EmailCode(_)))
+            && !self.reauthentication_methods(&transaction, &account).await?.contains(&method)
+        {
             return Err(SignInError::StrongerProofRequired);
         }
         if let Some(factor) = &factor

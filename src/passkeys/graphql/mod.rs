@@ -12,7 +12,7 @@ pub use self::{
         AuthenticationResponseJson, CreationOptionsJson, RegistrationResponseJson, RequestOptionsJson,
     },
 };
-use super::{MAX_PASSKEYS, Passkey, PasskeyError, PasskeyName, Passkeys};
+use super::{MAX_PASSKEYS, Passkey, PasskeyError, PasskeyName, Passkeys, StartedCeremony};
 use crate::{
     accounts::graphql::DeletePayload,
     audit::Actor,
@@ -21,9 +21,9 @@ use crate::{
     second_factors::SecondFactors,
 };
 
-/// The payload of the `startPasskey` mutation.
+/// The payload of the mutations that start the creation of a passkey.
 #[derive(SimpleObject)]
-struct StartPasskeyPayload {
+pub struct StartPasskeyPayload {
     /// The text to send with the response of the authenticator. It expires after 10 minutes. Null if there are errors.
     challenge: Option<String>,
     /// The options for `PublicKeyCredential.parseCreationOptionsFromJSON` and `navigator.credentials.create`. Null if
@@ -71,6 +71,29 @@ struct PasskeyPayload {
     errors: Vec<UserError>,
 }
 
+impl StartPasskeyPayload {
+    /// The payload of a ceremony.
+    ///
+    /// # Errors
+    /// If the user cannot act on the error.
+    pub fn of(started: Result<StartedCeremony, PasskeyError>) -> Result<Self, ApiError> {
+        Ok(match started {
+            Ok(started) => Self {
+                challenge: Some(started.token.expose_secret().to_owned()),
+                options: Some(CreationOptionsJson(started.options)),
+                errors: Vec::new(),
+            },
+            Err(error) => Self::failure(vec![error.into_user_error()?]),
+        })
+    }
+
+    /// The payload of a mutation that failed.
+    #[must_use]
+    pub fn failure(errors: Vec<UserError>) -> Self {
+        Self { challenge: None, options: None, errors }
+    }
+}
+
 impl PasskeyPayload {
     fn success(passkey: Passkey) -> Self {
         Self { passkey: Some(PasskeyObject::new(passkey)), recovery_codes: None, errors: Vec::new() }
@@ -91,19 +114,12 @@ impl PasskeysMutation {
     /// Starts the creation of a passkey for your account.
     #[requires_recent_login("5m")]
     async fn start_passkey(&self, ctx: &Context<'_>) -> Result<Option<StartPasskeyPayload>, ApiError> {
-        let failure = |error| StartPasskeyPayload { challenge: None, options: None, errors: vec![error] };
         if let Some(refused) = count_change(ctx).await? {
-            return Ok(Some(failure(refused)));
+            return Ok(Some(StartPasskeyPayload::failure(vec![refused])));
         }
         let (user, _) = account_and_session(ctx)?;
-        Ok(Some(match ctx.data_unchecked::<Passkeys>().start_registration(user).await {
-            Ok(started) => StartPasskeyPayload {
-                challenge: Some(started.token.expose_secret().to_owned()),
-                options: Some(CreationOptionsJson(started.options)),
-                errors: Vec::new(),
-            },
-            Err(error) => failure(error.into_user_error()?),
-        }))
+        let started = ctx.data_unchecked::<Passkeys>().start_registration(user).await;
+        StartPasskeyPayload::of(started).map(Some)
     }
 
     /// Adds the passkey that your authenticator has created to your account. It signs in without a password, and is the
@@ -122,7 +138,7 @@ impl PasskeysMutation {
             Err(error) => return Ok(Some(PasskeyPayload::failure(error.into_user_error()?))),
         };
         let passkeys = ctx.data_unchecked::<Passkeys>();
-        let new = match passkeys.verify_new(user, &input.challenge, &input.credential.0, name) {
+        let new = match passkeys.verify_registration(user, &input.challenge, &input.credential.0, name) {
             Ok(new) => new,
             Err(error) => return Ok(Some(PasskeyPayload::failure(error.into_user_error()?))),
         };

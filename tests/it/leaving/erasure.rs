@@ -110,6 +110,7 @@ async fn an_export_has_the_messages_and_the_valid_proofs_without_secrets() {
         ["messages", "emailProofs"].map(|list| data[list].as_array().expect("a list").clone());
     let kinds: Vec<_> = messages.iter().map(|message| (&message["kind"], &message["recipient"])).collect();
     let expected = [
+        ("token_created", ADDRESS),
         ("reset_password", ADDRESS),
         ("email_changed", OLD_ADDRESS),
         ("verify_email", ADDRESS),

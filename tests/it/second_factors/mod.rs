@@ -1,7 +1,9 @@
 //! Second factors: authenticator apps, recovery codes, and sign-ins with several steps.
 
 mod attacks;
+mod email_code;
 mod enrolment;
+mod passkey;
 mod recovery;
 mod sign_in;
 mod step_up;
