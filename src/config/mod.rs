@@ -15,6 +15,7 @@ mod draft;
 mod duration;
 mod environment;
 mod error;
+mod factors;
 mod graphql;
 mod http;
 mod limits;
@@ -41,6 +42,7 @@ pub use self::{
     accounts::{AccountsConfig, LinksConfig, UsernamePolicy},
     audit::AuditConfig,
     database::DatabaseConfig,
+    factors::{FactorsConfig, RequiredFactors},
     graphql::{DocumentPolicy, GraphqlConfig, Introspection},
     http::{Cookies, HttpConfig},
     limits::{Backoff, LimitsConfig},
@@ -117,6 +119,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// The database.
     pub database: DatabaseConfig,
+    /// Second factors.
+    pub factors: FactorsConfig,
     /// Features and limits of the GraphQL API.
     pub graphql: GraphqlConfig,
     /// The HTTP listener, its limits, and the proxies in front of it.
@@ -149,6 +153,7 @@ impl Default for Config {
             accounts: AccountsConfig::default(),
             audit: AuditConfig::default(),
             database: DatabaseConfig::default(),
+            factors: FactorsConfig::default(),
             graphql: GraphqlConfig::default(),
             http: HttpConfig::default(),
             limits: LimitsConfig::default(),
@@ -224,6 +229,7 @@ impl Config {
         self.http.check()?;
         self.database.check()?;
         self.tokens.check()?;
+        self.factors.check()?;
         self.passkeys.check()?;
         self.passwords.check()?;
         self.limits.check()?;

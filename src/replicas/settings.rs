@@ -25,6 +25,7 @@ impl Settings {
         let sections = [
             ("accounts", serde_json::to_value(&config.accounts)),
             ("audit", serde_json::to_value(&config.audit)),
+            ("factors", serde_json::to_value(&config.factors)),
             ("limits", serde_json::to_value(&config.limits)),
             ("tokens", serde_json::to_value(&config.tokens)),
         ];

@@ -18,6 +18,7 @@ use crate::{
 const CONFIRM_WITHIN: Duration = Duration::from_mins(15);
 
 /// A secret to enter into an authenticator app.
+#[derive(Debug)]
 pub struct StartedTotp {
     /// The secret in base32, for typing.
     pub secret: SecretString,
@@ -91,6 +92,10 @@ impl SecondFactors {
         if !store::totp::delete_of(&transaction, account.id).await? {
             transaction.rollback().await?;
             return Err(FactorError::Missing("Your account has no authenticator app."));
+        }
+        if let Err(error) = self.ensure_enough_factors(&transaction, &account).await {
+            transaction.rollback().await?;
+            return Err(error);
         }
         self.removed(&transaction, &account, actor).await?;
         transaction.commit().await?;
@@ -175,7 +180,7 @@ impl SecondFactors {
         Ok(self.accounts.send_notice(transaction, MessageKind::SecondFactorRemoved, account, actor).await?)
     }
 
-    async fn replace_recovery_codes(
+    pub(super) async fn replace_recovery_codes(
         &self,
         transaction: &impl ConnectionTrait,
         user: UserId,

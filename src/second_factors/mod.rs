@@ -8,6 +8,7 @@ mod check;
 mod enrol;
 mod error;
 mod recovery_code;
+mod required;
 mod store;
 mod totp;
 
@@ -22,6 +23,7 @@ pub use self::{
     check::Factor,
     enrol::StartedTotp,
     error::FactorError,
+    required::ProvenFactor,
 };
 use crate::{
     accounts::Accounts,

@@ -52,7 +52,7 @@ impl SignIn {
         let mut changes = self.sessions.revoke_all_in(&transaction, account.id, Some(session), actor).await?;
         let token_version = changed.account.token_version;
         let method = self.proven_by_password(&transaction, &changed.account).await?;
-        let opened = self.sessions.restart_chain(&transaction, session, token_version, method).await?;
+        let opened = self.sessions.restart_chain(&transaction, session, &changed.account, method).await?;
         let opened = opened.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
         let user = (account.id, token_version);

@@ -35,6 +35,7 @@ pub use self::{
     reauthenticate::Reauthentication,
     register::{Registered, Registration},
     request_email::{EmailChallenge, EmailRequest},
+    second_factor::SecondStep,
 };
 use crate::{
     accounts::Accounts,

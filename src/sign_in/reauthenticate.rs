@@ -58,8 +58,7 @@ impl SignIn {
         };
         self.clear(&transaction, attempt.as_ref()).await?;
         self.record_reauthentication(&transaction, &account, session, actor).await?;
-        let version = account.token_version;
-        let opened = self.sessions.restart_chain(&transaction, session, version, Some(method)).await?;
+        let opened = self.sessions.restart_chain(&transaction, session, &account, Some(method)).await?;
         let signed_in = self.sessions.issue(account, opened.ok_or(SignInError::SessionOver)?, additions)?;
         self.feed.commit(transaction, &[]).await?;
         self.mail.wake();

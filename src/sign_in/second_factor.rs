@@ -4,13 +4,21 @@ use super::{SignIn, SignInError, complete::Authenticated};
 use crate::{
     audit::Actor,
     client::ClientInfo,
-    second_factors::{Factor, FactorError},
+    second_factors::{Factor, FactorError, ProvenFactor},
     sessions::{AuthenticationMethod, SignedIn},
     tokens::Claims,
 };
 
+/// The result of the second step of a sign-in.
+pub struct SecondStep {
+    /// The session, and its tokens.
+    pub signed_in: SignedIn,
+    /// New recovery codes. `None` unless the step has added the first factor of the account.
+    pub recovery_codes: Option<Vec<SecretString>>,
+}
+
 impl SignIn {
-    /// Completes a sign-in with a second factor. Only this opens the session of an account that has one.
+    /// Completes a sign-in with a second factor. Only this opens the session of an account that has one, or must have one.
     ///
     /// # Errors
     /// [`SignInError::SecondFactor`] with [`FactorError::UnknownChallenge`], [`FactorError::WrongCode`] or
@@ -20,7 +28,7 @@ impl SignIn {
         challenge: &SecretString,
         factor: &Factor,
         client: &ClientInfo,
-    ) -> Result<SignedIn, SignInError> {
+    ) -> Result<SecondStep, SignInError> {
         let challenge = self.second_factors.find_challenge(challenge, client).await?;
         let user = challenge.user;
         let account = self.accounts.find(user).await?.ok_or(FactorError::UnknownChallenge)?;
@@ -35,15 +43,17 @@ impl SignIn {
         let account = account.ok_or(FactorError::UnknownChallenge)?;
         self.second_factors.count_challenge_attempt(&transaction, &challenge).await?;
         let actor = Actor::Client { client, user: Some(user) };
-        let Some(method) = self.second_factors.check(&transaction, &account, factor, actor).await? else {
+        let proven = self.second_factors.prove(&transaction, &account, &challenge, factor, actor).await?;
+        let Some(ProvenFactor { method, recovery_codes, changes }) = proven else {
             transaction.commit().await?;
             return Err(FactorError::WrongCode.into());
         };
         self.second_factors.end_challenge(&transaction, &challenge).await?;
         self.throttle.clear_failures(&transaction, &attempt).await?;
-        let (methods, changes) = (vec![challenge.method, method], Vec::new());
+        let methods = vec![challenge.method, method];
         let user = Authenticated { account, methods, replacement: None, additions, changes };
-        self.complete_sign_in(transaction, user, client).await
+        let signed_in = self.complete_sign_in(transaction, user, client).await?;
+        Ok(SecondStep { signed_in, recovery_codes })
     }
 
     /// The ways in which the user of a session can authenticate again, the strongest first. A password alone does not

@@ -2,6 +2,8 @@
 
 mod attacks;
 mod enrolment;
+mod policy;
+mod policy_attacks;
 mod recovery;
 mod sign_in;
 mod step_up;
