@@ -282,6 +282,7 @@ impl Infrastructure {
             feed: self.feed.clone(),
             keyring: self.keyring.clone(),
             audit: audit.clone(),
+            config: self.config.clone(),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! compares both. If the type permits invalid values, add a check to [`Config::check`].
 
 mod accounts;
+mod admin;
 mod audit;
 mod claims;
 mod database;
@@ -40,6 +41,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
     accounts::{AccountsConfig, LinksConfig, UsernamePolicy},
+    admin::{AdminConfig, AuthenticationClass},
     audit::AuditConfig,
     database::DatabaseConfig,
     factors::{FactorsConfig, RequiredFactors},
@@ -115,6 +117,8 @@ pub struct Config {
     pub secondary_secret_file: Option<PathBuf>,
     /// Accounts and registration.
     pub accounts: AccountsConfig,
+    /// The login that privileged operations require.
+    pub admin: AdminConfig,
     /// The audit log of security events.
     pub audit: AuditConfig,
     /// The database.
@@ -151,6 +155,7 @@ impl Default for Config {
             secondary_secret: None,
             secondary_secret_file: None,
             accounts: AccountsConfig::default(),
+            admin: AdminConfig::default(),
             audit: AuditConfig::default(),
             database: DatabaseConfig::default(),
             factors: FactorsConfig::default(),
@@ -229,6 +234,7 @@ impl Config {
         self.http.check()?;
         self.database.check()?;
         self.tokens.check()?;
+        self.admin.check()?;
         self.factors.check()?;
         self.passkeys.check()?;
         self.passwords.check()?;

@@ -1,5 +1,6 @@
 //! Second factors: authenticator apps, recovery codes, and sign-ins with several steps.
 
+mod admin_step_up;
 mod attacks;
 mod enrolment;
 mod policy;
