@@ -142,6 +142,7 @@ impl Maker {
             username_skeleton: None,
             displayed_skeleton: None,
             unverified_since: None,
+            factor_required_since: None,
             display_name_key: Some(display_name.to_lowercase()),
             display_name: Some(display_name),
             email_key: Some(email.clone()),

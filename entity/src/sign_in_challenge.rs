@@ -25,6 +25,9 @@ pub struct Model {
     pub created_at: ChronoUnixTimestampMillis,
     /// Time at which the challenge expires.
     pub expires_at: ChronoUnixTimestampMillis,
+    /// The secret of an authenticator app, encrypted as in `totp_secrets`, whose first code completes the sign-in and adds
+    /// the app. Null if the account has a second factor.
+    pub sealed_secret: Option<Vec<u8>>,
 }
 
 /// No relations: rows of other tables are selected by the id of the account.

@@ -59,6 +59,9 @@ pub struct Model {
     /// Time of the registration, while its user must verify the address before the first sign-in. Null after either, and
     /// for an account that was created otherwise.
     pub unverified_since: Option<ChronoUnixTimestampMillis>,
+    /// Time at which the grace period began in which the account may be used without a second factor. Never cleared, so
+    /// that no later change begins a new one. Null if no policy has required a factor of it.
+    pub factor_required_since: Option<ChronoUnixTimestampMillis>,
 }
 
 /// No relations: rows of other tables are selected by the id of the account.

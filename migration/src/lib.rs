@@ -31,6 +31,7 @@ mod m20261128_001300_authentication;
 mod m20261128_001310_second_factors;
 mod m20261128_001320_passkeys;
 mod m20261128_001330_personal_access_tokens;
+mod m20261128_001350_factor_policy;
 
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
@@ -93,6 +94,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_001310_second_factors::Migration),
             Box::new(m20261128_001320_passkeys::Migration),
             Box::new(m20261128_001330_personal_access_tokens::Migration),
+            Box::new(m20261128_001350_factor_policy::Migration),
         ]
     }
 

@@ -13,6 +13,7 @@ mod create;
 mod delete;
 mod error;
 mod export;
+mod factor_policy;
 mod import;
 mod login_name;
 mod look_alike;

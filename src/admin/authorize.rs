@@ -18,11 +18,11 @@ pub(super) struct Operation<'a> {
 
 impl Admin {
     /// Checks a privileged operation in its transaction, on rows that stay locked until that ends. This is the place
-    /// for each further condition, such as a recent sign-in (step-up authentication).
+    /// for each further condition.
     ///
     /// # Errors
     /// [`AdminError::Account`] if the actor may no longer act, [`AdminError::OwnAccount`],
-    /// [`AdminError::SessionRequired`] or [`AdminError::PrivilegeEscalation`].
+    /// [`AdminError::SessionRequired`], [`AdminError::PrivilegeEscalation`] or [`AdminError::InsufficientLogin`].
     pub(super) async fn authorize(
         &self,
         transaction: &impl ConnectionTrait,
@@ -76,7 +76,11 @@ impl Admin {
         }
         let held = target.map_or(&[][..], |account| &account.roles);
         let beyond = self.beyond(scopes, [held, operation.roles]);
-        if beyond.is_empty() { Ok(()) } else { Err(AdminError::PrivilegeEscalation(beyond)) }
+        if !beyond.is_empty() {
+            return Err(AdminError::PrivilegeEscalation(beyond));
+        }
+        // Last, because a new login does not change the other conditions.
+        self.ensure_login(actor)
     }
 
     /// The scopes of this server that these roles grant and the actor lacks. An actor who grants a role, or

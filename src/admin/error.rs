@@ -35,6 +35,14 @@ pub enum AdminError {
     /// lacks.
     #[error("the account or the roles grant scopes that the actor lacks: {}", .0.join(" "))]
     PrivilegeEscalation(Vec<&'static str>),
+    /// The login of the actor is too old, or was not made with two factors.
+    #[error("the operation requires a recent login")]
+    InsufficientLogin {
+        /// The maximum age of the login. `None` if any age suffices.
+        max_age_seconds: Option<u32>,
+        /// The authentication context class of the login. `None` if each suffices.
+        acr: Option<&'static str>,
+    },
     /// The server sends no e-mail.
     #[error("this server sends no e-mail; set mail.transport")]
     MailOff,

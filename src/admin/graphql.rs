@@ -254,6 +254,9 @@ impl AdminError {
                 Ok(UserError::of_field(UserErrorCode::CurrentPasswordRequired, field, message))
             }
             Self::SessionRequired => Err(ApiError::session_required()),
+            Self::InsufficientLogin { max_age_seconds, acr } => {
+                Err(ApiError::insufficient_user_authentication(max_age_seconds, acr))
+            }
             Self::PrivilegeEscalation(scopes) => Err(ApiError::forbidden(&[&scopes])),
             Self::MailOff => Err(ApiError::bad_user_input("This server sends no e-mail.")),
             Self::RateLimited { retry_after } => Ok(UserError::rate_limited(retry_after)),

@@ -12,6 +12,7 @@ mod import_users;
 mod invite_user;
 mod keys;
 mod reset_second_factors;
+mod step_up;
 mod update_user;
 
 pub mod graphql;
@@ -26,6 +27,7 @@ use crate::{
     accounts::Accounts,
     audit::{Actor, Audit},
     changes::ChangeFeed,
+    config::Config,
     database::Database,
     id::{SessionId, UserId},
     limits::{Throttle, account_key},
@@ -64,6 +66,8 @@ pub struct Admin {
     pub(crate) keyring: Arc<Keyring>,
     /// The audit log.
     pub(crate) audit: Audit,
+    /// The configuration, which requires a recent login.
+    pub(crate) config: Arc<Config>,
 }
 
 impl Admin {

@@ -17,6 +17,7 @@ impl Admin {
         self.authorize(&transaction, operation, actor).await?;
         let account = self.accounts.lock(&transaction, id).await?.ok_or(AccountError::NotFound)?;
         self.second_factors.reset(&transaction, &account, actor).await?;
+        self.accounts.end_factor_grace(&transaction, &account).await?;
         let changes = self.sessions.revoke_all_in(&transaction, id, None, actor).await?;
         self.feed.commit(transaction, &changes).await?;
         self.mail.wake();

@@ -291,6 +291,7 @@ impl Infrastructure {
             feed: self.feed.clone(),
             keyring: self.keyring.clone(),
             audit: audit.clone(),
+            config: self.config.clone(),
         }
     }
 }

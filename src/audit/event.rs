@@ -49,6 +49,8 @@ pub enum AuditAction {
     RecoveryCodeUsed,
     /// New recovery codes were created, which void the previous ones.
     RecoveryCodesCreated,
+    /// A session ended, because its account had no second factor by the end of the grace period.
+    SecondFactorOverdue,
     /// A user added a passkey to their account.
     PasskeyAdded,
     /// A passkey of an account was removed.

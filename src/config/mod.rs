@@ -7,6 +7,7 @@
 //! compares both. If the type permits invalid values, add a check to [`Config::check`].
 
 mod accounts;
+mod admin;
 mod audit;
 mod claims;
 mod database;
@@ -40,9 +41,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
     accounts::{AccountsConfig, LinksConfig, UsernamePolicy},
+    admin::{AdminConfig, AuthenticationClass},
     audit::AuditConfig,
     database::DatabaseConfig,
-    factors::FactorsConfig,
+    factors::{FactorsConfig, RequiredFactors},
     graphql::{DocumentPolicy, GraphqlConfig, Introspection},
     http::{Cookies, HttpConfig},
     limits::{Backoff, LimitsConfig},
@@ -115,10 +117,14 @@ pub struct Config {
     pub secondary_secret_file: Option<PathBuf>,
     /// Accounts and registration.
     pub accounts: AccountsConfig,
+    /// The login that privileged operations require.
+    pub admin: AdminConfig,
     /// The audit log of security events.
     pub audit: AuditConfig,
     /// The database.
     pub database: DatabaseConfig,
+    /// Second factors.
+    pub factors: FactorsConfig,
     /// Features and limits of the GraphQL API.
     pub graphql: GraphqlConfig,
     /// The HTTP listener, its limits, and the proxies in front of it.
@@ -129,8 +135,6 @@ pub struct Config {
     pub log: LogConfig,
     /// Messages by e-mail.
     pub mail: MailConfig,
-    /// Second factors of a sign-in.
-    pub factors: FactorsConfig,
     /// Sign-in with passkeys.
     pub passkeys: PasskeysConfig,
     /// Password policy and hashing.
@@ -151,14 +155,15 @@ impl Default for Config {
             secondary_secret: None,
             secondary_secret_file: None,
             accounts: AccountsConfig::default(),
+            admin: AdminConfig::default(),
             audit: AuditConfig::default(),
             database: DatabaseConfig::default(),
+            factors: FactorsConfig::default(),
             graphql: GraphqlConfig::default(),
             http: HttpConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
             mail: MailConfig::default(),
-            factors: FactorsConfig::default(),
             passkeys: PasskeysConfig::default(),
             passwords: PasswordsConfig::default(),
             roles: [(ADMIN_ROLE.to_owned(), role(SCOPES)), ("user".to_owned(), role(&[]))].into(),
@@ -229,6 +234,8 @@ impl Config {
         self.http.check()?;
         self.database.check()?;
         self.tokens.check()?;
+        self.admin.check()?;
+        self.factors.check()?;
         self.passkeys.check()?;
         self.passwords.check()?;
         self.limits.check()?;

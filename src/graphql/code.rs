@@ -58,7 +58,8 @@ pub enum ErrorExtension {
     RequiredScopes,
     /// Roles; a token that has at least one of them suffices.
     RequiredRoles,
-    /// The maximum age of the login, in seconds, if `reason` is `INSUFFICIENT_USER_AUTHENTICATION` (RFC 9470).
+    /// The maximum age of the login, in seconds, if `reason` is `INSUFFICIENT_USER_AUTHENTICATION` (RFC 9470). Absent if
+    /// every age suffices.
     MaxAge,
     /// The authentication context classes that suffice for the login (RFC 9470). Absent if every class does.
     AcrValues,

@@ -105,11 +105,13 @@ impl ApiError {
     /// The error of a field that requires a recent login, with the parameters of RFC 9470 §3.
     #[must_use]
     #[doc(hidden)]
-    pub fn insufficient_user_authentication(max_age_seconds: u32, acr: Option<&str>) -> Self {
+    pub fn insufficient_user_authentication(max_age_seconds: Option<u32>, acr: Option<&str>) -> Self {
         let message = "The field requires a recent login; log in again and repeat the operation.";
-        let error = Self::new(ErrorCode::Unauthenticated, message)
-            .with(ErrorExtension::Reason, INSUFFICIENT_USER_AUTHENTICATION)
-            .with(ErrorExtension::MaxAge, max_age_seconds);
+        let mut error = Self::new(ErrorCode::Unauthenticated, message)
+            .with(ErrorExtension::Reason, INSUFFICIENT_USER_AUTHENTICATION);
+        if let Some(seconds) = max_age_seconds {
+            error = error.with(ErrorExtension::MaxAge, seconds);
+        }
         match acr {
             Some(acr) => error.with(ErrorExtension::AcrValues, Value::List(vec![acr.into()])),
             None => error,

@@ -122,7 +122,7 @@ impl RecentLogin {
         if is_recent && has_class {
             Ok(())
         } else {
-            Err(ApiError::insufficient_user_authentication(self.max_age_seconds, self.acr))
+            Err(ApiError::insufficient_user_authentication(Some(self.max_age_seconds), self.acr))
         }
     }
 }

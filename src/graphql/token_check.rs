@@ -48,7 +48,7 @@ impl TokenCheck {
     }
 
     /// Whether the login of these claims was at most `max_age` ago, by the clock of the verifier.
-    pub(super) fn is_login_within(&self, claims: &Claims, max_age: Duration) -> bool {
+    pub(crate) fn is_login_within(&self, claims: &Claims, max_age: Duration) -> bool {
         self.verifier.is_login_within(claims, max_age)
     }
 }

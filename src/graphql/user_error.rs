@@ -48,7 +48,7 @@ pub enum UserErrorCode {
     /// The code is wrong. After five wrong codes, request a new message or sign in again.
     InvalidCode,
     /// The first factor of the sign-in is correct, and a second one is missing. Send `challenge.token` with it to
-    /// `verifySecondFactor`.
+    /// `verifySecondFactor`. Or the server requires a second factor of your account, so the last one cannot be removed.
     SecondFactorRequired,
     /// The passkey is unknown, or the response of the authenticator is not valid. The response does not reveal which.
     PasskeyRejected,

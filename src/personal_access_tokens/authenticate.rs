@@ -95,6 +95,11 @@ impl PersonalAccessTokens {
         let account = self.accounts.find(token.user).await.map_err(|error| unverifiable(&error))?;
         let is_active = |account: &Arc<Account>| !account.disabled && account.deletion_at.is_none();
         let account = account.filter(is_active).ok_or(TokenError::Revoked)?;
+        // Otherwise a user could create a token in the grace period, and never add a factor.
+        let is_overdue = self.accounts.is_factor_overdue(self.database.writer(), &account).await;
+        if is_overdue.map_err(|error| unverifiable(&error))? {
+            return Err(TokenError::Revoked);
+        }
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await;
         let TokenAdditions { scopes, claims, .. } = additions.map_err(|error| unverifiable(&error))?;
         let roles = self.accounts.scopes(&account.roles);

@@ -24,7 +24,9 @@ impl Settings {
         let mut settings = BTreeMap::new();
         let sections = [
             ("accounts", serde_json::to_value(&config.accounts)),
+            ("admin", serde_json::to_value(&config.admin)),
             ("audit", serde_json::to_value(&config.audit)),
+            ("factors", serde_json::to_value(&config.factors)),
             ("limits", serde_json::to_value(&config.limits)),
             ("tokens", serde_json::to_value(&config.tokens)),
         ];

@@ -7,18 +7,18 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::{
-    FactorError, SecondFactors,
+    FactorError, SecondFactors, StartedTotp,
     store::{self, challenge::ChallengeRow},
 };
 use crate::{
     accounts::Account,
     client::ClientInfo,
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
     id::UserId,
     limits::{Decision, RecordedAttempt, wide_network},
     mail::device_of,
     passkeys::Challenge as PasskeyChallenge,
-    secret::{hash_token, random_token},
+    secret::{NoRandomBytes, hash_token, random_token},
     sessions::AuthenticationMethod,
 };
 
@@ -39,19 +39,23 @@ pub struct PendingSignIn {
     pub methods: Vec<AuthenticationMethod>,
     /// The options for the browser, if a passkey is one of them.
     pub passkey_options: Option<Json>,
+    /// The secret of an authenticator app, which the second step adds to the account. `None` if the account has a factor.
+    pub enrolment: Option<StartedTotp>,
 }
 
 /// A valid challenge.
 #[derive(Clone, Copy, Debug)]
 pub struct Challenge {
-    id: Uuid,
     expires_at: Timestamp,
+    pub(super) id: Uuid,
     /// The account.
     pub user: UserId,
     /// The token version of the account when the first factor was proven.
     pub token_version: i64,
     /// The first factor.
     pub method: AuthenticationMethod,
+    /// Whether the second step adds the first second factor of the account.
+    pub is_enrolment: bool,
 }
 
 impl Challenge {
@@ -75,25 +79,14 @@ impl SecondFactors {
         methods: Vec<AuthenticationMethod>,
         client: &ClientInfo,
     ) -> Result<PendingSignIn, DbErr> {
-        let (now, challenge) = (self.clock.now(), random_token()?);
-        let expires_at = now + LIFETIME;
-        let row = ChallengeRow {
-            id: self.clock.uuid(),
-            token_hash: hash_token(challenge.expose_secret()).unwrap_or_default(),
-            user_id: account.id.uuid(),
-            token_version: account.token_version,
-            method: method.name().to_owned(),
-            client_hash: client_hash(client),
-            attempts: 0,
-            created_at: Millis(now),
-            expires_at: Millis(expires_at),
-        };
+        let (challenge, row) = new_challenge(&self.clock, account, method, client, LIFETIME)?;
+        let expires_at = row.expires_at.0;
         store::challenge::insert(transaction, row).await?;
         // One text serves for both: whoever proves a passkey proves it for this sign-in.
         let of_passkey = PasskeyChallenge::of_token(challenge.clone(), expires_at);
         let passkey_options =
             self.passkeys.verification_options(transaction, account.id, &of_passkey).await?;
-        Ok(PendingSignIn { challenge, expires_at, methods, passkey_options })
+        Ok(PendingSignIn { challenge, expires_at, methods, passkey_options, enrolment: None })
     }
 
     /// Finds the valid challenge of a client, without using it.
@@ -115,6 +108,7 @@ impl SecondFactors {
                 user: UserId::from_uuid(row.user_id),
                 token_version: row.token_version,
                 method: AuthenticationMethod::from_name(&row.method)?,
+                is_enrolment: row.sealed_secret.is_some(),
             })
         });
         challenge.ok_or(FactorError::UnknownChallenge)
@@ -153,6 +147,30 @@ impl SecondFactors {
             Decision::Refused { retry_after, .. } => Err(FactorError::RateLimited { retry_after }),
         }
     }
+}
+
+/// The challenge of a user who has proven this first factor, and its row.
+pub(super) fn new_challenge(
+    clock: &Clock,
+    account: &Account,
+    method: AuthenticationMethod,
+    client: &ClientInfo,
+    lifetime: Duration,
+) -> Result<(SecretString, ChallengeRow), NoRandomBytes> {
+    let (now, challenge) = (clock.now(), random_token()?);
+    let row = ChallengeRow {
+        id: clock.uuid(),
+        token_hash: hash_token(challenge.expose_secret()).unwrap_or_default(),
+        user_id: account.id.uuid(),
+        token_version: account.token_version,
+        method: method.name().to_owned(),
+        client_hash: client_hash(client),
+        attempts: 0,
+        created_at: Millis(now),
+        expires_at: Millis(now + lifetime),
+        sealed_secret: None,
+    };
+    Ok((challenge, row))
 }
 
 /// A hash of the device and the network of a client. A phone keeps both while its user looks up a code.

@@ -18,6 +18,7 @@ use crate::{
 const CONFIRM_WITHIN: Duration = Duration::from_mins(15);
 
 /// A secret to enter into an authenticator app.
+#[derive(Debug)]
 pub struct StartedTotp {
     /// The secret in base32, for typing.
     pub secret: SecretString,
@@ -95,6 +96,7 @@ impl SecondFactors {
             transaction.rollback().await?;
             return Err(FactorError::Missing("Your account has no authenticator app."));
         }
+        self.ensure_enough_factors(&transaction, &account).await?;
         self.app_removed(&transaction, &account, actor).await?;
         self.clean_up(&transaction, account.id).await?;
         transaction.commit().await?;
@@ -182,7 +184,7 @@ impl SecondFactors {
         Ok(())
     }
 
-    async fn replace_recovery_codes(
+    pub(super) async fn replace_recovery_codes(
         &self,
         transaction: &impl ConnectionTrait,
         user: UserId,

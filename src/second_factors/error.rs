@@ -22,6 +22,9 @@ pub enum FactorError {
     /// The account has nothing to confirm, to remove, or to recover.
     #[error("{0}")]
     Missing(&'static str),
+    /// The server requires a second factor of the account, which would have none.
+    #[error("the account must have a second factor")]
+    LastRequired,
     /// The stored secret cannot be used.
     #[error("the stored secret of an authenticator app is damaged")]
     Damaged,

@@ -10,6 +10,7 @@ mod error;
 mod missing;
 mod passkey;
 mod recovery_code;
+mod required;
 mod store;
 mod totp;
 
@@ -24,6 +25,7 @@ pub use self::{
     check::Factor,
     enrol::StartedTotp,
     error::FactorError,
+    required::ProvenFactor,
 };
 use crate::{
     accounts::Accounts,

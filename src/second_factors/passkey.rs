@@ -45,6 +45,7 @@ impl SecondFactors {
         let transaction = self.database.begin_short().await?;
         let account = self.lock(&transaction, actor).await?;
         self.passkeys.delete(&transaction, &account, id, actor).await?;
+        self.ensure_enough_factors(&transaction, &account).await?;
         self.accounts.send_notice(&transaction, MessageKind::PasskeyRemoved, &account, actor).await?;
         self.clean_up(&transaction, account.id).await?;
         transaction.commit().await?;

@@ -58,9 +58,9 @@ impl Sessions {
         Ok((OpenedSession { session, refresh, status }, changes))
     }
 
-    /// Starts a new chain of refresh tokens for a session, so that all earlier ones become invalid. This is the token
-    /// version of the account in the transaction. `method` is added to the methods of the session, now, if its user has
-    /// proven again who they are. Returns `None` if the session has ended.
+    /// Starts a new chain of refresh tokens for a session, so that all earlier ones become invalid. This is the account as
+    /// of the transaction. `method` is added to the methods of the session, now, if its user has proven again who they
+    /// are. Returns `None` if the session has ended, or must not continue because its account lacks a second factor.
     ///
     /// # Errors
     /// If a database query fails.
@@ -68,9 +68,12 @@ impl Sessions {
         &self,
         transaction: &impl ConnectionTrait,
         id: SessionId,
-        token_version: i64,
+        account: &Account,
         method: Option<AuthenticationMethod>,
     ) -> Result<Option<OpenedSession>, DbErr> {
+        if self.accounts.is_factor_overdue(transaction, account).await? {
+            return Ok(None);
+        }
         let now = self.clock.now();
         let Some(session) = store::find(transaction, id, now).await? else { return Ok(None) };
         let Some(state) = store::state(transaction, id).await? else { return Ok(None) };
@@ -82,7 +85,7 @@ impl Sessions {
         let Some(session) = store::begin_chain(transaction, &refresh, &authentication, now).await? else {
             return Ok(None);
         };
-        let status = self.reassign_status(transaction, &session, token_version).await?;
+        let status = self.reassign_status(transaction, &session, account.token_version).await?;
         Ok(Some(OpenedSession { session, refresh, status }))
     }
 

@@ -5,6 +5,7 @@ use super::{
     store::{self, RefreshState, Repetition, Rotation},
 };
 use crate::{
+    accounts::Account,
     audit::{Actor, AuditAction, NewEvent},
     client::ClientInfo,
     clock::Timestamp,
@@ -40,11 +41,27 @@ impl Sessions {
         // The new access token must state the current roles, so an account from the cache must have this version.
         let account = self.accounts.find_version(session.user, version).await?;
         let account = account.filter(|account| !account.disabled).ok_or(RefreshError::Invalid)?;
+        self.ensure_factor_in_time(&session, &account, client).await?;
         let index =
             index.filter(|_| version.is_some_and(|version| version.token_version == account.token_version));
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
         let (account, status) = self.status_for_refresh(account, &session, index).await?;
         Ok(self.issue(account, OpenedSession { session, refresh: successor, status }, additions)?)
+    }
+
+    /// Ends the session of an account that must have a second factor by now and has none, also if it was opened before.
+    async fn ensure_factor_in_time(
+        &self,
+        session: &Session,
+        account: &Account,
+        client: &ClientInfo,
+    ) -> Result<(), RefreshError> {
+        if self.accounts.is_factor_overdue(self.database.writer(), account).await? {
+            let actor = Actor::anonymous(client);
+            self.revoke(session.id, AuditAction::SecondFactorOverdue, actor).await?;
+            return Err(RefreshError::Invalid);
+        }
+        Ok(())
     }
 
     /// Handles a token that did not rotate its session. Returns the session if the successor of the token is

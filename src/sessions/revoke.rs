@@ -62,13 +62,27 @@ impl Sessions {
         except: Option<SessionId>,
         actor: Actor<'_>,
     ) -> Result<Vec<Change>, DbErr> {
-        let revoked = store::revoke_all(transaction, user, except, self.clock.now()).await?;
-        let mut changes =
-            self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await?;
+        let mut changes = self.revoke_sessions_in(transaction, user, except, actor).await?;
         if except.is_none() {
             changes.extend(self.personal_access_tokens.revoke_all_in(transaction, user, actor).await?);
         }
         Ok(changes)
+    }
+
+    /// Revokes all sessions of an account except `except` in a transaction, and no personal access token. Returns the
+    /// changes to publish with the commit.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn revoke_sessions_in(
+        &self,
+        transaction: &impl ConnectionTrait,
+        user: UserId,
+        except: Option<SessionId>,
+        actor: Actor<'_>,
+    ) -> Result<Vec<Change>, DbErr> {
+        let revoked = store::revoke_all(transaction, user, except, self.clock.now()).await?;
+        self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await
     }
 
     /// Revokes all sessions of an account except `except`, as [`Sessions::revoke_all_in`] does, in a transaction that

@@ -55,7 +55,7 @@ impl SignIn {
             Some(_) => self.proven_by_password(&transaction, &changed.account).await?,
             None => None,
         };
-        let opened = self.sessions.restart_chain(&transaction, session, token_version, method).await?;
+        let opened = self.sessions.restart_chain(&transaction, session, &changed.account, method).await?;
         let opened = opened.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);
         let user = (account.id, token_version);

@@ -27,7 +27,8 @@ pub(super) struct Authenticated {
 
 impl SignIn {
     /// Completes the sign-in of an authenticated user: opens a session, records it in the audit log, issues the tokens, and
-    /// commits. Every way to sign in ends here, so an account with a second factor cannot be signed in to without it.
+    /// commits. Every way to sign in ends here, so an account with a second factor cannot be signed in to without it, and one
+    /// that must have a factor not before it has one.
     ///
     /// # Errors
     /// [`SignInError::SecondFactorRequired`] if a second factor is missing: then the transaction was committed without a
@@ -47,6 +48,9 @@ impl SignIn {
         let missing = self.second_factors.missing(&transaction, &user.account, &user.methods).await?;
         if !missing.is_empty() {
             return Err(self.require_second_factor(transaction, user, missing, client).await?);
+        }
+        if self.accounts.is_factor_overdue(&transaction, &user.account).await? {
+            return Err(self.require_enrolment(transaction, user, client).await?);
         }
         let Authenticated { account, methods, replacement, additions, mut changes } = user;
         // The account may have changed while its user was authenticated. What was proven must not sign in then.
@@ -79,6 +83,22 @@ impl SignIn {
         self.accounts.invalidate(id);
         self.mail.wake();
         Ok(signed_in)
+    }
+
+    /// Commits what the first factor has changed, and returns the error with the challenge that adds a second one.
+    async fn require_enrolment(
+        &self,
+        transaction: Transaction,
+        user: Authenticated,
+        client: &ClientInfo,
+    ) -> Result<SignInError, SignInError> {
+        let Authenticated { account, methods, changes, .. } = user;
+        let Some(method) = methods.first().copied() else { return Err(outdated(&methods)) };
+        let pending = self.second_factors.begin_enrolment(&transaction, &account, method, client).await?;
+        self.feed.commit(transaction, &changes).await?;
+        self.accounts.invalidate(account.id);
+        self.mail.wake();
+        Ok(SignInError::SecondFactorRequired(Box::new(pending)))
     }
 
     /// Commits what the first factor has changed, and returns the error with the challenge for the second one.

@@ -119,8 +119,7 @@ impl SignIn {
         let (user, own) = (Some(account.id), Some(session));
         let new_event = NewEvent { action: AuditAction::Reauthenticated, user, session: own, actor };
         self.audit.record(&transaction, new_event).await?;
-        let version = account.token_version;
-        let opened = self.sessions.restart_chain(&transaction, session, version, Some(method)).await?;
+        let opened = self.sessions.restart_chain(&transaction, session, &account, Some(method)).await?;
         let signed_in = self.sessions.issue(account, opened.ok_or(SignInError::SessionOver)?, additions)?;
         self.feed.commit(transaction, &[]).await?;
         self.mail.wake();

@@ -6,12 +6,20 @@ use crate::{
     audit::Actor,
     client::ClientInfo,
     proofs::Purpose,
-    second_factors::{Challenge, Factor, FactorError},
+    second_factors::{Challenge, FactorError, ProvenFactor},
     sessions::{AuthenticationMethod, SignedIn},
 };
 
+/// The result of the second step of a sign-in.
+pub struct SecondStep {
+    /// The session, and its tokens.
+    pub signed_in: SignedIn,
+    /// New recovery codes. `None` unless the step has added the first factor of the account.
+    pub recovery_codes: Option<Vec<SecretString>>,
+}
+
 impl SignIn {
-    /// Completes a sign-in with a second factor. Only this opens the session of an account that has one.
+    /// Completes a sign-in with a second factor. Only this opens the session of an account that has one, or must have one.
     ///
     /// # Errors
     /// [`SignInError::SecondFactor`] with [`FactorError::UnknownChallenge`], [`FactorError::WrongCode`] or
@@ -21,7 +29,7 @@ impl SignIn {
         token: &SecretString,
         proof: &FactorProof,
         client: &ClientInfo,
-    ) -> Result<SignedIn, SignInError> {
+    ) -> Result<SecondStep, SignInError> {
         let challenge = self.second_factors.find_challenge(token, client).await?;
         let user = challenge.user;
         let account = self.accounts.find(user).await?.ok_or(FactorError::UnknownChallenge)?;
@@ -35,18 +43,18 @@ impl SignIn {
         let account = self.accounts.lock(&transaction, user).await?;
         let account = account.filter(|account| is_current(&challenge, account));
         let account = account.ok_or(FactorError::UnknownChallenge)?;
-        let missing = self.second_factors.missing(&transaction, &account, &[challenge.method]).await?;
         let actor = Actor::Client { client, user: Some(user) };
-        let is_way = !matches!(factor, Factor::EmailCode(_)) || missing.contains(&factor.method());
-        if !is_way || !self.second_factors.check(&transaction, &account, &factor, actor).await? {
+        let proven = self.second_factors.prove(&transaction, &account, &challenge, &factor, actor).await?;
+        let Some(ProvenFactor { recovery_codes, changes }) = proven else {
             transaction.commit().await?;
             return Err(FactorError::WrongCode.into());
-        }
+        };
         self.second_factors.use_challenge(&transaction, &challenge).await?;
         self.throttle.clear_failures(&transaction, &attempt).await?;
-        let (methods, changes) = (vec![challenge.method, factor.method()], Vec::new());
+        let methods = vec![challenge.method, factor.method()];
         let user = Authenticated { account, methods, replacement: None, additions, changes };
-        self.complete_sign_in(transaction, user, client).await
+        let signed_in = self.complete_sign_in(transaction, user, client).await?;
+        Ok(SecondStep { signed_in, recovery_codes })
     }
 
     /// Sends a code to the address of an account whose sign-in waits for a second factor.

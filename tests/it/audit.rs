@@ -120,6 +120,7 @@ async fn every_action_of_the_schema_has_a_test() {
         include_str!("mail/failures.rs"),
         include_str!("repetitions.rs"),
         include_str!("email/audit.rs"),
+        include_str!("second_factors/policy.rs"),
         include_str!("second_factors/sign_in.rs"),
         include_str!("personal_access_tokens/mod.rs"),
         include_str!("passkeys/login.rs"),

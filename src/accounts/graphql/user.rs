@@ -188,6 +188,18 @@ impl User {
         Ok(Some(!methods.is_empty()))
     }
 
+    /// Until when the account may be used without a second factor, which the server requires of it. From then on, a
+    /// sign-in adds one. Null if the account has a second factor or needs none, before its first sign-in under this policy,
+    /// or if the account is not your own and your token lacks the scope users:read.
+    #[nullable]
+    async fn second_factor_deadline(&self, ctx: &Context<'_>) -> Result<Option<DateTime>, ApiError> {
+        if !self.is_private_to_viewer() {
+            return Ok(None);
+        }
+        let deadline = ctx.data_unchecked::<Accounts>().second_factor_deadline(&self.account).await?;
+        Ok(deadline.map(DateTime))
+    }
+
     /// The active sessions of the account, newest first. Null if the account is not your own and your token
     /// lacks the scope sessions:read.
     #[nullable]

@@ -2,6 +2,7 @@
 
 mod deletion;
 mod export;
+mod factor_policy;
 mod import;
 mod list;
 mod look_alike;
@@ -23,6 +24,7 @@ use self::roles::{insert_roles, roles_of, with_own, with_roles};
 pub(super) use self::{
     deletion::{count_lasting_with_role, due, unverified},
     export::page_by_id,
+    factor_policy::{begin_factor_grace, count_without_factor, factor_state, set_factor_required_since},
     import::{insert_all, taken_emails, taken_ids, taken_usernames},
     list::{count, list},
     look_alike::{has_look_alike, is_key_taken, set_skeletons, without_skeletons},

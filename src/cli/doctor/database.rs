@@ -159,6 +159,13 @@ async fn contents(app: &App, report: &mut Report) -> Result<(), DbErr> {
         report
             .warn("signing keys", "a rotation is due; a running server creates the next key within a minute");
     }
+    if let Some(count) = app.accounts.count_without_factor().await? {
+        let text = match count {
+            0 => "every account that factors.required concerns has one".to_owned(),
+            count => format!("{count} accounts that factors.required concerns have none yet"),
+        };
+        report.ok("second factors", text);
+    }
     let admins = AccountFilter { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), search: None };
     match app.accounts.count(&admins).await? {
         0 => report.warn(

@@ -113,6 +113,7 @@ pub(super) fn to_cli_error(error: AdminError, app: &App, user: &str) -> CliError
         | AdminError::SecondFactor(_)
         | AdminError::PrivilegeEscalation(_)
         | AdminError::SessionRequired
+        | AdminError::InsufficientLogin { .. }
         | AdminError::MailOff
         | AdminError::RateLimited { .. }
         | AdminError::OwnAccount { .. } => CliError::refused(error.to_string()),

@@ -174,6 +174,11 @@ impl FactorError {
             }
             Self::RateLimited { retry_after } => UserError::rate_limited(retry_after),
             Self::Missing(message) => UserError::new(UserErrorCode::NotFound, message),
+            Self::LastRequired => {
+                let message = "This server requires a second factor of your account. Add another one before you remove \
+                               this one, or replace it.";
+                UserError::new(UserErrorCode::SecondFactorRequired, message)
+            }
             Self::Passkey(error) => error.into_user_error()?,
             Self::Account(error) => error.into_user_error()?,
             error @ Self::Damaged => return Err(ApiError::internal(&error)),

@@ -26,6 +26,7 @@ pub(in crate::second_factors) async fn insert(
         attempts: Set(row.attempts),
         created_at: Set(row.created_at),
         expires_at: Set(row.expires_at),
+        sealed_secret: Set(row.sealed_secret),
     };
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }
@@ -51,6 +52,14 @@ pub(in crate::second_factors) async fn count_attempt(
         .filter(Column::Id.eq(id))
         .filter(Column::Attempts.lt(max_attempts));
     Ok(update.exec(db).await?.rows_affected == 1)
+}
+
+/// The secret of the authenticator app that a challenge adds. `None` if the challenge was used.
+pub(in crate::second_factors) async fn sealed_secret(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+) -> Result<Option<Vec<u8>>, DbErr> {
+    Ok(Entity::find_by_id(id).one(db).await?.and_then(|row| row.sealed_secret))
 }
 
 /// Deletes a challenge. Returns `false` if it was used.

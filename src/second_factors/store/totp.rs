@@ -19,6 +19,25 @@ pub(in crate::second_factors) struct TotpRow {
     pub(in crate::second_factors) last_used_at: Option<Timestamp>,
 }
 
+impl TotpRow {
+    /// A secret whose first code, of this step, is confirmed at the same time.
+    pub(in crate::second_factors) const fn confirmed_with(
+        id: Uuid,
+        sealed_secret: Vec<u8>,
+        step: i64,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            sealed_secret,
+            created_at: now,
+            confirmed_at: Some(now),
+            last_step: step,
+            last_used_at: Some(now),
+        }
+    }
+}
+
 impl From<Model> for TotpRow {
     fn from(row: Model) -> Self {
         Self {
@@ -49,6 +68,25 @@ pub(in crate::second_factors) async fn replace_unconfirmed(
         confirmed_at: Set(None),
         last_step: Set(-1),
         last_used_at: Set(None),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+}
+
+/// Stores a secret in place of all others of the account.
+pub(in crate::second_factors) async fn insert_only(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    row: TotpRow,
+) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::UserId.eq(user.uuid())).exec(db).await?;
+    let row = ActiveModel {
+        id: Set(row.id),
+        user_id: Set(user.uuid()),
+        sealed_secret: Set(row.sealed_secret),
+        created_at: Set(Millis(row.created_at)),
+        confirmed_at: Set(row.confirmed_at.map(Millis)),
+        last_step: Set(row.last_step),
+        last_used_at: Set(row.last_used_at.map(Millis)),
     };
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }

@@ -11,6 +11,7 @@ use crate::{
     graphql::{ApiError, DateTime, RefreshCookie, Transport, UserError},
     passkeys::graphql::RequestOptionsJson,
     personal_access_tokens::ExchangedToken,
+    second_factors::StartedTotp,
     sessions::{AuthenticationMethod, Sessions, SignedIn},
     tokens::refresh_cookie,
 };
@@ -66,6 +67,9 @@ pub struct AuthPayload {
     /// The missing step of the sign-in. Not null if a sign-in ends with the error `SECOND_FACTOR_REQUIRED`, or with
     /// `EMAIL_NOT_VERIFIED`, unless too many messages were sent to the address.
     challenge: Option<LoginChallenge>,
+    /// New recovery codes, which are shown this once. Null unless the sign-in has added the first second factor of the
+    /// account.
+    recovery_codes: Option<Vec<String>>,
     /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
 }
@@ -83,6 +87,27 @@ pub struct LoginChallenge {
     /// The options for `PublicKeyCredential.parseRequestOptionsFromJSON` and `navigator.credentials.get`. Null if a passkey
     /// is not one of the ways.
     pub passkey_options: Option<RequestOptionsJson>,
+    /// The authenticator app to add, because the server requires a second factor of the account and it has none. Send its
+    /// first code to `verifySecondFactor`. Null if the account has a second factor, or needs none.
+    pub enrolment: Option<TotpEnrolment>,
+}
+
+/// The secret of an authenticator app that completes a sign-in and becomes the second factor of the account.
+#[derive(SimpleObject)]
+pub struct TotpEnrolment {
+    /// The secret in base32, for typing it into an authenticator app.
+    secret: String,
+    /// The secret as an otpauth URI, for a QR code that the client draws.
+    uri: String,
+}
+
+impl From<&StartedTotp> for TotpEnrolment {
+    fn from(started: &StartedTotp) -> Self {
+        Self {
+            secret: started.secret.expose_secret().to_owned(),
+            uri: started.uri.expose_secret().to_owned(),
+        }
+    }
 }
 
 impl AuthPayload {
@@ -110,8 +135,17 @@ impl AuthPayload {
             user: Some(User::new(account, caller.clone())),
             session: Some(UserSession::new(session, caller)),
             challenge: None,
+            recovery_codes: None,
             errors: Vec::new(),
         })
+    }
+
+    /// Adds the recovery codes that the sign-in has created.
+    #[must_use]
+    pub fn with_recovery_codes(mut self, codes: Option<Vec<SecretString>>) -> Self {
+        let text = |code: SecretString| code.expose_secret().to_owned();
+        self.recovery_codes = codes.map(|codes| codes.into_iter().map(text).collect());
+        self
     }
 
     /// The payload of an exchange of a personal access token. There is no session and no refresh token.
@@ -141,6 +175,7 @@ impl AuthPayload {
             user: None,
             session: None,
             challenge: None,
+            recovery_codes: None,
             errors,
         }
     }

@@ -9,7 +9,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use secrecy::SecretString;
 
 pub use self::{
-    auth::{AuthPayload, LoginChallenge, TokenDelivery, clear_refresh_cookie},
+    auth::{AuthPayload, LoginChallenge, TokenDelivery, TotpEnrolment, clear_refresh_cookie},
     session::{SessionConnectionFields, SessionList, UserSession},
 };
 use super::{RefreshError, Session, Sessions};

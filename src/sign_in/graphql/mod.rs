@@ -27,7 +27,9 @@ use crate::{
     second_factors::PendingSignIn,
     sessions::{
         AuthenticationMethod, Sessions,
-        graphql::{AuthPayload, LoginChallenge, TokenDelivery, clear_refresh_cookie, signing_error},
+        graphql::{
+            AuthPayload, LoginChallenge, TokenDelivery, TotpEnrolment, clear_refresh_cookie, signing_error,
+        },
     },
 };
 
@@ -191,12 +193,17 @@ fn failed(error: SignInError, field: &str) -> Result<AuthPayload, ApiError> {
 
 /// The payload for a user who has proven the first factor.
 fn needs_second_factor(pending: PendingSignIn) -> AuthPayload {
-    let error = UserError::new(UserErrorCode::SecondFactorRequired, "Prove a second factor to sign in.");
+    let message = match pending.enrolment {
+        Some(_) => "Your account must have a second factor. Add an authenticator app to sign in.",
+        None => "Prove a second factor to sign in.",
+    };
+    let error = UserError::new(UserErrorCode::SecondFactorRequired, message);
     let challenge = LoginChallenge {
         token: pending.challenge.expose_secret().to_owned(),
         expires_at: DateTime(pending.expires_at),
         methods: pending.methods,
         passkey_options: pending.passkey_options.map(RequestOptionsJson),
+        enrolment: pending.enrolment.as_ref().map(TotpEnrolment::from),
     };
     AuthPayload::incomplete(error, Some(challenge))
 }
@@ -210,6 +217,7 @@ fn must_verify(challenge: Option<EmailChallenge>) -> AuthPayload {
         expires_at: DateTime(challenge.expires_at),
         methods: vec![AuthenticationMethod::EmailLink, AuthenticationMethod::EmailCode],
         passkey_options: None,
+        enrolment: None,
     });
     AuthPayload::incomplete(error, challenge)
 }

@@ -13,7 +13,7 @@ use crate::{
     graphql::{ApiError, guarded},
     passkeys::graphql::AuthenticationResponseJson,
     sessions::graphql::{AuthPayload, TokenDelivery},
-    sign_in::FactorProof,
+    sign_in::{FactorProof, SecondStep},
 };
 
 /// A proof of a second factor. Exactly one field.
@@ -46,7 +46,7 @@ impl SecondFactorInput {
 /// The input of the `verifySecondFactor` mutation.
 #[derive(InputObject)]
 struct VerifySecondFactorInput {
-    /// The `challenge.token` of the sign-in, which lives for 5 minutes and permits 5 attempts.
+    /// The `challenge.token` of the sign-in, which lives for 5 minutes, or 15 with an `enrolment`, and permits 5 attempts.
     challenge: SecretString,
     /// The proof of the second factor.
     factor: SecondFactorInput,
@@ -69,7 +69,8 @@ pub struct SecondFactorMutation;
 #[guarded]
 #[Object]
 impl SecondFactorMutation {
-    /// Signs you in after a mutation has answered `SECOND_FACTOR_REQUIRED`, from the same device and network.
+    /// Signs you in after a mutation has answered `SECOND_FACTOR_REQUIRED`, from the same device and network. If the
+    /// challenge has an `enrolment`, the first code of the new authenticator app adds it to your account.
     async fn verify_second_factor(
         &self,
         ctx: &Context<'_>,
@@ -81,7 +82,9 @@ impl SecondFactorMutation {
         let factor = input.factor.into_proof(&input.challenge);
         // On the heap, because the future of an object is as large as that of its largest field.
         match Box::pin(sign_in.verify_second_factor(&input.challenge, &factor, client)).await {
-            Ok(signed_in) => AuthPayload::success(ctx, signed_in, input.delivery),
+            Ok(SecondStep { signed_in, recovery_codes }) => {
+                Ok(AuthPayload::success(ctx, signed_in, input.delivery)?.with_recovery_codes(recovery_codes))
+            }
             Err(error) => failed(error, "factor"),
         }
     }

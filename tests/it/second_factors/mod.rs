@@ -1,9 +1,12 @@
 //! Second factors: authenticator apps, recovery codes, and sign-ins with several steps.
 
+mod admin_step_up;
 mod attacks;
 mod email_code;
 mod enrolment;
 mod passkey;
+mod policy;
+mod policy_attacks;
 mod recovery;
 mod sign_in;
 mod step_up;
