@@ -185,7 +185,8 @@ impl AdminMutation {
         }))
     }
 
-    /// Removes the authenticator app and the recovery codes of a user who has lost them, and revokes all their sessions.
+    /// Removes the authenticator app, the passkeys and the recovery codes of a user who lost their second factors, and revokes
+    /// all their sessions.
     /// The user is notified by e-mail.
     #[requires_scopes("users:write")]
     async fn reset_second_factors(

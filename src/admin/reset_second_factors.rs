@@ -6,7 +6,8 @@ use crate::{
 };
 
 impl Admin {
-    /// Removes all second factors of an account and ends its sessions, for a user who has lost them. The user is notified.
+    /// Removes all second factors of an account, also its passkeys, and ends its sessions: for a user who lost their factors. The
+    /// user is notified.
     ///
     /// # Errors
     /// If the account does not exist, is the actor's own or exceeds the actor's scopes, or if it has no second factor.
