@@ -36,6 +36,7 @@ use crate::{
         CREDENTIAL_FIELDS, EmailMutation, PasskeyLoginMutation, ReauthenticationMutation,
         SecondFactorMutation, SignInMutation,
     },
+    trusted_devices::graphql::TrustedDevicesMutation,
 };
 
 /// The root fields that need special treatment.
@@ -67,6 +68,7 @@ pub struct IdentityMutation(
     PasskeyLoginMutation,
     SessionsMutation,
     PersonalAccessTokensMutation,
+    TrustedDevicesMutation,
     AccountsMutation,
     AdminMutation,
 );

@@ -46,6 +46,7 @@ impl SecondFactors {
             }
             Some(AuthenticationMethod::RecoveryCode) => {
                 self.audit.record(transaction, record(AuditAction::RecoveryCodeUsed)).await?;
+                self.sessions.trusted_devices.revoke_all_in(transaction, account.id).await?;
                 self.accounts.send_notice(transaction, MessageKind::RecoveryCodeUsed, account, actor).await?;
             }
             Some(_) => {}

@@ -152,6 +152,7 @@ impl SecondFactors {
         self.audit.record(transaction, NewEvent { action, user: Some(user), session: own, actor }).await?;
         self.accounts.send_notice(transaction, MessageKind::SecondFactorAdded, account, actor).await?;
         self.sessions.add_method(transaction, session, method).await?;
+        self.sessions.trusted_devices.revoke_all_in(transaction, user).await?;
         let changes = if is_first {
             self.sessions.revoke_all_in(transaction, user, Some(session), actor).await?
         } else {
@@ -171,6 +172,7 @@ impl SecondFactors {
         actor: Actor<'_>,
     ) -> Result<(), FactorError> {
         let user = account.id;
+        self.sessions.trusted_devices.revoke_all_in(transaction, user).await?;
         if self.methods(transaction, user).await?.is_empty() {
             store::recovery_code::delete_of(transaction, user).await?;
             store::challenge::delete_of(transaction, user).await?;

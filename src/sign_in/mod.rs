@@ -35,7 +35,7 @@ pub use self::{
     reauthenticate::Reauthentication,
     register::{Registered, Registration},
     request_email::{EmailChallenge, EmailRequest},
-    second_factor::SecondStep,
+    second_factor::{SecondStep, TrustDevice},
 };
 use crate::{
     accounts::Accounts,

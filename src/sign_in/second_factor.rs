@@ -7,6 +7,7 @@ use crate::{
     second_factors::{Factor, FactorError, ProvenFactor},
     sessions::{AuthenticationMethod, SignedIn},
     tokens::Claims,
+    trusted_devices::TrustedToken,
 };
 
 /// The result of the second step of a sign-in.
@@ -15,6 +16,17 @@ pub struct SecondStep {
     pub signed_in: SignedIn,
     /// New recovery codes. `None` unless the step has added the first factor of the account.
     pub recovery_codes: Option<Vec<SecretString>>,
+    /// The token of the device. `None` unless the user trusts it.
+    pub device: Option<TrustedToken>,
+}
+
+/// Whether a user trusts the device on which they sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustDevice {
+    /// The next sign-ins on the device need no second factor.
+    Yes,
+    /// Each sign-in needs a second factor.
+    No,
 }
 
 impl SignIn {
@@ -27,6 +39,7 @@ impl SignIn {
         &self,
         challenge: &SecretString,
         factor: &Factor,
+        trust_device: TrustDevice,
         client: &ClientInfo,
     ) -> Result<SecondStep, SignInError> {
         let challenge = self.second_factors.find_challenge(challenge, client).await?;
@@ -50,10 +63,16 @@ impl SignIn {
         };
         self.second_factors.end_challenge(&transaction, &challenge).await?;
         self.throttle.clear_failures(&transaction, &attempt).await?;
+        // Whoever signs in with a recovery code has lost the factor, so the device has yet to prove one.
+        let device = if trust_device == TrustDevice::Yes && method != AuthenticationMethod::RecoveryCode {
+            self.sessions.trusted_devices.trust(&transaction, &account, client).await?
+        } else {
+            None
+        };
         let methods = vec![challenge.method, method];
         let user = Authenticated { account, methods, replacement: None, additions, changes };
         let signed_in = self.complete_sign_in(transaction, user, client).await?;
-        Ok(SecondStep { signed_in, recovery_codes })
+        Ok(SecondStep { signed_in, recovery_codes, device })
     }
 
     /// The ways in which the user of a session can authenticate again, the strongest first. A password alone does not
