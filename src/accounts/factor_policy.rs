@@ -41,7 +41,7 @@ impl Accounts {
             return Ok(false);
         }
         let now = self.clock.now();
-        let state = store::factor_state(db, account.id).await?;
+        let state = store::factor_state(db, account.id, self.config.passkey_rp_id()).await?;
         // It begins also for an account with a factor, so that its time is over when it loses that.
         let since = match state.required_since {
             Some(since) => since,
@@ -59,7 +59,8 @@ impl Accounts {
         if !self.must_have_factor(&account.roles) {
             return Ok(None);
         }
-        let state = store::factor_state(self.database.reader(), account.id).await?;
+        let state =
+            store::factor_state(self.database.reader(), account.id, self.config.passkey_rp_id()).await?;
         let since = state.required_since.filter(|_| !state.has_factor);
         Ok(since.map(|since| since + self.config.factors.grace))
     }
@@ -85,7 +86,7 @@ impl Accounts {
     /// # Errors
     /// If a database query fails.
     pub(crate) async fn has_factor(&self, db: &impl ConnectionTrait, user: UserId) -> Result<bool, DbErr> {
-        Ok(store::factor_state(db, user).await?.has_factor)
+        Ok(store::factor_state(db, user, self.config.passkey_rp_id()).await?.has_factor)
     }
 
     /// Counts the enabled accounts that the policy concerns and that have no second factor. `None` if the policy is off.
@@ -102,6 +103,6 @@ impl Accounts {
                 Some(all.filter(|role| self.must_have_factor(std::slice::from_ref(role))).collect())
             }
         };
-        store::count_without_factor(db, roles).await.map(Some)
+        store::count_without_factor(db, roles, self.config.passkey_rp_id()).await.map(Some)
     }
 }

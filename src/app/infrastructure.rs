@@ -130,8 +130,8 @@ impl Infrastructure {
         let personal_access_tokens = self.personal_access_tokens(&accounts, &audit, &tasks);
         let trusted_devices = self.trusted_devices(&accounts, &audit);
         let sessions = self.sessions(&accounts, &audit, &personal_access_tokens, &trusted_devices);
-        let second_factors = self.second_factors(&accounts, &sessions, &audit);
         let passkeys = self.passkeys(&accounts, &audit);
+        let second_factors = self.second_factors(&accounts, &sessions, &passkeys, &audit);
         let exporter = AccountExporter {
             accounts: accounts.clone(),
             sessions: sessions.clone(),
@@ -186,6 +186,7 @@ impl Infrastructure {
             feed: self.feed.clone(),
             revocations: self.authenticator.revocations.clone(),
             audit: audit.clone(),
+            mail: self.mail.clone(),
             keyring: self.keyring.clone(),
             tasks: tasks.clone(),
             cache: Arc::default(),
@@ -228,15 +229,24 @@ impl Infrastructure {
         })
     }
 
-    fn second_factors(&self, accounts: &Accounts, sessions: &Sessions, audit: &Audit) -> SecondFactors {
+    fn second_factors(
+        &self,
+        accounts: &Accounts,
+        sessions: &Sessions,
+        passkeys: &Passkeys,
+        audit: &Audit,
+    ) -> SecondFactors {
         SecondFactors {
             database: self.database.clone(),
             clock: self.clock.clone(),
             accounts: accounts.clone(),
             sessions: sessions.clone(),
+            passkeys: passkeys.clone(),
+            proofs: self.proofs.clone(),
             throttle: self.throttle.clone(),
             mail: self.mail.clone(),
             audit: audit.clone(),
+            config: self.config.clone(),
             feed: self.feed.clone(),
             sealers: self.factor_sealers.clone(),
         }
@@ -248,7 +258,6 @@ impl Infrastructure {
             clock: self.clock.clone(),
             accounts: accounts.clone(),
             audit: audit.clone(),
-            feed: self.feed.clone(),
             challenges: self.challenges.clone(),
             relying_party: Passkeys::relying_party_of(&self.config),
         })

@@ -19,6 +19,9 @@ pub struct FactorsConfig {
     /// trusted devices.
     #[serde(with = "super::duration")]
     pub trusted_devices: Duration,
+    /// Whether a code that is sent by e-mail may take the place of the second factor after a password. This is weaker:
+    /// whoever can read the mail of a user, and knows the password, signs in.
+    pub email_codes: bool,
 }
 
 /// The accounts that must have a second factor.
@@ -41,6 +44,7 @@ impl Default for FactorsConfig {
             required: RequiredFactors::Off,
             grace: Duration::from_hours(7 * 24),
             trusted_devices: Duration::ZERO,
+            email_codes: false,
         }
     }
 }

@@ -13,6 +13,8 @@ pub enum MessageKind {
     ResetPassword,
     /// A link and a code that sign in.
     SignIn,
+    /// A code that takes the place of a second factor.
+    SecondFactorCode,
     /// A link for the user of an account that an administrator has created.
     Invitation,
     /// Somebody registered with an address that already belongs to an account.
@@ -33,14 +35,21 @@ pub enum MessageKind {
     SecondFactorRemoved,
     /// Notice: a recovery code was used.
     RecoveryCodeUsed,
+    /// Notice: a passkey was added.
+    PasskeyAdded,
+    /// Notice: a passkey was removed.
+    PasskeyRemoved,
+    /// Notice: a personal access token was created.
+    TokenCreated,
 }
 
 impl MessageKind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::SignIn,
+        Self::SecondFactorCode,
         Self::Invitation,
         Self::AddressTaken,
         Self::PasswordChanged,
@@ -51,6 +60,9 @@ impl MessageKind {
         Self::SecondFactorAdded,
         Self::SecondFactorRemoved,
         Self::RecoveryCodeUsed,
+        Self::PasskeyAdded,
+        Self::PasskeyRemoved,
+        Self::TokenCreated,
     ];
 
     /// The name of the templates, and of the kind in the database.
@@ -60,6 +72,7 @@ impl MessageKind {
             Self::VerifyEmail => "verify_email",
             Self::ResetPassword => "reset_password",
             Self::SignIn => "sign_in",
+            Self::SecondFactorCode => "second_factor_code",
             Self::Invitation => "invitation",
             Self::AddressTaken => "address_taken",
             Self::PasswordChanged => "password_changed",
@@ -70,6 +83,9 @@ impl MessageKind {
             Self::SecondFactorAdded => "second_factor_added",
             Self::SecondFactorRemoved => "second_factor_removed",
             Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::PasskeyAdded => "passkey_added",
+            Self::PasskeyRemoved => "passkey_removed",
+            Self::TokenCreated => "token_created",
         }
     }
 

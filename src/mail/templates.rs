@@ -42,10 +42,10 @@ macro_rules! builtin {
 const BUILTIN: &[(&str, &str, [&str; 3])] = builtin! {
     "en": "verify_email" "reset_password" "sign_in" "invitation" "address_taken" "password_changed" "email_changed"
         "new_device" "account_recovered" "deletion_scheduled" "second_factor_added" "second_factor_removed"
-        "recovery_code_used";
+        "recovery_code_used" "passkey_added" "passkey_removed" "token_created" "second_factor_code";
     "de": "verify_email" "reset_password" "sign_in" "invitation" "address_taken" "password_changed" "email_changed"
         "new_device" "account_recovered" "deletion_scheduled" "second_factor_added" "second_factor_removed"
-        "recovery_code_used";
+        "recovery_code_used" "passkey_added" "passkey_removed" "token_created" "second_factor_code";
 };
 
 /// An error in a template of the operator.

@@ -27,6 +27,8 @@ const MAC_BYTES: usize = 32;
 pub enum Purpose {
     /// Adding a passkey to an account.
     Registration,
+    /// Creating an account with a passkey.
+    SignUp,
     /// Signing in to any account.
     SignIn,
     /// Proving again that one is the user of an account.
@@ -37,6 +39,7 @@ impl Purpose {
     const fn name(self) -> &'static str {
         match self {
             Self::Registration => "registration",
+            Self::SignUp => "sign_up",
             Self::SignIn => "sign_in",
             Self::Verification => "verification",
         }

@@ -1,9 +1,9 @@
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{Passkey, PasskeyError, Passkeys, store};
 use crate::{
+    accounts::Account,
     audit::{Actor, AuditAction, NewEvent},
-    database::Transaction,
     id::{PasskeyId, UserId},
 };
 
@@ -56,34 +56,32 @@ impl Passkeys {
         renamed.ok_or(PasskeyError::NotFound)
     }
 
-    /// Deletes a passkey of the actor.
+    /// Deletes a passkey of an account, in a transaction that has locked the account. The caller rolls it back if this
+    /// fails.
     ///
     /// # Errors
-    /// [`PasskeyError::NotFound`], [`PasskeyError::LastLoginMethod`], or [`PasskeyError::Account`] if the actor's
-    /// token was revoked.
-    pub async fn delete(&self, id: PasskeyId, actor: Actor<'_>) -> Result<(), PasskeyError> {
-        let user = actor.user().ok_or(PasskeyError::NotFound)?;
-        let transaction = self.0.database.begin_short().await?;
-        let locked = self.0.accounts.lock_actor(&transaction, actor, None).await?;
-        let account = locked.actor.ok_or(PasskeyError::NotFound)?;
-        if !store::delete(&transaction, user, id).await? {
-            transaction.rollback().await?;
+    /// [`PasskeyError::NotFound`], or [`PasskeyError::LastLoginMethod`].
+    pub async fn delete(
+        &self,
+        transaction: &impl ConnectionTrait,
+        account: &Account,
+        id: PasskeyId,
+        actor: Actor<'_>,
+    ) -> Result<(), PasskeyError> {
+        let user = account.id;
+        if !store::delete(transaction, user, id).await? {
             return Err(PasskeyError::NotFound);
         }
         let has_address = account.email_verified && self.0.accounts.sends_mail();
-        if store::count(&transaction, user).await? == 0
+        if store::count(transaction, user).await? == 0
             && !has_address
-            && !self.0.accounts.has_password(&transaction, user).await?
+            && !self.0.accounts.has_password(transaction, user).await?
         {
-            transaction.rollback().await?;
             return Err(PasskeyError::LastLoginMethod);
         }
         let action = AuditAction::PasskeyRemoved;
-        self.0
-            .audit
-            .record(&transaction, NewEvent { action, user: Some(user), session: None, actor })
-            .await?;
-        self.0.feed.commit(transaction, &[]).await?;
+        let new_event = NewEvent { action, user: Some(user), session: None, actor };
+        self.0.audit.record(transaction, new_event).await?;
         Ok(())
     }
 
@@ -94,7 +92,7 @@ impl Passkeys {
     /// If a database query fails.
     pub async fn delete_all(
         &self,
-        transaction: &Transaction,
+        transaction: &impl ConnectionTrait,
         user: UserId,
         actor: Actor<'_>,
     ) -> Result<u64, DbErr> {

@@ -28,11 +28,11 @@ pub use self::{
     challenge::{Challenge, Challenges, Purpose},
     error::PasskeyError,
     manage::PasskeyName,
+    register::NewPasskey,
 };
 use crate::{
     accounts::Accounts,
     audit::Audit,
-    changes::ChangeFeed,
     clock::{Clock, Timestamp},
     config::Config,
     database::{Database, PageRequest},
@@ -88,8 +88,6 @@ pub(crate) struct PasskeyServices {
     pub(crate) accounts: Accounts,
     /// The audit log.
     pub(crate) audit: Audit,
-    /// The change feed.
-    pub(crate) feed: Arc<ChangeFeed>,
     /// The challenges.
     pub(crate) challenges: Challenges,
     /// The site of the passkeys. `None` if the server offers none.

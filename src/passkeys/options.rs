@@ -10,13 +10,20 @@ use super::{
     store::Credential,
     webauthn::{ALGORITHMS, RelyingParty},
 };
-use crate::accounts::Account;
+use crate::id::UserId;
+
+/// The user for whom a passkey is created.
+pub(super) struct Owner<'a> {
+    pub(super) id: UserId,
+    pub(super) username: &'a str,
+    pub(super) display_name: Option<&'a str>,
+}
 
 /// The options that create a passkey: one that can be found without a username, by a verified user. Authenticators that
 /// have one of the passkeys in `existing` are excluded.
 pub(super) fn creation(
     relying_party: &RelyingParty,
-    account: &Account,
+    owner: &Owner<'_>,
     challenge: &Challenge,
     existing: &[Credential],
 ) -> Json {
@@ -25,9 +32,9 @@ pub(super) fn creation(
         "rp": { "id": relying_party.id, "name": relying_party.id },
         "user": {
             // Never the address or the username, because authenticators reveal it without a verification of the user.
-            "id": BASE64_URL_SAFE_NO_PAD.encode(account.id.uuid().as_bytes()),
-            "name": account.username,
-            "displayName": account.display_name.as_ref().unwrap_or(&account.username),
+            "id": BASE64_URL_SAFE_NO_PAD.encode(owner.id.uuid().as_bytes()),
+            "name": owner.username,
+            "displayName": owner.display_name.unwrap_or(owner.username),
         },
         "challenge": BASE64_URL_SAFE_NO_PAD.encode(challenge.bytes()),
         "pubKeyCredParams": ALGORITHMS.map(parameter),

@@ -9,6 +9,7 @@ use crate::{
     audit::{Actor, AuditAction, NewEvent},
     clock::Timestamp,
     id::PersonalAccessTokenId,
+    mail::MessageKind,
     tokens::{Scopes, TokenError},
 };
 
@@ -77,7 +78,7 @@ impl PersonalAccessTokens {
         };
         let transaction = self.database.begin_short().await?;
         // The row of the account stays locked, so concurrent requests cannot exceed the maximum together.
-        self.accounts.lock_actor(&transaction, actor, None).await?;
+        let locked = self.accounts.lock_actor(&transaction, actor, None).await?;
         if store::count(&transaction, token.user, self.clock.now()).await? >= MAX_TOKENS_PER_ACCOUNT {
             transaction.rollback().await?;
             return Err(CreateTokenError::LimitReached);
@@ -85,7 +86,11 @@ impl PersonalAccessTokens {
         store::insert(&transaction, &token, &hash, token.expires_at + KEPT_AFTER_END).await?;
         let (action, user) = (AuditAction::TokenCreated, Some(token.user));
         self.audit.record(&transaction, NewEvent { action, user, session: None, actor }).await?;
+        if let Some(owner) = locked.actor {
+            self.accounts.send_notice(&transaction, MessageKind::TokenCreated, &owner, actor).await?;
+        }
         self.feed.commit(transaction, &[]).await?;
+        self.mail.wake();
         Ok(CreatedToken { secret, token })
     }
 

@@ -37,6 +37,7 @@ use crate::{
     config::Config,
     database::{Database, PageRequest},
     id::{PersonalAccessTokenId, UserId},
+    mail::Mail,
     tokens::{Keyring, Scopes},
 };
 
@@ -78,6 +79,7 @@ pub struct PersonalAccessTokens {
     pub(crate) feed: Arc<ChangeFeed>,
     pub(crate) revocations: Arc<RevocationList>,
     pub(crate) audit: Audit,
+    pub(crate) mail: Mail,
     pub(crate) keyring: Arc<Keyring>,
     /// Tracks the writes that record uses.
     pub(crate) tasks: TaskTracker,

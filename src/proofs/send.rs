@@ -108,8 +108,7 @@ impl Proofs {
         };
         store::insert(transaction, new).await?;
         let text = |text: &str| text.to_owned();
-        let secrets =
-            (Some(self.link(purpose, &token)), code.as_ref().map(|(_, code)| text(code.expose_secret())));
+        let secrets = (self.link(purpose, &token), code.as_ref().map(|(_, code)| text(code.expose_secret())));
         let (kind, (link, code_text), (user, username)) = match recipient.owner {
             Some(owner) => (MessageKind::AddressTaken, (None, None), (Some(owner.user), owner.username)),
             None => (purpose.message(), secrets, (recipient.user, recipient.username)),
@@ -135,11 +134,11 @@ impl Proofs {
     }
 
     /// The link with this token: that of the application, or of the page that the server serves.
-    fn link(&self, purpose: Purpose, token: &SecretString) -> String {
-        let (template, path) = purpose.link(&self.config.accounts.links);
-        match template {
+    fn link(&self, purpose: Purpose, token: &SecretString) -> Option<String> {
+        let (template, path) = purpose.link(&self.config.accounts.links)?;
+        Some(match template {
             Some(template) => template.replace("{token}", token.expose_secret()),
             None => format!("{}{path}#{}", self.config.http.public_url(), token.expose_secret()),
-        }
+        })
     }
 }

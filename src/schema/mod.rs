@@ -34,7 +34,7 @@ use crate::{
     sessions::graphql::{SessionsMutation, SessionsQuery, UserSession},
     sign_in::graphql::{
         CREDENTIAL_FIELDS, EmailMutation, PasskeyLoginMutation, ReauthenticationMutation,
-        SecondFactorMutation, SignInMutation,
+        RegistrationMutation, SecondFactorMutation, SignInMutation,
     },
     trusted_devices::graphql::TrustedDevicesMutation,
 };
@@ -59,6 +59,7 @@ pub struct IdentityQuery(
 /// The mutations of Portcullis, to merge with your own.
 #[derive(Default, MergedObject)]
 pub struct IdentityMutation(
+    RegistrationMutation,
     SignInMutation,
     EmailMutation,
     ReauthenticationMutation,

@@ -3,6 +3,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{Context, SHA256};
 use sea_orm::{ConnectionTrait, DbErr, prelude::ChronoUnixTimestampMillis as Millis};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::{
@@ -16,6 +17,7 @@ use crate::{
     id::UserId,
     limits::{Decision, RecordedAttempt, wide_network},
     mail::device_of,
+    passkeys::Challenge as PasskeyChallenge,
     secret::{NoRandomBytes, hash_token, random_token},
     sessions::AuthenticationMethod,
 };
@@ -35,6 +37,8 @@ pub struct PendingSignIn {
     pub expires_at: Timestamp,
     /// The ways to prove a second factor, the strongest first.
     pub methods: Vec<AuthenticationMethod>,
+    /// The options for the browser, if a passkey is one of them.
+    pub passkey_options: Option<Json>,
     /// The secret of an authenticator app, which the second step adds to the account. `None` if the account has a factor.
     pub enrolment: Option<StartedTotp>,
 }
@@ -42,6 +46,7 @@ pub struct PendingSignIn {
 /// A valid challenge.
 #[derive(Clone, Copy, Debug)]
 pub struct Challenge {
+    expires_at: Timestamp,
     pub(super) id: Uuid,
     /// The account.
     pub user: UserId,
@@ -51,6 +56,14 @@ pub struct Challenge {
     pub method: AuthenticationMethod,
     /// Whether the second step adds the first second factor of the account.
     pub is_enrolment: bool,
+}
+
+impl Challenge {
+    /// The challenge that a passkey signs. `token` is the text of this challenge.
+    #[must_use]
+    pub fn of_passkey(&self, token: SecretString) -> PasskeyChallenge {
+        PasskeyChallenge::of_token(token, self.expires_at)
+    }
 }
 
 impl SecondFactors {
@@ -69,7 +82,11 @@ impl SecondFactors {
         let (challenge, row) = new_challenge(&self.clock, account, method, client, LIFETIME)?;
         let expires_at = row.expires_at.0;
         store::challenge::insert(transaction, row).await?;
-        Ok(PendingSignIn { challenge, expires_at, methods, enrolment: None })
+        // One text serves for both: whoever proves a passkey proves it for this sign-in.
+        let of_passkey = PasskeyChallenge::of_token(challenge.clone(), expires_at);
+        let passkey_options =
+            self.passkeys.verification_options(transaction, account.id, &of_passkey).await?;
+        Ok(PendingSignIn { challenge, expires_at, methods, passkey_options, enrolment: None })
     }
 
     /// Finds the valid challenge of a client, without using it.
@@ -87,6 +104,7 @@ impl SecondFactors {
         let challenge = found.and_then(|row| {
             Some(Challenge {
                 id: row.id,
+                expires_at: row.expires_at.0,
                 user: UserId::from_uuid(row.user_id),
                 token_version: row.token_version,
                 method: AuthenticationMethod::from_name(&row.method)?,
@@ -96,29 +114,27 @@ impl SecondFactors {
         challenge.ok_or(FactorError::UnknownChallenge)
     }
 
-    /// Counts an attempt of a challenge in a transaction that checks a factor.
+    /// Counts an attempt of a challenge, before the factor is checked.
     ///
     /// # Errors
     /// [`FactorError::UnknownChallenge`] if it was used or permits no further attempt, or if a database query fails.
-    pub async fn count_challenge_attempt(
+    pub async fn count_challenge_attempt(&self, challenge: &Challenge) -> Result<(), FactorError> {
+        let may_try =
+            store::challenge::count_attempt(self.database.writer(), challenge.id, MAX_ATTEMPTS).await?;
+        if may_try { Ok(()) } else { Err(FactorError::UnknownChallenge) }
+    }
+
+    /// Uses up a challenge whose factor was proven, in the transaction that opens the session.
+    ///
+    /// # Errors
+    /// [`FactorError::UnknownChallenge`] if it was used meanwhile, or if a database query fails.
+    pub async fn use_challenge(
         &self,
         transaction: &impl ConnectionTrait,
         challenge: &Challenge,
     ) -> Result<(), FactorError> {
-        let may_try = store::challenge::count_attempt(transaction, challenge.id, MAX_ATTEMPTS).await?;
-        if may_try { Ok(()) } else { Err(FactorError::UnknownChallenge) }
-    }
-
-    /// Deletes a challenge whose factor was proven, in the transaction that opens the session.
-    ///
-    /// # Errors
-    /// If a database query fails.
-    pub async fn end_challenge(
-        &self,
-        transaction: &impl ConnectionTrait,
-        challenge: &Challenge,
-    ) -> Result<(), DbErr> {
-        store::challenge::delete(transaction, challenge.id).await
+        let is_unused = store::challenge::delete(transaction, challenge.id).await?;
+        if is_unused { Ok(()) } else { Err(FactorError::UnknownChallenge) }
     }
 
     /// Counts an attempt to prove a factor of an account, before the factor is checked.

@@ -11,20 +11,39 @@ use crate::{
     audit::{Actor, AuditAction, NewEvent},
     id::UserId,
     mail::MessageKind,
+    passkeys::{PasskeyError, VerifiedPasskey},
+    proofs::Proof,
     sessions::AuthenticationMethod,
 };
 
-/// A proof of a second factor.
+/// A proof of a second factor. What was verified before the transaction counts when [`SecondFactors::check`] has used it.
 pub enum Factor {
     /// A code of the authenticator app.
     Totp(SecretString),
     /// A recovery code.
     RecoveryCode(SecretString),
+    /// A passkey, whose response was verified.
+    Passkey(VerifiedPasskey),
+    /// A code that was sent by e-mail, and was verified.
+    EmailCode(Proof),
+}
+
+impl Factor {
+    /// The way in which the user proves the factor.
+    #[must_use]
+    pub const fn method(&self) -> AuthenticationMethod {
+        match self {
+            Self::Totp(_) => AuthenticationMethod::Totp,
+            Self::RecoveryCode(_) => AuthenticationMethod::RecoveryCode,
+            Self::Passkey(_) => AuthenticationMethod::Passkey,
+            Self::EmailCode(_) => AuthenticationMethod::EmailCode,
+        }
+    }
 }
 
 impl SecondFactors {
     /// Checks a factor of an account and uses it, in the transaction of what it permits. The account's row is locked.
-    /// Returns `None` if it is wrong, which is recorded in the audit log.
+    /// Returns `false` if it is wrong, which is recorded in the audit log.
     ///
     /// # Errors
     /// [`FactorError::Damaged`], or if a database query fails.
@@ -34,24 +53,23 @@ impl SecondFactors {
         account: &Account,
         factor: &Factor,
         actor: Actor<'_>,
-    ) -> Result<Option<AuthenticationMethod>, FactorError> {
-        let record = |action| NewEvent { action, user: Some(account.id), session: None, actor };
-        let method = match factor {
-            Factor::Totp(code) => self.check_totp(transaction, account.id, code).await?,
-            Factor::RecoveryCode(code) => self.check_recovery_code(transaction, account.id, code).await?,
+    ) -> Result<bool, FactorError> {
+        let user = account.id;
+        let is_proven = match factor {
+            Factor::Totp(code) => self.check_totp(transaction, user, code).await?,
+            Factor::RecoveryCode(code) => self.check_recovery_code(transaction, user, code).await?,
+            Factor::Passkey(verified) => self.use_passkey(transaction, user, verified).await?,
+            Factor::EmailCode(proof) => self.use_email_code(transaction, account, proof).await?,
         };
-        match method {
-            None => {
-                self.audit.record(transaction, record(AuditAction::SecondFactorFailed)).await?;
-            }
-            Some(AuthenticationMethod::RecoveryCode) => {
-                self.audit.record(transaction, record(AuditAction::RecoveryCodeUsed)).await?;
-                self.sessions.trusted_devices.revoke_all_in(transaction, account.id).await?;
-                self.accounts.send_notice(transaction, MessageKind::RecoveryCodeUsed, account, actor).await?;
-            }
-            Some(_) => {}
+        let record = |action| NewEvent { action, user: Some(user), session: None, actor };
+        if !is_proven {
+            self.audit.record(transaction, record(AuditAction::SecondFactorFailed)).await?;
+        } else if matches!(factor, Factor::RecoveryCode(_)) {
+            self.audit.record(transaction, record(AuditAction::RecoveryCodeUsed)).await?;
+            self.sessions.trusted_devices.revoke_all_in(transaction, user).await?;
+            self.accounts.send_notice(transaction, MessageKind::RecoveryCodeUsed, account, actor).await?;
         }
-        Ok(method)
+        Ok(is_proven)
     }
 
     async fn check_totp(
@@ -59,10 +77,11 @@ impl SecondFactors {
         transaction: &impl ConnectionTrait,
         user: UserId,
         code: &SecretString,
-    ) -> Result<Option<AuthenticationMethod>, FactorError> {
-        let Some(row) = store::totp::confirmed(transaction, user).await? else { return Ok(None) };
-        let is_used = self.use_code(transaction, &row, code).await?;
-        Ok(is_used.then_some(AuthenticationMethod::Totp))
+    ) -> Result<bool, FactorError> {
+        match store::totp::confirmed(transaction, user).await? {
+            Some(row) => self.use_code(transaction, &row, code).await,
+            None => Ok(false),
+        }
     }
 
     /// Uses a code of a secret. Returns `false` if it is wrong, or if its step or a later one was used.
@@ -84,16 +103,41 @@ impl SecondFactors {
         transaction: &impl ConnectionTrait,
         user: UserId,
         code: &SecretString,
-    ) -> Result<Option<AuthenticationMethod>, FactorError> {
-        let Some(hash) = recovery_code::hash(code.expose_secret()) else { return Ok(None) };
+    ) -> Result<bool, FactorError> {
+        let Some(hash) = recovery_code::hash(code.expose_secret()) else { return Ok(false) };
         let now = self.clock.now();
         if !store::recovery_code::consume(transaction, user, hash, now).await? {
-            return Ok(None);
+            return Ok(false);
         }
         if let Some(row) = store::totp::confirmed(transaction, user).await? {
             store::totp::void_until(transaction, row.id, totp::step_at(now) + 1).await?;
         }
-        Ok(Some(AuthenticationMethod::RecoveryCode))
+        Ok(true)
+    }
+
+    /// Uses a passkey. `false` if it was deleted or used since its response was verified.
+    async fn use_passkey(
+        &self,
+        transaction: &impl ConnectionTrait,
+        user: UserId,
+        verified: &VerifiedPasskey,
+    ) -> Result<bool, FactorError> {
+        match self.passkeys.record_use(transaction, verified).await {
+            Ok(()) => Ok(verified.user == user),
+            Err(PasskeyError::InvalidChallenge | PasskeyError::Rejected { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Uses a code that was sent to the address of an account. `false` if it was used, or if the address has changed.
+    async fn use_email_code(
+        &self,
+        transaction: &impl ConnectionTrait,
+        account: &Account,
+        proof: &Proof,
+    ) -> Result<bool, FactorError> {
+        let is_own = proof.user == account.id && account.email.as_deref() == Some(&proof.email);
+        Ok(is_own && self.proofs.consume(transaction, proof).await?)
     }
 
     pub(super) fn unseal(&self, row: &TotpRow) -> Result<TotpSecret, FactorError> {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbErr};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{FactorError, SecondFactors, recovery_code, store, totp::TotpSecret};
@@ -75,8 +75,11 @@ impl SecondFactors {
         let is_first = self.methods(&transaction, user).await?.is_empty();
         store::totp::confirm(&transaction, user, row.id, self.clock.now()).await?;
         self.throttle.clear_failures(&transaction, &attempt).await?;
+        let (action, own) = (AuditAction::SecondFactorAdded, Some(session));
+        self.audit.record(&transaction, NewEvent { action, user: Some(user), session: own, actor }).await?;
+        self.accounts.send_notice(&transaction, MessageKind::SecondFactorAdded, &account, actor).await?;
         let method = AuthenticationMethod::Totp;
-        let added = self.added(&transaction, &account, (method, is_first), session, actor).await?;
+        let added = self.added(&transaction, user, (method, is_first), session, actor).await?;
         self.feed.commit(transaction, &added.changes).await?;
         self.mail.wake();
         Ok(added.recovery_codes)
@@ -93,11 +96,9 @@ impl SecondFactors {
             transaction.rollback().await?;
             return Err(FactorError::Missing("Your account has no authenticator app."));
         }
-        if let Err(error) = self.ensure_enough_factors(&transaction, &account).await {
-            transaction.rollback().await?;
-            return Err(error);
-        }
-        self.removed(&transaction, &account, actor).await?;
+        self.ensure_enough_factors(&transaction, &account).await?;
+        self.app_removed(&transaction, &account, actor).await?;
+        self.clean_up(&transaction, account.id).await?;
         transaction.commit().await?;
         self.mail.wake();
         Ok(account)
@@ -121,7 +122,7 @@ impl SecondFactors {
         Ok(codes)
     }
 
-    /// Removes all second factors of an account and ends its challenges, in a transaction. Returns `false` if it had none.
+    /// Removes all second factors of an account and ends its challenges, in a transaction.
     ///
     /// # Errors
     /// If a database query fails.
@@ -130,27 +131,22 @@ impl SecondFactors {
         transaction: &impl ConnectionTrait,
         account: &Account,
         actor: Actor<'_>,
-    ) -> Result<bool, FactorError> {
-        if !store::totp::delete_of(transaction, account.id).await? {
-            return Ok(false);
+    ) -> Result<(), FactorError> {
+        if store::totp::delete_of(transaction, account.id).await? {
+            self.app_removed(transaction, account, actor).await?;
         }
-        self.removed(transaction, account, actor).await?;
-        Ok(true)
+        self.remove_passkeys(transaction, account, actor).await
     }
 
-    /// Records a new factor, and does what the first one causes.
-    async fn added(
+    /// Does what a new factor causes. The first one ends the sessions that were opened without it.
+    pub(super) async fn added(
         &self,
         transaction: &impl ConnectionTrait,
-        account: &Account,
+        user: UserId,
         (method, is_first): (AuthenticationMethod, bool),
         session: SessionId,
         actor: Actor<'_>,
     ) -> Result<Added, FactorError> {
-        let user = account.id;
-        let (action, own) = (AuditAction::SecondFactorAdded, Some(session));
-        self.audit.record(transaction, NewEvent { action, user: Some(user), session: own, actor }).await?;
-        self.accounts.send_notice(transaction, MessageKind::SecondFactorAdded, account, actor).await?;
         self.sessions.add_method(transaction, session, method).await?;
         self.sessions.trusted_devices.revoke_all_in(transaction, user).await?;
         let changes = if is_first {
@@ -164,22 +160,30 @@ impl SecondFactors {
         Ok(Added { recovery_codes, changes })
     }
 
-    /// Records the removal of a factor. Without another factor, recovery codes and challenges have no use.
-    async fn removed(
+    async fn app_removed(
         &self,
         transaction: &impl ConnectionTrait,
         account: &Account,
         actor: Actor<'_>,
     ) -> Result<(), FactorError> {
-        let user = account.id;
+        let (action, user) = (AuditAction::SecondFactorRemoved, Some(account.id));
+        self.audit.record(transaction, NewEvent { action, user, session: None, actor }).await?;
+        Ok(self.accounts.send_notice(transaction, MessageKind::SecondFactorRemoved, account, actor).await?)
+    }
+
+    /// Deletes the recovery codes and the challenges of an account without a factor: they have no use, and must not
+    /// apply to a factor that is added later.
+    pub(super) async fn clean_up(
+        &self,
+        transaction: &impl ConnectionTrait,
+        user: UserId,
+    ) -> Result<(), DbErr> {
         self.sessions.trusted_devices.revoke_all_in(transaction, user).await?;
         if self.methods(transaction, user).await?.is_empty() {
             store::recovery_code::delete_of(transaction, user).await?;
             store::challenge::delete_of(transaction, user).await?;
         }
-        let action = AuditAction::SecondFactorRemoved;
-        self.audit.record(transaction, NewEvent { action, user: Some(user), session: None, actor }).await?;
-        Ok(self.accounts.send_notice(transaction, MessageKind::SecondFactorRemoved, account, actor).await?)
+        Ok(())
     }
 
     pub(super) async fn replace_recovery_codes(
@@ -194,7 +198,8 @@ impl SecondFactors {
         Ok(codes)
     }
 
-    async fn lock(
+    /// Locks the account of the actor.
+    pub(super) async fn lock(
         &self,
         transaction: &impl ConnectionTrait,
         actor: Actor<'_>,
@@ -206,9 +211,9 @@ impl SecondFactors {
 }
 
 /// The effects of a new factor.
-struct Added {
+pub(super) struct Added {
     /// New recovery codes. `None` if the account has some.
-    recovery_codes: Option<Vec<SecretString>>,
+    pub(super) recovery_codes: Option<Vec<SecretString>>,
     /// The changes to publish with the commit.
-    changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 
-use crate::{accounts::AccountError, secret::NoRandomBytes};
+use crate::{accounts::AccountError, passkeys::PasskeyError, secret::NoRandomBytes};
 
 /// Why a second factor is not proven, added or removed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum FactorError {
     /// The stored secret cannot be used.
     #[error("the stored secret of an authenticator app is damaged")]
     Damaged,
+    /// The passkey is not added, deleted or accepted.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyError),
     /// The caller may no longer act.
     #[error(transparent)]
     Account(#[from] AccountError),

@@ -1,4 +1,4 @@
-//! Second factors: authenticator apps (TOTP) and recovery codes.
+//! Second factors: passkeys, authenticator apps (TOTP), recovery codes, and codes by e-mail.
 //!
 //! Invariants: an account with a factor signs in with two; a code counts once; each attempt counts for the account,
 //! whichever factor, challenge or server it was made with; a secret is stored encrypted, and a recovery code as a hash.
@@ -7,6 +7,8 @@ mod challenge;
 mod check;
 mod enrol;
 mod error;
+mod missing;
+mod passkey;
 mod recovery_code;
 mod required;
 mod store;
@@ -16,7 +18,7 @@ pub mod graphql;
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::DbErr;
 
 pub use self::{
     challenge::{Challenge, PendingSignIn},
@@ -30,12 +32,15 @@ use crate::{
     audit::Audit,
     changes::ChangeFeed,
     clock::{Clock, Timestamp},
+    config::Config,
     database::Database,
     id::UserId,
     limits::Throttle,
     mail::Mail,
+    passkeys::Passkeys,
+    proofs::Proofs,
     secret::Sealers,
-    sessions::{AuthenticationMethod, Sessions},
+    sessions::Sessions,
 };
 
 /// The service for second factors.
@@ -49,12 +54,18 @@ pub struct SecondFactors {
     pub(crate) accounts: Accounts,
     /// The session service.
     pub(crate) sessions: Sessions,
+    /// The passkey service.
+    pub(crate) passkeys: Passkeys,
+    /// The proofs of e-mail addresses, for codes by e-mail.
+    pub(crate) proofs: Proofs,
     /// The throttle for codes.
     pub(crate) throttle: Throttle,
     /// The outbox, which has the name of the service.
     pub(crate) mail: Mail,
     /// The audit log.
     pub(crate) audit: Audit,
+    /// The configuration, which permits codes by e-mail.
+    pub(crate) config: Arc<Config>,
     /// The change feed.
     pub(crate) feed: Arc<ChangeFeed>,
     /// The encryption of the secrets of authenticator apps.
@@ -82,34 +93,6 @@ pub struct RecoveryCodesInfo {
 }
 
 impl SecondFactors {
-    /// The ways in which the user of an account can prove a second factor, the strongest first. Empty if the account has
-    /// none: recovery codes alone are no factor.
-    ///
-    /// # Errors
-    /// If a database query fails.
-    pub async fn methods(
-        &self,
-        db: &impl ConnectionTrait,
-        user: UserId,
-    ) -> Result<Vec<AuthenticationMethod>, DbErr> {
-        let mut methods = Vec::new();
-        if store::totp::confirmed(db, user).await?.is_some() {
-            methods.push(AuthenticationMethod::Totp);
-        }
-        if !methods.is_empty() && store::recovery_code::list(db, user).await?.iter().any(is_unused) {
-            methods.push(AuthenticationMethod::RecoveryCode);
-        }
-        Ok(methods)
-    }
-
-    /// As [`SecondFactors::methods`], outside of a transaction.
-    ///
-    /// # Errors
-    /// If a database query fails.
-    pub async fn methods_of(&self, user: UserId) -> Result<Vec<AuthenticationMethod>, DbErr> {
-        self.methods(self.database.reader(), user).await
-    }
-
     /// The authenticator app of an account. `None` if it has no confirmed one.
     ///
     /// # Errors

@@ -26,8 +26,6 @@ const ENROLMENT_LIFETIME: Duration = Duration::from_mins(15);
 
 /// The proof of the second step of a sign-in.
 pub struct ProvenFactor {
-    /// The way in which it was proven.
-    pub method: AuthenticationMethod,
     /// New recovery codes. `None` unless the step has added the first factor of the account.
     pub recovery_codes: Option<Vec<SecretString>>,
     /// The changes to publish with the commit.
@@ -56,7 +54,7 @@ impl SecondFactors {
         let uri = secret.uri(self.mail.service_name(), &account.username);
         let (secret, uri) = secret.base32().zip(uri).ok_or(FactorError::Damaged)?;
         let (methods, enrolment) = (vec![AuthenticationMethod::Totp], Some(StartedTotp { secret, uri }));
-        Ok(PendingSignIn { challenge, expires_at, methods, enrolment })
+        Ok(PendingSignIn { challenge, expires_at, methods, passkey_options: None, enrolment })
     }
 
     /// Checks the factor of a challenge, or adds the app that the challenge has created, in the transaction of the sign-in.
@@ -73,12 +71,9 @@ impl SecondFactors {
         actor: Actor<'_>,
     ) -> Result<Option<ProvenFactor>, FactorError> {
         if !challenge.is_enrolment {
-            let method = self.check(transaction, account, factor, actor).await?;
-            return Ok(method.map(|method| ProvenFactor {
-                method,
-                recovery_codes: None,
-                changes: Vec::new(),
-            }));
+            let is_proven = self.permits(account, challenge, factor)
+                && self.check(transaction, account, factor, actor).await?;
+            return Ok(is_proven.then(|| ProvenFactor { recovery_codes: None, changes: Vec::new() }));
         }
         // The account may have got a factor since the challenge was created. Then only that factor signs in.
         if !self.methods(transaction, account.id).await?.is_empty() {
@@ -96,8 +91,15 @@ impl SecondFactors {
         let row = TotpRow::confirmed_with(challenge.id, sealed, step, self.clock.now());
         store::totp::insert_only(transaction, account.id, row).await?;
         let (recovery_codes, changes) = self.added_at_sign_in(transaction, account, actor).await?;
-        let method = AuthenticationMethod::Totp;
-        Ok(Some(ProvenFactor { method, recovery_codes: Some(recovery_codes), changes }))
+        Ok(Some(ProvenFactor { recovery_codes: Some(recovery_codes), changes }))
+    }
+
+    /// Whether a factor may complete the sign-in of a challenge.
+    fn permits(&self, account: &Account, challenge: &Challenge, factor: &Factor) -> bool {
+        match factor {
+            Factor::EmailCode(_) => self.permits_email_code(account, &[challenge.method]),
+            Factor::Totp(_) | Factor::RecoveryCode(_) | Factor::Passkey(_) => true,
+        }
     }
 
     /// Returns an error if the policy requires a second factor of the account and it has none any more, in the

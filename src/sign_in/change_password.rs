@@ -15,7 +15,7 @@ use crate::{
 
 impl SignIn {
     /// Changes the password of an account and revokes its other sessions. The caller's session continues with
-    /// new tokens; its previous ones become invalid.
+    /// new tokens; its previous ones become invalid. An account without a password gets its first one.
     ///
     /// # Errors
     /// [`SignInError::InvalidCredentials`] if the current password is wrong, [`SignInError::RateLimited`],
@@ -24,13 +24,13 @@ impl SignIn {
     pub async fn change_password(
         &self,
         caller: &Claims,
-        current: &PasswordAttempt,
+        current: Option<&PasswordAttempt>,
         new: &SecretString,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         let token = caller.account().ok_or(SignInError::SessionOver)?;
         let session = token.session().ok_or(SignInError::SessionOver)?;
-        let account = self.confirm_password(token.user, current, client).await?;
+        let account = self.confirm_owner(token.user, current, client).await?;
         let owner = PasswordContext {
             username: &account.username,
             email: account.email.as_deref(),
@@ -51,7 +51,10 @@ impl SignIn {
         let changed = self.accounts.change(&transaction, account.id, changes, actor).await?;
         let mut changes = self.sessions.revoke_all_in(&transaction, account.id, Some(session), actor).await?;
         let token_version = changed.account.token_version;
-        let method = self.proven_by_password(&transaction, &changed.account).await?;
+        let method = match current {
+            Some(_) => self.proven_by_password(&transaction, &changed.account).await?,
+            None => None,
+        };
         let opened = self.sessions.restart_chain(&transaction, session, &changed.account, method).await?;
         let opened = opened.ok_or(SignInError::SessionOver)?;
         changes.extend(changed.change);

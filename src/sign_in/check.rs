@@ -96,6 +96,24 @@ impl SignIn {
         Ok(verified.account)
     }
 
+    /// Confirms that somebody is the user of an account: by its password, or without one if it has none. Then the caller has
+    /// checked that the login is recent.
+    pub(super) async fn confirm_owner(
+        &self,
+        user: UserId,
+        password: Option<&PasswordAttempt>,
+        client: &ClientInfo,
+    ) -> Result<Account, SignInError> {
+        if let Some(password) = password {
+            return self.confirm_password(user, password, client).await;
+        }
+        if self.accounts.has_password(self.database.reader(), user).await? {
+            return Err(SignInError::InvalidCredentials);
+        }
+        let account = self.accounts.find(user).await?.ok_or(SignInError::SessionOver)?;
+        Ok((*account).clone())
+    }
+
     /// Clears the failures after an attempt with the correct password, in a transaction of its own.
     pub(super) async fn clear_failures(&self, attempt: &RecordedAttempt) -> Result<(), SignInError> {
         let transaction = self.database.begin_short().await?;

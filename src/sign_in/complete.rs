@@ -11,7 +11,7 @@ use crate::{
     hooks::TokenAdditions,
     limits::Decision,
     proofs::InvalidProof,
-    sessions::{Authentication, AuthenticationMethod, SignedIn, has_two_factors},
+    sessions::{Authentication, AuthenticationMethod, SignedIn},
 };
 
 /// An authenticated user, whose sign-in can be completed.
@@ -126,18 +126,16 @@ impl SignIn {
         client: &ClientInfo,
     ) -> Result<Factors, SignInError> {
         let mut at = self.sessions.clock.now();
-        if !has_two_factors(&user.methods) {
-            let missing = self.second_factors.methods(transaction, user.account.id).await?;
-            if !missing.is_empty() {
-                let devices = &self.sessions.trusted_devices;
-                let trusted = match device {
-                    Some(token) => devices.recognize(transaction, &user.account, token, client).await?,
-                    None => None,
-                };
-                let Some(trusted) = trusted else { return Ok(Factors::Missing(missing)) };
-                // The time of the second factor, so that a field that requires a recent login asks for it.
-                at = trusted.created_at;
-            }
+        let missing = self.second_factors.missing(transaction, &user.account, &user.methods).await?;
+        if !missing.is_empty() {
+            let devices = &self.sessions.trusted_devices;
+            let trusted = match device {
+                Some(token) => devices.recognize(transaction, &user.account, token, client).await?,
+                None => None,
+            };
+            let Some(trusted) = trusted else { return Ok(Factors::Missing(missing)) };
+            // The time of the second factor, so that a field that requires a recent login asks for it.
+            at = trusted.created_at;
         }
         let is_overdue = self.accounts.is_factor_overdue(transaction, &user.account).await?;
         Ok(if is_overdue { Factors::Overdue } else { Factors::Proven { at } })

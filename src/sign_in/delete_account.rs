@@ -5,7 +5,8 @@ use crate::{
 
 impl SignIn {
     /// Deletes the account of the caller and all its sessions. With `accounts.delete_after`, the sessions end at once, and
-    /// the account is deleted after that time unless its user signs in before. A notice says so.
+    /// the account is deleted after that time unless its user signs in before. A notice says so. An account without a
+    /// password is deleted without one.
     ///
     /// # Errors
     /// [`SignInError::InvalidCredentials`] if the password is wrong, [`SignInError::RateLimited`], or
@@ -14,11 +15,11 @@ impl SignIn {
     pub async fn delete_account(
         &self,
         caller: &Claims,
-        password: &PasswordAttempt,
+        password: Option<&PasswordAttempt>,
         client: &ClientInfo,
     ) -> Result<(), SignInError> {
         let user = caller.account().ok_or(SignInError::SessionOver)?.user;
-        self.confirm_password(user, password, client).await?;
+        self.confirm_owner(user, password, client).await?;
         let actor = Actor::Bearer { client, claims: caller, token: None };
         let transaction = self.database.begin().await?;
         // Detects a change of the password or a revocation that happened while the password was verified.

@@ -43,7 +43,7 @@ impl SignIn {
             };
             let changed = self.accounts.change(&transaction, account.id, update, actor).await?;
             changes = self.sessions.revoke_all_in(&transaction, account.id, None, actor).await?;
-            self.passkeys.delete_all(&transaction, account.id, actor).await?;
+            self.second_factors.remove_passkeys(&transaction, &account, actor).await?;
             changes.extend(changed.change);
             account = changed.account;
         }

@@ -10,6 +10,7 @@ mod complete;
 mod delete_account;
 mod email_login;
 mod error;
+mod factor;
 mod invitation;
 mod new_device;
 mod passkey;
@@ -29,11 +30,12 @@ use std::sync::Arc;
 
 pub use self::{
     error::SignInError,
+    factor::FactorProof,
     invitation::Acceptance,
     password::LoginRequest,
     proof::EmailProof,
-    reauthenticate::Reauthentication,
-    register::{Registered, Registration},
+    reauthenticate::{Reauthentication, StartedReauthentication},
+    register::{FirstCredential, Registered, Registration},
     request_email::{EmailChallenge, EmailRequest},
     second_factor::{SecondStep, TrustDevice},
 };

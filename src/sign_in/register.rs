@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value as Json;
 
 use super::{EmailChallenge, SignIn, SignInError, complete::Authenticated};
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     client::ClientInfo,
     hooks::{Applicant, TokenOwner},
     limits::Decision,
+    passkeys::{NewPasskey, PasskeyName},
     passwords::PasswordContext,
     proofs::{Purpose, Recipient},
     sessions::{AuthenticationMethod, SignedIn},
@@ -18,12 +20,36 @@ use crate::{
 pub struct Registration {
     /// The username.
     pub username: Username,
-    /// The password.
-    pub password: SecretString,
+    /// The credential to sign in with.
+    pub credential: FirstCredential,
     /// The e-mail address, which is unverified.
     pub email: Option<EmailAddress>,
     /// The display name.
     pub display_name: Option<DisplayName>,
+}
+
+/// The first credential of an account.
+pub enum FirstCredential {
+    /// A password.
+    Password(SecretString),
+    /// A passkey.
+    Passkey {
+        /// The challenge of [`Passkeys::start_sign_up`](crate::passkeys::Passkeys::start_sign_up).
+        challenge: SecretString,
+        /// The response of the authenticator, as JSON.
+        response: Json,
+        /// The name of the passkey.
+        name: Option<PasskeyName>,
+    },
+}
+
+/// A first credential that was verified.
+struct AcceptedCredential {
+    /// The hash of the password. Empty without a password.
+    password_hash: String,
+    /// The passkey. `None` for a password.
+    passkey: Option<NewPasskey>,
+    method: AuthenticationMethod,
 }
 
 /// The result of a registration.
@@ -40,7 +66,7 @@ impl SignIn {
     ///
     /// # Errors
     /// [`SignInError::RegistrationClosed`], [`SignInError::RateLimited`], [`SignInError::Refused`],
-    /// [`SignInError::Password`], or [`SignInError::Account`] if the username is taken or an address is required.
+    /// [`SignInError::Password`], [`SignInError::Passkey`], or [`SignInError::Account`] if the username is taken or an address is required.
     pub async fn register(&self, form: Registration, client: &ClientInfo) -> Result<Registered, SignInError> {
         if !self.config.accounts.registration_open {
             return Err(SignInError::RegistrationClosed);
@@ -59,11 +85,11 @@ impl SignIn {
             address: client.address,
         };
         self.accounts.hooks().before_registration(&applicant).await?.map_err(SignInError::Refused)?;
-        let password_hash = self.hash_first_password(&form, client).await?;
+        let AcceptedCredential { password_hash, passkey, method } = self.accept(&form, client).await?;
         let email = form.email.clone();
         let may_send = self.may_send(email.as_ref(), client).await?;
         let owner_of_address = self.owner_of(email.as_ref()).await?;
-        let id = self.accounts.generate_id();
+        let id = passkey.as_ref().map_or_else(|| self.accounts.generate_id(), NewPasskey::user);
         let username = if must_verify {
             self.accounts.unverified_username(id, form.username, email.as_ref())?
         } else {
@@ -82,7 +108,13 @@ impl SignIn {
         let owner = TokenOwner { user: new.id, username: new.username.as_str(), roles: &new.roles };
         let additions = self.accounts.hooks().token_additions(&owner).await?;
         let transaction = self.database.begin_short().await?;
+        if let Some(passkey) = &passkey {
+            self.passkeys.use_challenge(&transaction, passkey).await?;
+        }
         let account = self.accounts.create(&transaction, new, Actor::anonymous(client)).await?;
+        if let Some(passkey) = passkey {
+            self.passkeys.add(&transaction, passkey, Actor::anonymous(client)).await?;
+        }
         let sent = match &email {
             Some(email) if may_send => {
                 let owner = owner_of_address.as_ref().map(Account::as_address_owner);
@@ -97,26 +129,35 @@ impl SignIn {
             self.mail.wake();
             return Ok(Registered::MustVerify(EmailChallenge::new(sent, Duration::ZERO)));
         }
-        let (methods, changes) = (vec![AuthenticationMethod::Password], Vec::new());
+        let (methods, changes) = (vec![method], Vec::new());
         let user = Authenticated { account, methods, replacement: None, additions, changes };
         let signed_in = self.complete_sign_in(transaction, user, client).await?;
         Ok(Registered::SignedIn(Box::new(signed_in)))
     }
 
-    /// Checks the password of a form against the policy, and hashes it.
-    async fn hash_first_password(
+    /// Verifies the passkey of a form, or checks its password against the policy and hashes it.
+    async fn accept(
         &self,
         form: &Registration,
         client: &ClientInfo,
-    ) -> Result<String, SignInError> {
+    ) -> Result<AcceptedCredential, SignInError> {
+        let password = match &form.credential {
+            FirstCredential::Password(password) => password,
+            FirstCredential::Passkey { challenge, response, name } => {
+                let passkey = self.passkeys.verify_sign_up(challenge, response, name.clone())?;
+                let (password_hash, method) = (String::new(), AuthenticationMethod::Passkey);
+                return Ok(AcceptedCredential { password_hash, passkey: Some(passkey), method });
+            }
+        };
         let owner = PasswordContext {
             username: form.username.as_str(),
             email: form.email.as_ref().map(EmailAddress::as_str),
             display_name: form.display_name.as_ref().map(DisplayName::as_str),
         };
         let hasher = self.hasher.on_behalf_of(client.address, form.username.key());
-        let password = self.policy.validate(form.password.expose_secret(), &owner, &hasher).await?;
-        Ok(hasher.hash(&password).await?)
+        let password = self.policy.validate(password.expose_secret(), &owner, &hasher).await?;
+        let password_hash = hasher.hash(&password).await?;
+        Ok(AcceptedCredential { password_hash, passkey: None, method: AuthenticationMethod::Password })
     }
 
     /// Whether a registration may send a message to its address. A registration that needs none succeeds without it.

@@ -51,7 +51,7 @@ impl SignIn {
         let mut changes = self.sessions.revoke_all_in(&transaction, account.id, None, actor).await?;
         changes.extend(changed.change);
         if !account.email_verified {
-            self.passkeys.delete_all(&transaction, account.id, actor).await?;
+            self.second_factors.remove_passkeys(&transaction, &account, actor).await?;
         }
         self.throttle.reset(&transaction, account.id).await?;
         let (account, methods) = (changed.account, vec![method]);

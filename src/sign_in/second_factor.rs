@@ -1,12 +1,13 @@
 use secrecy::SecretString;
 
-use super::{SignIn, SignInError, complete::Authenticated};
+use super::{EmailChallenge, FactorProof, SignIn, SignInError, complete::Authenticated};
 use crate::{
+    accounts::{Account, EmailAddress},
     audit::Actor,
     client::ClientInfo,
-    second_factors::{Factor, FactorError, ProvenFactor},
+    proofs::Purpose,
+    second_factors::{Challenge, Factor, FactorError, ProvenFactor},
     sessions::{AuthenticationMethod, SignedIn},
-    tokens::Claims,
     trusted_devices::TrustedToken,
 };
 
@@ -34,58 +35,89 @@ impl SignIn {
     ///
     /// # Errors
     /// [`SignInError::SecondFactor`] with [`FactorError::UnknownChallenge`], [`FactorError::WrongCode`] or
-    /// [`FactorError::RateLimited`], or [`SignInError::RateLimited`].
+    /// [`FactorError::RateLimited`], those of [`SignIn::verify_factor`], or [`SignInError::RateLimited`].
     pub async fn verify_second_factor(
         &self,
-        challenge: &SecretString,
-        factor: &Factor,
+        token: &SecretString,
+        proof: &FactorProof,
         trust_device: TrustDevice,
         client: &ClientInfo,
     ) -> Result<SecondStep, SignInError> {
-        let challenge = self.second_factors.find_challenge(challenge, client).await?;
+        let challenge = self.second_factors.find_challenge(token, client).await?;
         let user = challenge.user;
         let account = self.accounts.find(user).await?.ok_or(FactorError::UnknownChallenge)?;
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
         let attempt = self.second_factors.count_attempt(user).await?;
+        self.second_factors.count_challenge_attempt(&challenge).await?;
+        let of_passkey = challenge.of_passkey(token.clone());
+        let factor = self.verify_factor(user, proof, Some(of_passkey), client).await?;
 
         let transaction = self.database.begin_short().await?;
         let account = self.accounts.lock(&transaction, user).await?;
-        // A change of the password or a revocation since the first factor voids the challenge.
-        let is_same = |version| version == challenge.token_version;
-        let account = account.filter(|account| !account.disabled && is_same(account.token_version));
+        let account = account.filter(|account| is_current(&challenge, account));
         let account = account.ok_or(FactorError::UnknownChallenge)?;
-        self.second_factors.count_challenge_attempt(&transaction, &challenge).await?;
         let actor = Actor::Client { client, user: Some(user) };
-        let proven = self.second_factors.prove(&transaction, &account, &challenge, factor, actor).await?;
-        let Some(ProvenFactor { method, recovery_codes, changes }) = proven else {
+        let proven = self.second_factors.prove(&transaction, &account, &challenge, &factor, actor).await?;
+        let Some(ProvenFactor { recovery_codes, changes }) = proven else {
             transaction.commit().await?;
             return Err(FactorError::WrongCode.into());
         };
-        self.second_factors.end_challenge(&transaction, &challenge).await?;
+        self.second_factors.use_challenge(&transaction, &challenge).await?;
         self.throttle.clear_failures(&transaction, &attempt).await?;
-        // Whoever signs in with a recovery code has lost the factor, so the device has yet to prove one.
-        let device = if trust_device == TrustDevice::Yes && method != AuthenticationMethod::RecoveryCode {
+        // Whoever signs in with a recovery code or a message has not proven a factor that they still have.
+        let has_proven = matches!(factor, Factor::Totp(_) | Factor::Passkey(_));
+        let device = if trust_device == TrustDevice::Yes && has_proven {
             self.sessions.trusted_devices.trust(&transaction, &account, client).await?
         } else {
             None
         };
-        let methods = vec![challenge.method, method];
+        let methods = vec![challenge.method, factor.method()];
         let user = Authenticated { account, methods, replacement: None, additions, changes };
         let signed_in = self.complete_sign_in(transaction, user, client).await?;
         Ok(SecondStep { signed_in, recovery_codes, device })
     }
 
-    /// The ways in which the user of a session can authenticate again, the strongest first. A password alone does not
-    /// suffice for an account with a second factor.
+    /// Sends a code to the address of an account whose sign-in waits for a second factor.
     ///
     /// # Errors
-    /// [`SignInError::SessionOver`], or if a database query fails.
-    pub async fn reauthentication_methods(
+    /// [`SignInError::NotOffered`] unless a code by e-mail is one of the ways to complete this sign-in,
+    /// [`SignInError::SecondFactor`] with [`FactorError::UnknownChallenge`], or [`SignInError::RateLimited`].
+    pub async fn request_second_factor_email(
         &self,
-        caller: &Claims,
-    ) -> Result<Vec<AuthenticationMethod>, SignInError> {
-        let token = caller.account().ok_or(SignInError::SessionOver)?;
-        let methods = self.second_factors.methods_of(token.user).await?;
-        Ok(if methods.is_empty() { vec![AuthenticationMethod::Password] } else { methods })
+        token: &SecretString,
+        client: &ClientInfo,
+    ) -> Result<EmailChallenge, SignInError> {
+        let challenge = self.second_factors.find_challenge(token, client).await?;
+        let account = self.accounts.find(challenge.user).await?;
+        let account = account.filter(|account| is_current(&challenge, account));
+        let account = account.ok_or(FactorError::UnknownChallenge)?;
+        let reader = self.database.reader();
+        let missing = self.second_factors.missing(reader, &account, &[challenge.method]).await?;
+        if !missing.contains(&AuthenticationMethod::EmailCode) {
+            return Err(SignInError::NotOffered("This sign-in cannot be completed with a code by e-mail."));
+        }
+        self.send_factor_code(&account, client).await
     }
+
+    /// Sends a code to the verified address of an account.
+    pub(super) async fn send_factor_code(
+        &self,
+        account: &Account,
+        client: &ClientInfo,
+    ) -> Result<EmailChallenge, SignInError> {
+        let address = account.email.as_deref().ok_or(SignInError::NothingToVerify)?;
+        let email = EmailAddress::parse(address)?;
+        let resend_after = self.count_message(&email, Some(account.id), client).await?;
+        let recipient = account.recipient(address, client.language.as_deref());
+        let transaction = self.database.begin_short().await?;
+        let sent = self.proofs.send(&transaction, Purpose::SecondFactor, recipient, Some(client)).await?;
+        transaction.commit().await?;
+        self.mail.wake();
+        Ok(EmailChallenge::new(sent, resend_after))
+    }
+}
+
+/// Whether nothing has voided a challenge since the first factor was proven. A change of the password and a revocation do.
+fn is_current(challenge: &Challenge, account: &Account) -> bool {
+    !account.disabled && account.token_version == challenge.token_version
 }

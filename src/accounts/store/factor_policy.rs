@@ -18,16 +18,17 @@ pub(in crate::accounts) struct FactorState {
     pub(in crate::accounts) has_factor: bool,
 }
 
-/// Reads the state of an account. A missing account has no factor.
+/// Reads the state of an account. A missing account has no factor. Only passkeys of the RP ID count; without one, none.
 pub(in crate::accounts) async fn factor_state(
     db: &impl ConnectionTrait,
     id: UserId,
+    rp_id: Option<String>,
 ) -> Result<FactorState, DbErr> {
     let of_user = user::Entity::find_by_id(id.uuid())
         .select_only()
         .column(user::Column::FactorRequiredSince)
         .expr_as(Expr::exists(apps()), "has_app")
-        .expr_as(Expr::exists(passkeys()), "has_passkey");
+        .expr_as(Expr::exists(passkeys(rp_id)), "has_passkey");
     let found: Option<(Option<Millis>, bool, bool)> = of_user.into_tuple().one(db).await?;
     let (since, has_app, has_passkey) = found.unwrap_or_default();
     Ok(FactorState { required_since: since.map(|time| time.0), has_factor: has_app || has_passkey })
@@ -64,11 +65,12 @@ pub(in crate::accounts) async fn set_factor_required_since(
 pub(in crate::accounts) async fn count_without_factor(
     db: &impl ConnectionTrait,
     roles: Option<Vec<String>>,
+    rp_id: Option<String>,
 ) -> Result<u64, DbErr> {
     let mut without = user::Entity::find()
         .filter(user::Column::Disabled.eq(false))
         .filter(Expr::exists(apps()).not())
-        .filter(Expr::exists(passkeys()).not());
+        .filter(Expr::exists(passkeys(rp_id)).not());
     if let Some(roles) = roles {
         let with_role = Query::select()
             .column(user_role::Column::UserId)
@@ -91,12 +93,13 @@ fn apps() -> SelectStatement {
         .to_owned()
 }
 
-/// The passkeys of the account of the outer query.
-fn passkeys() -> SelectStatement {
+/// The passkeys of an RP ID of the account of the outer query.
+fn passkeys(rp_id: Option<String>) -> SelectStatement {
     let own = (passkey::Entity, passkey::Column::UserId);
     Query::select()
         .column(passkey::Column::Id)
         .from(passkey::Entity)
         .and_where(Expr::col(own).equals((user::Entity, user::Column::Id)))
+        .and_where(passkey::Column::RpId.eq(rp_id))
         .to_owned()
 }

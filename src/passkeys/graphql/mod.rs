@@ -12,17 +12,18 @@ pub use self::{
         AuthenticationResponseJson, CreationOptionsJson, RegistrationResponseJson, RequestOptionsJson,
     },
 };
-use super::{MAX_PASSKEYS, Passkey, PasskeyError, PasskeyName, Passkeys};
+use super::{MAX_PASSKEYS, Passkey, PasskeyError, PasskeyName, Passkeys, StartedCeremony};
 use crate::{
     accounts::graphql::DeletePayload,
     audit::Actor,
     graphql::{ApiError, UserError, UserErrorCode, account_and_session, guarded, parse_id},
     limits::{Decision, Throttle},
+    second_factors::SecondFactors,
 };
 
-/// The payload of the `startPasskey` mutation.
+/// The payload of the mutations that start the creation of a passkey.
 #[derive(SimpleObject)]
-struct StartPasskeyPayload {
+pub struct StartPasskeyPayload {
     /// The text to send with the response of the authenticator. It expires after 10 minutes. Null if there are errors.
     challenge: Option<String>,
     /// The options for `PublicKeyCredential.parseCreationOptionsFromJSON` and `navigator.credentials.create`. Null if
@@ -64,16 +65,42 @@ struct DeletePasskeyInput {
 struct PasskeyPayload {
     /// The passkey after the mutation. Null if there are errors.
     passkey: Option<PasskeyObject>,
+    /// New recovery codes, which are shown this once. Null unless the passkey is the first second factor of your account.
+    recovery_codes: Option<Vec<String>>,
     /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
 }
 
-impl PasskeyPayload {
-    fn of(result: Result<Passkey, PasskeyError>) -> Result<Self, ApiError> {
-        Ok(match result {
-            Ok(passkey) => Self { passkey: Some(PasskeyObject::new(passkey)), errors: Vec::new() },
-            Err(error) => Self { passkey: None, errors: vec![error.into_user_error()?] },
+impl StartPasskeyPayload {
+    /// The payload of a ceremony.
+    ///
+    /// # Errors
+    /// If the user cannot act on the error.
+    pub fn of(started: Result<StartedCeremony, PasskeyError>) -> Result<Self, ApiError> {
+        Ok(match started {
+            Ok(started) => Self {
+                challenge: Some(started.token.expose_secret().to_owned()),
+                options: Some(CreationOptionsJson(started.options)),
+                errors: Vec::new(),
+            },
+            Err(error) => Self::failure(vec![error.into_user_error()?]),
         })
+    }
+
+    /// The payload of a mutation that failed.
+    #[must_use]
+    pub fn failure(errors: Vec<UserError>) -> Self {
+        Self { challenge: None, options: None, errors }
+    }
+}
+
+impl PasskeyPayload {
+    fn success(passkey: Passkey) -> Self {
+        Self { passkey: Some(PasskeyObject::new(passkey)), recovery_codes: None, errors: Vec::new() }
+    }
+
+    fn failure(error: UserError) -> Self {
+        Self { passkey: None, recovery_codes: None, errors: vec![error] }
     }
 }
 
@@ -87,22 +114,17 @@ impl PasskeysMutation {
     /// Starts the creation of a passkey for your account.
     #[requires_recent_login("5m")]
     async fn start_passkey(&self, ctx: &Context<'_>) -> Result<Option<StartPasskeyPayload>, ApiError> {
-        let failure = |error| StartPasskeyPayload { challenge: None, options: None, errors: vec![error] };
         if let Some(refused) = count_change(ctx).await? {
-            return Ok(Some(failure(refused)));
+            return Ok(Some(StartPasskeyPayload::failure(vec![refused])));
         }
         let (user, _) = account_and_session(ctx)?;
-        Ok(Some(match ctx.data_unchecked::<Passkeys>().start_registration(user).await {
-            Ok(started) => StartPasskeyPayload {
-                challenge: Some(started.token.expose_secret().to_owned()),
-                options: Some(CreationOptionsJson(started.options)),
-                errors: Vec::new(),
-            },
-            Err(error) => failure(error.into_user_error()?),
-        }))
+        let started = ctx.data_unchecked::<Passkeys>().start_registration(user).await;
+        StartPasskeyPayload::of(started).map(Some)
     }
 
-    /// Adds the passkey that your authenticator has created to your account.
+    /// Adds the passkey that your authenticator has created to your account. It signs in without a password, and is the
+    /// second factor of sign-ins with one. The first second factor of an account ends your other sessions and returns
+    /// recovery codes.
     #[authenticated]
     async fn add_passkey(
         &self,
@@ -110,14 +132,26 @@ impl PasskeysMutation {
         #[graphql(desc = "The challenge, the response of the authenticator, and a name.")]
         input: AddPasskeyInput,
     ) -> Result<Option<PasskeyPayload>, ApiError> {
+        let (user, session) = account_and_session(ctx)?;
         let name = match input.name.as_deref().map(PasskeyName::parse).transpose() {
             Ok(name) => name.flatten(),
-            Err(error) => return PasskeyPayload::of(Err(error)).map(Some),
+            Err(error) => return Ok(Some(PasskeyPayload::failure(error.into_user_error()?))),
         };
         let passkeys = ctx.data_unchecked::<Passkeys>();
+        let new = match passkeys.verify_registration(user, &input.challenge, &input.credential.0, name) {
+            Ok(new) => new,
+            Err(error) => return Ok(Some(PasskeyPayload::failure(error.into_user_error()?))),
+        };
+        let factors = ctx.data_unchecked::<SecondFactors>();
         // On the heap, because the future of an object is as large as that of its largest field.
-        let added = Box::pin(passkeys.add(&input.challenge, &input.credential.0, name, Actor::of(ctx))).await;
-        PasskeyPayload::of(added).map(Some)
+        Ok(Some(match Box::pin(factors.add_passkey(new, session, Actor::of(ctx))).await {
+            Ok((passkey, codes)) => {
+                let text = |code: SecretString| code.expose_secret().to_owned();
+                let recovery_codes = codes.map(|codes| codes.into_iter().map(text).collect());
+                PasskeyPayload { recovery_codes, ..PasskeyPayload::success(passkey) }
+            }
+            Err(error) => PasskeyPayload::failure(error.into_user_error("credential")?),
+        }))
     }
 
     /// Renames one of your passkeys.
@@ -128,21 +162,22 @@ impl PasskeysMutation {
         #[graphql(desc = "The passkey and its new name.")] input: RenamePasskeyInput,
     ) -> Result<Option<PasskeyPayload>, ApiError> {
         if let Some(refused) = count_change(ctx).await? {
-            return Ok(Some(PasskeyPayload { passkey: None, errors: vec![refused] }));
+            return Ok(Some(PasskeyPayload::failure(refused)));
         }
         let id = parse_id(&input.id, "id")?;
-        let name = match PasskeyName::parse(&input.name) {
-            Ok(Some(name)) => name,
-            Ok(None) => {
-                return PasskeyPayload::of(Err(PasskeyError::NameInvalid("Enter a name."))).map(Some);
-            }
-            Err(error) => return PasskeyPayload::of(Err(error)).map(Some),
+        let renamed = match PasskeyName::parse(&input.name) {
+            Ok(Some(name)) => ctx.data_unchecked::<Passkeys>().rename(id, name, Actor::of(ctx)).await,
+            Ok(None) => Err(PasskeyError::NameInvalid("Enter a name.")),
+            Err(error) => Err(error),
         };
-        let renamed = ctx.data_unchecked::<Passkeys>().rename(id, name, Actor::of(ctx)).await;
-        PasskeyPayload::of(renamed).map(Some)
+        Ok(Some(match renamed {
+            Ok(passkey) => PasskeyPayload::success(passkey),
+            Err(error) => PasskeyPayload::failure(error.into_user_error()?),
+        }))
     }
 
-    /// Deletes one of your passkeys, so that it no longer signs in. Its sessions stay.
+    /// Deletes one of your passkeys, so that it no longer signs in. Its sessions stay. The recovery codes become void with
+    /// the last second factor.
     #[requires_recent_login("5m")]
     async fn delete_passkey(
         &self,
@@ -154,9 +189,10 @@ impl PasskeysMutation {
         if let Some(refused) = count_change(ctx).await? {
             return Ok(Some(failure(refused)));
         }
-        Ok(Some(match ctx.data_unchecked::<Passkeys>().delete(id, Actor::of(ctx)).await {
+        let factors = ctx.data_unchecked::<SecondFactors>();
+        Ok(Some(match Box::pin(factors.delete_passkey(id, Actor::of(ctx))).await {
             Ok(()) => DeletePayload { deleted_id: Some(input.id), errors: Vec::new() },
-            Err(error) => failure(error.into_user_error()?),
+            Err(error) => failure(error.into_user_error("id")?),
         }))
     }
 }

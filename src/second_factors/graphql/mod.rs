@@ -179,6 +179,7 @@ impl FactorError {
                                this one, or replace it.";
                 UserError::new(UserErrorCode::SecondFactorRequired, message)
             }
+            Self::Passkey(error) => error.into_user_error()?,
             Self::Account(error) => error.into_user_error()?,
             error @ Self::Damaged => return Err(ApiError::internal(&error)),
             Self::Database(error) => return Err(error.into()),

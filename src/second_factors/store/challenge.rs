@@ -62,9 +62,9 @@ pub(in crate::second_factors) async fn sealed_secret(
     Ok(Entity::find_by_id(id).one(db).await?.and_then(|row| row.sealed_secret))
 }
 
-/// Deletes a challenge that has been met.
-pub(in crate::second_factors) async fn delete(db: &impl ConnectionTrait, id: Uuid) -> Result<(), DbErr> {
-    Entity::delete_by_id(id).exec(db).await.map(|_| ())
+/// Deletes a challenge. Returns `false` if it was used.
+pub(in crate::second_factors) async fn delete(db: &impl ConnectionTrait, id: Uuid) -> Result<bool, DbErr> {
+    Ok(Entity::delete_by_id(id).exec(db).await?.rows_affected == 1)
 }
 
 /// Deletes the challenges of an account.

@@ -9,6 +9,7 @@ use crate::{
     accounts::graphql::User,
     config::{Cookies, HttpConfig},
     graphql::{ApiError, DateTime, RefreshCookie, Transport, UserError},
+    passkeys::graphql::RequestOptionsJson,
     personal_access_tokens::ExchangedToken,
     second_factors::StartedTotp,
     sessions::{AuthenticationMethod, Sessions, SignedIn},
@@ -87,6 +88,9 @@ pub struct LoginChallenge {
     pub expires_at: DateTime,
     /// The ways to complete the sign-in, the strongest first. Never empty.
     pub methods: Vec<AuthenticationMethod>,
+    /// The options for `PublicKeyCredential.parseRequestOptionsFromJSON` and `navigator.credentials.get`. Null if a passkey
+    /// is not one of the ways.
+    pub passkey_options: Option<RequestOptionsJson>,
     /// The authenticator app to add, because the server requires a second factor of the account and it has none. Send its
     /// first code to `verifySecondFactor`. Null if the account has a second factor, or needs none.
     pub enrolment: Option<TotpEnrolment>,

@@ -12,7 +12,7 @@ use crate::{
         SignedIn,
         graphql::{AuthPayload, TokenDelivery},
     },
-    sign_in::{Acceptance, EmailChallenge, EmailProof, EmailRequest, SignIn, SignInError},
+    sign_in::{Acceptance, EmailChallenge, EmailProof, EmailRequest, FactorProof, SignIn, SignInError},
     trusted_devices::graphql::device_token,
 };
 
@@ -32,6 +32,12 @@ pub(super) struct EmailCodeInput {
     challenge: SecretString,
     /// The eight digits of the code. Spaces and hyphens are ignored.
     code: SecretString,
+}
+
+impl From<EmailCodeInput> for FactorProof {
+    fn from(input: EmailCodeInput) -> Self {
+        Self::EmailCode { challenge: input.challenge, code: input.code }
+    }
 }
 
 /// The input of the `requestEmailVerification` mutation.
@@ -123,6 +129,25 @@ pub(super) struct EmailChallengePayload {
     errors: Vec<UserError>,
 }
 
+impl EmailChallengePayload {
+    pub(super) fn of(requested: Result<EmailChallenge, SignInError>) -> Result<Self, ApiError> {
+        Ok(match requested {
+            Ok(EmailChallenge { challenge, expires_at, resend_after }) => Self {
+                challenge: Some(challenge.expose_secret().to_owned()),
+                expires_at: Some(DateTime(expires_at)),
+                resend_after: Some(i32::try_from(resend_after.as_secs()).unwrap_or(i32::MAX)),
+                errors: Vec::new(),
+            },
+            Err(error) => Self {
+                challenge: None,
+                expires_at: None,
+                resend_after: None,
+                errors: vec![error.into_user_error("email")?],
+            },
+        })
+    }
+}
+
 /// The mutations of what an account does by e-mail.
 #[derive(Default)]
 pub struct EmailMutation;
@@ -145,7 +170,7 @@ impl EmailMutation {
             Some(email) => request(ctx, EmailRequest::Verification, &email).await,
             None => {
                 let (user, _) = account_and_session(ctx)?;
-                challenge(sign_in.request_own_verification(user, client).await)
+                EmailChallengePayload::of(sign_in.request_own_verification(user, client).await)
             }
         }
     }
@@ -263,24 +288,7 @@ async fn request(
         Ok(email) => sign_in.request_email(request, &email, client).await,
         Err(error) => Err(error.into()),
     };
-    challenge(requested)
-}
-
-fn challenge(requested: Result<EmailChallenge, SignInError>) -> Result<EmailChallengePayload, ApiError> {
-    Ok(match requested {
-        Ok(EmailChallenge { challenge, expires_at, resend_after }) => EmailChallengePayload {
-            challenge: Some(challenge.expose_secret().to_owned()),
-            expires_at: Some(DateTime(expires_at)),
-            resend_after: Some(i32::try_from(resend_after.as_secs()).unwrap_or(i32::MAX)),
-            errors: Vec::new(),
-        },
-        Err(error) => EmailChallengePayload {
-            challenge: None,
-            expires_at: None,
-            resend_after: None,
-            errors: vec![error.into_user_error("email")?],
-        },
-    })
+    EmailChallengePayload::of(requested)
 }
 
 fn user(ctx: &Context<'_>, result: Result<Account, SignInError>) -> Result<UserPayload, ApiError> {

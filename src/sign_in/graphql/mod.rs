@@ -3,6 +3,7 @@
 mod email;
 mod passkey;
 mod reauthenticate;
+mod register;
 mod second_factor;
 
 use async_graphql::{Context, InputObject, Object};
@@ -10,16 +11,17 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
     email::EmailMutation, passkey::PasskeyLoginMutation, reauthenticate::ReauthenticationMutation,
-    second_factor::SecondFactorMutation,
+    register::RegistrationMutation, second_factor::SecondFactorMutation,
 };
-use super::{EmailChallenge, LoginRequest, Registered, Registration, SignIn, SignInError};
+use super::{EmailChallenge, LoginRequest, SignIn, SignInError};
 use crate::{
-    accounts::{AccountError, Accounts, DisplayName, EmailAddress, graphql::DeletePayload},
+    accounts::graphql::DeletePayload,
     client::ClientInfo,
     graphql::{
-        ApiError, DateTime, RefreshCookie, UserError, UserErrorCode, account_and_session, claims, guarded,
-        node_id,
+        ApiError, DateTime, RefreshCookie, Requirements, UserError, UserErrorCode, account_and_session,
+        claims, guarded, node_id,
     },
+    passkeys::graphql::RequestOptionsJson,
     passwords::PasswordAttempt,
     proofs::InvalidProof,
     second_factors::PendingSignIn,
@@ -34,12 +36,14 @@ use crate::{
 
 /// The mutations that check or set a credential. An operation may contain only one of them, and none accepts a personal
 /// access token of its caller.
-pub const CREDENTIAL_FIELDS: [&str; 19] = [
+pub const CREDENTIAL_FIELDS: [&str; 21] = [
     "register",
+    "registerWithPasskey",
     "login",
     "changePassword",
     "reauthenticate",
     "verifySecondFactor",
+    "requestSecondFactorEmail",
     "confirmTotp",
     "deleteAccount",
     "requestEmailVerification",
@@ -56,23 +60,8 @@ pub const CREDENTIAL_FIELDS: [&str; 19] = [
     "exchangePersonalAccessToken",
 ];
 
-/// The input of the `register` mutation.
-#[derive(InputObject)]
-pub struct RegisterInput {
-    /// The username to sign in with: 1 to 64 letters, digits and signs such as . _ - without spaces. Upper
-    /// and lower case are the same name. If the server does not require one, your e-mail address is the username
-    /// without it, and another name must not contain @.
-    username: Option<String>,
-    /// The password, which must meet the `passwordPolicy` of the server and be hard to guess.
-    password: SecretString,
-    /// An optional e-mail address. Several accounts may claim the same address until one of them verifies it.
-    email: Option<String>,
-    /// An optional display name for you.
-    display_name: Option<String>,
-    /// How the refresh token is delivered to you.
-    #[graphql(default_with = "TokenDelivery::Body")]
-    delivery: TokenDelivery,
-}
+/// The maximum age of a login that takes the place of the password of an account without one.
+const RECENT_LOGIN_SECONDS: u32 = 300;
 
 /// The input of the `login` mutation.
 #[derive(InputObject)]
@@ -92,8 +81,9 @@ pub struct LoginInput {
 /// The input of the `changePassword` mutation.
 #[derive(InputObject)]
 pub struct ChangePasswordInput {
-    /// The current password of your account.
-    current_password: SecretString,
+    /// The current password of your account. Omit it only if the account has none: then your login must be at most five
+    /// minutes old.
+    current_password: Option<SecretString>,
     /// The new password, which must meet the `passwordPolicy` of the server and be hard to guess.
     new_password: SecretString,
 }
@@ -101,8 +91,9 @@ pub struct ChangePasswordInput {
 /// The input of the `deleteAccount` mutation.
 #[derive(InputObject)]
 pub struct DeleteAccountInput {
-    /// The current password of your account, to confirm the deletion.
-    password: SecretString,
+    /// The current password of your account, to confirm the deletion. Omit it only if the account has none: then your login
+    /// must be at most five minutes old.
+    password: Option<SecretString>,
 }
 
 /// The mutations of signing in.
@@ -112,31 +103,6 @@ pub struct SignInMutation;
 #[guarded]
 #[Object]
 impl SignInMutation {
-    /// Creates an account and signs you in.
-    async fn register(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account to create for you.")] input: RegisterInput,
-    ) -> Result<AuthPayload, ApiError> {
-        let delivery = input.delivery;
-        delivery.ensure_supported(ctx)?;
-        let form = match registration(input, ctx.data_unchecked::<Accounts>()) {
-            Ok(form) => form,
-            Err(errors) => {
-                let errors: Result<_, ApiError> =
-                    errors.into_iter().map(AccountError::into_user_error).collect();
-                return Ok(AuthPayload::failure(errors?));
-            }
-        };
-        let registered =
-            ctx.data_unchecked::<SignIn>().register(form, ctx.data_unchecked::<ClientInfo>()).await;
-        match registered {
-            Ok(Registered::SignedIn(signed_in)) => AuthPayload::success(ctx, *signed_in, delivery),
-            Ok(Registered::MustVerify(challenge)) => Ok(must_verify(Some(challenge))),
-            Err(error) => failed(error, "password"),
-        }
-    }
-
     /// Signs you in. A wrong password and an unknown user give the same response in the same time, so that the
     /// response does not reveal whether an account exists.
     async fn login(
@@ -171,10 +137,10 @@ impl SignInMutation {
         let in_cookie = cookie.and_then(|token| ctx.data_unchecked::<Sessions>().session_of(&token));
         let is_in_cookie = in_cookie == Some(account_and_session(ctx)?.1);
         let delivery = if is_in_cookie { TokenDelivery::Cookie } else { TokenDelivery::Body };
-        let current = PasswordAttempt::new(input.current_password.expose_secret());
+        let current = password_or_recent_login(ctx, input.current_password.as_ref())?;
         let sign_in = ctx.data_unchecked::<SignIn>();
         let client = ctx.data_unchecked::<ClientInfo>();
-        Ok(Some(match sign_in.change_password(claims, &current, &input.new_password, client).await {
+        Ok(Some(match sign_in.change_password(claims, current.as_ref(), &input.new_password, client).await {
             Ok(signed_in) => AuthPayload::success(ctx, signed_in, delivery)?,
             Err(error) => {
                 let field = match error {
@@ -195,9 +161,9 @@ impl SignInMutation {
         #[graphql(desc = "Your password, to confirm the deletion.")] input: DeleteAccountInput,
     ) -> Result<Option<DeletePayload>, ApiError> {
         let (claims, (user, _)) = (claims(ctx)?, account_and_session(ctx)?);
-        let password = PasswordAttempt::new(input.password.expose_secret());
-        let sign_in = ctx.data_unchecked::<SignIn>();
-        let closed = sign_in.delete_account(claims, &password, ctx.data_unchecked::<ClientInfo>()).await;
+        let password = password_or_recent_login(ctx, input.password.as_ref())?;
+        let (sign_in, client) = (ctx.data_unchecked::<SignIn>(), ctx.data_unchecked::<ClientInfo>());
+        let closed = sign_in.delete_account(claims, password.as_ref(), client).await;
         Ok(Some(match closed {
             Ok(()) => {
                 clear_refresh_cookie(ctx)?;
@@ -210,27 +176,15 @@ impl SignInMutation {
     }
 }
 
-/// Parses a registration form. Returns all errors of the form at once.
-fn registration(input: RegisterInput, accounts: &Accounts) -> Result<Registration, Vec<AccountError>> {
-    let email = input.email.as_deref().map(EmailAddress::parse).transpose();
-    let address = email.as_ref().ok().and_then(Option::as_ref);
-    let username = accounts.registration_username(input.username.as_deref(), address);
-    let display_name = input.display_name.as_deref().map(DisplayName::parse).transpose();
-    match (username, email, display_name) {
-        (Ok(username), Ok(email), Ok(display_name)) => Ok(Registration {
-            username,
-            email,
-            display_name: display_name.flatten(),
-            password: input.password,
-        }),
-        (username, email, display_name) => {
-            // Without a valid address, an address that is missing is not a second error.
-            let is_second =
-                |error: &AccountError| email.is_err() && matches!(error, AccountError::EmailInvalid(_));
-            let username = username.err().filter(|error| !is_second(error));
-            Err([username, email.err(), display_name.err()].into_iter().flatten().collect())
-        }
+/// The password that confirms an operation. Without one, the login of the caller must be recent.
+fn password_or_recent_login(
+    ctx: &Context<'_>,
+    password: Option<&SecretString>,
+) -> Result<Option<PasswordAttempt>, ApiError> {
+    if password.is_none() {
+        Requirements::AUTHENTICATED.recent_login(RECENT_LOGIN_SECONDS, None).check(ctx)?;
     }
+    Ok(password.map(|password| PasswordAttempt::new(password.expose_secret())))
 }
 
 /// The payload of a sign-in that failed or is not complete. `field` is the field of the input with the proof.
@@ -253,6 +207,7 @@ fn needs_second_factor(pending: PendingSignIn) -> AuthPayload {
         token: pending.challenge.expose_secret().to_owned(),
         expires_at: DateTime(pending.expires_at),
         methods: pending.methods,
+        passkey_options: pending.passkey_options.map(RequestOptionsJson),
         enrolment: pending.enrolment.as_ref().map(TotpEnrolment::from),
     };
     AuthPayload::incomplete(error, Some(challenge))
@@ -266,6 +221,7 @@ fn must_verify(challenge: Option<EmailChallenge>) -> AuthPayload {
         token: challenge.challenge.expose_secret().to_owned(),
         expires_at: DateTime(challenge.expires_at),
         methods: vec![AuthenticationMethod::EmailLink, AuthenticationMethod::EmailCode],
+        passkey_options: None,
         enrolment: None,
     });
     AuthPayload::incomplete(error, challenge)

@@ -3,17 +3,17 @@
 use async_graphql::{Context, InputObject, Object, OneofObject, SimpleObject};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{SignIn, failed};
+use super::{SignIn, email::EmailCodeInput, failed};
 use crate::{
     client::ClientInfo,
-    graphql::{ApiError, UserError, account_and_session, claims, guarded},
+    graphql::{ApiError, DateTime, UserError, account_and_session, claims, guarded},
+    passkeys::graphql::{AuthenticationResponseJson, RequestOptionsJson},
     passwords::PasswordAttempt,
-    second_factors::Factor,
     sessions::{
         AuthenticationMethod,
         graphql::{AuthPayload, TokenDelivery},
     },
-    sign_in::Reauthentication,
+    sign_in::{FactorProof, Reauthentication},
 };
 
 /// A proof that you are the user of the session. Exactly one field.
@@ -25,6 +25,19 @@ enum ReauthenticationProof {
     Totp(SecretString),
     /// One of your recovery codes, which is then used.
     RecoveryCode(SecretString),
+    /// The response of an authenticator with a passkey of yours.
+    Passkey(PasskeyProofInput),
+    /// The code of the message that `startReauthentication` has sent, because there is no other way.
+    EmailCode(EmailCodeInput),
+}
+
+/// The response of an authenticator, with the challenge that belongs to it.
+#[derive(InputObject)]
+struct PasskeyProofInput {
+    /// The `challenge` of `startReauthentication`.
+    challenge: SecretString,
+    /// The response of the authenticator to the `passkeyOptions`: the `toJSON()` of the credential.
+    credential: AuthenticationResponseJson,
 }
 
 impl From<ReauthenticationProof> for Reauthentication {
@@ -33,8 +46,12 @@ impl From<ReauthenticationProof> for Reauthentication {
             ReauthenticationProof::Password(password) => {
                 Self::Password(PasswordAttempt::new(password.expose_secret()))
             }
-            ReauthenticationProof::Totp(code) => Self::Factor(Factor::Totp(code)),
-            ReauthenticationProof::RecoveryCode(code) => Self::Factor(Factor::RecoveryCode(code)),
+            ReauthenticationProof::Totp(code) => Self::Factor(FactorProof::Totp(code)),
+            ReauthenticationProof::RecoveryCode(code) => Self::Factor(FactorProof::RecoveryCode(code)),
+            ReauthenticationProof::Passkey(PasskeyProofInput { challenge, credential }) => {
+                Self::Factor(FactorProof::Passkey { challenge, response: credential.0 })
+            }
+            ReauthenticationProof::EmailCode(input) => Self::Factor(input.into()),
         }
     }
 }
@@ -50,10 +67,17 @@ struct ReauthenticateInput {
 }
 
 /// The payload of the `startReauthentication` mutation.
-#[derive(SimpleObject)]
+#[derive(Default, SimpleObject)]
 struct StartReauthenticationPayload {
     /// The ways to authenticate again, the strongest first. Empty if there are errors.
     methods: Vec<AuthenticationMethod>,
+    /// The text to send with a passkey, or with the code that was sent by e-mail. Null if neither is one of the ways.
+    challenge: Option<String>,
+    /// When the challenge expires. Null without a challenge.
+    expires_at: Option<DateTime>,
+    /// The options for `PublicKeyCredential.parseRequestOptionsFromJSON` and `navigator.credentials.get`. Null if a passkey
+    /// is not one of the ways.
+    passkey_options: Option<RequestOptionsJson>,
     /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
 }
@@ -65,20 +89,27 @@ pub struct ReauthenticationMutation;
 #[guarded]
 #[Object]
 impl ReauthenticationMutation {
-    /// Names the ways in which you can authenticate again with reauthenticate.
+    /// Names the ways in which you can authenticate again with reauthenticate. Sends you a code by e-mail if your account has
+    /// neither a password nor a second factor.
     #[authenticated]
     async fn start_reauthentication(
         &self,
         ctx: &Context<'_>,
     ) -> Result<Option<StartReauthenticationPayload>, ApiError> {
         account_and_session(ctx)?;
-        let sign_in = ctx.data_unchecked::<SignIn>();
-        Ok(Some(match Box::pin(sign_in.reauthentication_methods(claims(ctx)?)).await {
-            Ok(methods) => StartReauthenticationPayload { methods, errors: Vec::new() },
-            Err(error) => {
-                let errors = vec![error.into_user_error("proof")?];
-                StartReauthenticationPayload { methods: Vec::new(), errors }
-            }
+        let (sign_in, client) = (ctx.data_unchecked::<SignIn>(), ctx.data_unchecked::<ClientInfo>());
+        Ok(Some(match Box::pin(sign_in.start_reauthentication(claims(ctx)?, client)).await {
+            Ok(started) => StartReauthenticationPayload {
+                methods: started.methods,
+                challenge: started.challenge.map(|challenge| challenge.expose_secret().to_owned()),
+                expires_at: started.expires_at.map(DateTime),
+                passkey_options: started.passkey_options.map(RequestOptionsJson),
+                errors: Vec::new(),
+            },
+            Err(error) => StartReauthenticationPayload {
+                errors: vec![error.into_user_error("proof")?],
+                ..StartReauthenticationPayload::default()
+            },
         }))
     }
 

@@ -1,15 +1,19 @@
-//! The GraphQL mutation that completes a sign-in with a second factor.
+//! The GraphQL mutations that complete a sign-in with a second factor.
 
 use async_graphql::{Context, InputObject, Object, OneofObject};
 use secrecy::SecretString;
 
-use super::{SignIn, failed};
+use super::{
+    SignIn,
+    email::{EmailChallengePayload, EmailCodeInput},
+    failed,
+};
 use crate::{
     client::ClientInfo,
     graphql::{ApiError, guarded},
-    second_factors::Factor,
+    passkeys::graphql::AuthenticationResponseJson,
     sessions::graphql::{AuthPayload, TokenDelivery},
-    sign_in::{SecondStep, TrustDevice},
+    sign_in::{FactorProof, SecondStep, TrustDevice},
 };
 
 /// A proof of a second factor. Exactly one field.
@@ -19,13 +23,22 @@ enum SecondFactorInput {
     Totp(SecretString),
     /// One of your recovery codes, which is then used.
     RecoveryCode(SecretString),
+    /// The response of the authenticator to `challenge.passkeyOptions`: the `toJSON()` of the credential.
+    Passkey(AuthenticationResponseJson),
+    /// The code of the message that `requestSecondFactorEmail` has sent.
+    EmailCode(EmailCodeInput),
 }
 
-impl From<SecondFactorInput> for Factor {
-    fn from(input: SecondFactorInput) -> Self {
-        match input {
-            SecondFactorInput::Totp(code) => Self::Totp(code),
-            SecondFactorInput::RecoveryCode(code) => Self::RecoveryCode(code),
+impl SecondFactorInput {
+    /// The proof, for the challenge of a sign-in.
+    fn into_proof(self, challenge: &SecretString) -> FactorProof {
+        match self {
+            Self::Totp(code) => FactorProof::Totp(code),
+            Self::RecoveryCode(code) => FactorProof::RecoveryCode(code),
+            Self::Passkey(response) => {
+                FactorProof::Passkey { challenge: challenge.clone(), response: response.0 }
+            }
+            Self::EmailCode(input) => input.into(),
         }
     }
 }
@@ -38,7 +51,7 @@ struct VerifySecondFactorInput {
     /// The proof of the second factor.
     factor: SecondFactorInput,
     /// Whether to trust this device, so that your next sign-ins on it need no second factor. Ignored if the server trusts
-    /// no devices, and with a recovery code.
+    /// no devices, and with a recovery code or a code by e-mail.
     #[graphql(default)]
     trust_device: bool,
     /// How the refresh token is delivered to you.
@@ -46,7 +59,14 @@ struct VerifySecondFactorInput {
     delivery: TokenDelivery,
 }
 
-/// The mutation that completes a sign-in.
+/// The input of the `requestSecondFactorEmail` mutation.
+#[derive(InputObject)]
+struct RequestSecondFactorEmailInput {
+    /// The `challenge.token` of the sign-in.
+    challenge: SecretString,
+}
+
+/// The mutations that complete a sign-in.
 #[derive(Default)]
 pub struct SecondFactorMutation;
 
@@ -63,7 +83,7 @@ impl SecondFactorMutation {
     ) -> Result<AuthPayload, ApiError> {
         input.delivery.ensure_supported(ctx)?;
         let (sign_in, client) = (ctx.data_unchecked::<SignIn>(), ctx.data_unchecked::<ClientInfo>());
-        let factor = input.factor.into();
+        let factor = input.factor.into_proof(&input.challenge);
         let trust = if input.trust_device { TrustDevice::Yes } else { TrustDevice::No };
         // On the heap, because the future of an object is as large as that of its largest field.
         let verified = sign_in.verify_second_factor(&input.challenge, &factor, trust, client);
@@ -74,5 +94,16 @@ impl SecondFactorMutation {
             }
             Err(error) => failed(error, "factor"),
         }
+    }
+    /// Sends a code to the e-mail address of your account, as a second factor. Only if the `methods` of the sign-in have
+    /// `EMAIL_CODE`.
+    async fn request_second_factor_email(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The challenge of the sign-in.")] input: RequestSecondFactorEmailInput,
+    ) -> Result<EmailChallengePayload, ApiError> {
+        let (sign_in, client) = (ctx.data_unchecked::<SignIn>(), ctx.data_unchecked::<ClientInfo>());
+        let sent = Box::pin(sign_in.request_second_factor_email(&input.challenge, client)).await;
+        EmailChallengePayload::of(sent)
     }
 }

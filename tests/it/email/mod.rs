@@ -27,7 +27,7 @@ const CHALLENGE: &str = "challenge expiresAt resendAfter errors { code field mes
 const VERIFIED: &str = "user { id username } errors { code field message }";
 
 /// A new account with an address, signed in.
-async fn with_address(app: &TestApp, username: &str, address: &str) -> Client {
+pub(crate) async fn with_address(app: &TestApp, username: &str, address: &str) -> Client {
     let mut client = app.anonymous();
     let input = json!({ "username": username, "password": PASSWORD, "email": address });
     let answer = client.mutate("register", input, AUTH).await;
@@ -36,7 +36,7 @@ async fn with_address(app: &TestApp, username: &str, address: &str) -> Client {
 }
 
 /// A new account with a verified address, signed in.
-async fn with_verified_address(app: &TestApp, username: &str, address: &str) -> Client {
+pub(crate) async fn with_verified_address(app: &TestApp, username: &str, address: &str) -> Client {
     let client = with_address(app, username, address).await;
     verify(app, &app.newest_message(address).await.token).await.assert_done();
     client
@@ -48,7 +48,7 @@ async fn verify(app: &TestApp, token: &str) -> Answer {
 }
 
 /// Requests a message, and returns the challenge.
-async fn request(client: &Client, mutation: &str, address: &str) -> String {
+pub(crate) async fn request(client: &Client, mutation: &str, address: &str) -> String {
     let answer = client.mutate(mutation, json!({ "email": address }), CHALLENGE).await;
     answer.assert_done().at("/it/challenge").as_str().expect("a challenge").to_owned()
 }
@@ -57,7 +57,7 @@ fn by_token(token: &str) -> Value {
     json!({ "token": token })
 }
 
-fn by_code(challenge: &str, code: &str) -> Value {
+pub(crate) fn by_code(challenge: &str, code: &str) -> Value {
     json!({ "code": { "challenge": challenge, "code": code } })
 }
 

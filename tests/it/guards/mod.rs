@@ -16,7 +16,7 @@ use self::fields::{Guard, RootField};
 use crate::support::{Answer, TestApp};
 
 /// The fields that anybody may ask for. Think twice before you add one.
-const OPEN: [&str; 19] = [
+const OPEN: [&str; 22] = [
     "acceptInvitation",
     "exchangePersonalAccessToken",
     "login",
@@ -27,12 +27,15 @@ const OPEN: [&str; 19] = [
     "nodes",
     "refresh",
     "register",
+    "registerWithPasskey",
     "requestEmailVerification",
     "requestLoginEmail",
     "requestPasswordReset",
+    "requestSecondFactorEmail",
     "resetPassword",
     "server",
     "startPasskeyLogin",
+    "startPasskeyRegistration",
     "undoEmailChange",
     "verifyEmail",
     "verifySecondFactor",

@@ -18,7 +18,7 @@ pub(super) const BACKED_UP: u8 = 1 << 4;
 const ATTESTED: u8 = 1 << 6;
 
 /// A browser and an authenticator with one passkey. A test changes what it lies about.
-pub(super) struct Authenticator {
+pub(crate) struct Authenticator {
     key: Key,
     pub(super) credential_id: Vec<u8>,
     pub(super) user_handle: Option<String>,
@@ -49,11 +49,11 @@ pub(super) fn encode(value: &Cbor) -> Vec<u8> {
 }
 
 impl Authenticator {
-    pub(super) fn es256() -> Self {
+    pub(crate) fn es256() -> Self {
         Self::new(Key::Es256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key")))
     }
 
-    pub(super) fn eddsa() -> Self {
+    pub(crate) fn eddsa() -> Self {
         Self::new(Key::EdDsa(Ed25519KeyPair::generate().expect("a key")))
     }
 
@@ -80,7 +80,7 @@ impl Authenticator {
     }
 
     /// Creates the passkey: the response to creation options.
-    pub(super) fn create(&mut self, options: &Value) -> Value {
+    pub(crate) fn create(&mut self, options: &Value) -> Value {
         self.user_handle = options["user"]["id"].as_str().map(ToOwned::to_owned);
         let attestation =
             cbor!({ "fmt" => "none", "attStmt" => {}, "authData" => Cbor::Bytes(self.attested_data()) });
@@ -118,7 +118,7 @@ impl Authenticator {
     }
 
     /// Uses the passkey: the response to request options.
-    pub(super) fn get(&mut self, options: &Value) -> Value {
+    pub(crate) fn get(&mut self, options: &Value) -> Value {
         if self.sign_count > 0 {
             self.sign_count += 1;
         }

@@ -6,35 +6,36 @@ mod authenticator;
 mod login;
 mod management;
 mod registration;
+mod sign_up;
 
 use serde_json::{Value, json};
 
-use self::authenticator::Authenticator;
+pub(crate) use self::authenticator::Authenticator;
 use crate::support::{AUTH, Answer, Client, TestApp};
 
 const STARTED: &str = "challenge options errors { code message }";
 const PASSKEY: &str = "passkey { id name authenticator backupEligible backedUp createdAt lastUsedAt } \
-    errors { code message field }";
+    recoveryCodes errors { code message field }";
 
 /// Starts the creation of a passkey: the challenge and the options.
-async fn start(client: &Client) -> (Value, Value) {
+pub(crate) async fn start(client: &Client) -> (Value, Value) {
     let answer = client.ask(&format!("mutation {{ it: startPasskey {{ {STARTED} }} }}")).await;
     answer.assert_done();
     (answer.at("/it/challenge").clone(), answer.at("/it/options").clone())
 }
 
-async fn send(client: &Client, challenge: &Value, credential: &Value) -> Answer {
+pub(crate) async fn send(client: &Client, challenge: &Value, credential: &Value) -> Answer {
     client.mutate("addPasskey", json!({ "challenge": challenge, "credential": credential }), PASSKEY).await
 }
 
 /// Adds the passkey of an authenticator to an account.
-async fn add(client: &Client, authenticator: &mut Authenticator) -> Answer {
+pub(crate) async fn add(client: &Client, authenticator: &mut Authenticator) -> Answer {
     let (challenge, options) = start(client).await;
     send(client, &challenge, &authenticator.create(&options)).await
 }
 
 /// A new account with a passkey.
-async fn with_passkey(app: &TestApp, username: &str) -> (Client, Authenticator) {
+pub(crate) async fn with_passkey(app: &TestApp, username: &str) -> (Client, Authenticator) {
     let (client, mut authenticator) = (app.signed_in(username).await, Authenticator::es256());
     add(&client, &mut authenticator).await.assert_done();
     (client, authenticator)
@@ -55,7 +56,7 @@ async fn finish_login(client: &mut Client, challenge: &Value, credential: &Value
 }
 
 /// Signs in with a passkey.
-async fn log_in(app: &TestApp, authenticator: &mut Authenticator) -> (Client, Answer) {
+pub(crate) async fn log_in(app: &TestApp, authenticator: &mut Authenticator) -> (Client, Answer) {
     let mut client = app.anonymous();
     let (challenge, options) = start_login(&client).await;
     let answer = finish_login(&mut client, &challenge, &authenticator.get(&options)).await;

@@ -2,7 +2,9 @@
 
 mod admin_step_up;
 mod attacks;
+mod email_code;
 mod enrolment;
+mod passkey;
 mod policy;
 mod policy_attacks;
 mod recovery;
