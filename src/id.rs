@@ -43,6 +43,8 @@ kinds! {
     PersonalAccessTokenKind = "pat" as PersonalAccessTokenId;
     /// Identifier of a passkey.
     PasskeyKind = "passkey" as PasskeyId;
+    /// Identifier of a trusted device.
+    TrustedDeviceKind = "device" as TrustedDeviceId;
 }
 
 /// An identifier of one kind of object. Ids sort by the time of their creation.

@@ -162,6 +162,9 @@ pub mod status_lists;
 pub mod testing;
 #[cfg(feature = "server")]
 #[doc(hidden)]
+pub mod trusted_devices;
+#[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod worker;
 
 pub use self::{

@@ -36,6 +36,7 @@ const RANKS: &[(&str, u8)] = &[
     ("import", 10),
     ("passkeys", 10),
     ("personal_access_tokens", 10),
+    ("trusted_devices", 10),
     ("sessions", 11),
     ("second_factors", 12),
     ("sign_in", 13),

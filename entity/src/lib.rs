@@ -20,6 +20,7 @@ pub mod task_run;
 pub mod throttle;
 pub mod token_status;
 pub mod totp_secret;
+pub mod trusted_device;
 pub mod used_challenge;
 pub mod user;
 pub mod user_role;

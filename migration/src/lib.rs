@@ -32,6 +32,7 @@ mod m20261128_001310_second_factors;
 mod m20261128_001320_passkeys;
 mod m20261128_001330_personal_access_tokens;
 mod m20261128_001350_factor_policy;
+mod m20261128_001360_trusted_devices;
 
 pub use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait, MigratorTraitSelf};
 
@@ -43,7 +44,7 @@ pub const MIGRATIONS_TABLE: &str = "portcullis_migrations";
 pub const EARLIER_MIGRATIONS_TABLE: &str = "seaql_migrations";
 
 /// All tables that the migrations create.
-pub const TABLES: [&str; 19] = [
+pub const TABLES: [&str; 20] = [
     "users",
     "user_roles",
     "sessions",
@@ -63,6 +64,7 @@ pub const TABLES: [&str; 19] = [
     "passkeys",
     "used_challenges",
     "personal_access_tokens",
+    "trusted_devices",
 ];
 
 /// Applies and reverts the migrations.
@@ -95,6 +97,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_001320_passkeys::Migration),
             Box::new(m20261128_001330_personal_access_tokens::Migration),
             Box::new(m20261128_001350_factor_policy::Migration),
+            Box::new(m20261128_001360_trusted_devices::Migration),
         ]
     }
 

@@ -25,6 +25,7 @@ use crate::{
     proofs::{ProofRecord, Proofs},
     second_factors::SecondFactors,
     sessions::{Session, Sessions},
+    trusted_devices::{TrustedDevice, TrustedDevices},
 };
 
 /// The maximum number of valid proofs in an export. An account has one of each purpose, and one for each address that it
@@ -48,6 +49,8 @@ pub struct AccountExporter {
     pub(crate) proofs: Proofs,
     /// The second factors.
     pub(crate) second_factors: SecondFactors,
+    /// The trusted devices.
+    pub(crate) trusted_devices: Arc<TrustedDevices>,
     /// The passkeys.
     pub(crate) passkeys: Passkeys,
     /// The clock.
@@ -97,6 +100,9 @@ impl AccountExporter {
         let proofs: Vec<Json> = proofs.iter().map(proof_json).collect();
         write!(out, "],\"emailProofs\":{}", Json::from(proofs))?;
         write!(out, ",\"secondFactors\":{}", self.second_factors(account.id).await?)?;
+        let devices = self.trusted_devices.list(account).await?;
+        let devices: Vec<Json> = devices.iter().map(device_json).collect();
+        write!(out, ",\"trustedDevices\":{}", Json::from(devices))?;
         write!(out, ",\"auditEvents\":[")?;
         let filter = EventFilter { user: Some(account.id), ..EventFilter::default() };
         let (audit, filter) = (&self.audit, &filter);
@@ -201,6 +207,17 @@ fn passkey_json(passkey: &Passkey) -> Json {
         "backedUp": passkey.backed_up,
         "createdAt": passkey.created_at,
         "lastUsedAt": passkey.last_used_at,
+    })
+}
+
+fn device_json(device: &TrustedDevice) -> Json {
+    json!({
+        "id": device.id,
+        "userAgent": device.user_agent,
+        "ipAddress": device.ip_address,
+        "createdAt": device.created_at,
+        "lastUsedAt": device.last_used_at,
+        "expiresAt": device.expires_at,
     })
 }
 

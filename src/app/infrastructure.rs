@@ -32,6 +32,7 @@ use crate::{
         Keyring, RefreshCodec, RotationSchedule, SigningKey, TokenFormat, VerificationKeys, Verifier,
         VerifierConfig,
     },
+    trusted_devices::TrustedDevices,
 };
 
 /// The resources that the services share.
@@ -127,7 +128,8 @@ impl Infrastructure {
         let accounts = Accounts::new(database.clone(), config.clone(), clock.clone(), services);
         let tasks = TaskTracker::new();
         let personal_access_tokens = self.personal_access_tokens(&accounts, &audit, &tasks);
-        let sessions = self.sessions(&accounts, &audit, &personal_access_tokens);
+        let trusted_devices = self.trusted_devices(&accounts, &audit);
+        let sessions = self.sessions(&accounts, &audit, &personal_access_tokens, &trusted_devices);
         let passkeys = self.passkeys(&accounts, &audit);
         let second_factors = self.second_factors(&accounts, &sessions, &passkeys, &audit);
         let exporter = AccountExporter {
@@ -138,6 +140,7 @@ impl Infrastructure {
             mail: self.mail.clone(),
             proofs: self.proofs.clone(),
             second_factors: second_factors.clone(),
+            trusted_devices: trusted_devices.clone(),
             passkeys: passkeys.clone(),
             clock: clock.clone(),
         };
@@ -161,6 +164,7 @@ impl Infrastructure {
             documents: self.documents,
             authenticator: self.authenticator.with_opaque_tokens(personal_access_tokens.clone()),
             personal_access_tokens,
+            trusted_devices,
             feed: self.feed,
             keyring: self.keyring,
             status_lists: self.status_lists,
@@ -194,6 +198,7 @@ impl Infrastructure {
         accounts: &Accounts,
         audit: &Audit,
         personal_access_tokens: &Arc<PersonalAccessTokens>,
+        trusted_devices: &Arc<TrustedDevices>,
     ) -> Sessions {
         let limits = &self.config.limits;
         let refreshes = limits.enabled.then_some(limits.refreshes_per_minute);
@@ -208,8 +213,20 @@ impl Infrastructure {
             codec: self.codec.clone(),
             status_lists: self.status_lists.clone(),
             personal_access_tokens: personal_access_tokens.clone(),
+            trusted_devices: trusted_devices.clone(),
             refreshes: Arc::new(RefreshLimit::new(refreshes, self.clock.clone())),
         }
+    }
+
+    fn trusted_devices(&self, accounts: &Accounts, audit: &Audit) -> Arc<TrustedDevices> {
+        Arc::new(TrustedDevices {
+            database: self.database.clone(),
+            clock: self.clock.clone(),
+            config: self.config.clone(),
+            accounts: accounts.clone(),
+            audit: audit.clone(),
+            feed: self.feed.clone(),
+        })
     }
 
     fn second_factors(

@@ -43,6 +43,7 @@ use crate::{
     sign_in::SignIn,
     status_lists::StatusLists,
     tokens::Keyring,
+    trusted_devices::TrustedDevices,
 };
 
 /// The application: its services and the resources that they share. Large services are on the heap, so that futures that
@@ -83,6 +84,8 @@ pub struct App {
     pub second_factors: Arc<SecondFactors>,
     /// The service of personal access tokens.
     pub personal_access_tokens: Arc<PersonalAccessTokens>,
+    /// The trusted devices.
+    pub trusted_devices: Arc<TrustedDevices>,
     /// The sign-in service.
     pub sign_in: Arc<SignIn>,
     /// The service for privileged operations.
@@ -202,6 +205,7 @@ impl App {
             .data(self.sessions.clone())
             .data(self.passkeys.clone())
             .data(self.personal_access_tokens.clone())
+            .data(self.trusted_devices.clone())
             .data(self.audit.clone())
             .data(SecondFactors::clone(&self.second_factors))
             .data(SignIn::clone(&self.sign_in))

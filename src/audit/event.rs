@@ -51,6 +51,10 @@ pub enum AuditAction {
     RecoveryCodesCreated,
     /// A session ended, because its account had no second factor by the end of the grace period.
     SecondFactorOverdue,
+    /// A user trusted a device, on which they sign in without a second factor for some time.
+    DeviceTrusted,
+    /// A user revoked the trust in a device.
+    DeviceRevoked,
     /// A user added a passkey to their account.
     PasskeyAdded,
     /// A passkey of an account was removed.

@@ -15,6 +15,10 @@ pub struct FactorsConfig {
     /// second factor. Zero requires one at the next sign-in.
     #[serde(with = "super::duration")]
     pub grace: Duration,
+    /// The time for which a user can trust a device, on which they then sign in without a second factor. Zero permits no
+    /// trusted devices.
+    #[serde(with = "super::duration")]
+    pub trusted_devices: Duration,
     /// Whether a code that is sent by e-mail may take the place of the second factor after a password. This is weaker:
     /// whoever can read the mail of a user, and knows the password, signs in.
     pub email_codes: bool,
@@ -36,13 +40,20 @@ pub enum RequiredFactors {
 
 impl Default for FactorsConfig {
     fn default() -> Self {
-        Self { required: RequiredFactors::Off, grace: Duration::from_hours(7 * 24), email_codes: false }
+        Self {
+            required: RequiredFactors::Off,
+            grace: Duration::from_hours(7 * 24),
+            trusted_devices: Duration::ZERO,
+            email_codes: false,
+        }
     }
 }
 
 impl FactorsConfig {
     pub(super) fn check(&self) -> Result<(), InvalidValue> {
         let year = Duration::from_hours(365 * 24);
-        ensure_between(self.grace, Duration::ZERO, year, "factors.grace")
+        ensure_between(self.grace, Duration::ZERO, year, "factors.grace")?;
+        let quarter = Duration::from_hours(90 * 24);
+        ensure_between(self.trusted_devices, Duration::ZERO, quarter, "factors.trusted_devices")
     }
 }

@@ -13,6 +13,10 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct RefreshCookie(pub Option<SecretString>);
 
+/// The token of a trusted device that a browser sent as a cookie.
+#[derive(Clone, Debug)]
+pub struct DeviceCookie(pub SecretString);
+
 /// The transport of a request. Without it in the context, the transport is HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {

@@ -100,7 +100,7 @@ pub use self::{
 };
 #[doc(hidden)]
 pub use self::{
-    context::{ExpiredSession, LastEventId, RefreshCookie, Transport},
+    context::{DeviceCookie, ExpiredSession, LastEventId, RefreshCookie, Transport},
     error::{INSUFFICIENT_USER_AUTHENTICATION, SESSION_REQUIRED, normalize_error},
     guard::{
         Requirements, authenticated, ensure_owner, requires_owner, requires_recent_login, requires_roles,

@@ -36,6 +36,7 @@ use crate::{
         CREDENTIAL_FIELDS, EmailMutation, PasskeyLoginMutation, ReauthenticationMutation,
         RegistrationMutation, SecondFactorMutation, SignInMutation,
     },
+    trusted_devices::graphql::TrustedDevicesMutation,
 };
 
 /// The root fields that need special treatment.
@@ -68,6 +69,7 @@ pub struct IdentityMutation(
     PasskeyLoginMutation,
     SessionsMutation,
     PersonalAccessTokensMutation,
+    TrustedDevicesMutation,
     AccountsMutation,
     AdminMutation,
 );

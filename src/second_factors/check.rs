@@ -66,6 +66,7 @@ impl SecondFactors {
             self.audit.record(transaction, record(AuditAction::SecondFactorFailed)).await?;
         } else if matches!(factor, Factor::RecoveryCode(_)) {
             self.audit.record(transaction, record(AuditAction::RecoveryCodeUsed)).await?;
+            self.sessions.trusted_devices.revoke_all_in(transaction, user).await?;
             self.accounts.send_notice(transaction, MessageKind::RecoveryCodeUsed, account, actor).await?;
         }
         Ok(is_proven)

@@ -148,6 +148,7 @@ impl SecondFactors {
         actor: Actor<'_>,
     ) -> Result<Added, FactorError> {
         self.sessions.add_method(transaction, session, method).await?;
+        self.sessions.trusted_devices.revoke_all_in(transaction, user).await?;
         let changes = if is_first {
             self.sessions.revoke_all_in(transaction, user, Some(session), actor).await?
         } else {
@@ -177,6 +178,7 @@ impl SecondFactors {
         transaction: &impl ConnectionTrait,
         user: UserId,
     ) -> Result<(), DbErr> {
+        self.sessions.trusted_devices.revoke_all_in(transaction, user).await?;
         if self.methods(transaction, user).await?.is_empty() {
             store::recovery_code::delete_of(transaction, user).await?;
             store::challenge::delete_of(transaction, user).await?;

@@ -38,6 +38,7 @@ use crate::{
     personal_access_tokens::PersonalAccessTokens,
     status_lists::StatusLists,
     tokens::{Keyring, RefreshCodec},
+    trusted_devices::TrustedDevices,
 };
 
 /// An active session.
@@ -95,6 +96,8 @@ pub struct Sessions {
     pub(crate) status_lists: Option<Arc<StatusLists>>,
     /// The personal access tokens, which end with all sessions of their owner.
     pub(crate) personal_access_tokens: Arc<PersonalAccessTokens>,
+    /// The trusted devices, which end with all other sessions of their user.
+    pub(crate) trusted_devices: Arc<TrustedDevices>,
     /// The rate limit of refreshes.
     pub(crate) refreshes: Arc<RefreshLimit>,
 }

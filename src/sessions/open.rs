@@ -22,7 +22,7 @@ pub struct OpenedSession {
 }
 
 impl Sessions {
-    /// Opens a session in a transaction for a user who was authenticated by these methods. Revokes the oldest sessions of the
+    /// Opens a session in a transaction for a user who was authenticated in this way. Revokes the oldest sessions of the
     /// account if it has too many. Returns the session and the changes to publish with the commit.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Sessions {
         &self,
         transaction: &impl ConnectionTrait,
         account: &Account,
-        methods: Vec<AuthenticationMethod>,
+        authentication: Authentication,
         client: &ClientInfo,
     ) -> Result<(OpenedSession, Vec<Change>), DbErr> {
         let (now, user) = (self.clock.now(), account.id);
@@ -47,7 +47,7 @@ impl Sessions {
             user_agent: client.user_agent.clone(),
             ip_address: Some(client.address.to_string()),
             repeated: None,
-            authentication: Authentication { at: now, methods },
+            authentication,
         };
         store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
         let status = self.assign_status(transaction, &session, account.token_version).await?;

@@ -50,8 +50,9 @@ impl Sessions {
         Ok(revoked)
     }
 
-    /// Revokes all sessions of an account except `except` in a transaction. Without an exception, it also revokes the
-    /// personal access tokens of the account. Returns the changes to publish with the commit.
+    /// Revokes all sessions of an account except `except` and all its trusted devices in a transaction. Without an
+    /// exception, it also revokes the personal access tokens of the account. Returns the changes to publish with the
+    /// commit.
     ///
     /// # Errors
     /// If a database query fails.
@@ -69,8 +70,8 @@ impl Sessions {
         Ok(changes)
     }
 
-    /// Revokes all sessions of an account except `except` in a transaction, and no personal access token. Returns the
-    /// changes to publish with the commit.
+    /// Revokes all sessions of an account except `except` and all its trusted devices in a transaction, and no personal
+    /// access token. Returns the changes to publish with the commit.
     ///
     /// # Errors
     /// If a database query fails.
@@ -81,6 +82,7 @@ impl Sessions {
         except: Option<SessionId>,
         actor: Actor<'_>,
     ) -> Result<Vec<Change>, DbErr> {
+        self.trusted_devices.revoke_all_in(transaction, user).await?;
         let revoked = store::revoke_all(transaction, user, except, self.clock.now()).await?;
         self.record_revoked(transaction, &revoked, AuditAction::SessionRevoked, actor).await
     }

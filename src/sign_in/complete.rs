@@ -1,14 +1,17 @@
+use secrecy::SecretString;
+
 use super::{SignIn, SignInError};
 use crate::{
     accounts::Account,
     audit::{Actor, AuditAction, NewEvent},
     changes::Change,
     client::ClientInfo,
+    clock::Timestamp,
     database::Transaction,
     hooks::TokenAdditions,
     limits::Decision,
     proofs::InvalidProof,
-    sessions::{AuthenticationMethod, SignedIn},
+    sessions::{Authentication, AuthenticationMethod, SignedIn},
 };
 
 /// An authenticated user, whose sign-in can be completed.
@@ -25,6 +28,19 @@ pub(super) struct Authenticated {
     pub(super) changes: Vec<Change>,
 }
 
+/// The factors that a user has proven.
+enum Factors {
+    /// All that the account has or must have.
+    Proven {
+        /// The time at which the last of them was proven.
+        at: Timestamp,
+    },
+    /// A second factor of the account is missing. These are the ways to prove one.
+    Missing(Vec<AuthenticationMethod>),
+    /// The account must have a second factor, and has none.
+    Overdue,
+}
+
 impl SignIn {
     /// Completes the sign-in of an authenticated user: opens a session, records it in the audit log, issues the tokens, and
     /// commits. Every way to sign in ends here, so an account with a second factor cannot be signed in to without it, and one
@@ -39,19 +55,34 @@ impl SignIn {
         user: Authenticated,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
+        self.complete_on_device(transaction, user, None, client).await
+    }
+
+    /// Completes a sign-in as [`SignIn::complete_sign_in`] does. `device` is the token of a trusted device, which replaces
+    /// the second factor. Only ways to sign in that users take every day accept one: a reset of the password does not.
+    ///
+    /// # Errors
+    /// As [`SignIn::complete_sign_in`].
+    pub(super) async fn complete_on_device(
+        &self,
+        transaction: Transaction,
+        user: Authenticated,
+        device: Option<&SecretString>,
+        client: &ClientInfo,
+    ) -> Result<SignedIn, SignInError> {
         if let Decision::Refused { retry_after, .. } =
             self.throttle.count_login(&transaction, user.account.id).await?
         {
             transaction.rollback().await?;
             return Err(SignInError::RateLimited { retry_after });
         }
-        let missing = self.second_factors.missing(&transaction, &user.account, &user.methods).await?;
-        if !missing.is_empty() {
-            return Err(self.require_second_factor(transaction, user, missing, client).await?);
-        }
-        if self.accounts.is_factor_overdue(&transaction, &user.account).await? {
-            return Err(self.require_enrolment(transaction, user, client).await?);
-        }
+        let proven_at = match self.check_factors(&transaction, &user, device, client).await? {
+            Factors::Proven { at } => at,
+            Factors::Missing(missing) => {
+                return Err(self.require_second_factor(transaction, user, missing, client).await?);
+            }
+            Factors::Overdue => return Err(self.require_enrolment(transaction, user, client).await?),
+        };
         let Authenticated { account, methods, replacement, additions, mut changes } = user;
         // The account may have changed while its user was authenticated. What was proven must not sign in then.
         if !self.accounts.record_login(&transaction, &account, replacement).await? {
@@ -59,7 +90,8 @@ impl SignIn {
             return Err(outdated(&methods));
         }
         self.notify_of_new_device(&transaction, &account, client).await?;
-        let (opened, ended) = self.sessions.open(&transaction, &account, methods, client).await?;
+        let authentication = Authentication { at: proven_at, methods };
+        let (opened, ended) = self.sessions.open(&transaction, &account, authentication, client).await?;
         changes.extend(ended);
         let new_event = NewEvent {
             action: AuditAction::LoginSucceeded,
@@ -83,6 +115,30 @@ impl SignIn {
         self.accounts.invalidate(id);
         self.mail.wake();
         Ok(signed_in)
+    }
+
+    /// Checks that the user has proven each factor that the account has or must have.
+    async fn check_factors(
+        &self,
+        transaction: &Transaction,
+        user: &Authenticated,
+        device: Option<&SecretString>,
+        client: &ClientInfo,
+    ) -> Result<Factors, SignInError> {
+        let mut at = self.sessions.clock.now();
+        let missing = self.second_factors.missing(transaction, &user.account, &user.methods).await?;
+        if !missing.is_empty() {
+            let devices = &self.sessions.trusted_devices;
+            let trusted = match device {
+                Some(token) => devices.recognize(transaction, &user.account, token, client).await?,
+                None => None,
+            };
+            let Some(trusted) = trusted else { return Ok(Factors::Missing(missing)) };
+            // The time of the second factor, so that a field that requires a recent login asks for it.
+            at = trusted.created_at;
+        }
+        let is_overdue = self.accounts.is_factor_overdue(transaction, &user.account).await?;
+        Ok(if is_overdue { Factors::Overdue } else { Factors::Proven { at } })
     }
 
     /// Commits what the first factor has changed, and returns the error with the challenge that adds a second one.

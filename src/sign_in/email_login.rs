@@ -1,3 +1,5 @@
+use secrecy::SecretString;
+
 use super::{EmailProof, SignIn, SignInError, complete::Authenticated};
 use crate::{
     accounts::AccountUpdate,
@@ -10,13 +12,14 @@ use crate::{
 impl SignIn {
     /// Signs in the owner of an address, who has proven it with a link or a code. If nobody had proven the address before,
     /// the account may have been created by somebody else: its sessions end, and its password, its passkeys and its
-    /// links are void.
+    /// links are void. `device` is the token of a trusted device, in place of a second factor.
     ///
     /// # Errors
     /// [`SignInError::Proof`], or [`SignInError::RateLimited`].
     pub async fn login_with_email(
         &self,
         proof: &EmailProof,
+        device: Option<&SecretString>,
         client: &ClientInfo,
     ) -> Result<SignedIn, SignInError> {
         self.ensure_email_sign_in()?;
@@ -45,7 +48,7 @@ impl SignIn {
             account = changed.account;
         }
         let user = Authenticated { account, methods: vec![method], replacement: None, additions, changes };
-        self.complete_sign_in(transaction, user, client).await
+        self.complete_on_device(transaction, user, device, client).await
     }
 
     pub(super) fn ensure_email_sign_in(&self) -> Result<(), SignInError> {

@@ -37,7 +37,7 @@ pub use self::{
     reauthenticate::{Reauthentication, StartedReauthentication},
     register::{FirstCredential, Registered, Registration},
     request_email::{EmailChallenge, EmailRequest},
-    second_factor::SecondStep,
+    second_factor::{SecondStep, TrustDevice},
 };
 use crate::{
     accounts::Accounts,

@@ -1,3 +1,5 @@
+use secrecy::SecretString;
+
 use super::{SignIn, SignInError, check::VerifiedAccount, complete::Authenticated};
 use crate::{
     accounts::Account,
@@ -12,6 +14,8 @@ pub struct LoginRequest {
     pub username: String,
     /// The password.
     pub password: PasswordAttempt,
+    /// The token of a trusted device, in place of a second factor.
+    pub device: Option<SecretString>,
 }
 
 impl SignIn {
@@ -34,7 +38,7 @@ impl SignIn {
         self.throttle.clear_failures(&transaction, &attempt).await?;
         let methods = vec![AuthenticationMethod::Password];
         let user = Authenticated { account, methods, replacement, additions, changes: Vec::new() };
-        let signed_in = self.complete_sign_in(transaction, user, client).await;
+        let signed_in = self.complete_on_device(transaction, user, login.device.as_ref(), client).await;
         if matches!(signed_in, Err(SignInError::RateLimited { .. })) {
             // The transaction was rolled back, but the password was correct.
             self.clear_failures(&attempt).await?;

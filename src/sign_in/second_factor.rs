@@ -6,8 +6,9 @@ use crate::{
     audit::Actor,
     client::ClientInfo,
     proofs::Purpose,
-    second_factors::{Challenge, FactorError, ProvenFactor},
+    second_factors::{Challenge, Factor, FactorError, ProvenFactor},
     sessions::{AuthenticationMethod, SignedIn},
+    trusted_devices::TrustedToken,
 };
 
 /// The result of the second step of a sign-in.
@@ -16,6 +17,17 @@ pub struct SecondStep {
     pub signed_in: SignedIn,
     /// New recovery codes. `None` unless the step has added the first factor of the account.
     pub recovery_codes: Option<Vec<SecretString>>,
+    /// The token of the device. `None` unless the user trusts it.
+    pub device: Option<TrustedToken>,
+}
+
+/// Whether a user trusts the device on which they sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustDevice {
+    /// The next sign-ins on the device need no second factor.
+    Yes,
+    /// Each sign-in needs a second factor.
+    No,
 }
 
 impl SignIn {
@@ -28,6 +40,7 @@ impl SignIn {
         &self,
         token: &SecretString,
         proof: &FactorProof,
+        trust_device: TrustDevice,
         client: &ClientInfo,
     ) -> Result<SecondStep, SignInError> {
         let challenge = self.second_factors.find_challenge(token, client).await?;
@@ -51,10 +64,17 @@ impl SignIn {
         };
         self.second_factors.use_challenge(&transaction, &challenge).await?;
         self.throttle.clear_failures(&transaction, &attempt).await?;
+        // Whoever signs in with a recovery code or a message has not proven a factor that they still have.
+        let has_proven = matches!(factor, Factor::Totp(_) | Factor::Passkey(_));
+        let device = if trust_device == TrustDevice::Yes && has_proven {
+            self.sessions.trusted_devices.trust(&transaction, &account, client).await?
+        } else {
+            None
+        };
         let methods = vec![challenge.method, factor.method()];
         let user = Authenticated { account, methods, replacement: None, additions, changes };
         let signed_in = self.complete_sign_in(transaction, user, client).await?;
-        Ok(SecondStep { signed_in, recovery_codes })
+        Ok(SecondStep { signed_in, recovery_codes, device })
     }
 
     /// Sends a code to the address of an account whose sign-in waits for a second factor.

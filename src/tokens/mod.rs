@@ -37,7 +37,7 @@ mod verifier_config;
 pub use jsonwebtoken::jwk::JwkSet;
 
 #[cfg(feature = "server")]
-pub(crate) use self::cookie::{read_refresh_cookie, refresh_cookie};
+pub(crate) use self::cookie::TokenCookie;
 pub use self::{
     caller::{Caller, TokenError},
     claims::{Audience, Claims, ONE_FACTOR, Scopes, TWO_FACTORS, TokenAccount, TokenSource},

@@ -105,6 +105,7 @@ impl Cleanup {
         let throttle = app.throttle.sweep(BATCH_SIZE).await?;
         let proofs = app.proofs.sweep(BATCH_SIZE).await?;
         let challenges = app.second_factors.sweep(BATCH_SIZE).await?;
+        let devices = app.trusted_devices.sweep(BATCH_SIZE).await?;
         let used_challenges = app.passkeys.sweep(BATCH_SIZE).await?;
         let changes = app.feed.sweep(BATCH_SIZE).await?;
         let events = app.audit.sweep(BATCH_SIZE).await?;
@@ -123,6 +124,7 @@ impl Cleanup {
             .max(throttle)
             .max(proofs)
             .max(challenges)
+            .max(devices)
             .max(used_challenges)
             .max(changes)
             .max(events)

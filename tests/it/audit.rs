@@ -122,6 +122,7 @@ async fn every_action_of_the_schema_has_a_test() {
         include_str!("email/audit.rs"),
         include_str!("second_factors/policy.rs"),
         include_str!("second_factors/sign_in.rs"),
+        include_str!("second_factors/trusted_devices.rs"),
         include_str!("personal_access_tokens/mod.rs"),
         include_str!("passkeys/login.rs"),
         include_str!("passkeys/management.rs"),

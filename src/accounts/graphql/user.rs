@@ -27,6 +27,7 @@ use crate::{
         graphql::{SessionConnectionFields, SessionList, UserSession},
     },
     tokens::Caller,
+    trusted_devices::{TrustedDevices, graphql::TrustedDeviceObject},
 };
 
 /// An account of a user who can sign in.
@@ -186,6 +187,16 @@ impl User {
         }
         let methods = ctx.data_unchecked::<SecondFactors>().methods_of(self.account.id).await?;
         Ok(Some(!methods.is_empty()))
+    }
+
+    /// The devices on which you sign in without a second factor, newest first. Null if the account is not your own.
+    #[nullable]
+    async fn trusted_devices(&self, ctx: &Context<'_>) -> Result<Option<Vec<TrustedDeviceObject>>, ApiError> {
+        if !self.is_own() {
+            return Ok(None);
+        }
+        let devices = ctx.data_unchecked::<Arc<TrustedDevices>>().list(&self.account).await?;
+        Ok(Some(devices.into_iter().map(TrustedDeviceObject::from).collect()))
     }
 
     /// Until when the account may be used without a second factor, which the server requires of it. From then on, a

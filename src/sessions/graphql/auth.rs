@@ -13,7 +13,8 @@ use crate::{
     personal_access_tokens::ExchangedToken,
     second_factors::StartedTotp,
     sessions::{AuthenticationMethod, Sessions, SignedIn},
-    tokens::refresh_cookie,
+    tokens::TokenCookie,
+    trusted_devices::TrustedToken,
 };
 
 /// How the refresh token is delivered to the client.
@@ -70,6 +71,9 @@ pub struct AuthPayload {
     /// New recovery codes, which are shown this once. Null unless the sign-in has added the first second factor of the
     /// account.
     recovery_codes: Option<Vec<String>>,
+    /// The token of this device, on which you sign in without a second factor from now on: the `deviceToken` of `login`
+    /// and `loginWithEmail`. Null with cookie delivery, unless `trustDevice` was true, or if the server trusts no devices.
+    device_token: Option<String>,
     /// The errors that made the mutation fail. Empty if it succeeded.
     errors: Vec<UserError>,
 }
@@ -124,7 +128,8 @@ impl AuthPayload {
         let refresh_token = match delivery {
             TokenDelivery::Body => Some(tokens.refresh.expose_secret().to_owned()),
             TokenDelivery::Cookie => {
-                append_cookie(ctx, Some((&tokens.refresh, tokens.refresh_expires_in)))?;
+                let token = (&tokens.refresh, tokens.refresh_expires_in);
+                append_cookie(ctx, TokenCookie::Refresh, Some(token))?;
                 None
             }
         };
@@ -136,6 +141,7 @@ impl AuthPayload {
             session: Some(UserSession::new(session, caller)),
             challenge: None,
             recovery_codes: None,
+            device_token: None,
             errors: Vec::new(),
         })
     }
@@ -146,6 +152,24 @@ impl AuthPayload {
         let text = |code: SecretString| code.expose_secret().to_owned();
         self.recovery_codes = codes.map(|codes| codes.into_iter().map(text).collect());
         self
+    }
+
+    /// Delivers the token of a device that was trusted.
+    ///
+    /// # Errors
+    /// If the cookie cannot be written.
+    pub fn with_trusted_device(
+        mut self,
+        ctx: &Context<'_>,
+        device: Option<TrustedToken>,
+        delivery: TokenDelivery,
+    ) -> Result<Self, ApiError> {
+        let Some(TrustedToken { token, lifetime }) = device else { return Ok(self) };
+        match delivery {
+            TokenDelivery::Body => self.device_token = Some(token.expose_secret().to_owned()),
+            TokenDelivery::Cookie => append_cookie(ctx, TokenCookie::Device, Some((&token, lifetime)))?,
+        }
+        Ok(self)
     }
 
     /// The payload of an exchange of a personal access token. There is no session and no refresh token.
@@ -176,6 +200,7 @@ impl AuthPayload {
             session: None,
             challenge: None,
             recovery_codes: None,
+            device_token: None,
             errors,
         }
     }
@@ -187,14 +212,18 @@ impl AuthPayload {
 /// If the cookie cannot be written.
 pub fn clear_refresh_cookie(ctx: &Context<'_>) -> Result<(), ApiError> {
     match ctx.data_opt::<RefreshCookie>() {
-        Some(RefreshCookie(Some(_))) => append_cookie(ctx, None),
+        Some(RefreshCookie(Some(_))) => append_cookie(ctx, TokenCookie::Refresh, None),
         _ => Ok(()),
     }
 }
 
-/// Adds the Set-Cookie header of a refresh token to the response.
-fn append_cookie(ctx: &Context<'_>, token: Option<(&SecretString, Duration)>) -> Result<(), ApiError> {
-    let cookie = refresh_cookie(token, config(ctx)).map_err(|error| ApiError::internal(&error))?;
+/// Adds the Set-Cookie header of a token to the response.
+fn append_cookie(
+    ctx: &Context<'_>,
+    cookie: TokenCookie,
+    token: Option<(&SecretString, Duration)>,
+) -> Result<(), ApiError> {
+    let cookie = cookie.header(token, config(ctx)).map_err(|error| ApiError::internal(&error))?;
     ctx.append_http_header(SET_COOKIE, cookie);
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::{
         graphql::{AuthPayload, TokenDelivery},
     },
     sign_in::{Acceptance, EmailChallenge, EmailProof, EmailRequest, FactorProof, SignIn, SignInError},
+    trusted_devices::graphql::device_token,
 };
 
 /// A proof that an e-mail address is yours. Exactly one field.
@@ -84,6 +85,9 @@ pub(super) struct RequestLoginEmailInput {
 pub(super) struct LoginWithEmailInput {
     /// The link or the code of the message.
     proof: EmailProofInput,
+    /// The `deviceToken` with which you sign in without a second factor on a device that you trust. Omit it with cookie
+    /// delivery.
+    device_token: Option<SecretString>,
     /// How the refresh token is delivered to you.
     #[graphql(default_with = "TokenDelivery::Body")]
     delivery: TokenDelivery,
@@ -225,7 +229,8 @@ impl EmailMutation {
     ) -> Result<AuthPayload, ApiError> {
         input.delivery.ensure_supported(ctx)?;
         let (sign_in, client) = services(ctx);
-        let signed_in = Box::pin(sign_in.login_with_email(&input.proof.into(), client)).await;
+        let (proof, device) = (input.proof.into(), device_token(ctx, input.device_token));
+        let signed_in = Box::pin(sign_in.login_with_email(&proof, device.as_ref(), client)).await;
         tokens(ctx, signed_in, input.delivery, "proof")
     }
 

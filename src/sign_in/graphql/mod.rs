@@ -31,6 +31,7 @@ use crate::{
             AuthPayload, LoginChallenge, TokenDelivery, TotpEnrolment, clear_refresh_cookie, signing_error,
         },
     },
+    trusted_devices::graphql::device_token,
 };
 
 /// The mutations that check or set a credential. An operation may contain only one of them, and none accepts a personal
@@ -69,6 +70,9 @@ pub struct LoginInput {
     username: String,
     /// The password of the account.
     password: SecretString,
+    /// The `deviceToken` with which you sign in without a second factor on a device that you trust. Omit it with cookie
+    /// delivery.
+    device_token: Option<SecretString>,
     /// How the refresh token is delivered to you.
     #[graphql(default_with = "TokenDelivery::Body")]
     delivery: TokenDelivery,
@@ -110,6 +114,7 @@ impl SignInMutation {
         let login = LoginRequest {
             username: input.username,
             password: PasswordAttempt::new(input.password.expose_secret()),
+            device: device_token(ctx, input.device_token),
         };
         match ctx.data_unchecked::<SignIn>().login(login, ctx.data_unchecked::<ClientInfo>()).await {
             Ok(signed_in) => AuthPayload::success(ctx, signed_in, input.delivery),

@@ -13,7 +13,7 @@ use crate::{
     graphql::{ApiError, guarded},
     passkeys::graphql::AuthenticationResponseJson,
     sessions::graphql::{AuthPayload, TokenDelivery},
-    sign_in::{FactorProof, SecondStep},
+    sign_in::{FactorProof, SecondStep, TrustDevice},
 };
 
 /// A proof of a second factor. Exactly one field.
@@ -50,6 +50,10 @@ struct VerifySecondFactorInput {
     challenge: SecretString,
     /// The proof of the second factor.
     factor: SecondFactorInput,
+    /// Whether to trust this device, so that your next sign-ins on it need no second factor. Ignored if the server trusts
+    /// no devices, and with a recovery code or a code by e-mail.
+    #[graphql(default)]
+    trust_device: bool,
     /// How the refresh token is delivered to you.
     #[graphql(default_with = "TokenDelivery::Body")]
     delivery: TokenDelivery,
@@ -80,10 +84,13 @@ impl SecondFactorMutation {
         input.delivery.ensure_supported(ctx)?;
         let (sign_in, client) = (ctx.data_unchecked::<SignIn>(), ctx.data_unchecked::<ClientInfo>());
         let factor = input.factor.into_proof(&input.challenge);
+        let trust = if input.trust_device { TrustDevice::Yes } else { TrustDevice::No };
         // On the heap, because the future of an object is as large as that of its largest field.
-        match Box::pin(sign_in.verify_second_factor(&input.challenge, &factor, client)).await {
-            Ok(SecondStep { signed_in, recovery_codes }) => {
-                Ok(AuthPayload::success(ctx, signed_in, input.delivery)?.with_recovery_codes(recovery_codes))
+        let verified = sign_in.verify_second_factor(&input.challenge, &factor, trust, client);
+        match Box::pin(verified).await {
+            Ok(SecondStep { signed_in, recovery_codes, device }) => {
+                let payload = AuthPayload::success(ctx, signed_in, input.delivery)?;
+                payload.with_recovery_codes(recovery_codes).with_trusted_device(ctx, device, input.delivery)
             }
             Err(error) => failed(error, "factor"),
         }

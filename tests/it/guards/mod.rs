@@ -53,7 +53,7 @@ enum Required {
 use Required::{RecentLogin, Scope, SignIn};
 
 /// The guards of all other fields in the contract.
-const GUARDED: [(&str, Required); 31] = [
+const GUARDED: [(&str, Required); 32] = [
     ("Subscription.accountEvents", SignIn),
     ("Subscription.auditEvents", Scope("audit:read")),
     ("addPasskey", SignIn),
@@ -78,6 +78,7 @@ const GUARDED: [(&str, Required); 31] = [
     ("revokeOtherSessions", SignIn),
     ("revokePersonalAccessToken", SignIn),
     ("revokeSession", SignIn),
+    ("revokeTrustedDevice", SignIn),
     ("revokeUserSessions", Scope("sessions:write")),
     ("session", SignIn),
     ("startPasskey", RecentLogin(300)),

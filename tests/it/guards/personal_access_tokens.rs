@@ -24,7 +24,7 @@ const ACCEPTED: [&str; 11] = [
 ];
 
 /// The guarded fields that accept none: they are about the session, the credentials or the data of the caller.
-const REFUSED: [&str; 20] = [
+const REFUSED: [&str; 21] = [
     "addPasskey",
     "changePassword",
     "confirmTotp",
@@ -40,6 +40,7 @@ const REFUSED: [&str; 20] = [
     "revokeOtherSessions",
     "revokePersonalAccessToken",
     "revokeSession",
+    "revokeTrustedDevice",
     "session",
     "startPasskey",
     "startReauthentication",

@@ -132,6 +132,7 @@ async fn an_export_has_everything_about_the_own_account_and_no_secret() {
     assert_eq!((&account["metadata"], &account["locale"]), (&json!({ "a": 1 }), &json!("de")));
     assert_eq!(data["sessions"].as_array().map(Vec::len), Some(1));
     assert_eq!(data["personalAccessTokens"][0]["name"], "backup");
+    assert_eq!(data["trustedDevices"], json!([]));
     let events = data["auditEvents"].as_array().expect("a list");
     let actions = events.iter().filter_map(|event| event["action"].as_str());
     // The message that verifies the address is sent at any time.

@@ -10,6 +10,7 @@ mod policy_attacks;
 mod recovery;
 mod sign_in;
 mod step_up;
+mod trusted_devices;
 
 use std::time::Duration;
 
