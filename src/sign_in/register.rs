@@ -66,25 +66,11 @@ impl SignIn {
     ///
     /// # Errors
     /// [`SignInError::RegistrationClosed`], [`SignInError::RateLimited`], [`SignInError::Refused`],
-    /// [`SignInError::Password`], [`SignInError::Passkey`], or [`SignInError::Account`] if the username is taken or an address is required.
+    /// [`SignInError::Password`], [`SignInError::Passkey`], or [`SignInError::Account`] if the username is taken or an
+    /// address is required.
     pub async fn register(&self, form: Registration, client: &ClientInfo) -> Result<Registered, SignInError> {
-        if !self.config.accounts.registration_open {
-            return Err(SignInError::RegistrationClosed);
-        }
+        self.admit(&form, client).await?;
         let must_verify = self.config.accounts.verify_before_sign_in;
-        if must_verify && form.email.is_none() {
-            return Err(AccountError::EmailRequired.into());
-        }
-        if let Decision::Refused { retry_after, .. } = self.throttle.try_registration(client.address).await? {
-            return Err(SignInError::RateLimited { retry_after });
-        }
-        let applicant = Applicant {
-            username: form.username.as_str(),
-            email: form.email.as_ref().map(EmailAddress::as_str),
-            display_name: form.display_name.as_ref().map(DisplayName::as_str),
-            address: client.address,
-        };
-        self.accounts.hooks().before_registration(&applicant).await?.map_err(SignInError::Refused)?;
         let AcceptedCredential { password_hash, passkey, method } = self.accept(&form, client).await?;
         let email = form.email.clone();
         let may_send = self.may_send(email.as_ref(), client).await?;
@@ -133,6 +119,26 @@ impl SignIn {
         let user = Authenticated { account, methods, replacement: None, additions, changes };
         let signed_in = self.complete_sign_in(transaction, user, client).await?;
         Ok(Registered::SignedIn(Box::new(signed_in)))
+    }
+
+    /// Decides whether the client may register at all, before its credential is checked.
+    async fn admit(&self, form: &Registration, client: &ClientInfo) -> Result<(), SignInError> {
+        if !self.config.accounts.registration_open {
+            return Err(SignInError::RegistrationClosed);
+        }
+        if self.config.accounts.verify_before_sign_in && form.email.is_none() {
+            return Err(AccountError::EmailRequired.into());
+        }
+        if let Decision::Refused { retry_after, .. } = self.throttle.try_registration(client.address).await? {
+            return Err(SignInError::RateLimited { retry_after });
+        }
+        let applicant = Applicant {
+            username: form.username.as_str(),
+            email: form.email.as_ref().map(EmailAddress::as_str),
+            display_name: form.display_name.as_ref().map(DisplayName::as_str),
+            address: client.address,
+        };
+        self.accounts.hooks().before_registration(&applicant).await?.map_err(SignInError::Refused)
     }
 
     /// Verifies the passkey of a form, or checks its password against the policy and hashes it.

@@ -78,7 +78,12 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account to create for you.")] input: RegisterInput,
     ) -> Result<AuthPayload, ApiError> {
-        let profile = Profile::parse(ctx, input.username, input.email, input.display_name);
+        let profile = Profile::parse(
+            ctx,
+            input.username.as_deref(),
+            input.email.as_deref(),
+            input.display_name.as_deref(),
+        );
         let credential = FirstCredential::Password(input.password);
         register(ctx, profile, credential, input.delivery, "password").await
     }
@@ -89,7 +94,12 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account to create for you.")] input: StartPasskeyRegistrationInput,
     ) -> Result<StartPasskeyPayload, ApiError> {
-        match Profile::parse(ctx, input.username, input.email, input.display_name) {
+        match Profile::parse(
+            ctx,
+            input.username.as_deref(),
+            input.email.as_deref(),
+            input.display_name.as_deref(),
+        ) {
             Ok(Profile { username, display_name, .. }) => {
                 let display_name = display_name.as_ref().map(DisplayName::as_str);
                 let passkeys = ctx.data_unchecked::<Passkeys>();
@@ -110,7 +120,12 @@ impl RegistrationMutation {
             Ok(name) => name.flatten(),
             Err(error) => return Ok(AuthPayload::failure(vec![error.into_user_error()?])),
         };
-        let profile = Profile::parse(ctx, input.username, input.email, input.display_name);
+        let profile = Profile::parse(
+            ctx,
+            input.username.as_deref(),
+            input.email.as_deref(),
+            input.display_name.as_deref(),
+        );
         let (challenge, response) = (input.challenge, input.credential.0);
         let credential = FirstCredential::Passkey { challenge, response, name };
         register(ctx, profile, credential, input.delivery, "credential").await
@@ -128,15 +143,15 @@ impl Profile {
     /// Parses the names of a form. Returns all errors of the form at once.
     fn parse(
         ctx: &Context<'_>,
-        username: Option<String>,
-        email: Option<String>,
-        display_name: Option<String>,
+        username: Option<&str>,
+        email: Option<&str>,
+        display_name: Option<&str>,
     ) -> Result<Self, Vec<AccountError>> {
         let accounts = ctx.data_unchecked::<Accounts>();
-        let email = email.as_deref().map(EmailAddress::parse).transpose();
+        let email = email.map(EmailAddress::parse).transpose();
         let address = email.as_ref().ok().and_then(Option::as_ref);
-        let username = accounts.registration_username(username.as_deref(), address);
-        let display_name = display_name.as_deref().map(DisplayName::parse).transpose();
+        let username = accounts.registration_username(username, address);
+        let display_name = display_name.map(DisplayName::parse).transpose();
         match (username, email, display_name) {
             (Ok(username), Ok(email), Ok(display_name)) => {
                 Ok(Self { username, email, display_name: display_name.flatten() })
