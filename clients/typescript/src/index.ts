@@ -4,7 +4,7 @@ export type { NamedDocument, TypedDocument } from "./document.js";
 export { createPortcullis } from "./portcullis.js";
 export type { Portcullis } from "./portcullis.js";
 export type { PortcullisOptions, RequestArguments, RequestOptions } from "./options.js";
-export { createPasskey, supportsPasskeys, getPasskey } from "./passkeys.js";
+export { createPasskey, getPasskey, proofOf, supportsPasskeys } from "./passkeys.js";
 export type { Passkey, PasskeyLoginOptions, PasskeyOutcome } from "./passkeys.js";
 export type { EmailChallenge, EmailProof, EmailRequest } from "./email.js";
 export { webStorage } from "./storage.js";
@@ -13,10 +13,9 @@ export type {
   AuthenticationMethod,
   EmailCode,
   Outcome,
-  Reauthentication,
-  ReauthenticationProof,
   SecondFactor,
   State,
+  Step,
   User,
   UserError,
   UserErrorCode,

@@ -1,5 +1,5 @@
 import { errorOf, PortcullisError } from "./result.js";
-import type { UserError, UserErrors } from "./session.js";
+import type { AuthenticationMethod, SecondFactor, Step, UserError, UserErrors } from "./session.js";
 
 /** A passkey of the user. */
 export interface Passkey {
@@ -68,6 +68,19 @@ export const supportsPasskeys = () =>
 /** Asks the user for a passkey, in a dialog of the browser. */
 export function getPasskey(options: RequestOptions, signal?: AbortSignal): Promise<AuthenticationResponseJSON> {
   return inDialog(() => get(options, { ...(signal && { signal }) }), signal);
+}
+
+/** Makes a proof of what the user has typed. For a passkey, it asks the user in a dialog of the browser. */
+export async function proofOf(
+  method: AuthenticationMethod,
+  typed: string,
+  { challenge, passkeyOptions }: Step,
+): Promise<SecondFactor | { password: string }> {
+  if (method === "PASSKEY" && passkeyOptions) return { passkey: await getPasskey(passkeyOptions) };
+  if (method === "TOTP") return { totp: typed };
+  if (method === "RECOVERY_CODE") return { recoveryCode: typed };
+  if (method === "EMAIL_CODE") return { emailCode: { challenge: challenge ?? "", code: typed } };
+  return { password: typed };
 }
 
 /** Asks the user to create a passkey, in a dialog of the browser. */

@@ -36,11 +36,10 @@ import {
 import { dataOf, errorOf, type GraphQLResult } from "./result.js";
 import {
   type Outcome,
-  type Reauthentication,
-  type ReauthenticationProof,
   refusal,
   type SecondFactor,
   type State,
+  type Step,
   type User,
   type UserError,
 } from "./session.js";
@@ -144,20 +143,21 @@ export class Portcullis {
     return { passkey: payload.passkey, recoveryCodes: payload.recoveryCodes ?? null, errors: [] };
   }
 
-  /** The ways in which the user can authenticate again. */
-  async startReauthentication(): Promise<Reauthentication> {
-    const payload = await this.#signedIn<Pick<Reauthentication, "methods" | "errors"> & Partial<Reauthentication>>(
-      START_REAUTHENTICATION,
-    );
-    return { challenge: null, passkeyOptions: null, ...payload };
+  /** Returns the ways in which the user can authenticate again, or the errors to show. */
+  async startReauthentication(): Promise<Step & { errors: UserError[] }> {
+    const payload = await this.#signedIn<Partial<Step> & { errors: UserError[] }>(START_REAUTHENTICATION);
+    return { methods: [], challenge: null, passkeyOptions: null, ...payload };
   }
 
   /**
-   * Proves again that the user is who they are, and continues the session with new tokens. Call it in the option
-   * `stepUp`, or when an operation fails with an error that has `requiresRecentLogin`, and repeat the operation then.
+   * Proves again that the user is who they are, and continues the session with new tokens. A passkey goes with the
+   * `challenge` of `startReauthentication`. Call it in the option `stepUp`, or when an operation fails with an error that
+   * has `requiresRecentLogin`, and repeat the operation then.
    */
-  reauthenticate(input: { proof: ReauthenticationProof }): Promise<Outcome> {
-    return this.#session.continue(REAUTHENTICATE, { ...input, delivery: this.#session.delivery });
+  reauthenticate(input: { proof: { password: string } | SecondFactor; challenge?: string | null }): Promise<Outcome> {
+    const { challenge, proof: given } = input;
+    const proof = "passkey" in given ? { passkey: { challenge, credential: given.passkey } } : given;
+    return this.#session.continue(REAUTHENTICATE, { proof, delivery: this.#session.delivery });
   }
 
   /**

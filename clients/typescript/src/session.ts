@@ -58,14 +58,6 @@ export type SecondFactor =
   | { passkey: AuthenticationResponseJSON }
   | { emailCode: EmailCode };
 
-/** A proof that the user of a session is still the same: `challenge` is that of `startReauthentication`. */
-export type ReauthenticationProof =
-  | { password: string }
-  | { totp: string }
-  | { recoveryCode: string }
-  | { passkey: { challenge: string; credential: AuthenticationResponseJSON } }
-  | { emailCode: EmailCode };
-
 /** A way to prove who a user is. */
 export type AuthenticationMethod = "PASSWORD" | "EMAIL_CODE" | "EMAIL_LINK" | "TOTP" | "RECOVERY_CODE" | "PASSKEY";
 
@@ -88,14 +80,14 @@ export type Outcome =
       passkeyOptions: PublicKeyCredentialRequestOptionsJSON | null;
     };
 
-/** The ways in which the user of a session can authenticate again, the strongest first, or the errors to show. */
-export interface Reauthentication {
+/** What the server needs to know who a user is: the second step of a sign-in, or another proof of a signed-in user. */
+export interface Step {
+  /** The ways to prove it, the strongest first. */
   methods: AuthenticationMethod[];
-  /** Goes with a passkey or the code in a message; null if the account has neither. */
+  /** Goes with the proof; null if none of the ways needs it. */
   challenge: string | null;
   /** The options for `getPasskey`; null if the account has no passkey. */
   passkeyOptions: PublicKeyCredentialRequestOptionsJSON | null;
-  errors: UserError[];
 }
 
 /** The server's challenge to prove another factor. */
