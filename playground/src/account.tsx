@@ -6,7 +6,7 @@ import { remaining, useExpiry } from "./expiry";
 import { Security } from "./security";
 import { currentState, session, signOut, subscribe } from "./session";
 import { SignIn } from "./sign-in";
-import { StepUp } from "./step-up-dialog";
+import { StepUp } from "./step-up";
 
 /** The time after which a notice disappears. */
 const NOTICE_MS = 10_000;

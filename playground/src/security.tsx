@@ -134,7 +134,7 @@ function Factor({ title, text, children }: { title: string; text: string; childr
 
 function usage({ createdAt, lastUsedAt }: { createdAt: string; lastUsedAt: string | null }) {
   const day = (time: string) => new Date(time).toLocaleDateString();
-  return `Added on ${day(createdAt)}, ${lastUsedAt ? `last used on ${day(lastUsedAt)}` : "never used"}`;
+  return lastUsedAt ? `Last used on ${day(lastUsedAt)}` : `Added on ${day(createdAt)}, never used`;
 }
 
 interface EndProps {
@@ -171,7 +171,7 @@ function PasskeyForm({ passkey, settle, back }: EndProps & { passkey?: Passkey |
   return (
     <Form
       title={passkey ? "Rename the passkey" : "Add a passkey"}
-      text={passkey ? "A name by which you recognise it." : "Your browser asks where to store it. It signs you in without a password."}
+      text={passkey ? "A name by which you recognise it." : "Your browser asks where to store it."}
       button={passkey ? "Rename" : "Add passkey"}
       fields={["name"]}
       optional={passkey ? undefined : "name"}

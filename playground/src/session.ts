@@ -1,5 +1,6 @@
 import {
   createPortcullis,
+  createStepUp,
   type EmailProof,
   type Outcome,
   type PasskeyLoginOptions,
@@ -10,12 +11,14 @@ import {
 } from "@portcullis/client";
 
 import { endpoint } from "./endpoint";
-import { stepUp } from "./step-up";
+
+/** The dialog in which the user authenticates again. */
+export const stepUp = createStepUp();
 
 // With the cookie, which no script can read, the user stays signed in after a reload. Without cookies, and for sessions
 // opened by an operation in the editor, the refresh token is in memory and is lost with the page.
-const cookie = createPortcullis({ url: endpoint, stepUp });
-const memory = createPortcullis({ url: endpoint, stepUp, delivery: "body" });
+const cookie = createPortcullis({ url: endpoint, stepUp: stepUp.ask });
+const memory = createPortcullis({ url: endpoint, stepUp: stepUp.ask, delivery: "body" });
 
 /** The session of the page's requests. */
 export const session = () => (isSignedIn(memory) ? memory : cookie);

@@ -7,6 +7,8 @@ export type { PortcullisOptions, RequestArguments, RequestOptions } from "./opti
 export { createPasskey, getPasskey, proofOf, supportsPasskeys } from "./passkeys.js";
 export type { Passkey, PasskeyLoginOptions, PasskeyOutcome } from "./passkeys.js";
 export type { EmailChallenge, EmailProof, EmailRequest } from "./email.js";
+export { createStepUp } from "./step-up.js";
+export type { StepUp } from "./step-up.js";
 export { webStorage } from "./storage.js";
 export type { TokenStorage } from "./storage.js";
 export type {

@@ -4,14 +4,13 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 
 import { type Errors, Link } from "./form";
 import { ProveForm } from "./prove";
-import { session } from "./session";
-import { finishStepUp, isSteppingUp, subscribeStepUp } from "./step-up";
+import { session, stepUp } from "./session";
 
 /** The dialog in which a user authenticates again, because an operation needs a recent login. */
 export function StepUp() {
-  const isOpen = useSyncExternalStore(subscribeStepUp, isSteppingUp);
+  const isOpen = useSyncExternalStore(stepUp.onChange, () => stepUp.isOpen);
   return (
-    <Dialog open={isOpen} onOpenChange={() => finishStepUp(false)}>
+    <Dialog open={isOpen} onOpenChange={() => stepUp.finish(false)}>
       <Proof />
     </Dialog>
   );
@@ -29,7 +28,7 @@ function Proof() {
 
   async function submit(proof: SecondFactor | { password: string }): Promise<Errors> {
     const { errors } = await session().reauthenticate({ proof, challenge: step?.challenge ?? null });
-    if (errors.length === 0) finishStepUp(true);
+    if (errors.length === 0) stepUp.finish(true);
     return errors;
   }
 
@@ -42,7 +41,7 @@ function Proof() {
       </div>
     );
   }
-  const back = <Link go={() => finishStepUp(false)}>Cancel</Link>;
+  const back = <Link go={() => stepUp.finish(false)}>Cancel</Link>;
   const { state } = session();
   const username = state.status === "signedIn" ? state.user.username : undefined;
   return <ProveForm title="Authenticate again" step={step} submit={submit} username={username} back={back} />;
