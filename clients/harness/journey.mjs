@@ -268,7 +268,7 @@ async function protecting(page, server, url) {
 /** The user must authenticate again, after which the page repeats the operation. */
 async function steppingUp(page) {
   // The server would refuse only a login that is five minutes old.
-  await page.route("**/graphql", refuseOnce(page, "startTotp"));
+  await page.route("**/graphql", refuseOnce("startTotp"));
   const press = (name) => page.getByRole("button", { name, exact: true }).click();
   await press("Add an authenticator app");
   await page.getByRole("heading", { name: "Authenticate again" }).waitFor();
@@ -282,12 +282,14 @@ async function steppingUp(page) {
   await press("Cancel");
 }
 
-function refuseOnce(page, field) {
+/** Refuses the first operation with a field, because the login is too old. */
+function refuseOnce(field) {
   const extensions = { code: "UNAUTHENTICATED", reason: "INSUFFICIENT_USER_AUTHENTICATION", maxAge: 300 };
   const errors = [{ message: "The login is too old.", path: ["payload"], extensions }];
+  let isRefused = false;
   return async (route) => {
-    if (!route.request().postData()?.includes(field)) return route.continue();
-    await page.unroute("**/graphql");
+    if (isRefused || !route.request().postData()?.includes(field)) return route.continue();
+    isRefused = true;
     await route.fulfill({ json: { data: { payload: null }, errors } });
   };
 }

@@ -1,7 +1,13 @@
-import { type AuthenticationMethod, proofOf, type SecondFactor, type Step } from "@portcullis/client";
+import {
+  type AuthenticationMethod,
+  type EmailRequest,
+  proofOf,
+  type SecondFactor,
+  type Step,
+} from "@portcullis/client";
 import { type ReactNode, useState } from "react";
 
-import { type Errors, type FieldName, Form, Link } from "./form";
+import { Alerts, type Errors, type FieldName, Form, Link, useErrors } from "./form";
 
 /** The forms for the ways to prove who a user is: a field to type into, or none for a passkey. */
 const ways: Partial<Record<AuthenticationMethod, { link: string; text: string; field?: FieldName }>> = {
@@ -24,6 +30,8 @@ interface ProveFormProps<Proof> {
   title: string;
   step: Step;
   submit(proof: Proof): Promise<Errors>;
+  /** Requests the message for a code by e-mail, if the server does not send it by itself. */
+  requestCode?: () => Promise<EmailRequest>;
   username?: string | undefined;
   back?: ReactNode;
 }
@@ -33,15 +41,29 @@ export function ProveForm<Proof extends SecondFactor | { password: string }>({
   title,
   step,
   submit,
+  requestCode,
   username,
   back,
 }: ProveFormProps<Proof>) {
   const methods = step.methods.filter((method) => method in ways);
   const [method, setMethod] = useState(methods[0]);
+  const [challenge, setChallenge] = useState(step.challenge);
+  const { errors, run } = useErrors();
   const way = method && ways[method];
   if (!way) return <p className="portcullis-form">Sign out and in again to continue.</p>;
   const { link, text, field } = way;
   const others = methods.filter((other) => other !== method);
+  const choose = (method: AuthenticationMethod) =>
+    run(async () => {
+      if (method === "EMAIL_CODE" && requestCode) {
+        const request = await requestCode();
+        if (request.challenge === null) return request.errors;
+        setChallenge(request.challenge);
+      }
+      setMethod(method);
+      return [];
+    });
+  const submitValue = async (typed: string) => submit((await proofOf(method, typed, { ...step, challenge })) as Proof);
   return (
     <Form
       key={method}
@@ -49,14 +71,19 @@ export function ProveForm<Proof extends SecondFactor | { password: string }>({
       text={text}
       button={field ? "Continue" : link}
       fields={field ? [field] : []}
-      submit={async (values) => submit((await proofOf(method, (field && values[field]) ?? "", step)) as Proof)}
+      submit={(values) => submitValue((field && values[field]) ?? "")}
       username={username}
       others={back}
-      footer={others.map((other) => (
-        <Link key={other} go={() => setMethod(other)}>
-          {ways[other]?.link ?? other}
-        </Link>
-      ))}
+      footer={
+        <>
+          {others.map((other) => (
+            <Link key={other} go={() => choose(other)}>
+              {ways[other]?.link ?? other}
+            </Link>
+          ))}
+          <Alerts errors={errors} />
+        </>
+      }
     />
   );
 }

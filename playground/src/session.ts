@@ -50,6 +50,9 @@ export const signInWithPasskey = (options?: PasskeyLoginOptions) =>
 export const verifySecondFactor = (input: { challenge: string; factor: SecondFactor }) =>
   signInBy((client) => client.verifySecondFactor(input));
 
+/** Requests a message with a code as a second factor. */
+export const requestSecondFactorEmail = (challenge: string) => cookie.requestSecondFactorEmail({ challenge });
+
 /** Requests a message with a code to set a new password. */
 export const requestPasswordReset = (email: string) => cookie.requestPasswordReset({ email });
 
@@ -59,7 +62,7 @@ export const verifyEmail = (proof: EmailProof) => cookie.verifyEmail({ proof });
 const NO_COOKIE: Outcome = {
   user: null,
   errors: [
-    { code: "", message: "The browser keeps no cookie of this page. Sign in once more.", field: null, retryAfter: null },
+    { code: "", message: "The browser keeps no cookie of the page. Sign in once more.", field: null, retryAfter: null },
   ],
   challenge: null,
   methods: [],

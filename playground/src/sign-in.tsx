@@ -6,6 +6,7 @@ import { Alerts, type Errors, type FieldName, Form, Link, useErrors, type Values
 import { ProveForm } from "./prove";
 import {
   requestPasswordReset,
+  requestSecondFactorEmail,
   resetPassword,
   signIn,
   signInWithPasskey,
@@ -119,8 +120,11 @@ function Forms() {
   if (step) {
     const verify = async (factor: SecondFactor) =>
       (await verifySecondFactor({ challenge: step.challenge ?? "", factor })).errors;
+    const requestCode = () => requestSecondFactorEmail(step.challenge ?? "");
     const back = <Link go={() => go("login")}>Start again</Link>;
-    return <ProveForm title="Second factor" step={step} submit={verify} back={back} />;
+    return (
+      <ProveForm title="Second factor" step={step} submit={verify} requestCode={requestCode} back={back} />
+    );
   }
   const others =
     way === "login" ? (

@@ -153,6 +153,7 @@ test("autofill offers the passkey in the form", async () => {
   await register(page, "ada");
   await openSecurity();
   await addPasskey("Laptop");
+  await recoveryCodes();
   await page.getByText("Laptop").waitFor();
   await closeDialog();
   await signOut(page, "ada");
@@ -188,6 +189,7 @@ test("a refusal of the browser is shown", async () => {
   await page.getByRole("alert").filter({ hasText: "No passkey was used." }).waitFor();
   await authenticator.verifyUser(true);
   await press("Add passkey");
+  await recoveryCodes();
   await page.getByText("Laptop").waitFor();
   await addPasskey("Laptop again");
   await page.getByRole("alert").filter({ hasText: "already has a passkey" }).waitFor();

@@ -17,7 +17,7 @@ export const isMutation = (document: string | NamedDocument) =>
   typeof document === "string" ? /\bmutation\b/.test(document) : document.isMutation;
 
 const ERRORS = "errors { code message field retryAfter }";
-const PAYLOAD = `accessToken refreshToken expiresIn user { id username displayName email roles } challenge { token methods } ${ERRORS}`;
+const PAYLOAD = `accessToken refreshToken expiresIn user { id username displayName email roles } challenge { token methods passkeyOptions } ${ERRORS}`;
 const CEREMONY = `challenge options ${ERRORS}`;
 const CHALLENGE = `challenge expiresAt resendAfter ${ERRORS}`;
 
@@ -30,11 +30,12 @@ export const LOGOUT =
 export const CHANGE_PASSWORD = `mutation ChangePassword($input: ChangePasswordInput!) { payload: changePassword(input: $input) { ${PAYLOAD} } }`;
 export const REAUTHENTICATE = `mutation Reauthenticate($input: ReauthenticateInput!) { payload: reauthenticate(input: $input) { ${PAYLOAD} } }`;
 export const VERIFY_SECOND_FACTOR = `mutation VerifySecondFactor($input: VerifySecondFactorInput!) { payload: verifySecondFactor(input: $input) { ${PAYLOAD} } }`;
-export const START_REAUTHENTICATION = `mutation StartReauthentication { payload: startReauthentication { methods ${ERRORS} } }`;
+export const REQUEST_SECOND_FACTOR_EMAIL = `mutation RequestSecondFactorEmail($input: RequestSecondFactorEmailInput!) { payload: requestSecondFactorEmail(input: $input) { ${CHALLENGE} } }`;
+export const START_REAUTHENTICATION = `mutation StartReauthentication { payload: startReauthentication { methods challenge passkeyOptions ${ERRORS} } }`;
 
 /** The operations that an account does with passkeys. */
 export const START_PASSKEY = `mutation StartPasskey { payload: startPasskey { ${CEREMONY} } }`;
-export const ADD_PASSKEY = `mutation AddPasskey($input: AddPasskeyInput!) { payload: addPasskey(input: $input) { passkey { id name } ${ERRORS} } }`;
+export const ADD_PASSKEY = `mutation AddPasskey($input: AddPasskeyInput!) { payload: addPasskey(input: $input) { passkey { id name } recoveryCodes ${ERRORS} } }`;
 export const START_PASSKEY_LOGIN = `mutation StartPasskeyLogin { payload: startPasskeyLogin { ${CEREMONY} } }`;
 export const LOGIN_WITH_PASSKEY = `mutation LoginWithPasskey($input: LoginWithPasskeyInput!) { payload: loginWithPasskey(input: $input) { ${PAYLOAD} } }`;
 export const START_PASSKEY_REGISTRATION = `mutation StartPasskeyRegistration($input: StartPasskeyRegistrationInput!) { payload: startPasskeyRegistration(input: $input) { ${CEREMONY} } }`;

@@ -28,7 +28,7 @@ export interface PasskeyLoginOptions {
 /** The server's payload of `addPasskey`. */
 export interface PasskeyPayload {
   passkey: Passkey | null;
-  recoveryCodes?: string[] | null;
+  recoveryCodes: string[] | null;
   errors: UserError[];
 }
 
@@ -70,7 +70,10 @@ export function getPasskey(options: RequestOptions, signal?: AbortSignal): Promi
   return inDialog(() => get(options, { ...(signal && { signal }) }), signal);
 }
 
-/** Makes a proof of what the user has typed. For a passkey, it asks the user in a dialog of the browser. */
+/**
+ * Makes a proof of what the user has typed. For a passkey, it asks the user in a dialog of the browser. For a code by
+ * e-mail, `challenge` is that of `requestSecondFactorEmail` or `startReauthentication`.
+ */
 export async function proofOf(
   method: AuthenticationMethod,
   typed: string,

@@ -12,6 +12,7 @@ import {
   REQUEST_EMAIL_VERIFICATION,
   REQUEST_LOGIN_EMAIL,
   REQUEST_PASSWORD_RESET,
+  REQUEST_SECOND_FACTOR_EMAIL,
   RESET_PASSWORD,
   START_PASSKEY,
   START_PASSKEY_LOGIN,
@@ -81,12 +82,7 @@ export class Portcullis {
    * Creates an account and signs the user in. With the error EMAIL_NOT_VERIFIED the account may exist, and its user
    * signs in after `verifyEmail` with the link, or with the `challenge` and the code.
    */
-  register(input: {
-    username: string;
-    password: string;
-    email?: string;
-    displayName?: string;
-  }): Promise<Outcome> {
+  register(input: { username: string; password: string; email?: string; displayName?: string }): Promise<Outcome> {
     return this.#session.open(REGISTER, input);
   }
 
@@ -97,10 +93,9 @@ export class Portcullis {
     displayName?: string;
     passkeyName?: string;
   }): Promise<Outcome> {
-    const { username, displayName } = input;
-    const named = { username, ...(displayName !== undefined && { displayName }) };
+    const { passkeyName: _, ...account } = input;
     const outcome = await enrol(
-      () => this.#anonymous<Creation>(START_PASSKEY_REGISTRATION, { input: named }),
+      () => this.#anonymous<Creation>(START_PASSKEY_REGISTRATION, { input: account }),
       (proof) => this.#session.open(REGISTER_WITH_PASSKEY, { ...input, ...proof }),
     );
     return "user" in outcome ? outcome : refusal(outcome.errors);
@@ -126,6 +121,11 @@ export class Portcullis {
     return this.#session.open(VERIFY_SECOND_FACTOR, input);
   }
 
+  /** Requests a message with a code as a second factor, if the `methods` of the sign-in have EMAIL_CODE. */
+  requestSecondFactorEmail(input: { challenge: string }): Promise<EmailRequest> {
+    return this.#requestMessage(REQUEST_SECOND_FACTOR_EMAIL, input);
+  }
+
   /** Changes the password, which ends every other session of the account. */
   changePassword(input: { currentPassword: string; newPassword: string }): Promise<Outcome> {
     return this.#session.continue(CHANGE_PASSWORD, input);
@@ -140,19 +140,18 @@ export class Portcullis {
     const [first, ...others] = payload.errors;
     if (first) return { passkey: null, recoveryCodes: null, errors: [first, ...others] };
     if (!("passkey" in payload) || !payload.passkey) throw errorOf({});
-    return { passkey: payload.passkey, recoveryCodes: payload.recoveryCodes ?? null, errors: [] };
+    return { passkey: payload.passkey, recoveryCodes: payload.recoveryCodes, errors: [] };
   }
 
   /** Returns the ways in which the user can authenticate again, or the errors to show. */
-  async startReauthentication(): Promise<Step & { errors: UserError[] }> {
-    const payload = await this.#signedIn<Partial<Step> & { errors: UserError[] }>(START_REAUTHENTICATION);
-    return { methods: [], challenge: null, passkeyOptions: null, ...payload };
+  startReauthentication(): Promise<Step & { errors: UserError[] }> {
+    return this.#signedIn(START_REAUTHENTICATION);
   }
 
   /**
    * Proves again that the user is who they are, and continues the session with new tokens. A passkey goes with the
-   * `challenge` of `startReauthentication`. Call it in the option `stepUp`, or when an operation fails with an error that
-   * has `requiresRecentLogin`, and repeat the operation then.
+   * `challenge` of `startReauthentication`. Call it in the option `stepUp`, or when an operation fails with an error
+   * that has `requiresRecentLogin`, and repeat the operation then.
    */
   reauthenticate(input: { proof: { password: string } | SecondFactor; challenge?: string | null }): Promise<Outcome> {
     const { challenge, proof: given } = input;

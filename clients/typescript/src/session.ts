@@ -94,7 +94,7 @@ export interface Step {
 interface LoginChallenge {
   token: string;
   methods: AuthenticationMethod[];
-  passkeyOptions?: PublicKeyCredentialRequestOptionsJSON | null;
+  passkeyOptions: PublicKeyCredentialRequestOptionsJSON | null;
 }
 
 /** The server's payload of every operation that signs in. */

@@ -1,7 +1,13 @@
-import { type AuthenticationMethod, proofOf, type SecondFactor, type Step } from "@portcullis/client";
+import {
+  type AuthenticationMethod,
+  type EmailRequest,
+  proofOf,
+  type SecondFactor,
+  type Step,
+} from "@portcullis/client";
 import { type ReactNode, useEffect, useState } from "react";
 
-import { Code, type Errors, Form, Password } from "./Form";
+import { Action, Code, type Errors, Form, Password } from "./Form";
 import { portcullis, stepUp } from "./session";
 
 /** The ways to prove who a user is: a button to choose it, and a field to type into. */
@@ -25,17 +31,30 @@ interface ProveProps<Proof> {
   title: string;
   step: Step;
   onProof: (proof: Proof) => Promise<Errors>;
+  /** Requests the message for a code by e-mail, if the server does not send it by itself. */
+  requestCode?: () => Promise<EmailRequest>;
   onBack: () => void;
 }
 
 /** The form in which a user proves who they are, in one of the ways that the server permits. */
-function Prove<Proof extends SecondFactor | { password: string }>({ title, step, onProof, onBack }: ProveProps<Proof>) {
+function Prove<Proof extends SecondFactor | { password: string }>(props: ProveProps<Proof>) {
+  const { title, step, onProof, requestCode, onBack } = props;
   const [method, setMethod] = useState(step.methods.find((method) => method in ways));
+  const [challenge, setChallenge] = useState(step.challenge);
   const way = method && ways[method];
   if (!way) return <p role="alert">Sign out and in again to continue.</p>;
 
   async function submit({ code = "", password = code }: Record<string, string>) {
-    return onProof((await proofOf(method!, password, step)) as Proof);
+    return onProof((await proofOf(method!, password, { ...step, challenge })) as Proof);
+  }
+  async function choose(other: AuthenticationMethod) {
+    if (other === "EMAIL_CODE" && requestCode) {
+      const request = await requestCode();
+      if (request.challenge === null) return request.errors;
+      setChallenge(request.challenge);
+    }
+    setMethod(other);
+    return [];
   }
   const others = (
     <>
@@ -43,9 +62,9 @@ function Prove<Proof extends SecondFactor | { password: string }>({ title, step,
         const button = other !== method && ways[other]?.button;
         return (
           button && (
-            <button key={other} type="button" onClick={() => setMethod(other)}>
+            <Action key={other} onAction={() => choose(other)}>
               {button}
-            </button>
+            </Action>
           )
         );
       })}
@@ -63,12 +82,14 @@ function Prove<Proof extends SecondFactor | { password: string }>({ title, step,
 
 /** The second step of a sign-in. */
 export function SecondStep({ step, onDone, onBack }: { step: Step; onDone?: () => void; onBack: () => void }) {
+  const challenge = step.challenge ?? "";
   async function verify(factor: SecondFactor) {
-    const { errors } = await portcullis.verifySecondFactor({ challenge: step.challenge ?? "", factor });
+    const { errors } = await portcullis.verifySecondFactor({ challenge, factor });
     if (errors.length === 0) onDone?.();
     return errors;
   }
-  return <Prove title="Second factor" step={step} onProof={verify} onBack={onBack} />;
+  const requestCode = () => portcullis.requestSecondFactorEmail({ challenge });
+  return <Prove title="Second factor" step={step} onProof={verify} requestCode={requestCode} onBack={onBack} />;
 }
 
 /** The form of a user who must authenticate again. The operations that need it wait, and are then repeated. */

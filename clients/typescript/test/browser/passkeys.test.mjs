@@ -103,18 +103,23 @@ test("autofill waits with a new challenge every nine minutes, until the page end
   await page.goto(site.url);
   await page.waitForFunction(() => "portcullis" in window);
   await addAuthenticator(page, { automaticPresenceSimulation: false });
-  const starts = () => site.documents.filter((document) => document.includes("startPasskeyLogin")).length;
-  const before = starts();
   const ended = page.evaluate(() => {
-    window.stop = new AbortController();
-    return portcullis.loginWithPasskey({ mediation: "conditional", signal: stop.signal }).catch(({ name }) => name);
+    window.asked = [];
+    const get = navigator.credentials.get.bind(navigator.credentials);
+    navigator.credentials.get = (request) => {
+      asked.push(String(new Uint8Array(request.publicKey.challenge)));
+      return get(request);
+    };
+    window.ending = new AbortController();
+    return portcullis.loginWithPasskey({ mediation: "conditional", signal: ending.signal }).catch(({ name }) => name);
   });
-  await until(() => starts() === before + 1);
+  await page.waitForFunction(() => asked.length === 1);
   await page.clock.runFor("08:59");
-  assert.equal(starts(), before + 1);
+  assert.equal(await page.evaluate(() => asked.length), 1);
   await page.clock.runFor("00:02");
-  await until(() => starts() === before + 2);
-  await page.evaluate(() => stop.abort());
+  await page.waitForFunction(() => asked.length === 2);
+  assert.ok(await page.evaluate(() => asked[0] !== asked[1]));
+  await page.evaluate(() => ending.abort());
   assert.equal(await ended, "AbortError");
 });
 
@@ -156,6 +161,53 @@ test("a page of another origin cannot use the passkey", async () => {
   const { thrown, cause, message } = await call(byAddress, "loginWithPasskey");
   assert.deepEqual([thrown, cause], ["PASSKEY_UNAVAILABLE", "SecurityError"]);
   assert.equal(message, "Passkeys cannot be used at the address of this page.");
+});
+
+test("a passkey is a second factor, and brings recovery codes", async () => {
+  const { page, username } = await signedIn();
+  const { recoveryCodes } = await call(page, "addPasskey", {});
+  assert.equal(recoveryCodes.length, 10);
+  await page.evaluate(() => portcullis.logout());
+  const first = await call(page, "login", { username, password });
+  assert.deepEqual([first.codes, first.methods], [["SECOND_FACTOR_REQUIRED"], ["PASSKEY", "RECOVERY_CODE"]]);
+  const verify = (step) =>
+    page.evaluate(async (step) => {
+      const { proofOf } = await import("/client/index.js");
+      const factor = await proofOf("PASSKEY", "", step);
+      return (await portcullis.verifySecondFactor({ challenge: step.challenge, factor })).user.username;
+    }, step);
+  assert.equal(await verify(first), username);
+});
+
+test("a passkey authenticates again, and the password alone does not", async () => {
+  const { page, username } = await signedIn();
+  await call(page, "addPasskey", {});
+  const again = (method) =>
+    page.evaluate(
+      async ([method, password]) => {
+        const { proofOf } = await import("/client/index.js");
+        const step = await portcullis.startReauthentication();
+        const proof = await proofOf(method, password, step);
+        const { user, errors } = await portcullis.reauthenticate({ proof, challenge: step.challenge });
+        return [step.methods, user?.username ?? errors[0].code];
+      },
+      [method, password],
+    );
+  assert.deepEqual(await again("PASSWORD"), [["PASSKEY", "RECOVERY_CODE"], "SECOND_FACTOR_REQUIRED"]);
+  assert.deepEqual(await again("PASSKEY"), [["PASSKEY", "RECOVERY_CODE"], username]);
+});
+
+test("an account without a password is created with a passkey", async () => {
+  const page = await open();
+  const authenticator = await addAuthenticator(page);
+  const username = `person${++people}`;
+  const taken = await call(page, "registerWithPasskey", { username: "auditor" });
+  assert.deepEqual(taken.codes, ["USERNAME_TAKEN"]);
+  const { user, codes } = await call(page, "registerWithPasskey", { username, passkeyName: "My key" });
+  assert.deepEqual([user, codes], [username, []]);
+  await until(async () => (await authenticator.credentials()).length === 1);
+  await page.evaluate(() => portcullis.logout());
+  assert.equal((await call(page, "loginWithPasskey")).user, username);
 });
 
 test("a copy of a passkey is rejected and recorded", async () => {
