@@ -3,8 +3,8 @@
 import { execFileSync } from "node:child_process";
 
 /**
- * Adds a virtual authenticator to a page, by the Chrome DevTools Protocol (WebAuthn Level 3 §11). Its user is present and
- * verified unless `options` say something else.
+ * Adds a virtual authenticator to a page, by the Chrome DevTools Protocol (WebAuthn Level 3 §11). Its user is present
+ * and verified unless `options` say something else.
  */
 export async function addAuthenticator(page, options = {}) {
   const cdp = await page.context().newCDPSession(page);
@@ -36,6 +36,6 @@ export async function addAuthenticator(page, options = {}) {
   };
 }
 
-/** The code of an authenticator app, now or at another time. It is that of oathtool, which knows nothing of the server. */
+/** The code of an authenticator app, now or at another time. oathtool makes it, which knows nothing of the server. */
 export const totp = (secret, when = "now") =>
   execFileSync("oathtool", ["--totp", "--base32", `--now=${when}`, secret], { encoding: "utf8" }).trim();

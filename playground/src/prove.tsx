@@ -18,7 +18,7 @@ const ways: Partial<Record<AuthenticationMethod, { link: string; text: string; f
     field: "code",
   },
   PASSWORD: { link: "Use the password", text: "Enter the password of your account.", field: "password" },
-  EMAIL_CODE: { link: "Use a code by e-mail", text: "Enter the code in the message that was sent to you.", field: "code" },
+  EMAIL_CODE: { link: "Use a code by e-mail", text: "Enter the code in the message to you.", field: "code" },
   RECOVERY_CODE: {
     link: "Use a recovery code",
     text: "Enter one of your recovery codes, which then counts as used.",

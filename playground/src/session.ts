@@ -62,7 +62,7 @@ export const verifyEmail = (proof: EmailProof) => cookie.verifyEmail({ proof });
 const NO_COOKIE: Outcome = {
   user: null,
   errors: [
-    { code: "", message: "The browser keeps no cookie of the page. Sign in once more.", field: null, retryAfter: null },
+    { code: "", message: "The browser keeps no cookie. Sign in once more.", field: null, retryAfter: null },
   ],
   challenge: null,
   methods: [],

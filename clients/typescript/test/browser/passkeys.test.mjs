@@ -88,7 +88,8 @@ test("a passkey signs in without a username", async () => {
   await page.evaluate(() => portcullis.logout());
   const { user } = await call(page, "loginWithPasskey");
   assert.equal(user, username);
-  assert.equal(await page.evaluate(() => portcullis.request("{ me { username } }").then(({ me }) => me.username)), username);
+  const { me } = await page.evaluate(() => portcullis.request("{ me { username } }"));
+  assert.equal(me.username, username);
 });
 
 test("autofill signs in with the passkey that the user chooses", async () => {
