@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
+import { addAuthenticator, totp } from "./authenticator.mjs";
 import { openBrowser, readableByScript } from "./browser.mjs";
 import { proofsOf, subjects } from "./mail.mjs";
 import { startServer, until } from "./server.mjs";
@@ -31,13 +32,14 @@ export async function travel({ chromium, createServer, root }) {
     await revoked(page, server);
     await signingOut(page);
     await mailing(page, server, url);
+    await protecting(page, server, url);
     assert.deepEqual(faults(url), []);
   } finally {
     await browser.close();
     await vite.close();
     await server.remove();
   }
-  console.log("the page signs up, lists, revokes and follows sessions, is signed out, signs in and out, and works by e-mail");
+  console.log("the page signs up, lists, revokes and follows sessions, is signed out, signs in and out, works by e-mail and with factors");
 }
 
 /** Records the errors of a page, and its requests to other origins. */
@@ -124,12 +126,15 @@ async function signingOut(page) {
 
 /** A user with an address verifies it and forgets the password, first with codes and then with links. */
 async function mailing(page, server, url) {
+  // The form would request a challenge for autofill while there is no server.
+  await page.goto("about:blank");
   await server.stop();
   await server.start({
     PORTCULLIS_ACCOUNTS__VERIFY_BEFORE_SIGN_IN: "true",
     PORTCULLIS_ACCOUNTS__LINKS__VERIFY_EMAIL: `${url}#verify-email={token}`,
     PORTCULLIS_ACCOUNTS__LINKS__RESET_PASSWORD: `${url}#reset-password={token}`,
   });
+  await page.goto(url);
   const press = (name) => page.getByRole("button", { name, exact: true }).click();
   const heading = (name) => page.getByRole("heading", { name }).waitFor();
   const signUp = async (name) => {
@@ -190,6 +195,107 @@ async function mailing(page, server, url) {
   await page.getByLabel("New password").fill(`${password} three`);
   await press("Set password");
   await signOut("joan");
+}
+
+/** A user adds a passkey and an app, signs in with each, loses both, recovers, and authenticates again. */
+async function protecting(page, server, url) {
+  await page.goto("about:blank");
+  await server.stop();
+  await server.start({ PORTCULLIS_PASSKEYS__ORIGINS: new URL(url).origin });
+  // The virtual authenticator would sign in by autofill as soon as the form is there.
+  await page.addInitScript(() => {
+    PublicKeyCredential.isConditionalMediationAvailable = async () => false;
+  });
+  await page.goto(url);
+  const authenticator = await addAuthenticator(page);
+  const press = (name) => page.getByRole("button", { name, exact: true }).click();
+  const heading = (name) => page.getByRole("heading", { name, exact: true }).waitFor();
+  const enter = async (code) => {
+    await page.getByLabel("Code", { exact: true }).fill(code);
+    await page.keyboard.press("Enter");
+  };
+  const signOut = async () => {
+    await page.getByText("Signed in as lise").waitFor();
+    await press("Sign out");
+    await heading("Sign in");
+  };
+  const signIn = async () => {
+    await page.getByLabel("Username").fill("lise");
+    await page.getByLabel("Password").fill(password);
+    await press("Sign in");
+    await heading("Second factor");
+  };
+  const choose = async (name) => {
+    const button = page.getByRole("button", { name, exact: true });
+    if (await button.isVisible()) await button.click();
+  };
+
+  await press("Create an account instead");
+  await page.getByLabel("Username").fill("lise");
+  await page.getByLabel("New password").fill(password);
+  await press("Sign up");
+  await press("Add an authenticator app");
+  await heading("Authenticator app");
+  const secret = await page.locator("code").innerText();
+  await shot(page, "app");
+  await enter(totp(secret, "-30 seconds"));
+  const codes = (await page.getByLabel("Recovery codes").innerText()).split("\n");
+  assert.equal(codes.length, 10);
+  await shot(page, "codes");
+  await press("I have printed them");
+  await press("Add a passkey");
+  await page.getByText("Never used").waitFor();
+  await shot(page, "security");
+  await signOut();
+
+  await press("Use a passkey");
+  await signOut();
+  await authenticator.clear();
+  await signIn();
+  await choose("Use the authenticator app");
+  await enter("12345");
+  await page.getByRole("alert").filter({ hasText: "wrong" }).waitFor();
+  await enter(totp(secret));
+  await signOut();
+  await signIn();
+  await press("Use a recovery code");
+  await page.getByLabel("Recovery code").fill(codes[0]);
+  await press("Continue");
+  await press("Remove the authenticator app");
+  await page.getByRole("button", { name: "Add an authenticator app" }).waitFor();
+  await press("Delete");
+  await page.getByRole("button", { name: "Delete" }).waitFor({ state: "detached" });
+  await steppingUp(page);
+  await signOut();
+}
+
+/** The user must authenticate again, after which the page repeats the operation. */
+async function steppingUp(page) {
+  // The server would refuse only a login that is five minutes old.
+  await page.route("**/graphql", refuseOnce("startTotp"));
+  const press = (name) => page.getByRole("button", { name, exact: true }).click();
+  await press("Add an authenticator app");
+  await page.getByRole("heading", { name: "Authenticate again" }).waitFor();
+  await page.getByLabel("Password").fill("not my password");
+  await press("Continue");
+  await page.getByRole("alert").filter({ hasText: "wrong" }).waitFor();
+  await page.getByLabel("Password").fill(password);
+  await shot(page, "step-up");
+  await press("Continue");
+  await page.getByRole("heading", { name: "Authenticator app" }).waitFor();
+  await press("Cancel");
+}
+
+/** Refuses the first operation with a field, because the login is too old. */
+function refuseOnce(field) {
+  const extensions = { code: "UNAUTHENTICATED", reason: "INSUFFICIENT_USER_AUTHENTICATION", maxAge: 300 };
+  const errors = [{ message: "The login is too old.", path: ["payload"], extensions }];
+  let isRefused = false;
+  return async (route) => {
+    if (isRefused || !route.request().postData()?.includes(field)) return route.continue();
+    isRefused = true;
+    await route.fulfill({ json: { data: { payload: null }, errors } });
+  };
 }
 
 async function fill(page, password) {

@@ -3,8 +3,10 @@ import type { User } from "@portcullis/client";
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 
 import { remaining, useExpiry } from "./expiry";
+import { Security } from "./security";
 import { currentState, session, signOut, subscribe } from "./session";
 import { SignIn } from "./sign-in";
+import { StepUp } from "./step-up";
 
 /** The time after which a notice disappears. */
 const NOTICE_MS = 10_000;
@@ -18,6 +20,7 @@ export function Account() {
   const bar = useFocusAfter(state.status);
 
   const [isAway, setIsAway] = useState(false);
+  const [showsSecurity, setShowsSecurity] = useState(false);
   const restore = async () => {
     setIsAway(await session().restore().then(() => false, () => true));
     if (isAway) await introspect();
@@ -37,7 +40,9 @@ export function Account() {
         </button>
       )}
       {state.status === "signedOut" && <SignIn />}
-      {user && <Menu user={user} signOut={leave} notify={setNotice} />}
+      {user && <Menu user={user} openSecurity={() => setShowsSecurity(true)} signOut={leave} notify={setNotice} />}
+      {user && <Security open={showsSecurity} onOpenChange={setShowsSecurity} />}
+      {user && <StepUp />}
       <Name />
     </div>
   );
@@ -45,12 +50,13 @@ export function Account() {
 
 interface MenuProps {
   user: User;
+  openSecurity(): void;
   signOut(): void;
   notify(notice: string): void;
 }
 
 /** The menu of the signed-in user: account, lifetime of the token, and actions. */
-function Menu({ user: { id, username, roles }, signOut, notify }: MenuProps) {
+function Menu({ user: { id, username, roles }, openSecurity, signOut, notify }: MenuProps) {
   const left = useExpiry();
   const copy = async () => {
     const token = await session().accessToken();
@@ -89,6 +95,7 @@ function Menu({ user: { id, username, roles }, signOut, notify }: MenuProps) {
         {window.isSecureContext && (
           <DropdownMenu.Item onSelect={copied}>Copy access token</DropdownMenu.Item>
         )}
+        <DropdownMenu.Item onSelect={openSecurity}>Security</DropdownMenu.Item>
         <DropdownMenu.Item onSelect={signOut}>Sign out</DropdownMenu.Item>
       </DropdownMenu.Content>
     </DropdownMenu>

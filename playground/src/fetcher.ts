@@ -1,4 +1,3 @@
-import { isTokenRejected } from "@portcullis/client";
 import type { Fetcher, FetcherParams } from "@graphiql/toolkit";
 import {
   type ExecutionResult,
@@ -15,7 +14,8 @@ import { subscribeTo } from "./socket";
 
 /**
  * Sends an operation with the access token of the page's session, unless the headers editor has an Authorization
- * header. If the token has expired or was revoked, it is replaced and the operation is repeated once.
+ * header. If the token has expired or was revoked, it is replaced, and if the login is too old, the user authenticates
+ * again. The operation is then repeated once.
  */
 export const fetcher = (async (params: FetcherParams, options?: { headers?: HeadersInit }) => {
   const operation = operationOf(params);
@@ -29,9 +29,10 @@ export const fetcher = (async (params: FetcherParams, options?: { headers?: Head
   const isMutation = operation?.operation === OperationTypeNode.MUTATION;
   let token = await client.accessToken();
   let result = await send(params, headers, token);
-  if (token && isTokenRejected(result, isMutation)) {
-    token = await client.renew(token);
-    if (token) result = await send(params, headers, token);
+  const next = await client.tokenToRepeat(result, token, isMutation);
+  if (next) {
+    token = next;
+    result = await send(params, headers, token);
   }
   if (isMutation) await updateSession(operation, result, token);
   return result;

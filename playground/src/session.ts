@@ -1,18 +1,24 @@
 import {
   createPortcullis,
+  createStepUp,
   type EmailProof,
   type Outcome,
+  type PasskeyLoginOptions,
   type Portcullis,
   PortcullisError,
+  type SecondFactor,
   type State,
 } from "@portcullis/client";
 
 import { endpoint } from "./endpoint";
 
+/** The dialog in which the user authenticates again. */
+export const stepUp = createStepUp();
+
 // With the cookie, which no script can read, the user stays signed in after a reload. Without cookies, and for sessions
 // opened by an operation in the editor, the refresh token is in memory and is lost with the page.
-const cookie = createPortcullis({ url: endpoint });
-const memory = createPortcullis({ url: endpoint, delivery: "body" });
+const cookie = createPortcullis({ url: endpoint, stepUp: stepUp.ask });
+const memory = createPortcullis({ url: endpoint, stepUp: stepUp.ask, delivery: "body" });
 
 /** The session of the page's requests. */
 export const session = () => (isSignedIn(memory) ? memory : cookie);
@@ -36,20 +42,43 @@ export const signIn = (way: "login" | "register", input: { username: string; pas
 export const resetPassword = (proof: EmailProof, newPassword: string) =>
   signInBy((client) => client.resetPassword({ proof, newPassword }), newPassword);
 
+/** Signs in with a passkey, in a dialog of the browser or in the autofill of a form. */
+export const signInWithPasskey = (options?: PasskeyLoginOptions) =>
+  signInBy((client) => client.loginWithPasskey(options));
+
+/** Completes a sign-in with a second factor. */
+export const verifySecondFactor = (input: { challenge: string; factor: SecondFactor }) =>
+  signInBy((client) => client.verifySecondFactor(input));
+
+/** Requests a message with a code as a second factor. */
+export const requestSecondFactorEmail = (challenge: string) => cookie.requestSecondFactorEmail({ challenge });
+
 /** Requests a message with a code to set a new password. */
 export const requestPasswordReset = (email: string) => cookie.requestPasswordReset({ email });
 
 /** Verifies an address with the code of a message. */
 export const verifyEmail = (proof: EmailProof) => cookie.verifyEmail({ proof });
 
+const NO_COOKIE: Outcome = {
+  user: null,
+  errors: [
+    { code: "", message: "The browser keeps no cookie. Sign in once more.", field: null, retryAfter: null },
+  ],
+  challenge: null,
+  methods: [],
+  passkeyOptions: null,
+};
+
 /** Signs in, with a cookie if both the server and the browser support it. */
-async function signInBy(open: (client: Portcullis) => Promise<Outcome>, password: string): Promise<Outcome> {
+async function signInBy(open: (client: Portcullis) => Promise<Outcome>, password?: string): Promise<Outcome> {
   if (cookiesWork !== false) {
     try {
       const outcome = await open(cookie);
       if (!outcome.user) return outcome;
       cookiesWork ??= await keepsCookie();
-      return cookiesWork ? outcome : memory.login({ username: outcome.user.username, password });
+      if (cookiesWork) return outcome;
+      // A passkey and a code work once, so only a password can be repeated.
+      return password === undefined ? NO_COOKIE : memory.login({ username: outcome.user.username, password });
     } catch (error) {
       // The server does not support cookies (`http.cookies`).
       if (!(error instanceof PortcullisError && error.code === "BAD_USER_INPUT")) throw error;

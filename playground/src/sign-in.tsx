@@ -1,52 +1,48 @@
 import { Dialog } from "@graphiql/react";
-import type { UserError } from "@portcullis/client";
-import { type ComponentProps, type FormEvent, useEffect, useId, useRef, useState } from "react";
+import type { Outcome, SecondFactor, Step } from "@portcullis/client";
+import { useEffect, useState } from "react";
 
-import { requestPasswordReset, resetPassword, signIn, verifyEmail } from "./session";
+import { Alerts, type Errors, type FieldName, Form, Link, useErrors, type Values } from "./form";
+import { ProveForm } from "./prove";
+import {
+  requestPasswordReset,
+  requestSecondFactorEmail,
+  resetPassword,
+  signIn,
+  signInWithPasskey,
+  verifyEmail,
+  verifySecondFactor,
+} from "./session";
 
 /** The forms of the dialog. Each leads to the others. */
 type Way = "login" | "register" | "forgotten" | "reset" | "verify";
 
-const words: Record<Way, { title: string; busy: string; text: string }> = {
-  login: { title: "Sign in", busy: "Signing in…", text: "The page then sends your access token automatically." },
+const forms: Record<Way, { title: string; text: string; fields: FieldName[] }> = {
+  login: {
+    title: "Sign in",
+    text: "The page then sends your access token automatically.",
+    fields: ["username", "password"],
+  },
   register: {
     title: "Create account",
-    busy: "Creating…",
     text: "The page then sends your access token automatically.",
+    fields: ["username", "email", "password"],
   },
   forgotten: {
     title: "Send message",
-    busy: "Sending…",
     text: "Enter the e-mail address of your account. You receive a link and a code to set a new password.",
+    fields: ["email"],
   },
   reset: {
     title: "Set password",
-    busy: "Setting…",
     text: "If an account has this address, a message is on its way. Open its link, or enter its code here.",
+    fields: ["code", "newPassword"],
   },
   verify: {
     title: "Verify address",
-    busy: "Verifying…",
     text: "A message is on its way to you. Open its link, or enter its code here. Then sign in.",
+    fields: ["code"],
   },
-};
-
-const fields = {
-  username: { label: "Username", autoComplete: "username" },
-  email: { label: "E-mail address", autoComplete: "email", inputMode: "email" },
-  code: { label: "Code", autoComplete: "one-time-code", inputMode: "numeric" },
-  password: { label: "Password", type: "password", autoComplete: "current-password" },
-  newPassword: { label: "New password", type: "password", autoComplete: "new-password" },
-} as const;
-
-type Values = Partial<Record<keyof typeof fields, string>>;
-
-const fieldsOf: Record<Way, (keyof typeof fields)[]> = {
-  login: ["username", "password"],
-  register: ["username", "email", "password"],
-  forgotten: ["email"],
-  reset: ["code", "newPassword"],
-  verify: ["code"],
 };
 
 /** A button and its dialog, to sign in or to create an account. */
@@ -63,138 +59,108 @@ export function SignIn() {
         Sign in
       </button>
       <Dialog open={open} onOpenChange={setOpen}>
-        <Form />
+        <Forms />
       </Dialog>
     </>
   );
 }
 
-function Form() {
+function Forms() {
   const [way, setWay] = useState<Way>("login");
   const [challenge, setChallenge] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [errors, setErrors] = useState<Pick<UserError, "code" | "message" | "field">[]>([]);
-  const form = useRef<HTMLFormElement>(null);
-  const { title, busy: working, text } = words[way];
+  const [step, setStep] = useState<Step>();
 
-  // An error of a code has no field.
-  const nameOf = ({ code, field }: (typeof errors)[number]) => (code === "INVALID_CODE" ? "code" : field?.at(-1));
-  const messageAt = (name: string) => errors.find((error) => nameOf(error) === name)?.message;
-  const beside = errors.filter((error) => !fieldsOf[way].some((name) => name === nameOf(error)));
   useEffect(() => {
-    form.current?.querySelector<HTMLInputElement>("[aria-invalid=true]")?.focus();
-  }, [errors]);
+    if (way !== "login" || step) return;
+    const ended = new AbortController();
+    // Autofill is an offer. The form works without it, so its errors are not shown.
+    signInWithPasskey({ mediation: "conditional", signal: ended.signal }).catch(() => {});
+    return () => ended.abort();
+  }, [way, step]);
 
   function go(way: Way, challenge = "") {
     setWay(way);
     setChallenge(challenge);
-    setErrors([]);
+    setStep(undefined);
+  }
+
+  /** Shows the form for the second factor if one is missing. Returns the errors of the outcome otherwise. */
+  function settle(outcome: Outcome): Errors {
+    if (outcome.errors[0]?.code !== "SECOND_FACTOR_REQUIRED") return outcome.errors;
+    setStep(outcome);
+    return [];
   }
 
   /** Sends the form. Returns its errors, or shows the next form. */
-  async function send({ username = "", password = "", newPassword = "", email = "", code = "" }: Values) {
+  async function submit({ username = "", password = "", newPassword = "", email = "", code = "" }: Values) {
     const proof = { code: { challenge, code } };
     switch (way) {
       case "login":
       case "register": {
         const outcome = await signIn(way, { username, password, ...(email && { email }) });
-        if (!outcome.challenge) return outcome.errors;
+        if (outcome.errors[0]?.code !== "EMAIL_NOT_VERIFIED" || !outcome.challenge) return settle(outcome);
         go("verify", outcome.challenge);
-        break;
+        return [];
       }
       case "forgotten": {
         const request = await requestPasswordReset(email);
-        if (request.challenge === null) return request.errors;
-        go("reset", request.challenge);
-        break;
+        if (request.challenge !== null) go("reset", request.challenge);
+        return request.errors;
       }
       case "reset":
-        return (await resetPassword(proof, newPassword)).errors;
+        return settle(await resetPassword(proof, newPassword));
       case "verify": {
         const { errors } = await verifyEmail(proof);
-        if (errors.length > 0) return errors;
-        go("login");
+        if (errors.length === 0) go("login");
+        return errors;
       }
     }
-    return [];
   }
 
-  async function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const entries = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value)]);
-    setBusy(true);
-    setErrors([]);
-    try {
-      setErrors(await send(Object.fromEntries(entries)));
-    } catch (error) {
-      setErrors([{ code: "", message: (error as Error).message, field: null }]);
-    }
-    setBusy(false);
+  if (step) {
+    const verify = async (factor: SecondFactor) =>
+      (await verifySecondFactor({ challenge: step.challenge ?? "", factor })).errors;
+    const requestCode = () => requestSecondFactorEmail(step.challenge ?? "");
+    const back = <Link go={() => go("login")}>Start again</Link>;
+    return (
+      <ProveForm title="Second factor" step={step} submit={verify} requestCode={requestCode} back={back} />
+    );
   }
-
+  const others =
+    way === "login" ? (
+      <>
+        <Link go={() => go("register")}>Create an account instead</Link>
+        <Link go={() => go("forgotten")}>Forgotten password</Link>
+      </>
+    ) : (
+      <Link go={() => go("login")}>Sign in instead</Link>
+    );
   return (
-    <form className="portcullis-sign-in" ref={form} onSubmit={submit} noValidate>
-      <Dialog.Title>{title}</Dialog.Title>
-      <Dialog.Description>{text}</Dialog.Description>
-      {fieldsOf[way].map((name, index) => (
-        <Field
-          key={`${way} ${name}`}
-          name={name}
-          {...fields[name]}
-          required={!(way === "register" && name === "email")}
-          error={messageAt(name)}
-          autoFocus={index === 0}
-        />
-      ))}
-      {beside.map(({ message }) => (
-        <p className="portcullis-error" role="alert" key={message}>
-          {message}
-        </p>
-      ))}
-      <div>
-        <button type="submit" className="graphiql-button portcullis-primary" disabled={busy}>
-          {busy ? working : title}
-        </button>
-        {way === "login" && <Other go={() => go("register")}>Create an account instead</Other>}
-        {way === "login" && <Other go={() => go("forgotten")}>Forgotten password</Other>}
-        {way !== "login" && <Other go={() => go("login")}>Sign in instead</Other>}
-      </div>
-      <Dialog.Close />
-    </form>
+    <Form
+      key={way}
+      {...forms[way]}
+      optional={way === "register" ? "email" : undefined}
+      submit={submit}
+      others={others}
+      footer={way === "login" && <PasskeyButton />}
+    />
   );
 }
 
-/** A button to another form. */
-function Other({ go, children }: { go: () => void; children: string }) {
+/** A button to sign in with a passkey, in a dialog of the browser. */
+function PasskeyButton() {
+  const { busy, errors, run } = useErrors();
   return (
-    <button type="button" className="graphiql-un-styled portcullis-link" onClick={go}>
-      {children}
-    </button>
-  );
-}
-
-/** An input with its label and its error message. */
-function Field({ label, error, ...input }: ComponentProps<"input"> & { label: string; error?: string | undefined }) {
-  const id = useId();
-  return (
-    <div>
-      <label htmlFor={id}>
-        {label}
-        {input.required === false && " (optional)"}
-      </label>
-      <input
-        {...input}
-        id={id}
-        autoCapitalize="none"
-        spellCheck={false}
-        aria-invalid={Boolean(error)}
-        aria-describedby={error && `${id}-error`}
-      />
-      {error && (
-        <p className="portcullis-error" role="alert" id={`${id}-error`}>
-          {error}
-        </p>
-      )}
-    </div>
+    <>
+      <Alerts errors={errors} />
+      <button
+        type="button"
+        className="graphiql-button"
+        disabled={busy}
+        onClick={() => run(async () => (await signInWithPasskey()).errors)}
+      >
+        Sign in with a passkey
+      </button>
+    </>
   );
 }

@@ -17,7 +17,8 @@ export const isMutation = (document: string | NamedDocument) =>
   typeof document === "string" ? /\bmutation\b/.test(document) : document.isMutation;
 
 const ERRORS = "errors { code message field retryAfter }";
-const PAYLOAD = `accessToken refreshToken expiresIn user { id username displayName email roles } challenge { token methods } ${ERRORS}`;
+const PAYLOAD = `accessToken refreshToken expiresIn user { id username displayName email roles } challenge { token methods passkeyOptions } ${ERRORS}`;
+const CEREMONY = `challenge options ${ERRORS}`;
 const CHALLENGE = `challenge expiresAt resendAfter ${ERRORS}`;
 
 /** The operations that open, refresh, change and end a session. */
@@ -28,8 +29,17 @@ export const LOGOUT =
   "mutation Logout($input: LogoutInput) { payload: logout(input: $input) { errors { code } } }";
 export const CHANGE_PASSWORD = `mutation ChangePassword($input: ChangePasswordInput!) { payload: changePassword(input: $input) { ${PAYLOAD} } }`;
 export const REAUTHENTICATE = `mutation Reauthenticate($input: ReauthenticateInput!) { payload: reauthenticate(input: $input) { ${PAYLOAD} } }`;
-
 export const VERIFY_SECOND_FACTOR = `mutation VerifySecondFactor($input: VerifySecondFactorInput!) { payload: verifySecondFactor(input: $input) { ${PAYLOAD} } }`;
+export const REQUEST_SECOND_FACTOR_EMAIL = `mutation RequestSecondFactorEmail($input: RequestSecondFactorEmailInput!) { payload: requestSecondFactorEmail(input: $input) { ${CHALLENGE} } }`;
+export const START_REAUTHENTICATION = `mutation StartReauthentication { payload: startReauthentication { methods challenge passkeyOptions ${ERRORS} } }`;
+
+/** The operations that an account does with passkeys. */
+export const START_PASSKEY = `mutation StartPasskey { payload: startPasskey { ${CEREMONY} } }`;
+export const ADD_PASSKEY = `mutation AddPasskey($input: AddPasskeyInput!) { payload: addPasskey(input: $input) { passkey { id name } recoveryCodes ${ERRORS} } }`;
+export const START_PASSKEY_LOGIN = `mutation StartPasskeyLogin { payload: startPasskeyLogin { ${CEREMONY} } }`;
+export const LOGIN_WITH_PASSKEY = `mutation LoginWithPasskey($input: LoginWithPasskeyInput!) { payload: loginWithPasskey(input: $input) { ${PAYLOAD} } }`;
+export const START_PASSKEY_REGISTRATION = `mutation StartPasskeyRegistration($input: StartPasskeyRegistrationInput!) { payload: startPasskeyRegistration(input: $input) { ${CEREMONY} } }`;
+export const REGISTER_WITH_PASSKEY = `mutation RegisterWithPasskey($input: RegisterWithPasskeyInput!) { payload: registerWithPasskey(input: $input) { ${PAYLOAD} } }`;
 
 /** The operations that an account does by e-mail. */
 export const REQUEST_EMAIL_VERIFICATION = `mutation RequestEmailVerification($input: RequestEmailVerificationInput) { payload: requestEmailVerification(input: $input) { ${CHALLENGE} } }`;

@@ -1,81 +1,50 @@
-import { type GraphQLResult, dataOf, errorOf, isTokenRejected, PortcullisError } from "./result.js";
 import {
   ACCEPT_INVITATION,
+  ADD_PASSKEY,
   CHANGE_PASSWORD,
-  isMutation,
   LOGIN,
   LOGIN_WITH_EMAIL,
-  LOGOUT,
+  LOGIN_WITH_PASSKEY,
   type NamedDocument,
   REAUTHENTICATE,
-  REFRESH,
   REGISTER,
+  REGISTER_WITH_PASSKEY,
   REQUEST_EMAIL_VERIFICATION,
   REQUEST_LOGIN_EMAIL,
   REQUEST_PASSWORD_RESET,
+  REQUEST_SECOND_FACTOR_EMAIL,
   RESET_PASSWORD,
+  START_PASSKEY,
+  START_PASSKEY_LOGIN,
+  START_PASSKEY_REGISTRATION,
+  START_REAUTHENTICATION,
   type TypedDocument,
   UNDO_EMAIL_CHANGE,
   VERIFY_EMAIL,
   VERIFY_SECOND_FACTOR,
 } from "./document.js";
 import { type ChallengePayload, type EmailProof, type EmailRequest, requestOf } from "./email.js";
-import { endpoint, type Post } from "./endpoint.js";
-import { Listeners } from "./listeners.js";
+import type { PortcullisOptions, RequestArguments } from "./options.js";
+import {
+  enrol,
+  type PasskeyLoginOptions,
+  type PasskeyOutcome,
+  type PasskeyPayload,
+  proveByAutofill,
+  proveByDialog,
+  type StartPayload,
+} from "./passkeys.js";
+import { dataOf, errorOf, type GraphQLResult } from "./result.js";
 import {
   type Outcome,
-  type Payload,
+  refusal,
   type SecondFactor,
-  type Session,
-  sessionOf,
   type State,
-  stateOf,
+  type Step,
   type User,
   type UserError,
 } from "./session.js";
-import { memory, type TokenStorage } from "./storage.js";
-import { pause, Tabs } from "./tabs.js";
-
-export type PortcullisOptions = {
-  /** The URL of the server's GraphQL endpoint, such as "/graphql". */
-  url: string;
-  /** Replaces the global `fetch`. */
-  fetch?: typeof globalThis.fetch;
-} & (
-  | {
-      /** The refresh token is in a cookie that no script can read. */
-      delivery?: "cookie";
-    }
-  | {
-      /** The refresh token is in the response, and this object keeps it. */
-      delivery: "body";
-      /** The storage of the refresh token. Default: memory. */
-      storage?: TokenStorage;
-    }
-);
-
-export interface RequestOptions {
-  signal?: AbortSignal;
-}
-
-/** The arguments after a document: its variables, which are optional if none is required, and options. */
-export type RequestArguments<Variables> = {} extends Variables
-  ? [variables?: Variables, options?: RequestOptions]
-  : [variables: Variables, options?: RequestOptions];
-
-/** The timeout of an operation that changes the session. All tabs wait for it. */
-const SESSION_TIMEOUT_MS = 30_000;
-
-/**
- * The timeout of a refresh, and the deadline of its only repetition. The server repeats a rotation for 10 s
- * (`tokens.refresh_grace`) and treats a later repetition as theft. It may rotate the token as soon as the refresh is
- * sent. Both times therefore start then, and leave a second for the way to the server.
- */
-const REFRESH_TIMEOUT_MS = 5_000;
-const REFRESH_DEADLINE_MS = 9_000;
-
-/** The minimum time between a refresh and its repetition. A phone that changes networks needs it to reconnect. */
-const REFRESH_PAUSE_MS = 1_000;
+import { SessionManager } from "./session-manager.js";
 
 /** Creates a client that signs users in to a Portcullis server and keeps them signed in. */
 export function createPortcullis(options: PortcullisOptions): Portcullis {
@@ -86,59 +55,62 @@ export function createPortcullis(options: PortcullisOptions): Portcullis {
 export class Portcullis {
   /** The URL of the server's GraphQL endpoint. */
   readonly url: string;
-  readonly #delivery: "cookie" | "body";
-  readonly #refreshTokens: TokenStorage;
-  readonly #post: Post;
-  readonly #tabs: Tabs;
-  readonly #listeners = new Listeners<State>();
-  /** Undefined before the first response of the server; null if the user is signed out. */
-  #session: Session | null | undefined;
-  #state: State = stateOf(undefined);
-  #refreshing: Promise<void> | undefined;
+  readonly #session: SessionManager;
 
   constructor(options: PortcullisOptions) {
     this.url = options.url;
-    this.#delivery = options.delivery ?? "cookie";
-    this.#refreshTokens = (options.delivery === "body" && options.storage) || memory();
-    const credentials = this.#delivery === "cookie" ? "include" : "same-origin";
-    this.#post = endpoint(options.url, credentials, options.fetch);
-    const shared = this.#delivery === "cookie" ? "cookie" : this.#refreshTokens.shared;
-    const name = shared === undefined ? null : `portcullis ${shared} ${options.url}`;
-    this.#tabs = new Tabs(name, (session) => this.#setSession(session));
+    this.#session = new SessionManager(options);
   }
 
   /** The sign-in state that this page knows. It is the same object until it changes. */
   get state(): State {
-    return this.#state;
+    return this.#session.state;
   }
 
   /** Calls the listener after every change, also from another tab. Returns a function that removes the listener. */
   onChange(listener: (state: State) => void): () => void {
-    return this.#listeners.add(listener);
+    return this.#session.onChange(listener);
   }
 
   /** Restores the session at the start of a page. Throws if the server is unavailable; then try again. */
   async restore(): Promise<State> {
     await this.accessToken();
-    return this.#state;
+    return this.state;
   }
 
   /**
-   * Creates an account and signs the user in. With the error EMAIL_NOT_VERIFIED the account may exist, and its user signs
-   * in after `verifyEmail` with the link, or with the `challenge` and the code.
+   * Creates an account and signs the user in. With the error EMAIL_NOT_VERIFIED the account may exist, and its user
+   * signs in after `verifyEmail` with the link, or with the `challenge` and the code.
    */
-  register(input: {
+  register(input: { username: string; password: string; email?: string; displayName?: string }): Promise<Outcome> {
+    return this.#session.open(REGISTER, input);
+  }
+
+  /** Creates an account without a password, whose user signs in with the passkey that the browser creates. */
+  async registerWithPasskey(input: {
     username: string;
-    password: string;
     email?: string;
     displayName?: string;
+    passkeyName?: string;
   }): Promise<Outcome> {
-    return this.#signIn(REGISTER, input);
+    const { passkeyName: _, ...account } = input;
+    const outcome = await enrol(
+      () => this.#anonymous<Creation>(START_PASSKEY_REGISTRATION, { input: account }),
+      (proof) => this.#session.open(REGISTER_WITH_PASSKEY, { ...input, ...proof }),
+    );
+    return "user" in outcome ? outcome : refusal(outcome.errors);
   }
 
   /** Signs in. */
   login(input: { username: string; password: string }): Promise<Outcome> {
-    return this.#signIn(LOGIN, input);
+    return this.#session.open(LOGIN, input);
+  }
+
+  /** Signs in with a passkey. No username is needed. */
+  async loginWithPasskey({ mediation, signal }: PasskeyLoginOptions = {}): Promise<Outcome> {
+    const start = () => this.#anonymous<Request>(START_PASSKEY_LOGIN, {});
+    const proof = await (mediation === "conditional" ? proveByAutofill(start, signal) : proveByDialog(start, signal));
+    return "errors" in proof ? refusal(proof.errors) : this.#session.open(LOGIN_WITH_PASSKEY, proof);
   }
 
   /**
@@ -146,20 +118,45 @@ export class Portcullis {
    * error INVALID_CHALLENGE, the user starts again.
    */
   verifySecondFactor(input: { challenge: string; factor: SecondFactor }): Promise<Outcome> {
-    return this.#signIn(VERIFY_SECOND_FACTOR, input);
+    return this.#session.open(VERIFY_SECOND_FACTOR, input);
+  }
+
+  /** Requests a message with a code as a second factor, if the `methods` of the sign-in have EMAIL_CODE. */
+  requestSecondFactorEmail(input: { challenge: string }): Promise<EmailRequest> {
+    return this.#requestMessage(REQUEST_SECOND_FACTOR_EMAIL, input);
   }
 
   /** Changes the password, which ends every other session of the account. */
   changePassword(input: { currentPassword: string; newPassword: string }): Promise<Outcome> {
-    return this.#continue(CHANGE_PASSWORD, input);
+    return this.#session.continue(CHANGE_PASSWORD, input);
+  }
+
+  /** Creates a passkey and adds it to the account of the user. It needs a recent login. */
+  async addPasskey(input: { name?: string } = {}): Promise<PasskeyOutcome> {
+    const payload = await enrol(
+      () => this.#signedIn<Creation>(START_PASSKEY),
+      (proof) => this.#signedIn<PasskeyPayload>(ADD_PASSKEY, { input: { ...input, ...proof } }),
+    );
+    const [first, ...others] = payload.errors;
+    if (first) return { passkey: null, recoveryCodes: null, errors: [first, ...others] };
+    if (!("passkey" in payload) || !payload.passkey) throw errorOf({});
+    return { passkey: payload.passkey, recoveryCodes: payload.recoveryCodes, errors: [] };
+  }
+
+  /** Returns the ways in which the user can authenticate again, or the errors to show. */
+  startReauthentication(): Promise<Step & { errors: UserError[] }> {
+    return this.#signedIn(START_REAUTHENTICATION);
   }
 
   /**
-   * Proves again that the user is who they are, and continues the session with new tokens. Call it when an operation
-   * fails with an error that has `requiresRecentLogin`, and repeat the operation.
+   * Proves again that the user is who they are, and continues the session with new tokens. A passkey goes with the
+   * `challenge` of `startReauthentication`. Call it in the option `stepUp`, or when an operation fails with an error
+   * that has `requiresRecentLogin`, and repeat the operation then.
    */
-  reauthenticate(input: { proof: { password: string } | SecondFactor }): Promise<Outcome> {
-    return this.#continue(REAUTHENTICATE, { ...input, delivery: this.#delivery.toUpperCase() });
+  reauthenticate(input: { proof: { password: string } | SecondFactor; challenge?: string | null }): Promise<Outcome> {
+    const { challenge, proof: given } = input;
+    const proof = "passkey" in given ? { passkey: { challenge, credential: given.passkey } } : given;
+    return this.#session.continue(REAUTHENTICATE, { proof, delivery: this.#session.delivery });
   }
 
   /**
@@ -172,7 +169,7 @@ export class Portcullis {
 
   /** Verifies an address. The user need not be signed in, and is not signed in by it. Returns the errors to show. */
   verifyEmail(input: { proof: EmailProof }): Promise<{ errors: UserError[] }> {
-    return this.#settle(VERIFY_EMAIL, input);
+    return this.#anonymous(VERIFY_EMAIL, { input });
   }
 
   /** Requests a message with which the user sets a new password. */
@@ -182,7 +179,7 @@ export class Portcullis {
 
   /** Sets a new password, ends every session of the account, and signs in. */
   resetPassword(input: { proof: EmailProof; newPassword: string }): Promise<Outcome> {
-    return this.#signIn(RESET_PASSWORD, input);
+    return this.#session.open(RESET_PASSWORD, input);
   }
 
   /** Requests a message with which the user signs in, if the server permits it (`accounts.email_sign_in`). */
@@ -192,17 +189,17 @@ export class Portcullis {
 
   /** Signs in with the link or the code of a message. */
   loginWithEmail(input: { proof: EmailProof }): Promise<Outcome> {
-    return this.#signIn(LOGIN_WITH_EMAIL, input);
+    return this.#session.open(LOGIN_WITH_EMAIL, input);
   }
 
   /** Sets the password of an account to which an administrator has invited the user, and signs in. */
   acceptInvitation(input: { token: string; password: string; username?: string }): Promise<Outcome> {
-    return this.#signIn(ACCEPT_INVITATION, input);
+    return this.#session.open(ACCEPT_INVITATION, input);
   }
 
   /** Restores the previous address of an account, and ends all its sessions. Returns the errors to show. */
   undoEmailChange(input: { token: string }): Promise<{ errors: UserError[] }> {
-    return this.#settle(UNDO_EMAIL_CHANGE, input);
+    return this.#anonymous(UNDO_EMAIL_CHANGE, { input });
   }
 
   /**
@@ -215,10 +212,7 @@ export class Portcullis {
     expiresIn: number;
     user: User;
   }): Promise<void> {
-    const sentAt = Date.now();
-    return this.#tabs.exclusive(async () => {
-      await this.#accept({ ...payload, refreshToken: payload.refreshToken ?? null, errors: [] }, sentAt);
-    });
+    return this.#session.adopt({ ...payload, refreshToken: payload.refreshToken ?? null, errors: [] });
   }
 
   /**
@@ -226,43 +220,39 @@ export class Portcullis {
    * can end it.
    */
   logout(): Promise<void> {
-    return this.#tabs.exclusive(async () => {
-      const refreshToken = await this.#refreshTokens.read();
-      const input = refreshToken === null ? null : { refreshToken };
-      dataOf(await this.#send(LOGOUT, { input }, this.#session?.accessToken));
-      await this.#end();
-    });
+    return this.#session.logout();
   }
 
   /**
    * Returns a valid access token, or null if the user is signed out. Refreshes if necessary, once for all callers in
    * all tabs. Throws if the server is unavailable and the current token has expired.
    */
-  async accessToken(): Promise<string | null> {
-    if (this.peek() === undefined) {
-      await this.#refresh().catch((error: unknown) => {
-        if (!this.#session || this.#session.expiresAt <= Date.now()) throw error;
-      });
-    }
-    return this.#session?.accessToken ?? null;
+  accessToken(): Promise<string | null> {
+    return this.#session.accessToken();
   }
 
   /** Returns the same as `accessToken`, but never calls the server: returns undefined if a refresh is necessary. */
   peek(): string | null | undefined {
-    const session = this.#session;
-    if (session && session.refreshAt <= Date.now()) return undefined;
-    return session && session.accessToken;
+    return this.#session.peek();
   }
 
   /** The expiry of the current access token by this device's clock; null if there is none. */
   get expiresAt(): Date | null {
-    return this.#session ? new Date(this.#session.expiresAt) : null;
+    return this.#session.expiresAt;
   }
 
   /** Returns the access token that replaces one that a server has rejected; null if the user is signed out. */
-  async renew(refused: string): Promise<string | null> {
-    if (this.#session?.accessToken === refused) await this.#refresh();
-    return this.#session?.accessToken ?? null;
+  renew(refused: string): Promise<string | null> {
+    return this.#session.renew(refused);
+  }
+
+  /**
+   * Returns the access token with which to repeat an operation that the server has refused with `token`: after a
+   * refresh if it has rejected the token, and after a step-up (the option `stepUp`) if the login was too old. Null if
+   * the operation cannot be repeated.
+   */
+  tokenToRepeat(result: GraphQLResult, token: string | null, isMutation: boolean): Promise<string | null> {
+    return this.#session.tokenToRepeat(result, token, isMutation);
   }
 
   /** Executes an operation and returns its data. Throws the errors of the result, together with its data. */
@@ -279,152 +269,30 @@ export class Portcullis {
     ...[variables, options]: RequestArguments<Variables>
   ): Promise<GraphQLResult<Data>> {
     const sent = typeof document === "object" && "id" in document ? document : document.toString();
-    return this.#authorized(isMutation(sent), (token) =>
-      this.#post<Data>(sent, variables ?? {}, { token, signal: options?.signal }),
-    );
+    return this.#session.execute<Data>(sent, variables ?? {}, options?.signal);
   }
 
   /** Disconnects from the other tabs and removes all listeners. The session does not end. */
   close() {
-    this.#listeners.clear();
-    this.#tabs.close();
-  }
-
-  /** Sends with the access token. If the server rejects it, sends once more with the next token. */
-  async #authorized<Data>(
-    isMutation: boolean,
-    send: (token: string | null) => Promise<GraphQLResult<Data>>,
-  ): Promise<GraphQLResult<Data>> {
-    const token = await this.accessToken();
-    const result = await send(token);
-    if (token === null || !isTokenRejected(result, isMutation)) return result;
-    const next = await this.renew(token);
-    return next === null ? result : send(next);
+    this.#session.close();
   }
 
   async #requestMessage(document: string, input: object | null): Promise<EmailRequest> {
-    const result = await this.#authorized(true, (token) =>
-      this.#send<{ payload: ChallengePayload }>(document, { input }, token),
-    );
-    const request = requestOf(dataOf(result).payload);
+    const request = requestOf(await this.#signedIn<ChallengePayload>(document, { input }));
     if (!request) throw errorOf({});
     return request;
   }
 
-  /** Executes an operation that needs no session and opens none. */
-  async #settle(document: string, input: object): Promise<{ errors: UserError[] }> {
-    return dataOf(await this.#send<{ payload: { errors: UserError[] } }>(document, { input })).payload;
+  /** Executes an operation of this client with the access token, if there is one. */
+  async #signedIn<Payload>(document: string, variables: object = {}): Promise<Payload> {
+    return dataOf(await this.#session.authorized<{ payload: Payload }>(document, variables)).payload;
   }
 
-  /** Executes a mutation that gives the session new tokens. */
-  async #continue(document: string, input: object): Promise<Outcome> {
-    let outcome: Outcome | undefined;
-    const result = await this.#authorized(true, (token) =>
-      this.#tabs.exclusive(async () => {
-        const sentAt = Date.now();
-        const result = await this.#send<{ payload: Payload | null }>(document, { input }, token);
-        if (result.data?.payload) outcome = await this.#accept(result.data.payload, sentAt);
-        return result;
-      }),
-    );
-    if (!outcome) throw errorOf(result);
-    return outcome;
-  }
-
-  #signIn(document: string, input: object): Promise<Outcome> {
-    return this.#tabs.exclusive(async () => {
-      const sentAt = Date.now();
-      const delivery = this.#delivery.toUpperCase();
-      const result = await this.#send<{ payload: Payload }>(document, { input: { ...input, delivery } });
-      return this.#accept(dataOf(result).payload, sentAt);
-    });
-  }
-
-  #refresh(): Promise<void> {
-    this.#refreshing ??= this.#refreshAlone().finally(() => {
-      this.#refreshing = undefined;
-    });
-    return this.#refreshing;
-  }
-
-  async #refreshAlone() {
-    const before = this.#session;
-    await this.#tabs.exclusive(async () => {
-      const began = Date.now();
-      try {
-        await this.#refreshOnce(before, REFRESH_TIMEOUT_MS);
-      } catch (error) {
-        if (!mayBeRepeated(error)) throw error;
-        await pause(began + REFRESH_PAUSE_MS - Date.now());
-        const left = began + REFRESH_DEADLINE_MS - Date.now();
-        if (left <= 0) throw error;
-        await this.#refreshOnce(before, left);
-      }
-    });
-  }
-
-  async #refreshOnce(before: Session | null | undefined, timeout: number) {
-    // Another tab has already refreshed.
-    if (this.#session !== before) return;
-    const refreshToken = await this.#refreshTokens.read();
-    if (this.#delivery === "body" && refreshToken === null) return this.#end();
-    const sentAt = Date.now();
-    const input = refreshToken === null ? null : { refreshToken };
-    const { payload } = dataOf(await this.#send<{ payload: Payload }>(REFRESH, { input }, null, timeout));
-    const { errors } = await this.#accept(payload, sentAt);
-    const [error] = errors;
-    if (error?.code === "INVALID_REFRESH_TOKEN") return this.#end();
-    if (error)
-      throw new PortcullisError(error.message, error.code, { retryAfter: error.retryAfter ?? undefined });
-  }
-
-  #send<Data>(
-    document: string,
-    variables: object,
-    token?: string | null,
-    timeout = SESSION_TIMEOUT_MS,
-  ): Promise<GraphQLResult<Data>> {
-    return this.#post<Data>(document, variables, {
-      token: token ?? null,
-      signal: AbortSignal.timeout(timeout),
-    });
-  }
-
-  /** Stores the session of a payload and sends it to the other tabs. */
-  async #accept(payload: Payload, sentAt: number): Promise<Outcome> {
-    const session = sessionOf(payload, sentAt);
-    const [first, ...others] = payload.errors;
-    if (first) {
-      const { token = null, methods = [] } = payload.challenge ?? {};
-      return { user: null, errors: [first, ...others], challenge: token, methods };
-    }
-    if (!session) throw errorOf({});
-    if (this.#delivery === "body") await this.#refreshTokens.write(payload.refreshToken);
-    this.#tabs.announce(session);
-    this.#setSession(session);
-    return { user: session.user, errors: [], challenge: null, methods: [] };
-  }
-
-  async #end() {
-    if (this.#delivery === "body") await this.#refreshTokens.write(null);
-    this.#tabs.announce(null);
-    this.#setSession(null);
-  }
-
-  #setSession(session: Session | null) {
-    this.#session = session;
-    const state = stateOf(session);
-    if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
-    this.#state = state;
-    this.#listeners.notify(state);
+  /** Executes an operation of this client that needs no session and opens none. */
+  async #anonymous<Payload>(document: string, variables: object): Promise<Payload> {
+    return dataOf(await this.#session.anonymous<{ payload: Payload }>(document, variables)).payload;
   }
 }
 
-/**
- * Whether to repeat a refresh. Either its response may be lost, or other tabs have repeated it so often that the server
- * rate-limits it; shortly after that, one of the tabs has the next session.
- */
-function mayBeRepeated(error: unknown): boolean {
-  if (!(error instanceof PortcullisError) || (error.retryAfter ?? 0) > 1) return false;
-  return error.code === "RATE_LIMITED" || (error.isServerUnavailable && error.errors.length === 0);
-}
+type Creation = StartPayload<PublicKeyCredentialCreationOptionsJSON>;
+type Request = StartPayload<PublicKeyCredentialRequestOptionsJSON>;

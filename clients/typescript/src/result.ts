@@ -11,7 +11,7 @@ export interface GraphQLResult<Data = unknown> {
   errors?: readonly GraphQLFormattedError[];
 }
 
-/** The error codes of the server, and two for a missing or foreign response. */
+/** The error codes of the server, and three of this client. */
 export type ErrorCode =
   | "UNAUTHENTICATED"
   | "FORBIDDEN"
@@ -28,7 +28,12 @@ export type ErrorCode =
   /** There is no response: no network, no server, or a timeout. */
   | "NETWORK_ERROR"
   /** The response is not GraphQL: something other than the server sent it, such as a proxy. */
-  | "INVALID_RESPONSE";
+  | "INVALID_RESPONSE"
+  /** The browser has used no passkey: the user has cancelled it, or has none for the page. `cause` has the reason. */
+  | "PASSKEY_UNAVAILABLE";
+
+/** The reason of a login that is too old, or was made by too weak a proof (RFC 9470). */
+const INSUFFICIENT_LOGIN = "INSUFFICIENT_USER_AUTHENTICATION";
 
 /** The error that is thrown if an operation fails for a reason that the user cannot correct. */
 export class PortcullisError extends Error {
@@ -64,7 +69,7 @@ export class PortcullisError extends Error {
 
   /** Whether the login of the user is too old for the operation: call `reauthenticate`, and repeat it. */
   get requiresRecentLogin(): boolean {
-    return this.errors.some(({ extensions }) => extensions?.reason === "INSUFFICIENT_USER_AUTHENTICATION");
+    return this.errors.some(({ extensions }) => extensions?.reason === INSUFFICIENT_LOGIN);
   }
 }
 
@@ -85,13 +90,16 @@ export function errorOf(result: GraphQLResult): PortcullisError {
 export const isTokenRejection = (reason = "") =>
   ["TOKEN_EXPIRED", "TOKEN_REVOKED", "TOKEN_INVALID"].includes(reason);
 
-/**
- * Whether the server rejected the access token and the operation may be repeated with a new one.
- * A mutation may not be repeated if a part of it was executed.
- */
-export function isTokenRejected(result: GraphQLResult, isMutation: boolean): boolean {
-  const rejected = result.errors?.some(({ extensions }) => isTokenRejection(extensions?.reason));
-  return (
-    Boolean(rejected) && !(isMutation && Object.values(result.data ?? {}).some((value) => value !== null))
-  );
+/** Whether the server rejected the access token and the operation may be repeated with a new one. */
+export const isTokenRejected = (result: GraphQLResult, isMutation: boolean) =>
+  isRefusedFor(isTokenRejection, result, isMutation);
+
+/** Whether the login of the user is too old for the operation, and it may be repeated after another proof. */
+export const isLoginTooOld = (result: GraphQLResult, isMutation: boolean) =>
+  isRefusedFor((reason) => reason === INSUFFICIENT_LOGIN, result, isMutation);
+
+/** Whether an operation was refused for a reason. A mutation may not be repeated if a part of it was executed. */
+function isRefusedFor(matches: (reason?: string) => boolean, result: GraphQLResult, isMutation: boolean): boolean {
+  const refused = result.errors?.some(({ extensions }) => matches(extensions?.reason));
+  return Boolean(refused) && !(isMutation && Object.values(result.data ?? {}).some((value) => value !== null));
 }

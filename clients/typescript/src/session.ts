@@ -42,25 +42,60 @@ export type UserErrorCode =
   | "PASSWORD_TOO_WEAK"
   | "REGISTRATION_CLOSED";
 
-/** A proof of a second factor: a code of the authenticator app, or a recovery code. */
-export type SecondFactor = { totp: string } | { recoveryCode: string };
+/** A code in a message, with the challenge of what has sent it. */
+export interface EmailCode {
+  challenge: string;
+  code: string;
+}
+
+/**
+ * A proof of a second factor: a code of the authenticator app, a recovery code, a passkey (`getPasskey` with the
+ * `passkeyOptions` of the outcome), or the code in a message.
+ */
+export type SecondFactor =
+  | { totp: string }
+  | { recoveryCode: string }
+  | { passkey: AuthenticationResponseJSON }
+  | { emailCode: EmailCode };
 
 /** A way to prove who a user is. */
 export type AuthenticationMethod = "PASSWORD" | "EMAIL_CODE" | "EMAIL_LINK" | "TOTP" | "RECOVERY_CODE" | "PASSKEY";
 
+/** Errors to show to the user. */
+export type UserErrors = [UserError, ...UserError[]];
+
 /**
- * The result of a sign-in: the user, or the errors to show. With the error SECOND_FACTOR_REQUIRED, `challenge` goes with
- * the second factor, and `methods` are the ways to prove one, the strongest first. With the error EMAIL_NOT_VERIFIED, a
- * message was sent, and `challenge` goes with its code; it is null if too many messages were sent.
+ * The result of a sign-in: the user, or the errors to show. With the error SECOND_FACTOR_REQUIRED, `challenge` goes
+ * with the second factor, and `methods` are the ways to prove one, the strongest first; `passkeyOptions` are for
+ * `getPasskey`, and null if the account has no passkey. With the error EMAIL_NOT_VERIFIED, a message was sent, and
+ * `challenge` goes with its code; it is null if too many messages were sent.
  */
 export type Outcome =
-  | { user: User; errors: []; challenge: null; methods: [] }
+  | { user: User; errors: []; challenge: null; methods: []; passkeyOptions: null }
   | {
       user: null;
-      errors: [UserError, ...UserError[]];
+      errors: UserErrors;
       challenge: string | null;
       methods: AuthenticationMethod[];
+      passkeyOptions: PublicKeyCredentialRequestOptionsJSON | null;
     };
+
+/** What the server needs to know who a user is: the second step of a sign-in, or another proof of a signed-in user. */
+export interface Step {
+  /** The ways to prove it, the strongest first. */
+  methods: AuthenticationMethod[];
+  /** Goes with the proof; null if none of the ways needs it. */
+  challenge: string | null;
+  /** The options for `getPasskey`; null if the account has no passkey. */
+  passkeyOptions: PublicKeyCredentialRequestOptionsJSON | null;
+}
+
+/** The server's challenge to prove another factor. */
+interface LoginChallenge {
+  token: string;
+  methods: AuthenticationMethod[];
+  passkeyOptions: PublicKeyCredentialRequestOptionsJSON | null;
+}
 
 /** The server's payload of every operation that signs in. */
 export interface Payload {
@@ -68,8 +103,14 @@ export interface Payload {
   refreshToken: string | null;
   expiresIn: number | null;
   user: User | null;
-  challenge?: { token: string; methods: AuthenticationMethod[] } | null;
+  challenge?: LoginChallenge | null;
   errors: UserError[];
+}
+
+/** The outcome of a sign-in that has not opened a session. */
+export function refusal(errors: UserErrors, challenge?: LoginChallenge | null): Outcome {
+  const { token = null, methods = [], passkeyOptions = null } = challenge ?? {};
+  return { user: null, errors, challenge: token, methods, passkeyOptions };
 }
 
 /** The session as the page knows it. Times are in milliseconds of this device's clock. */

@@ -18,8 +18,8 @@ function typed(path, name) {
   return [...union.split(";\n")[0].matchAll(/^ +\| "([A-Z_]+)"/gm)].map(([, code]) => code);
 }
 
-test("ErrorCode has the codes of the server, and two for a missing response", () => {
-  const codes = [...documented("Codes"), "NETWORK_ERROR", "INVALID_RESPONSE"];
+test("ErrorCode has the codes of the server, and three of the client", () => {
+  const codes = [...documented("Codes"), "NETWORK_ERROR", "INVALID_RESPONSE", "PASSKEY_UNAVAILABLE"];
   assert.deepEqual(typed("../src/result.ts", "ErrorCode"), codes);
 });
 

@@ -176,6 +176,32 @@ test("reauthenticate renews a login that is too old, and continues the session",
   assert.deepEqual(await portcullis.request(ME), { me: { username: "ada" } });
 });
 
+test("operations whose login is too old wait for one step-up, and are repeated after it", async (t) => {
+  const impatient = await startServer({ settings: { PORTCULLIS_ACCOUNTS__STEP_UP_AFTER: "2s" } });
+  t.after(() => impatient.remove());
+  const answers = [];
+  const portcullis = client({
+    url: `${impatient.url}/graphql`,
+    async stepUp() {
+      const { methods, errors } = await portcullis.startReauthentication();
+      assert.deepEqual([methods, errors], [["PASSWORD"], []]);
+      const proof = answers.shift();
+      return proof ? (await portcullis.reauthenticate({ proof })).user !== null : false;
+    },
+  });
+  await portcullis.register({ username: "ada", password });
+  const change = (name) =>
+    portcullis.request(
+      `mutation { updateProfile(input: { email: "${name}@example.com" }) { user { email } errors { code } } }`,
+    );
+  const refused = await until(() => change("ada").then(() => null, (error) => error));
+  assert.equal(refused.requiresRecentLogin, true, "the user has cancelled");
+  answers.push({ password });
+  const results = await Promise.all([change("ada"), change("lovelace")]);
+  assert.deepEqual(results.map(({ updateProfile }) => updateProfile.errors), [[], []]);
+  assert.deepEqual(answers, [], "the user was asked once");
+});
+
 test("ten concurrent requests with an expired token refresh once", async (t) => {
   const portcullis = await signedIn();
   const old = await portcullis.accessToken();

@@ -5,7 +5,9 @@ import { useEffect, useState } from "react";
 import { createClient } from "./client";
 import { OpenedLink } from "./Email";
 import { useLink } from "./link";
-import { portcullis, useSession } from "./session";
+import { StepUp } from "./Prove";
+import { Security } from "./Security";
+import { portcullis, useSession, useStepUp } from "./session";
 import { Sessions } from "./Sessions";
 import { SignIn } from "./SignIn";
 
@@ -41,6 +43,7 @@ function Restore() {
 function Account({ user }: { user: User }) {
   const [client] = useState(createClient);
   const [hasFailed, setHasFailed] = useState(false);
+  const isSteppingUp = useStepUp();
   return (
     <ApolloProvider client={client}>
       <header>
@@ -50,7 +53,9 @@ function Account({ user }: { user: User }) {
         <button onClick={() => portcullis.logout().catch(() => setHasFailed(true))}>Sign out</button>
       </header>
       {hasFailed && <p role="alert">The server is unavailable. You are still signed in.</p>}
+      {isSteppingUp && <StepUp />}
       <Sessions />
+      <Security />
     </ApolloProvider>
   );
 }

@@ -6,7 +6,9 @@ import { OpenedLink } from "./Email";
 import { createEnvironment } from "./environment";
 import { ErrorNotice } from "./ErrorNotice";
 import { useLink } from "./link";
-import { portcullis, useSession } from "./session";
+import { StepUp } from "./Prove";
+import { Security } from "./Security";
+import { portcullis, useSession, useStepUp } from "./session";
 import { Sessions } from "./Sessions";
 import { SignIn } from "./SignIn";
 
@@ -42,6 +44,7 @@ function Restore() {
 function Account({ user }: { user: User }) {
   const [environment] = useState(createEnvironment);
   const [hasFailed, setHasFailed] = useState(false);
+  const isSteppingUp = useStepUp();
   return (
     <RelayEnvironmentProvider environment={environment}>
       <header>
@@ -51,9 +54,11 @@ function Account({ user }: { user: User }) {
         <button onClick={() => portcullis.logout().catch(() => setHasFailed(true))}>Sign out</button>
       </header>
       {hasFailed && <p role="alert">The server is unavailable. You are still signed in.</p>}
+      {isSteppingUp && <StepUp />}
       <ErrorNotice>
         <Suspense fallback={<p>Loading…</p>}>
           <Sessions />
+          <Security />
         </Suspense>
       </ErrorNotice>
     </RelayEnvironmentProvider>

@@ -1,7 +1,9 @@
+import type { Outcome, Step } from "@portcullis/client";
 import { useState } from "react";
 
-import { Code, Form, Password } from "./Form";
+import { Code, type Errors, Form, Password } from "./Form";
 import type { Link } from "./link";
+import { SecondStep } from "./Prove";
 import { portcullis } from "./session";
 
 /** The form for a user who must verify the address before they can sign in. The link in the message does the same. */
@@ -19,8 +21,14 @@ export function VerifyByCode({ challenge, onVerified }: { challenge: string; onV
   );
 }
 
+interface ForgottenPasswordProps {
+  /** Gets the outcome of the sign-in with the new password. Returns the errors to show. */
+  onOutcome: (outcome: Outcome) => Errors;
+  onBack: () => void;
+}
+
 /** The forms for a forgotten password: the address, then the code in the message. */
-export function ForgottenPassword({ onBack }: { onBack: () => void }) {
+export function ForgottenPassword({ onOutcome, onBack }: ForgottenPasswordProps) {
   const [challenge, setChallenge] = useState<string | null>(null);
   const back = (
     <button type="button" onClick={onBack}>
@@ -35,7 +43,7 @@ export function ForgottenPassword({ onBack }: { onBack: () => void }) {
   }
   async function reset({ code = "", password: newPassword = "" }: Record<string, string>) {
     const proof = { code: { challenge: challenge ?? "", code } };
-    return (await portcullis.resetPassword({ proof, newPassword })).errors;
+    return onOutcome(await portcullis.resetPassword({ proof, newPassword }));
   }
 
   if (challenge === null) {
@@ -62,24 +70,30 @@ export function ForgottenPassword({ onBack }: { onBack: () => void }) {
  * open links and run scripts.
  */
 export function OpenedLink({ link: { flow, token }, onDone }: { link: Link; onDone: () => void }) {
-  async function submit({ password: newPassword = "" }: Record<string, string>) {
-    const proof = { token };
-    const { errors } = await (flow === "verify-email"
-      ? portcullis.verifyEmail({ proof })
-      : portcullis.resetPassword({ proof, newPassword }));
+  const [step, setStep] = useState<Step | null>(null);
+  const proof = { token };
+  async function verify() {
+    const { errors } = await portcullis.verifyEmail({ proof });
     if (errors.length === 0) onDone();
     return errors;
   }
+  async function reset({ password: newPassword = "" }: Record<string, string>) {
+    const outcome = await portcullis.resetPassword({ proof, newPassword });
+    if (outcome.user) onDone();
+    if (outcome.errors[0]?.code === "SECOND_FACTOR_REQUIRED") setStep(outcome);
+    return outcome.errors;
+  }
+  if (step) return <SecondStep step={step} onDone={onDone} onBack={onDone} />;
   const back = (
     <button type="button" onClick={onDone}>
       Not now
     </button>
   );
   if (flow === "verify-email") {
-    return <Form title="Verify your address" button="Verify" onSubmit={submit} others={back} />;
+    return <Form title="Verify your address" button="Verify" onSubmit={verify} others={back} />;
   }
   return (
-    <Form title="Choose a new password" button="Set password" onSubmit={submit} others={back}>
+    <Form title="Choose a new password" button="Set password" onSubmit={reset} others={back}>
       <Password isNew />
     </Form>
   );

@@ -2,7 +2,7 @@ import { PortcullisError, type UserError } from "@portcullis/client";
 import { type FormEvent, type ReactNode, useState } from "react";
 
 /** The errors of a form. */
-export type Errors = Pick<UserError, "message">[];
+export type Errors = readonly Pick<UserError, "message">[];
 
 interface FormProps {
   title: string;
@@ -14,35 +14,59 @@ interface FormProps {
   others?: ReactNode;
 }
 
-/** A form that shows the errors of the server. */
-export function Form({ title, button, onSubmit, children, others }: FormProps) {
+/** Runs what a user has asked for, and keeps its errors. */
+function useErrors() {
   const [errors, setErrors] = useState<Errors>([]);
   const [isBusy, setIsBusy] = useState(false);
 
-  async function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const entries = [...new FormData(event.currentTarget)];
+  async function run(action: () => Promise<Errors>) {
     setIsBusy(true);
     try {
-      setErrors(await onSubmit(Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))));
+      setErrors(await action());
     } catch (error) {
-      const isOther = error instanceof PortcullisError && !error.isServerUnavailable;
-      setErrors([{ message: isOther ? error.message : "The server is unavailable. Try again later." }]);
+      const isOther = !(error instanceof PortcullisError && error.isServerUnavailable);
+      setErrors([{ message: isOther ? (error as Error).message : "The server is unavailable. Try again later." }]);
     } finally {
       setIsBusy(false);
     }
+  }
+  const alert = errors.length > 0 && <p role="alert">{errors.map(({ message }) => message).join(" ")}</p>;
+  return { alert, isBusy, run };
+}
+
+/** A form that shows the errors of the server. */
+export function Form({ title, button, onSubmit, children, others }: FormProps) {
+  const { alert, isBusy, run } = useErrors();
+
+  function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const entries = [...new FormData(event.currentTarget)];
+    void run(() => onSubmit(Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))));
   }
 
   return (
     <form onSubmit={submit}>
       <h1>{title}</h1>
       {children}
-      {errors.length > 0 && <p role="alert">{errors.map(({ message }) => message).join(" ")}</p>}
+      {alert}
       <button type="submit" disabled={isBusy}>
         {button}
       </button>
       {others}
     </form>
+  );
+}
+
+/** A button that shows the errors of its action. */
+export function Action({ onAction, children }: { onAction: () => Promise<Errors>; children: ReactNode }) {
+  const { alert, isBusy, run } = useErrors();
+  return (
+    <>
+      <button type="button" disabled={isBusy} onClick={() => void run(onAction)}>
+        {children}
+      </button>
+      {alert}
+    </>
   );
 }
 

@@ -22,7 +22,7 @@ export async function startSite(server) {
   const listener = createServer(async (req, res) => {
     if (req.url === "/graphql") return forward(server, site, req, res);
     if (req.url === "/") return res.setHeader("content-type", "text/html").end(page);
-    const name = /^\/client\/([a-z]+\.js)$/.exec(req.url)?.[1];
+    const name = /^\/client\/([a-z-]+\.js)$/.exec(req.url)?.[1];
     if (!name) return res.writeHead(404).end();
     const source = await readFile(fileURLToPath(new URL(`../../dist/${name}`, import.meta.url)));
     res.setHeader("content-type", "text/javascript").end(source);
