@@ -34,6 +34,8 @@ interface ProveFormProps<Proof> {
   requestCode?: () => Promise<EmailRequest>;
   username?: string | undefined;
   back?: ReactNode;
+  /** Shown between the text and the fields. */
+  children?: ReactNode;
 }
 
 /** The form with which a user proves who they are, in one of the ways that the server permits. */
@@ -44,6 +46,7 @@ export function ProveForm<Proof extends SecondFactor | { password: string }>({
   requestCode,
   username,
   back,
+  children,
 }: ProveFormProps<Proof>) {
   const methods = step.methods.filter((method) => method in ways);
   const [method, setMethod] = useState(methods[0]);
@@ -84,6 +87,8 @@ export function ProveForm<Proof extends SecondFactor | { password: string }>({
           <Alerts errors={errors} />
         </>
       }
-    />
+    >
+      {children}
+    </Form>
   );
 }

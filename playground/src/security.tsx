@@ -13,7 +13,7 @@ import {
   startTotp,
 } from "./factors";
 import { Alerts, type Errors, Form, Link, useErrors } from "./form";
-import { QrCode } from "./qr";
+import { AppSecret } from "./qr";
 import { session } from "./session";
 
 /** The views of the dialog. */
@@ -158,10 +158,7 @@ function AppForm({ secret, uri, settle, back }: EndProps & { secret: string; uri
       }}
       others={<Link go={back}>Cancel</Link>}
     >
-      <QrCode text={uri} label="QR code for the authenticator app" />
-      <code className="portcullis-secret" aria-label="Key">
-        {secret}
-      </code>
+      <AppSecret secret={secret} uri={uri} />
     </Form>
   );
 }

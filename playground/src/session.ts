@@ -67,6 +67,8 @@ const NO_COOKIE: Outcome = {
   challenge: null,
   methods: [],
   passkeyOptions: null,
+  enrolment: null,
+  recoveryCodes: null,
 };
 
 /** Signs in, with a cookie if both the server and the browser support it. */

@@ -1,9 +1,10 @@
 import { Dialog } from "@graphiql/react";
-import type { Outcome, SecondFactor, Step } from "@portcullis/client";
+import type { Enrolment, Outcome, SecondFactor, Step } from "@portcullis/client";
 import { useEffect, useState } from "react";
 
 import { Alerts, type Errors, type FieldName, Form, Link, useErrors, type Values } from "./form";
 import { ProveForm } from "./prove";
+import { AppSecret } from "./qr";
 import {
   requestPasswordReset,
   requestSecondFactorEmail,
@@ -69,6 +70,7 @@ function Forms() {
   const [way, setWay] = useState<Way>("login");
   const [challenge, setChallenge] = useState("");
   const [step, setStep] = useState<Step>();
+  const [enrolment, setEnrolment] = useState<Enrolment | null>(null);
 
   useEffect(() => {
     if (way !== "login" || step) return;
@@ -88,6 +90,7 @@ function Forms() {
   function settle(outcome: Outcome): Errors {
     if (outcome.errors[0]?.code !== "SECOND_FACTOR_REQUIRED") return outcome.errors;
     setStep(outcome);
+    setEnrolment(outcome.enrolment);
     return [];
   }
 
@@ -123,7 +126,9 @@ function Forms() {
     const requestCode = () => requestSecondFactorEmail(step.challenge ?? "");
     const back = <Link go={() => go("login")}>Start again</Link>;
     return (
-      <ProveForm title="Second factor" step={step} submit={verify} requestCode={requestCode} back={back} />
+      <ProveForm title="Second factor" step={step} submit={verify} requestCode={requestCode} back={back}>
+        {enrolment && <NewApp {...enrolment} />}
+      </ProveForm>
     );
   }
   const others =
@@ -144,6 +149,19 @@ function Forms() {
       others={others}
       footer={way === "login" && <PasskeyButton />}
     />
+  );
+}
+
+/** The authenticator app that a user must add to sign in. */
+function NewApp({ secret, uri }: Enrolment) {
+  return (
+    <>
+      <p>
+        Your account must have a second factor. Scan the QR code with an authenticator app, or type the key into it. When
+        you are signed in, open Security to create recovery codes.
+      </p>
+      <AppSecret secret={secret} uri={uri} />
+    </>
   );
 }
 

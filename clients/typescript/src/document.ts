@@ -17,7 +17,7 @@ export const isMutation = (document: string | NamedDocument) =>
   typeof document === "string" ? /\bmutation\b/.test(document) : document.isMutation;
 
 const ERRORS = "errors { code message field retryAfter }";
-const PAYLOAD = `accessToken refreshToken expiresIn user { id username displayName email roles } challenge { token methods passkeyOptions } ${ERRORS}`;
+const PAYLOAD = `accessToken refreshToken expiresIn user { id username displayName email roles } challenge { token methods passkeyOptions enrolment { secret uri } } recoveryCodes ${ERRORS}`;
 const CEREMONY = `challenge options ${ERRORS}`;
 const CHALLENGE = `challenge expiresAt resendAfter ${ERRORS}`;
 

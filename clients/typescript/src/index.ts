@@ -13,6 +13,7 @@ export { webStorage } from "./storage.js";
 export type { TokenStorage } from "./storage.js";
 export type {
   AuthenticationMethod,
+  Enrolment,
   EmailCode,
   Outcome,
   SecondFactor,

@@ -239,7 +239,16 @@ export class SessionManager {
     if (this.#delivery === "body") await this.#refreshTokens.write(payload.refreshToken);
     this.#tabs.announce(session);
     this.#setSession(session);
-    return { user: session.user, errors: [], challenge: null, methods: [], passkeyOptions: null };
+    const { recoveryCodes = null } = payload;
+    return {
+      user: session.user,
+      errors: [],
+      challenge: null,
+      methods: [],
+      passkeyOptions: null,
+      enrolment: null,
+      recoveryCodes,
+    };
   }
 
   async #end() {

@@ -67,18 +67,38 @@ export type UserErrors = [UserError, ...UserError[]];
 /**
  * The result of a sign-in: the user, or the errors to show. With the error SECOND_FACTOR_REQUIRED, `challenge` goes
  * with the second factor, and `methods` are the ways to prove one, the strongest first; `passkeyOptions` are for
- * `getPasskey`, and null if the account has no passkey. With the error EMAIL_NOT_VERIFIED, a message was sent, and
+ * `getPasskey`, and null if the account has no passkey. If the account must have a factor and has none, `enrolment` is
+ * the authenticator app to add: its first code is the second factor, and the next outcome has the `recoveryCodes` to
+ * show to the user. With the error EMAIL_NOT_VERIFIED, a message was sent, and
  * `challenge` goes with its code; it is null if too many messages were sent.
  */
 export type Outcome =
-  | { user: User; errors: []; challenge: null; methods: []; passkeyOptions: null }
+  | {
+      user: User;
+      errors: [];
+      challenge: null;
+      methods: [];
+      passkeyOptions: null;
+      enrolment: null;
+      recoveryCodes: string[] | null;
+    }
   | {
       user: null;
       errors: UserErrors;
       challenge: string | null;
       methods: AuthenticationMethod[];
       passkeyOptions: PublicKeyCredentialRequestOptionsJSON | null;
+      enrolment: Enrolment | null;
+      recoveryCodes: null;
     };
+
+/** The authenticator app that a user must add to sign in. */
+export interface Enrolment {
+  /** The secret in base32, for typing. */
+  secret: string;
+  /** The secret as an otpauth URI, for a QR code. */
+  uri: string;
+}
 
 /** What the server needs to know who a user is: the second step of a sign-in, or another proof of a signed-in user. */
 export interface Step {
@@ -95,6 +115,7 @@ interface LoginChallenge {
   token: string;
   methods: AuthenticationMethod[];
   passkeyOptions: PublicKeyCredentialRequestOptionsJSON | null;
+  enrolment: Enrolment | null;
 }
 
 /** The server's payload of every operation that signs in. */
@@ -104,13 +125,14 @@ export interface Payload {
   expiresIn: number | null;
   user: User | null;
   challenge?: LoginChallenge | null;
+  recoveryCodes?: string[] | null;
   errors: UserError[];
 }
 
 /** The outcome of a sign-in that has not opened a session. */
 export function refusal(errors: UserErrors, challenge?: LoginChallenge | null): Outcome {
-  const { token = null, methods = [], passkeyOptions = null } = challenge ?? {};
-  return { user: null, errors, challenge: token, methods, passkeyOptions };
+  const { token = null, methods = [], passkeyOptions = null, enrolment = null } = challenge ?? {};
+  return { user: null, errors, challenge: token, methods, passkeyOptions, enrolment, recoveryCodes: null };
 }
 
 /** The session as the page knows it. Times are in milliseconds of this device's clock. */

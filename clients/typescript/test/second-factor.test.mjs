@@ -54,3 +54,19 @@ test("a user adds an authenticator app, signs in with it, and recovers without i
   assert.deepEqual(removed.removeTotp.errors, []);
   assert.equal((await client().login({ username: "ada", password })).user.username, "ada");
 });
+
+test("a user who must have a factor adds an authenticator app at the next sign-in", async () => {
+  const settings = { PORTCULLIS_FACTORS__REQUIRED: "everyone", PORTCULLIS_FACTORS__GRACE: "0s" };
+  const strict = await startServer({ settings });
+  try {
+    const portcullis = createPortcullis({ url: `${strict.url}/graphql`, delivery: "body" });
+    const { challenge, enrolment, methods } = await portcullis.register({ username: "ada", password });
+    assert.deepEqual(methods, ["TOTP"]);
+    assert.match(enrolment.uri, /^otpauth:\/\/totp\//);
+    const factor = { totp: totp(enrolment.secret) };
+    const outcome = await portcullis.verifySecondFactor({ challenge, factor });
+    assert.deepEqual([outcome.user.username, outcome.recoveryCodes.length], ["ada", 10]);
+  } finally {
+    await strict.remove();
+  }
+});
