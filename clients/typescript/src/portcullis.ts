@@ -115,9 +115,10 @@ export class Portcullis {
 
   /**
    * Completes a sign-in that ended with the error SECOND_FACTOR_REQUIRED, with the `challenge` of its outcome. With the
-   * error INVALID_CHALLENGE, the user starts again.
+   * error INVALID_CHALLENGE, the user starts again. With `trustDevice`, and if the server permits it, the next sign-ins in
+   * this browser need no second factor; only the delivery by cookie supports this.
    */
-  verifySecondFactor(input: { challenge: string; factor: SecondFactor }): Promise<Outcome> {
+  verifySecondFactor(input: { challenge: string; factor: SecondFactor; trustDevice?: boolean }): Promise<Outcome> {
     return this.#session.open(VERIFY_SECOND_FACTOR, input);
   }
 

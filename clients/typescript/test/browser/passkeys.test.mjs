@@ -21,7 +21,10 @@ before(async () => {
   server = await startServer();
   [site, foreign] = [await startSite(server), await startSite(server)];
   await server.stop();
-  await server.start({ PORTCULLIS_PASSKEYS__ORIGINS: new URL(site.url).origin });
+  await server.start({
+    PORTCULLIS_PASSKEYS__ORIGINS: new URL(site.url).origin,
+    PORTCULLIS_FACTORS__TRUSTED_DEVICES: "30d",
+  });
   await server.register("auditor", password);
   await server.run("users", "set-roles", "auditor", "--role", "admin");
 });
@@ -162,6 +165,19 @@ test("a page of another origin cannot use the passkey", async () => {
   const { thrown, cause, message } = await call(byAddress, "loginWithPasskey");
   assert.deepEqual([thrown, cause], ["PASSKEY_UNAVAILABLE", "SecurityError"]);
   assert.equal(message, "Passkeys cannot be used at the address of this page.");
+});
+
+test("a browser that the user trusts needs no second factor", async () => {
+  const { page, username } = await withPasskey();
+  const step = await call(page, "login", { username, password });
+  const user = await page.evaluate(async (step) => {
+    const { proofOf } = await import("/client/index.js");
+    const factor = await proofOf("PASSKEY", "", step);
+    return (await portcullis.verifySecondFactor({ challenge: step.challenge, factor, trustDevice: true })).user;
+  }, step);
+  assert.equal(user.username, username);
+  await page.evaluate(() => portcullis.logout());
+  assert.equal((await call(page, "login", { username, password })).user, username);
 });
 
 test("a passkey is a second factor, and brings recovery codes", async () => {
