@@ -9,9 +9,11 @@ mod config;
 mod doctor;
 mod error;
 mod errors;
+mod healthcheck;
 mod keys;
 mod log;
 mod mail;
+mod man;
 mod migrate;
 mod open;
 mod output;
@@ -20,6 +22,8 @@ mod schema;
 mod serve;
 mod sessions;
 mod settings;
+#[cfg(target_os = "linux")]
+mod systemd;
 mod users;
 
 use std::{
@@ -81,8 +85,12 @@ enum Command {
     Config(config::Config),
     /// Check the configuration, the secrets and the database. Changes nothing
     Doctor(doctor::Doctor),
+    /// Ask the running server on this machine whether it is ready. Exits with 1 if it is not
+    Healthcheck(healthcheck::Healthcheck),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+    /// Write the manual pages to a folder
+    Man(man::Man),
 }
 
 impl Cli {
@@ -110,7 +118,9 @@ impl Cli {
             Command::Mail(command) => command.run(settings, out).await,
             Command::Config(command) => command.run(settings, out),
             Command::Doctor(command) => command.run(settings, builder.into_roots(), out).await,
+            Command::Healthcheck(command) => command.run(settings, out).await,
             Command::Completions(command) => command.run(out),
+            Command::Man(command) => command.run(out),
         }
     }
 }

@@ -3,6 +3,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use async_graphql::{ObjectType, SubscriptionType};
 use tokio_util::sync::CancellationToken;
 
+#[cfg(target_os = "linux")]
+use super::systemd;
 use super::{error::CliError, log};
 use crate::{
     config::LoadedConfig,
@@ -35,7 +37,10 @@ where
         };
         tracing::info!("{banner}");
         let router = portcullis.router();
-        run_until(portcullis, router, listener, stop).await
+        let serving = run_until(portcullis, router, listener, stop.clone());
+        #[cfg(target_os = "linux")]
+        let serving = systemd::announce(&banner, &stop, serving);
+        serving.await
     };
     Ok(until_signalled(serve).await?)
 }

@@ -4,6 +4,7 @@ mod commands;
 mod data_files;
 mod database_url;
 mod doctor;
+mod healthcheck;
 mod import;
 mod keys;
 #[cfg(target_os = "linux")]
@@ -13,6 +14,8 @@ mod place;
 mod serve;
 mod server;
 mod starts;
+#[cfg(target_os = "linux")]
+mod systemd;
 mod users;
 
 pub(crate) use self::{
