@@ -3,6 +3,7 @@
 mod error;
 mod infrastructure;
 mod secrets;
+mod services;
 
 use std::sync::Arc;
 
