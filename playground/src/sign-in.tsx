@@ -70,7 +70,6 @@ function Forms() {
   const [way, setWay] = useState<Way>("login");
   const [challenge, setChallenge] = useState("");
   const [step, setStep] = useState<Step>();
-  const [enrolment, setEnrolment] = useState<Enrolment | null>(null);
 
   useEffect(() => {
     if (way !== "login" || step) return;
@@ -90,7 +89,6 @@ function Forms() {
   function settle(outcome: Outcome): Errors {
     if (outcome.errors[0]?.code !== "SECOND_FACTOR_REQUIRED") return outcome.errors;
     setStep(outcome);
-    setEnrolment(outcome.enrolment);
     return [];
   }
 
@@ -127,7 +125,7 @@ function Forms() {
     const back = <Link go={() => go("login")}>Start again</Link>;
     return (
       <ProveForm title="Second factor" step={step} submit={verify} requestCode={requestCode} back={back}>
-        {enrolment && <NewApp {...enrolment} />}
+        {step.enrolment && <NewApp {...step.enrolment} />}
       </ProveForm>
     );
   }

@@ -10,7 +10,7 @@ impl Admin {
     /// user is notified.
     ///
     /// # Errors
-    /// If the account does not exist, is the actor's own or exceeds the actor's scopes, or if it has no second factor.
+    /// If the account does not exist, is the actor's own or exceeds the actor's scopes.
     pub async fn reset_second_factors(&self, id: UserId, actor: Actor<'_>) -> Result<Account, AdminError> {
         let transaction = self.database.begin_short().await?;
         let operation =

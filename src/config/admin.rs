@@ -3,7 +3,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{InvalidValue, ensure_between};
-use crate::tokens::{ONE_FACTOR, TWO_FACTORS};
 
 /// `[admin]`: the login that privileged operations of administrators require. The command line requires none.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -27,17 +26,6 @@ pub enum AuthenticationClass {
     Aal1,
     /// Two factors.
     Aal2,
-}
-
-impl AuthenticationClass {
-    /// The value of the claim `acr`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Aal1 => ONE_FACTOR,
-            Self::Aal2 => TWO_FACTORS,
-        }
-    }
 }
 
 impl Default for AdminConfig {

@@ -68,7 +68,7 @@ impl Passkeys {
     }
 
     /// Verifies the response of an authenticator to a challenge: by a passkey of this account, or of any account if
-    /// `user` is `None`. A response that is rejected uses up the challenge. A counter that goes back is recorded in
+    /// `user` is `None`. A response that is rejected uses up the challenge, unless the caller counts attempts. A counter that goes back is recorded in
     /// the audit log.
     ///
     /// # Errors
@@ -102,7 +102,9 @@ impl Passkeys {
             }
             Err(reason) => (reason, None),
         };
-        store::use_challenge(self.0.database.writer(), &challenge).await?;
+        if !challenge.counts_attempts {
+            store::use_challenge(self.0.database.writer(), &challenge).await?;
+        }
         let owner = found.map(|key| key.user);
         if reason == COPIED {
             let action = AuditAction::PasskeyCloned;

@@ -60,14 +60,16 @@ pub struct Challenges {
 pub struct Challenge {
     token: SecretString,
     expires_at: Timestamp,
+    /// Whether the caller counts the attempts. Otherwise a rejected response uses up the challenge.
+    pub(super) counts_attempts: bool,
 }
 
 impl Challenge {
     /// A challenge that belongs to a token of the caller, which must be unguessable. The caller makes sure that the
-    /// token is accepted for one account and one purpose.
+    /// token is accepted for one account and one purpose, and counts the attempts.
     #[must_use]
     pub fn of_token(token: SecretString, expires_at: Timestamp) -> Self {
-        Self { token, expires_at }
+        Self { token, expires_at, counts_attempts: true }
     }
 
     /// The token that the client sends together with the response.
@@ -122,7 +124,11 @@ impl Challenges {
             .map_err(|_| DbErr::Custom("the system provides no random bytes".to_owned()))?;
         let (data, mac) = token.split_at_mut(TIME_BYTES + RANDOM_BYTES);
         mac.copy_from_slice(hmac::sign(&self.keys[0], &signed_data(purpose, user, data)).as_ref());
-        Ok(Challenge { token: BASE64_URL_SAFE_NO_PAD.encode(token).into(), expires_at })
+        Ok(Challenge {
+            token: BASE64_URL_SAFE_NO_PAD.encode(token).into(),
+            expires_at,
+            counts_attempts: false,
+        })
     }
 
     /// Verifies the token of a challenge. `None` unless it was issued for this purpose and this account, and has not
@@ -142,7 +148,11 @@ impl Challenges {
         }
         let milliseconds = i64::from_be_bytes(*data.first_chunk()?);
         let expires_at = Timestamp::from_timestamp_millis(milliseconds)?;
-        (expires_at > self.clock.now()).then(|| Challenge { token: token.clone(), expires_at })
+        (expires_at > self.clock.now()).then(|| Challenge {
+            token: token.clone(),
+            expires_at,
+            counts_attempts: false,
+        })
     }
 }
 

@@ -186,7 +186,8 @@ impl SecondFactors {
         Ok(())
     }
 
-    pub(super) async fn replace_recovery_codes(
+    /// Creates recovery codes in place of those of an account.
+    pub(crate) async fn replace_recovery_codes(
         &self,
         transaction: &impl ConnectionTrait,
         user: UserId,
@@ -198,7 +199,8 @@ impl SecondFactors {
         Ok(codes)
     }
 
-    /// Locks the account of the actor.
+    /// Locks the account of an actor who changes its factors. If it has one, the session must have proven two: a session
+    /// on a trusted device, or with a code by e-mail, has not.
     pub(super) async fn lock(
         &self,
         transaction: &impl ConnectionTrait,
@@ -206,7 +208,17 @@ impl SecondFactors {
     ) -> Result<Account, FactorError> {
         let locked = self.accounts.lock_actor(transaction, actor, None).await?;
         let revoked = AccountError::Unauthenticated(TokenError::Revoked);
-        Ok(locked.actor.ok_or(revoked)?)
+        let account = locked.actor.ok_or(revoked)?;
+        let session = match actor {
+            Actor::Bearer { claims, .. } => claims.account().and_then(|account| account.session()),
+            Actor::Server | Actor::Client { .. } => None,
+        };
+        if !self.methods(transaction, account.id).await?.is_empty()
+            && !self.sessions.has_two_factors(transaction, session).await?
+        {
+            return Err(FactorError::StrongerLoginRequired);
+        }
+        Ok(account)
     }
 }
 

@@ -25,6 +25,9 @@ pub enum FactorError {
     /// The server requires a second factor of the account, which would have none.
     #[error("the account must have a second factor")]
     LastRequired,
+    /// The account has a factor, and the session of the caller has not proven it.
+    #[error("the login of the caller has one factor only")]
+    StrongerLoginRequired,
     /// The stored secret cannot be used.
     #[error("the stored secret of an authenticator app is damaged")]
     Damaged,

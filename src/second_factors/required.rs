@@ -81,13 +81,20 @@ impl SecondFactors {
         }
         let sealed = store::challenge::sealed_secret(transaction, challenge.id).await?;
         let sealed = sealed.ok_or(FactorError::UnknownChallenge)?;
-        let step =
-            if let Factor::Totp(code) = factor { self.first_step(challenge, &sealed, code)? } else { None };
+        let id = challenge.id.to_string();
+        let opened = self.sealers.open(&sealed, &id);
+        let secret = opened.map(TotpSecret::from_bytes).map_err(|_| FactorError::Damaged)?;
+        let step = match factor {
+            Factor::Totp(code) => secret.step_of(code.expose_secret(), self.clock.now(), -1),
+            _ => None,
+        };
         let Some(step) = step else {
             let (action, user) = (AuditAction::SecondFactorFailed, Some(account.id));
             self.audit.record(transaction, NewEvent { action, user, session: None, actor }).await?;
             return Ok(None);
         };
+        // The master secret may have changed since the challenge was created.
+        let sealed = self.sealers.seal(secret.as_bytes(), &id).map_err(|_| FactorError::Damaged)?;
         let row = TotpRow::confirmed_with(challenge.id, sealed, step, self.clock.now());
         store::totp::insert_only(transaction, account.id, row).await?;
         let (recovery_codes, changes) = self.added_at_sign_in(transaction, account, actor).await?;
@@ -117,18 +124,6 @@ impl SecondFactors {
             return Err(FactorError::LastRequired);
         }
         Ok(())
-    }
-
-    /// The time step of the first code of an app. `None` if the code is wrong.
-    fn first_step(
-        &self,
-        challenge: &Challenge,
-        sealed: &[u8],
-        code: &SecretString,
-    ) -> Result<Option<i64>, FactorError> {
-        let opened = self.sealers.open(sealed, &challenge.id.to_string());
-        let secret = opened.map(TotpSecret::from_bytes).map_err(|_| FactorError::Damaged)?;
-        Ok(secret.step_of(code.expose_secret(), self.clock.now(), -1))
     }
 
     /// Records the first factor of an account without a session. Its sessions end, because they were opened without it;

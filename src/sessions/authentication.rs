@@ -88,9 +88,16 @@ impl Authentication {
         references
     }
 
-    /// Adds a method that was proven at this time to those of the session.
+    /// Adds a method that was proven at this time to those of the session. A method that begins a sign-in suffices only
+    /// for an account without a second factor, so earlier proofs of one no longer count.
     pub(super) fn add(&mut self, method: AuthenticationMethod, at: Timestamp) {
         self.at = at;
+        let is_second = |method: &AuthenticationMethod| {
+            method.is_second_factor() || *method == AuthenticationMethod::Passkey
+        };
+        if !is_second(&method) {
+            self.methods.retain(|earlier| !is_second(earlier));
+        }
         if !self.methods.contains(&method) {
             self.methods.push(method);
         }

@@ -1,6 +1,6 @@
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{Authentication, AuthenticationMethod, Session, Sessions, store};
+use super::{Authentication, AuthenticationMethod, Session, Sessions, has_two_factors, store};
 use crate::{
     accounts::Account,
     audit::{Actor, AuditAction},
@@ -22,7 +22,7 @@ pub struct OpenedSession {
 }
 
 impl Sessions {
-    /// Opens a session in a transaction for a user who was authenticated in this way. Revokes the oldest sessions of the
+    /// Opens a session in a transaction for a user who was authenticated in these ways, now or at an earlier time. Revokes the oldest sessions of the
     /// account if it has too many. Returns the session and the changes to publish with the commit.
     ///
     /// # Errors
@@ -31,7 +31,8 @@ impl Sessions {
         &self,
         transaction: &impl ConnectionTrait,
         account: &Account,
-        authentication: Authentication,
+        methods: Vec<AuthenticationMethod>,
+        proven_at: Option<Timestamp>,
         client: &ClientInfo,
     ) -> Result<(OpenedSession, Vec<Change>), DbErr> {
         let (now, user) = (self.clock.now(), account.id);
@@ -47,7 +48,7 @@ impl Sessions {
             user_agent: client.user_agent.clone(),
             ip_address: Some(client.address.to_string()),
             repeated: None,
-            authentication,
+            authentication: Authentication { at: proven_at.unwrap_or(now), methods },
         };
         store::insert(transaction, &session, ends_at, refresh.salt_hash()).await?;
         let status = self.assign_status(transaction, &session, account.token_version).await?;
@@ -105,6 +106,20 @@ impl Sessions {
         let mut authentication = session.authentication;
         authentication.add(method, now);
         store::set_authentication(transaction, id, &authentication).await
+    }
+
+    /// Whether the user of a session has proven two factors. `false` without an active session.
+    ///
+    /// # Errors
+    /// If a database query fails.
+    pub async fn has_two_factors(
+        &self,
+        transaction: &impl ConnectionTrait,
+        id: Option<SessionId>,
+    ) -> Result<bool, DbErr> {
+        let Some(id) = id else { return Ok(false) };
+        let found = store::find(transaction, id, self.clock.now()).await?;
+        Ok(found.is_some_and(|session| has_two_factors(&session.authentication.methods)))
     }
 
     /// The expiry of a session that is used now (sliding expiration).

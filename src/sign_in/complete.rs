@@ -11,7 +11,7 @@ use crate::{
     hooks::TokenAdditions,
     limits::Decision,
     proofs::InvalidProof,
-    sessions::{Authentication, AuthenticationMethod, SignedIn},
+    sessions::{AuthenticationMethod, SignedIn},
 };
 
 /// An authenticated user, whose sign-in can be completed.
@@ -32,8 +32,8 @@ pub(super) struct Authenticated {
 enum Factors {
     /// All that the account has or must have.
     Proven {
-        /// The time at which the last of them was proven.
-        at: Timestamp,
+        /// The time at which the last of them was proven, if that was at an earlier sign-in on this device.
+        at: Option<Timestamp>,
     },
     /// A second factor of the account is missing. These are the ways to prove one.
     Missing(Vec<AuthenticationMethod>),
@@ -90,8 +90,7 @@ impl SignIn {
             return Err(outdated(&methods));
         }
         self.notify_of_new_device(&transaction, &account, client).await?;
-        let authentication = Authentication { at: proven_at, methods };
-        let (opened, ended) = self.sessions.open(&transaction, &account, authentication, client).await?;
+        let (opened, ended) = self.sessions.open(&transaction, &account, methods, proven_at, client).await?;
         changes.extend(ended);
         let new_event = NewEvent {
             action: AuditAction::LoginSucceeded,
@@ -125,7 +124,7 @@ impl SignIn {
         device: Option<&SecretString>,
         client: &ClientInfo,
     ) -> Result<Factors, SignInError> {
-        let mut at = self.sessions.clock.now();
+        let mut at = None;
         let missing = self.second_factors.missing(transaction, &user.account, &user.methods).await?;
         if !missing.is_empty() {
             let devices = &self.sessions.trusted_devices;
@@ -135,7 +134,7 @@ impl SignIn {
             };
             let Some(trusted) = trusted else { return Ok(Factors::Missing(missing)) };
             // The time of the second factor, so that a field that requires a recent login asks for it.
-            at = trusted.created_at;
+            at = Some(trusted.created_at);
         }
         let is_overdue = self.accounts.is_factor_overdue(transaction, &user.account).await?;
         Ok(if is_overdue { Factors::Overdue } else { Factors::Proven { at } })

@@ -11,8 +11,8 @@ use crate::{
 
 impl SignIn {
     /// Signs in the owner of an address, who has proven it with a link or a code. If nobody had proven the address before,
-    /// the account may have been created by somebody else: its sessions end, and its password, its passkeys and its
-    /// links are void. `device` is the token of a trusted device, in place of a second factor.
+    /// the account may have been created by somebody else: its sessions end, and its password, its second factors
+    /// and its links are void. `device` is the token of a trusted device, in place of a second factor.
     ///
     /// # Errors
     /// [`SignInError::Proof`], or [`SignInError::RateLimited`].
@@ -43,7 +43,7 @@ impl SignIn {
             };
             let changed = self.accounts.change(&transaction, account.id, update, actor).await?;
             changes = self.sessions.revoke_all_in(&transaction, account.id, None, actor).await?;
-            self.second_factors.remove_passkeys(&transaction, &account, actor).await?;
+            self.second_factors.reset(&transaction, &account, actor).await?;
             changes.extend(changed.change);
             account = changed.account;
         }

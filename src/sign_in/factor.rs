@@ -45,6 +45,7 @@ impl SignIn {
         proof: &FactorProof,
         challenge: Option<Challenge>,
         client: &ClientInfo,
+        actor: Actor<'_>,
     ) -> Result<Factor, SignInError> {
         let verified = match proof {
             FactorProof::Totp(code) => return Ok(Factor::Totp(code.clone())),
@@ -64,7 +65,6 @@ impl SignIn {
             SignInError::Passkey(PasskeyError::Rejected { .. }) | SignInError::Proof(InvalidProof::WrongCode),
         ) = &verified
         {
-            let actor = Actor::Client { client, user: Some(user) };
             let action = AuditAction::SecondFactorFailed;
             let new_event = NewEvent { action, user: Some(user), session: None, actor };
             self.audit.record_standalone(new_event).await?;

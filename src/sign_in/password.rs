@@ -35,6 +35,11 @@ impl SignIn {
         let additions = self.accounts.hooks().token_additions(&account.token_owner()).await?;
 
         let transaction = self.database.begin_short().await?;
+        // Locked before everything else, as every way to sign in does: a factor that is added at this moment is asked for.
+        let version = account.token_version;
+        let account = self.accounts.lock(&transaction, account.id).await?;
+        let account = account.filter(|account| !account.disabled && account.token_version == version);
+        let account = account.ok_or(SignInError::InvalidCredentials)?;
         self.throttle.clear_failures(&transaction, &attempt).await?;
         let methods = vec![AuthenticationMethod::Password];
         let user = Authenticated { account, methods, replacement, additions, changes: Vec::new() };

@@ -91,7 +91,7 @@ impl SignIn {
             Reauthentication::Factor(proof) => {
                 let attempt = self.second_factors.count_attempt(token.user).await?;
                 let challenge = self.verification_challenge(caller, proof);
-                (Some(attempt), Some(self.verify_factor(token.user, proof, challenge, client).await?))
+                (Some(attempt), Some(self.verify_factor(token.user, proof, challenge, client, actor).await?))
             }
         };
         let account = self.accounts.find(token.user).await?.ok_or(SignInError::SessionOver)?;

@@ -55,10 +55,20 @@ struct AcceptedCredential {
 /// The result of a registration.
 pub enum Registered {
     /// The account exists, and its user is signed in.
-    SignedIn(Box<SignedIn>),
+    SignedIn {
+        /// The session, and its tokens.
+        signed_in: Box<SignedIn>,
+        /// New recovery codes. `None` for an account with a password.
+        recovery_codes: Option<Vec<SecretString>>,
+    },
     /// The user must verify the address before they can sign in. The result is the same if another account has verified
     /// the address.
-    MustVerify(EmailChallenge),
+    MustVerify {
+        /// What the client sends together with the code of the message.
+        challenge: EmailChallenge,
+        /// New recovery codes. `None` for an account with a password.
+        recovery_codes: Option<Vec<SecretString>>,
+    },
 }
 
 impl SignIn {
@@ -98,9 +108,13 @@ impl SignIn {
             self.passkeys.use_challenge(&transaction, passkey).await?;
         }
         let account = self.accounts.create(&transaction, new, Actor::anonymous(client)).await?;
-        if let Some(passkey) = passkey {
-            self.passkeys.add(&transaction, passkey, Actor::anonymous(client)).await?;
-        }
+        let recovery_codes = match passkey {
+            Some(passkey) => {
+                self.passkeys.add(&transaction, passkey, Actor::anonymous(client)).await?;
+                Some(self.second_factors.replace_recovery_codes(&transaction, account.id).await?)
+            }
+            None => None,
+        };
         let sent = match &email {
             Some(email) if may_send => {
                 let owner = owner_of_address.as_ref().map(Account::as_address_owner);
@@ -113,19 +127,26 @@ impl SignIn {
         if let Some(sent) = sent.filter(|_| must_verify) {
             transaction.commit().await?;
             self.mail.wake();
-            return Ok(Registered::MustVerify(EmailChallenge::new(sent, Duration::ZERO)));
+            let challenge = EmailChallenge::new(sent, Duration::ZERO);
+            return Ok(Registered::MustVerify { challenge, recovery_codes });
         }
         let (methods, changes) = (vec![method], Vec::new());
         let user = Authenticated { account, methods, replacement: None, additions, changes };
         let signed_in = self.complete_sign_in(transaction, user, client).await?;
-        Ok(Registered::SignedIn(Box::new(signed_in)))
+        Ok(Registered::SignedIn { signed_in: Box::new(signed_in), recovery_codes })
+    }
+
+    /// Checks that anybody may register.
+    ///
+    /// # Errors
+    /// [`SignInError::RegistrationClosed`].
+    pub fn ensure_registration_open(&self) -> Result<(), SignInError> {
+        if self.config.accounts.registration_open { Ok(()) } else { Err(SignInError::RegistrationClosed) }
     }
 
     /// Decides whether the client may register at all, before its credential is checked.
     async fn admit(&self, form: &Registration, client: &ClientInfo) -> Result<(), SignInError> {
-        if !self.config.accounts.registration_open {
-            return Err(SignInError::RegistrationClosed);
-        }
+        self.ensure_registration_open()?;
         if self.config.accounts.verify_before_sign_in && form.email.is_none() {
             return Err(AccountError::EmailRequired.into());
         }

@@ -14,8 +14,8 @@ use crate::{
 
 impl SignIn {
     /// Sets a new password for the owner of an address, and signs them in. All sessions of the account end and all its
-    /// links and codes are void, so that nothing of an intruder remains. If nobody had proven the address before, its
-    /// passkeys are void as well.
+    /// links and codes are void. If nobody had proven the address before, its second factors and passkeys are removed, because
+    /// somebody else may have added them. Otherwise they stay, and the sign-in asks for them.
     ///
     /// # Errors
     /// [`SignInError::Proof`], [`SignInError::Password`], or [`SignInError::RateLimited`].
@@ -51,7 +51,7 @@ impl SignIn {
         let mut changes = self.sessions.revoke_all_in(&transaction, account.id, None, actor).await?;
         changes.extend(changed.change);
         if !account.email_verified {
-            self.second_factors.remove_passkeys(&transaction, &account, actor).await?;
+            self.second_factors.reset(&transaction, &account, actor).await?;
         }
         self.throttle.reset(&transaction, account.id).await?;
         let (account, methods) = (changed.account, vec![method]);

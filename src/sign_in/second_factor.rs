@@ -50,13 +50,13 @@ impl SignIn {
         let attempt = self.second_factors.count_attempt(user).await?;
         self.second_factors.count_challenge_attempt(&challenge).await?;
         let of_passkey = challenge.of_passkey(token.clone());
-        let factor = self.verify_factor(user, proof, Some(of_passkey), client).await?;
+        let actor = Actor::Client { client, user: Some(user) };
+        let factor = self.verify_factor(user, proof, Some(of_passkey), client, actor).await?;
 
         let transaction = self.database.begin_short().await?;
         let account = self.accounts.lock(&transaction, user).await?;
         let account = account.filter(|account| is_current(&challenge, account));
         let account = account.ok_or(FactorError::UnknownChallenge)?;
-        let actor = Actor::Client { client, user: Some(user) };
         let proven = self.second_factors.prove(&transaction, &account, &challenge, &factor, actor).await?;
         let Some(ProvenFactor { recovery_codes, changes }) = proven else {
             transaction.commit().await?;
@@ -117,7 +117,7 @@ impl SignIn {
     }
 }
 
-/// Whether nothing has voided a challenge since the first factor was proven. A change of the password and a revocation do.
+/// Whether nothing has voided a challenge since the first factor was proven. A change of the password, the roles or the state of the account does.
 fn is_current(challenge: &Challenge, account: &Account) -> bool {
     !account.disabled && account.token_version == challenge.token_version
 }

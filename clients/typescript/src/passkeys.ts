@@ -118,6 +118,10 @@ export async function enrol<Payload extends { errors: UserError[] }>(
     if (error instanceof PortcullisError && error.errors.length > 0) void forget();
     throw error;
   });
+  if (payload.errors.some(({ code }) => code === "EMAIL_NOT_VERIFIED")) {
+    // The account exists, and its user can sign in once the address is verified.
+    return payload;
+  }
   if (payload.errors.length > 0) {
     void forget();
   } else {

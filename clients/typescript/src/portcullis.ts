@@ -127,8 +127,11 @@ export class Portcullis {
     return this.#requestMessage(REQUEST_SECOND_FACTOR_EMAIL, input);
   }
 
-  /** Changes the password, which ends every other session of the account. */
-  changePassword(input: { currentPassword: string; newPassword: string }): Promise<Outcome> {
+  /**
+   * Changes the password, which ends every other session of the account. Without `currentPassword`, it sets the first
+   * password of an account, after a recent login.
+   */
+  changePassword(input: { currentPassword?: string; newPassword: string }): Promise<Outcome> {
     return this.#session.continue(CHANGE_PASSWORD, input);
   }
 

@@ -108,6 +108,8 @@ export interface Step {
   challenge: string | null;
   /** The options for `getPasskey`; null if the account has no passkey. */
   passkeyOptions: PublicKeyCredentialRequestOptionsJSON | null;
+  /** The authenticator app that the user must add first. */
+  enrolment?: Enrolment | null;
 }
 
 /** The server's challenge to prove another factor. */

@@ -75,6 +75,12 @@ function Prove<Proof extends SecondFactor | { password: string }>(props: ProvePr
   );
   return (
     <Form key={method} title={title} button={way.field ? "Continue" : way.button} onSubmit={submit} others={others}>
+      {step.enrolment && (
+        <p>
+          Your account must have a second factor. Add this key to an authenticator app:{" "}
+          <code>{step.enrolment.secret}</code>
+        </p>
+      )}
       {way.field}
     </Form>
   );

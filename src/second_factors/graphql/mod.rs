@@ -8,7 +8,11 @@ use crate::{
     accounts::graphql::UserPayload,
     audit::Actor,
     graphql::{ApiError, DateTime, UserError, UserErrorCode, account_and_session, caller, guarded},
+    tokens::TWO_FACTORS,
 };
+
+/// The maximum age of the login with which a user changes factors, in seconds. The guards of these fields state it too.
+const RECENT_LOGIN_SECONDS: u32 = 300;
 
 /// The authenticator app of an account.
 #[derive(SimpleObject)]
@@ -181,6 +185,12 @@ impl FactorError {
             }
             Self::Passkey(error) => error.into_user_error()?,
             Self::Account(error) => error.into_user_error()?,
+            Self::StrongerLoginRequired => {
+                return Err(ApiError::insufficient_user_authentication(
+                    Some(RECENT_LOGIN_SECONDS),
+                    Some(TWO_FACTORS),
+                ));
+            }
             error @ Self::Damaged => return Err(ApiError::internal(&error)),
             Self::Database(error) => return Err(error.into()),
         })

@@ -68,7 +68,7 @@ pub struct AuthPayload {
     /// The missing step of the sign-in. Not null if a sign-in ends with the error `SECOND_FACTOR_REQUIRED`, or with
     /// `EMAIL_NOT_VERIFIED`, unless too many messages were sent to the address.
     challenge: Option<LoginChallenge>,
-    /// New recovery codes, which are shown this once. Null unless the sign-in has added the first second factor of the
+    /// New recovery codes, which are shown this once. Null unless the mutation has added the first second factor of the
     /// account.
     recovery_codes: Option<Vec<String>>,
     /// The token of this device, on which you sign in without a second factor from now on: the `deviceToken` of `login`

@@ -94,6 +94,9 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account to create for you.")] input: StartPasskeyRegistrationInput,
     ) -> Result<StartPasskeyPayload, ApiError> {
+        if let Err(error) = ctx.data_unchecked::<SignIn>().ensure_registration_open() {
+            return Ok(StartPasskeyPayload::failure(vec![error.into_user_error("username")?]));
+        }
         match Profile::parse(
             ctx,
             input.username.as_deref(),
@@ -183,8 +186,12 @@ async fn register(
     let (sign_in, client) = (ctx.data_unchecked::<SignIn>(), ctx.data_unchecked::<ClientInfo>());
     // On the heap, because the future of an object is as large as that of its largest field.
     match Box::pin(sign_in.register(form, client)).await {
-        Ok(Registered::SignedIn(signed_in)) => AuthPayload::success(ctx, *signed_in, delivery),
-        Ok(Registered::MustVerify(challenge)) => Ok(must_verify(Some(challenge))),
+        Ok(Registered::SignedIn { signed_in, recovery_codes }) => {
+            Ok(AuthPayload::success(ctx, *signed_in, delivery)?.with_recovery_codes(recovery_codes))
+        }
+        Ok(Registered::MustVerify { challenge, recovery_codes }) => {
+            Ok(must_verify(Some(challenge)).with_recovery_codes(recovery_codes))
+        }
         Err(error) => failed(error, field),
     }
 }

@@ -70,3 +70,17 @@ async fn unexpired_email_change_the_link_of_the_attacker_is_void() {
     let me = victim.ask("{ me { email pendingEmail } }").await;
     assert_eq!(me.at("/me"), &json!({ "email": ADDRESS, "pendingEmail": null }));
 }
+
+#[tokio::test]
+async fn the_authenticator_app_of_an_intruder_ends_when_the_owner_of_the_address_takes_the_account() {
+    let app = TestApp::start().await;
+    let attacker = with_address(&app, "victim", ADDRESS).await;
+    let started = attacker.ask("mutation { it: startTotp { uri errors { code } } }").await;
+    let uri = started.assert_done().at("/it/uri").as_str().expect("a URI").to_owned();
+    let seconds = u64::try_from(app.clock().now().timestamp()).expect("a time after 1970");
+    let code = totp_rs::Totp::from_url(&uri).expect("a URI of an app").generate(seconds).to_string();
+    attacker.mutate("confirmTotp", json!({ "code": code }), "errors { code }").await.assert_done();
+    let victim = recover(&app).await;
+    let factors = victim.ask("{ me { secondFactorRequired recoveryCodes { total } } }").await;
+    assert_eq!(factors.at("/me"), &json!({ "secondFactorRequired": false, "recoveryCodes": null }));
+}

@@ -42,6 +42,8 @@ async fn an_account_is_created_with_a_passkey_and_without_a_password() {
     let user = started.assert_done().at("/it/options/user");
     assert_eq!((&user["name"], &user["displayName"]), (&json!("ada"), &json!("Ada Lovelace")));
     let (client, mut authenticator) = register(&app, profile).await;
+    let codes = client.ask("{ me { recoveryCodes { remaining } } }").await;
+    assert_eq!(codes.at("/me/recoveryCodes/remaining"), 10, "they complete a reset without the passkey");
     let claims = decode(client.token.as_deref().expect("a token")).1;
     assert_eq!((&claims["acr"], &claims["amr"]), (&json!("aal2"), &json!(["pop", "user", "mfa"])));
     let (_, answer) = log_in(&app, &mut authenticator).await;
@@ -108,7 +110,10 @@ async fn closed_registration_is_closed_to_passkeys_too() {
     let app = TestApp::with(|config| config.accounts.registration_open = false).await;
     let mut client = app.anonymous();
     let profile = json!({ "username": "ada" });
-    let started = start_registration(&client, profile.clone()).await;
+    start_registration(&client, profile.clone()).await.assert_refused("REGISTRATION_CLOSED");
+    // The challenge is valid here as well: it is from before registration was closed.
+    let open = app.replica_with(|config| config.accounts.registration_open = true).await;
+    let started = start_registration(&open.anonymous(), profile.clone()).await;
     started.assert_done();
     let credential = Authenticator::es256().create(started.at("/it/options"));
     let answer = finish_registration(&mut client, profile, (started.at("/it/challenge"), credential)).await;

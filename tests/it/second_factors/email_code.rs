@@ -57,6 +57,30 @@ async fn a_code_by_email_takes_the_place_of_the_factor_if_the_operator_permits_i
 }
 
 #[tokio::test]
+async fn a_session_by_a_code_by_email_cannot_change_the_factors() {
+    let (app, totp) = with_app(true).await;
+    let mut client = app.anonymous();
+    let (challenge, _) = methods(&client).await;
+    let proof = requested(&app, &client, &challenge).await;
+    second_step(&mut client, &challenge, proof).await.assert_done();
+    let (challenge, options) = crate::passkeys::start(&client).await;
+    let passkey = crate::passkeys::Authenticator::es256().create(&options);
+    let mut refused = vec![crate::passkeys::send(&client, &challenge, &passkey).await];
+    for mutation in
+        ["startTotp { secret }", "removeTotp { errors { code } }", "createRecoveryCodes { codes }"]
+    {
+        refused.push(client.ask(&format!("mutation {{ it: {mutation} }}")).await);
+    }
+    for answer in refused {
+        assert_eq!(answer.error()["reason"], "INSUFFICIENT_USER_AUTHENTICATION", "{}", answer.body);
+        assert_eq!(answer.error()["acrValues"], json!(["aal2"]), "{}", answer.body);
+    }
+    app.wait(TWO_STEPS);
+    reauthenticate(&mut client, json!({ "totp": code(&totp, &app) })).await.assert_done();
+    client.ask("mutation { it: removeTotp { errors { code } } }").await.assert_done();
+}
+
+#[tokio::test]
 async fn without_the_permission_of_the_operator_no_code_is_sent_or_accepted() {
     let (app, _) = with_app(false).await;
     let mut client = app.anonymous();

@@ -84,6 +84,8 @@ async fn the_response_for_one_sign_in_completes_no_other_one() {
     let (challenge, options) = options_of_first_step(&client, "ada").await;
     let foreign = json!({ "passkey": of_grace.get(&options) });
     second_step(&mut client, &challenge, foreign).await.assert_refused("PASSKEY_REJECTED");
+    let own = json!({ "passkey": authenticator.get(&options) });
+    second_step(&mut client, &challenge, own).await.assert_done();
     for nonsense in [json!({}), json!({ "id": "x" }), json!({ "rawId": [] })] {
         let (challenge, _) = options_of_first_step(&client, "ada").await;
         let answer = second_step(&mut client, &challenge, json!({ "passkey": nonsense })).await;
