@@ -55,6 +55,17 @@ pub(super) async fn set_password(app: &App, user: &UserArg, out: &mut dyn Write)
     Ok(writeln!(out, "changed the password of {} and revoked its sessions", account.username)?)
 }
 
+pub(super) async fn reset_second_factors(
+    app: &App,
+    user: &UserArg,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let account = find(app, &user.user).await?;
+    let reset = app.admin.reset_second_factors(account.id, Actor::Server).await;
+    let account = reset.map_err(|error| to_cli_error(error, app, &user.user))?;
+    Ok(writeln!(out, "removed the second factors of {} and revoked its sessions", account.username)?)
+}
+
 impl SetRoles {
     pub(super) async fn run(self, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
         let changes = UserUpdate { roles: Some(self.roles.roles), ..UserUpdate::default() };

@@ -41,6 +41,9 @@ pub(super) enum Users {
     /// Set a new password, revoke the account's sessions, and reset its failed sign-ins. Type the password, or
     /// pipe it in as one line
     SetPassword(change::UserArg),
+    /// Remove the authenticator app, the passkeys and the recovery codes of a user who lost their second factors, and revoke
+    /// the account's sessions
+    ResetSecondFactors(change::UserArg),
     /// Replace the roles of an account
     SetRoles(change::SetRoles),
     /// Delete an account and all its data
@@ -79,6 +82,7 @@ impl Users {
             Self::Disable(user) => change::disable(&app, &user, out).await,
             Self::Enable(user) => change::enable(&app, &user, out).await,
             Self::SetPassword(user) => change::set_password(&app, &user, out).await,
+            Self::ResetSecondFactors(user) => change::reset_second_factors(&app, &user, out).await,
             Self::SetRoles(set) => set.run(&app, out).await,
             Self::Delete(delete) => delete.run(&app, out).await,
             Self::Export(export) => export.run(&app, out).await,

@@ -1,6 +1,7 @@
 //! Recovery codes, and users who have lost everything.
 
 use super::*;
+use crate::support::Process;
 
 #[tokio::test]
 async fn a_recovery_code_replaces_the_app_once() {
@@ -110,4 +111,19 @@ async fn each_change_of_a_factor_is_announced_to_the_verified_address() {
     announced("A recovery code of your account was used").await;
     client.ask("mutation { it: removeTotp { errors { code } } }").await.assert_done();
     announced("A second factor was removed from your account").await;
+}
+
+#[tokio::test]
+async fn the_command_line_removes_the_factors_of_the_only_administrator() {
+    let process = Process::start(&[]).await;
+    let mut root = process.anonymous();
+    root.register("root", PASSWORD).await.assert_done();
+    process.make_admin("root");
+    root.log_in("root", PASSWORD).await.assert_done();
+    let app = start(&root).await;
+    let code = app.generate_current().to_string();
+    confirm(&root, &code).await.assert_done();
+    first_step(&process.anonymous(), "root").await;
+    process.run(&["users", "reset-second-factors", "root"]);
+    process.anonymous().log_in("root", PASSWORD).await.assert_done();
 }
