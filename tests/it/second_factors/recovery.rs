@@ -116,14 +116,14 @@ async fn each_change_of_a_factor_is_announced_to_the_verified_address() {
 #[tokio::test]
 async fn the_command_line_removes_the_factors_of_the_only_administrator() {
     let process = Process::start(&[]).await;
-    let mut root = process.anonymous();
-    root.register("root", PASSWORD).await.assert_done();
-    process.make_admin("root");
-    root.log_in("root", PASSWORD).await.assert_done();
-    let app = start(&root).await;
+    let mut grace = process.anonymous();
+    grace.register("grace", PASSWORD).await.assert_done();
+    process.make_admin("grace");
+    grace.log_in("grace", PASSWORD).await.assert_done();
+    let app = start(&grace).await;
     let code = app.generate_current().to_string();
-    confirm(&root, &code).await.assert_done();
-    first_step(&process.anonymous(), "root").await;
-    process.run(&["users", "reset-second-factors", "root"]);
-    process.anonymous().log_in("root", PASSWORD).await.assert_done();
+    confirm(&grace, &code).await.assert_done();
+    first_step(&process.anonymous(), "grace").await;
+    process.run(&["users", "reset-second-factors", "grace"]);
+    process.anonymous().log_in("grace", PASSWORD).await.assert_done();
 }
