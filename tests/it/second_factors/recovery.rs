@@ -117,7 +117,6 @@ async fn each_change_of_a_factor_is_announced_to_the_verified_address() {
 async fn the_command_line_removes_the_factors_of_the_only_administrator() {
     let process = Process::start(&[]).await;
     let mut grace = process.anonymous();
-    grace.register("grace", PASSWORD).await.assert_done();
     process.make_admin("grace");
     grace.log_in("grace", PASSWORD).await.assert_done();
     let app = start(&grace).await;
