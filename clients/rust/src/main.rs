@@ -76,6 +76,7 @@ fn log_in(password: &str) -> Result<login::LoginLogin, Box<dyn Error>> {
         username: "rust".to_owned(),
         password: password.to_owned(),
         delivery: login::TokenDelivery::Body,
+        device_token: None,
     };
     Ok(done::<Login>(login::Variables { input }, None)?.login)
 }
