@@ -82,7 +82,7 @@ impl SecondFactors {
         let (challenge, row) = new_challenge(&self.clock, account, method, client, LIFETIME)?;
         let expires_at = row.expires_at.0;
         store::challenge::insert(transaction, row).await?;
-        // One text serves for both: whoever proves a passkey proves it for this sign-in.
+        // The passkey signs a value that belongs to this challenge, so its response is of use for this sign-in only.
         let of_passkey = PasskeyChallenge::of_token(challenge.clone(), expires_at);
         let passkey_options =
             self.passkeys.verification_options(transaction, account.id, &of_passkey).await?;

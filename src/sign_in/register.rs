@@ -64,7 +64,7 @@ pub enum Registered {
     /// The user must verify the address before they can sign in. The result is the same if another account has verified
     /// the address.
     MustVerify {
-        /// What the client sends together with the code of the message.
+        /// The challenge that the client sends together with the code of the message.
         challenge: EmailChallenge,
         /// New recovery codes. `None` for an account with a password.
         recovery_codes: Option<Vec<SecretString>>,
